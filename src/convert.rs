@@ -1,0 +1,210 @@
+//! Cuts a crop out of a frame: any pixel format to the square RGB picture that a net reads.
+//!
+//! The arithmetic is integer after the transform is rounded once to 1/65536 pixel, so that every machine, and the
+//! reference in the tests, gives the same bytes. Where the crop is smaller than what it shows, each crop pixel is the mean
+//! of n x n samples of the frame, n being the scale rounded to the nearest whole number; each sample is bilinear
+//! with weights of 1/256. Outside the frame the picture is mid grey.
+
+use nalgebra::Point2;
+
+use crate::frame::{Frame, PixelReader, Size};
+use crate::geometry::Crop;
+
+/// What a crop shows outside the frame.
+pub const OUTSIDE: u8 = 128;
+
+/// More samples than this a side change nothing that a net can see.
+const MAX_SAMPLES: i64 = 8;
+
+/// A square RGB picture for a net. Layout `[row, column, channel]`, one byte each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CropImage {
+    pub side_px: u32,
+    pub rgb: Vec<u8>,
+}
+
+impl CropImage {
+    pub fn new(side_px: u32) -> Self {
+        CropImage { side_px, rgb: vec![OUTSIDE; side_px as usize * side_px as usize * 3] }
+    }
+
+    /// Fills the picture with what `crop` shows of `frame`.
+    ///
+    /// # Panics
+    /// When `crop.side_px` is another than this picture's, or the frame does not pass [`Frame::check`].
+    pub fn fill(&mut self, frame: &Frame, crop: &Crop) {
+        assert_eq!(crop.side_px, self.side_px, "a crop fills a picture of its own size");
+        frame.read_pixels(Fill { rgb: &mut self.rgb, crop });
+    }
+}
+
+struct Fill<'a> {
+    rgb: &'a mut [u8],
+    crop: &'a Crop,
+}
+
+impl PixelReader for Fill<'_> {
+    type Output = ();
+
+    fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) {
+        let grid = Grid::new(self.crop);
+        let side = i64::from(self.crop.side_px);
+        let (width, height) = (i64::from(size.width), i64::from(size.height));
+        let pixel = |x: i64, y: i64| {
+            if (0..width).contains(&x) && (0..height).contains(&y) { rgb(x as usize, y as usize) } else { [OUTSIDE; 3] }
+        };
+        let samples = grid.samples;
+        let count = (samples * samples) as u64;
+        for row in 0..side {
+            for column in 0..side {
+                let mut sum = [0u64; 3];
+                for sub_row in 0..samples {
+                    for sub_column in 0..samples {
+                        let (x, y) = grid.at(column * samples + sub_column, row * samples + sub_row);
+                        let (x0, y0) = (x >> 16, y >> 16);
+                        let (u, v) = ((x >> 8 & 0xff) as u64, (y >> 8 & 0xff) as u64);
+                        let [p00, p10, p01, p11] = if x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height {
+                            let (x0, y0) = (x0 as usize, y0 as usize);
+                            [rgb(x0, y0), rgb(x0 + 1, y0), rgb(x0, y0 + 1), rgb(x0 + 1, y0 + 1)]
+                        } else {
+                            [pixel(x0, y0), pixel(x0 + 1, y0), pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1)]
+                        };
+                        for (c, sum) in sum.iter_mut().enumerate() {
+                            let top = u64::from(p00[c]) * (256 - u) + u64::from(p10[c]) * u;
+                            let bottom = u64::from(p01[c]) * (256 - u) + u64::from(p11[c]) * u;
+                            *sum += top * (256 - v) + bottom * v;
+                        }
+                    }
+                }
+                let out = &mut self.rgb[((row * side + column) * 3) as usize..][..3];
+                let scale = count << 16;
+                for (out, sum) in out.iter_mut().zip(sum) {
+                    *out = ((sum + scale / 2) / scale) as u8;
+                }
+            }
+        }
+    }
+}
+
+/// The sampling points of a crop in the frame, in 1/65536 pixel.
+struct Grid {
+    /// Samples a side in one crop pixel.
+    samples: i64,
+    origin: [i64; 2],
+    /// How far the point moves from one sample to the next, along a row and down a column.
+    along: [i64; 2],
+    down: [i64; 2],
+}
+
+impl Grid {
+    fn new(crop: &Crop) -> Self {
+        let map = crop.frame_from_crop;
+        let samples = (map.scaling().round() as i64).clamp(1, MAX_SAMPLES);
+        let step = 1.0 / samples as f32;
+        let first = Point2::new((step - 1.0) / 2.0, (step - 1.0) / 2.0);
+        let at = |column: f32, row: f32| map * Point2::new(first.x + column, first.y + row);
+        let fixed = |v: f32| (f64::from(v) * 65_536.0).round() as i64;
+        let origin = at(0.0, 0.0);
+        let along = map * nalgebra::Vector2::new(step, 0.0);
+        let down = map * nalgebra::Vector2::new(0.0, step);
+        Grid {
+            samples,
+            origin: [fixed(origin.x), fixed(origin.y)],
+            along: [fixed(along.x), fixed(along.y)],
+            down: [fixed(down.x), fixed(down.y)],
+        }
+    }
+
+    fn at(&self, column: i64, row: i64) -> (i64, i64) {
+        let axis = |i: usize| self.origin[i] + self.along[i] * column + self.down[i] * row;
+        (axis(0), axis(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame whose red is the column, green the row and blue their sum.
+    fn ramp(width: u32, height: u32) -> Frame {
+        let bytes = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, (x + y) as u8])).collect();
+        Frame::from_rgb(Size { width, height }, bytes).unwrap()
+    }
+
+    fn crop_of(frame: &Frame, crop: &Crop) -> CropImage {
+        let mut image = CropImage::new(crop.side_px);
+        image.fill(frame, crop);
+        image
+    }
+
+    #[test]
+    fn a_crop_of_the_whole_frame_is_the_frame() {
+        let frame = ramp(16, 16);
+        let crop = Crop::new(Point2::new(7.5, 7.5), 16.0, 0.0, 16);
+        assert_eq!(crop_of(&frame, &crop).rgb, frame.bytes);
+    }
+
+    #[test]
+    fn a_smaller_crop_averages_what_it_shows() {
+        let frame = ramp(16, 16);
+        let image = crop_of(&frame, &Crop::new(Point2::new(7.5, 7.5), 16.0, 0.0, 8));
+        // Mean of columns 0 and 1 is 0.5, rounded up; of rows likewise; the sum of both is 1.
+        assert_eq!(image.rgb[..6], [1, 1, 1, 3, 1, 3]);
+    }
+
+    #[test]
+    fn a_quarter_turn_moves_columns_to_rows() {
+        let frame = ramp(16, 16);
+        let image = crop_of(&frame, &Crop::new(Point2::new(7.5, 7.5), 16.0, std::f32::consts::FRAC_PI_2, 16));
+        // The crop's first row shows the frame's last column, from top to bottom.
+        for x in 0..16u8 {
+            let p = &image.rgb[usize::from(x) * 3..][..2];
+            assert!(p[0].abs_diff(15) <= 1 && p[1].abs_diff(x) <= 1, "{p:?} at {x}");
+        }
+    }
+
+    #[test]
+    fn outside_the_frame_is_grey() {
+        let frame = ramp(4, 4);
+        let image = crop_of(&frame, &Crop::new(Point2::new(100.0, -50.0), 8.0, 0.3, 8));
+        assert!(image.rgb.iter().all(|&v| v == OUTSIDE));
+    }
+
+    proptest::proptest! {
+        /// The slow way, in rational numbers: every sample weighed with exact integers of 1/256.
+        #[test]
+        fn agrees_with_an_independent_reference(
+            x in -5.0f32..20.0, y in -5.0f32..20.0, side in 3.0f32..40.0, roll in -3.1f32..3.1, seed in 0u32..1000,
+        ) {
+            let mut noise = seed.wrapping_mul(2_654_435_761) | 1;
+            let mut next = || { noise ^= noise << 13; noise ^= noise >> 17; noise ^= noise << 5; (noise >> 24) as u8 };
+            let bytes: Vec<u8> = (0..13 * 11 * 3).map(|_| next()).collect();
+            let frame = Frame::from_rgb(Size { width: 13, height: 11 }, bytes.clone()).unwrap();
+            let crop = Crop::new(Point2::new(x, y), side, roll, 9);
+            let found = crop_of(&frame, &crop);
+            let n = (crop.frame_from_crop.scaling().round() as i64).clamp(1, 8);
+            let m = crop.frame_from_crop.to_homogeneous();
+            let fixed = |v: f32| (f64::from(v) * 65536.0).round() as i64;
+            let step = 1.0 / n as f32;
+            let start = crop.frame_from_crop * Point2::new((step - 1.0) / 2.0, (step - 1.0) / 2.0);
+            for row in 0..9i64 { for column in 0..9i64 { for c in 0..3 {
+                let mut sum = 0i64;
+                for i in 0..n { for j in 0..n {
+                    let (a, b) = (column * n + j, row * n + i);
+                    let sx = fixed(start.x) + a * fixed(m[(0, 0)] * step) + b * fixed(m[(0, 1)] * step);
+                    let sy = fixed(start.y) + a * fixed(m[(1, 0)] * step) + b * fixed(m[(1, 1)] * step);
+                    let (px, py) = (sx.div_euclid(65536), sy.div_euclid(65536));
+                    let (u, v) = (sx.rem_euclid(65536) / 256, sy.rem_euclid(65536) / 256);
+                    for (dx, dy, w) in [(0, 0, (256 - u) * (256 - v)), (1, 0, u * (256 - v)), (0, 1, (256 - u) * v), (1, 1, u * v)] {
+                        let (qx, qy) = (px + dx, py + dy);
+                        let inside = qx >= 0 && qy >= 0 && qx < 13 && qy < 11;
+                        let value = if inside { bytes[((qy * 13 + qx) * 3 + c) as usize] } else { OUTSIDE };
+                        sum += w * i64::from(value);
+                    }
+                } }
+                let expected = (2 * sum + n * n * 65536).div_euclid(2 * n * n * 65536);
+                proptest::prop_assert_eq!(i64::from(found.rgb[((row * 9 + column) * 3 + c) as usize]), expected);
+            } } }
+        }
+    }
+}

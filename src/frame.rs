@@ -1,0 +1,205 @@
+//! A camera frame as it leaves a source, and read access to its pixels whatever the format.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// How pixels lie in [`Frame::bytes`]. Names follow V4L2's fourcc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PixelFormat {
+    /// `RGB3`: red, green, blue, one byte each.
+    #[default]
+    Rgb24,
+    /// `BGR3`: blue, green, red, one byte each.
+    Bgr24,
+    /// `GREY`: one byte of luma.
+    Grey,
+    /// `YUYV`: two pixels in four bytes, BT.601 limited range.
+    Yuyv,
+    /// `NV12`: a plane of luma, then one of interleaved Cb, Cr at half size; BT.601 limited range.
+    Nv12,
+}
+
+impl PixelFormat {
+    /// Bytes that one row of the first plane needs at least.
+    pub fn row_bytes(self, width: u32) -> usize {
+        let width = width as usize;
+        match self {
+            Self::Rgb24 | Self::Bgr24 => width * 3,
+            Self::Grey | Self::Nv12 => width,
+            Self::Yuyv => width.div_ceil(2) * 4,
+        }
+    }
+}
+
+/// One picture of a source. Reused from frame to frame, so that its bytes are allocated once.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// Counts the frames of the source, dropped ones included.
+    pub sequence: u32,
+    /// Since the source's start, monotonic.
+    pub captured_at: Duration,
+    pub format: PixelFormat,
+    pub size: Size,
+    /// Distance between the starts of two rows of the first plane, in bytes.
+    pub stride_bytes: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// A frame's description and its bytes do not fit together.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FrameError {
+    #[error("a frame of {0} has no pixels; both sides have to be at least 1")]
+    Empty(Size),
+    #[error("stride of {found} bytes is shorter than a row of {format:?} {size}, which takes {expected}")]
+    StrideTooShort { format: PixelFormat, size: Size, found: u32, expected: usize },
+    #[error("{found} bytes are too few for {format:?} {size} with a stride of {stride_bytes}; expected {expected}")]
+    TooFewBytes { format: PixelFormat, size: Size, stride_bytes: u32, found: usize, expected: usize },
+}
+
+impl Frame {
+    /// Makes a frame of packed RGB bytes (row by row, no padding).
+    pub fn from_rgb(size: Size, bytes: Vec<u8>) -> Result<Self, FrameError> {
+        let frame = Frame { size, stride_bytes: size.width * 3, bytes, ..Frame::default() };
+        frame.check()?;
+        Ok(frame)
+    }
+
+    /// Checks that size, stride and the number of bytes fit together, in the way that [`Frame::pixels`] relies on.
+    pub fn check(&self) -> Result<(), FrameError> {
+        let Frame { format, size, stride_bytes, .. } = *self;
+        if size.width == 0 || size.height == 0 {
+            return Err(FrameError::Empty(size));
+        }
+        let row = format.row_bytes(size.width);
+        // An NV12 chroma row holds a pair for each two columns, so an odd width needs one byte more.
+        let row = if format == PixelFormat::Nv12 { row.next_multiple_of(2) } else { row };
+        if (stride_bytes as usize) < row {
+            return Err(FrameError::StrideTooShort { format, size, found: stride_bytes, expected: row });
+        }
+        let rows = match format {
+            PixelFormat::Nv12 => size.height as usize + size.height.div_ceil(2) as usize,
+            _ => size.height as usize,
+        };
+        let expected = (rows - 1) * stride_bytes as usize + row;
+        if self.bytes.len() < expected {
+            return Err(FrameError::TooFewBytes { format, size, stride_bytes, found: self.bytes.len(), expected });
+        }
+        Ok(())
+    }
+
+    /// Calls `reader` with this frame's pixels, compiled once for each format.
+    ///
+    /// # Panics
+    /// When the frame does not pass [`Frame::check`] and a pixel outside its bytes is read.
+    pub fn read_pixels<R: PixelReader>(&self, reader: R) -> R::Output {
+        let (bytes, stride) = (self.bytes.as_slice(), self.stride_bytes as usize);
+        match self.format {
+            PixelFormat::Rgb24 => reader.read(self.size, |x, y| {
+                let p = &bytes[y * stride + x * 3..][..3];
+                [p[0], p[1], p[2]]
+            }),
+            PixelFormat::Bgr24 => reader.read(self.size, |x, y| {
+                let p = &bytes[y * stride + x * 3..][..3];
+                [p[2], p[1], p[0]]
+            }),
+            PixelFormat::Grey => reader.read(self.size, |x, y| [bytes[y * stride + x]; 3]),
+            PixelFormat::Yuyv => reader.read(self.size, |x, y| {
+                let p = &bytes[y * stride + (x & !1) * 2..][..4];
+                rgb_from_yuv(p[(x & 1) * 2], p[1], p[3])
+            }),
+            PixelFormat::Nv12 => {
+                let chroma = stride * self.size.height as usize;
+                reader.read(self.size, |x, y| {
+                    let c = &bytes[chroma + (y / 2) * stride + (x & !1)..][..2];
+                    rgb_from_yuv(bytes[y * stride + x], c[0], c[1])
+                })
+            }
+        }
+    }
+
+    /// The whole frame as packed RGB.
+    pub fn to_rgb(&self) -> Vec<u8> {
+        struct Whole;
+        impl PixelReader for Whole {
+            type Output = Vec<u8>;
+            fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
+                let (width, height) = (size.width as usize, size.height as usize);
+                (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| rgb(x, y)).collect()
+            }
+        }
+        self.read_pixels(Whole)
+    }
+}
+
+/// Something that reads a frame's pixels by column and row; see [`Frame::read_pixels`].
+pub trait PixelReader {
+    type Output;
+    fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) -> Self::Output;
+}
+
+/// BT.601 limited range to RGB, in 16.16 fixed point.
+fn rgb_from_yuv(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+    let y = (i32::from(y) - 16) * 76_309;
+    let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+    let to_u8 = |v: i32| ((v + 32_768) >> 16).clamp(0, 255) as u8;
+    [to_u8(y + 104_597 * cr), to_u8(y - 25_675 * cb - 53_279 * cr), to_u8(y + 132_201 * cb)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(format: PixelFormat, width: u32, height: u32, stride_bytes: u32, bytes: Vec<u8>) -> Frame {
+        Frame { format, size: Size { width, height }, stride_bytes, bytes, ..Frame::default() }
+    }
+
+    #[test]
+    fn every_format_reads_the_same_grey_picture() {
+        // Luma 16, 126, 235 are black, mid grey (128) and white in limited range.
+        let yuyv = frame(PixelFormat::Yuyv, 3, 1, 8, vec![16, 128, 126, 128, 235, 128, 0, 128]);
+        let nv12 = frame(PixelFormat::Nv12, 3, 1, 4, vec![16, 126, 235, 0, 128, 128, 128, 128]);
+        let grey = frame(PixelFormat::Grey, 3, 1, 3, vec![0, 128, 255]);
+        let bgr = frame(PixelFormat::Bgr24, 3, 1, 9, vec![0, 0, 0, 128, 128, 128, 255, 255, 255]);
+        let expected = [0, 0, 0, 128, 128, 128, 255, 255, 255];
+        for frame in [yuyv, nv12, grey, bgr] {
+            frame.check().unwrap();
+            assert_eq!(frame.to_rgb(), expected, "{:?}", frame.format);
+        }
+    }
+
+    #[test]
+    fn colours_follow_bt601() {
+        // The colour bars of BT.601 at 100 %: red, green, blue as Y, Cb, Cr.
+        for ([y, cb, cr], rgb) in
+            [([81, 90, 240], [255, 0, 0]), ([145, 54, 34], [0, 255, 0]), ([41, 240, 110], [0, 0, 255])]
+        {
+            let found = rgb_from_yuv(y, cb, cr);
+            assert!(found.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 2), "{found:?} is not {rgb:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_its_bytes_is_refused_in_words() {
+        let short = frame(PixelFormat::Rgb24, 4, 2, 12, vec![0; 23]).check().unwrap_err();
+        assert_eq!(short.to_string(), "23 bytes are too few for Rgb24 4x2 with a stride of 12; expected 24");
+        let narrow = frame(PixelFormat::Yuyv, 5, 1, 10, vec![0; 12]).check().unwrap_err();
+        assert_eq!(narrow.to_string(), "stride of 10 bytes is shorter than a row of Yuyv 5x1, which takes 12");
+        assert!(frame(PixelFormat::Grey, 0, 1, 0, vec![]).check().is_err());
+        // The last row need not be padded to the stride.
+        frame(PixelFormat::Grey, 3, 2, 8, vec![0; 11]).check().unwrap();
+    }
+}

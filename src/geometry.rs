@@ -1,0 +1,142 @@
+//! Coordinates and similarity transforms.
+//!
+//! One convention holds everywhere: the centre of the first pixel (or heatmap cell) is at (0, 0), the centre of its
+//! right neighbour at (1, 0), x to the right and y down. So a picture of width `w` covers -0.5 to `w - 0.5`.
+//! Transforms are named `destination_from_source`, points `name_in_space`.
+
+use nalgebra::{Point2, Similarity2, UnitComplex, Vector2};
+
+/// An axis-parallel box, in pixels of the space it lives in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rect {
+    pub min: Point2<f32>,
+    pub max: Point2<f32>,
+}
+
+impl Rect {
+    pub fn new(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
+        Rect { min: Point2::new(x0, y0), max: Point2::new(x1, y1) }
+    }
+
+    /// The smallest box around all points; `None` without points.
+    pub fn around(points: impl IntoIterator<Item = Point2<f32>>) -> Option<Self> {
+        points.into_iter().fold(None, |found, p| match found {
+            None => Some(Rect { min: p, max: p }),
+            Some(r) => Some(Rect { min: r.min.inf(&p), max: r.max.sup(&p) }),
+        })
+    }
+
+    pub fn width(&self) -> f32 {
+        self.max.x - self.min.x
+    }
+
+    pub fn height(&self) -> f32 {
+        self.max.y - self.min.y
+    }
+
+    pub fn centre(&self) -> Point2<f32> {
+        nalgebra::center(&self.min, &self.max)
+    }
+
+    pub fn area(&self) -> f32 {
+        self.width().max(0.0) * self.height().max(0.0)
+    }
+
+    /// Intersection over union, 0 to 1.
+    pub fn iou(&self, other: &Rect) -> f32 {
+        let common = Rect { min: self.min.sup(&other.min), max: self.max.inf(&other.max) };
+        let union = self.area() + other.area() - common.area();
+        if union > 0.0 { common.area() / union } else { 0.0 }
+    }
+}
+
+/// A square part of a frame, possibly rotated and scaled, that becomes a picture of `side_px` x `side_px`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crop {
+    /// From crop pixels to frame pixels. Its scale is frame pixels per crop pixel.
+    pub frame_from_crop: Similarity2<f32>,
+    pub side_px: u32,
+}
+
+impl Crop {
+    /// A crop of `side_px` pixels that shows a square of `side_in_frame` frame pixels around `centre_in_frame`,
+    /// turned so that a face with the given roll (radians, positive clockwise on the screen) stands upright.
+    pub fn new(centre_in_frame: Point2<f32>, side_in_frame: f32, roll: f32, side_px: u32) -> Self {
+        let scale = side_in_frame / side_px as f32;
+        let middle = (side_px as f32 - 1.0) / 2.0;
+        let rotation = UnitComplex::new(roll);
+        let offset = rotation * (Vector2::repeat(middle) * scale);
+        let frame_from_crop = Similarity2::new(centre_in_frame.coords - offset, roll, scale);
+        Crop { frame_from_crop, side_px }
+    }
+
+    /// The crop for a face whose landmarks fill `bounds`: a square around its centre, `margin` times its longer side.
+    pub fn around(bounds: &Rect, margin: f32, side_px: u32) -> Self {
+        Crop::new(bounds.centre(), bounds.width().max(bounds.height()).max(1.0) * margin, 0.0, side_px)
+    }
+
+    /// The crop for a face with these landmarks, turned by `roll`; the margin applies to the box in the turned frame.
+    /// `None` without points.
+    pub fn around_points(points_in_frame: &[Point2<f32>], roll: f32, margin: f32, side_px: u32) -> Option<Self> {
+        let upright = UnitComplex::new(-roll);
+        let bounds = Rect::around(points_in_frame.iter().map(|p| upright * p))?;
+        let side = bounds.width().max(bounds.height()).max(1.0) * margin;
+        Some(Crop::new(upright.inverse() * bounds.centre(), side, roll, side_px))
+    }
+
+    pub fn crop_from_frame(&self) -> Similarity2<f32> {
+        self.frame_from_crop.inverse()
+    }
+
+    /// Where the four corners of the crop's area lie in the frame, clockwise from the top left.
+    pub fn corners_in_frame(&self) -> [Point2<f32>; 4] {
+        let far = self.side_px as f32 - 0.5;
+        [(-0.5, -0.5), (far, -0.5), (far, far), (-0.5, far)].map(|(x, y)| self.frame_from_crop * Point2::new(x, y))
+    }
+}
+
+/// From heatmap cells to pixels of the net's input, where a cell covers `stride` x `stride` pixels.
+pub fn crop_from_cells(stride: f32) -> Similarity2<f32> {
+    Similarity2::new(Vector2::repeat((stride - 1.0) / 2.0), 0.0, stride)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::FRAC_PI_2;
+
+    use super::*;
+
+    #[test]
+    fn a_crop_covers_the_square_it_was_asked_for() {
+        let crop = Crop::new(Point2::new(50.0, 40.0), 20.0, 0.0, 10);
+        let [top_left, _, bottom_right, _] = crop.corners_in_frame();
+        assert!((top_left - Point2::new(40.0, 30.0)).norm() < 1e-4);
+        assert!((bottom_right - Point2::new(60.0, 50.0)).norm() < 1e-4);
+        // The middle of an even crop lies between its two middle pixels.
+        assert!((crop.frame_from_crop * Point2::new(4.5, 4.5) - Point2::new(50.0, 40.0)).norm() < 1e-4);
+    }
+
+    #[test]
+    fn roll_turns_a_leaning_face_upright() {
+        // A face whose forehead points to the right of the frame has a roll of +90 degrees.
+        let crop = Crop::new(Point2::new(50.0, 40.0), 20.0, FRAC_PI_2, 10);
+        let forehead = crop.crop_from_frame() * Point2::new(58.0, 40.0);
+        assert!((forehead - Point2::new(4.5, 0.5)).norm() < 1e-4, "{forehead}");
+        let points = [Point2::new(58.0, 40.0), Point2::new(42.0, 40.0)];
+        let same = Crop::around_points(&points, FRAC_PI_2, 1.25, 10).unwrap();
+        assert!((same.frame_from_crop.to_homogeneous() - crop.frame_from_crop.to_homogeneous()).norm() < 1e-3);
+    }
+
+    #[test]
+    fn cells_and_pixels_share_their_outer_edges() {
+        let map = crop_from_cells(4.0);
+        assert_eq!(map * Point2::new(-0.5, 31.5), Point2::new(-0.5, 127.5));
+    }
+
+    #[test]
+    fn iou_of_shifted_boxes() {
+        let a = Rect::new(0.0, 0.0, 2.0, 2.0);
+        assert_eq!(a.iou(&Rect::new(1.0, 0.0, 3.0, 2.0)), 1.0 / 3.0);
+        assert_eq!(a.iou(&Rect::new(5.0, 5.0, 6.0, 6.0)), 0.0);
+    }
+}

@@ -1,0 +1,15 @@
+//! Face landmarks in real time on small ARM Linux boards.
+//!
+//! A frame flows one way: a source fills a [`frame::Frame`], a crop of it is cut by [`convert`], the net turns the
+//! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
+
+pub mod convert;
+pub mod dataset;
+pub mod decode;
+pub mod frame;
+pub mod geometry;
+pub mod heatmaps;
+pub mod metrics;
+pub mod model;
+pub mod observe;
+pub mod scheme;

@@ -1,0 +1,97 @@
+//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area.
+
+use nalgebra::Point2;
+use serde::Serialize;
+
+use crate::scheme::Scheme;
+
+/// An error above this share of the inter-ocular distance is a failure.
+pub const FAILURE: f64 = 0.10;
+/// The step at which the cumulative error distribution is integrated.
+const STEP: f64 = 1e-4;
+
+/// Mean distance of `found` to `truth` over all landmarks, as a share of the distance between the outer eye corners
+/// of `truth` (the normaliser of the 300-W challenge).
+///
+/// # Panics
+/// When either does not have as many points as `scheme`.
+pub fn normalised_mean_error(scheme: &Scheme, truth: &[Point2<f32>], found: &[Point2<f32>]) -> f64 {
+    assert_eq!((truth.len(), found.len()), (scheme.landmarks, scheme.landmarks), "points of {}", scheme.name);
+    let [right, left] = scheme.outer_eye_corners;
+    let normaliser = f64::from((truth[right] - truth[left]).norm());
+    let sum: f64 = truth.iter().zip(found).map(|(a, b)| f64::from((a - b).norm())).sum();
+    sum / truth.len() as f64 / normaliser
+}
+
+/// The figures of one split. The field names are those of `wingmark eval --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub faces: usize,
+    /// Mean of the faces' NME, in per cent.
+    pub nme_percent: f64,
+    /// Share of faces whose NME exceeds 10 %, in per cent.
+    pub failure_rate_10_percent: f64,
+    /// Area under the cumulative error distribution up to 10 %, divided by 10 %: 0 to 1.
+    pub auc_10: f64,
+}
+
+impl Summary {
+    /// Figures over the errors of all faces; zeros where there is none.
+    pub fn of(errors: &[f64]) -> Summary {
+        let share = |part: f64| if errors.is_empty() { 0.0 } else { part / errors.len() as f64 };
+        let failures = errors.iter().filter(|e| **e > FAILURE).count();
+        Summary {
+            faces: errors.len(),
+            nme_percent: 100.0 * share(errors.iter().sum()),
+            failure_rate_10_percent: 100.0 * share(failures as f64),
+            auc_10: area_under_ced(errors, FAILURE),
+        }
+    }
+}
+
+/// Share of `errors` at or below each multiple of the integration step from 0 to `limit`: `(error, share)`.
+pub fn cumulative_errors(errors: &[f64], limit: f64) -> Vec<(f64, f64)> {
+    let mut sorted = errors.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let steps = (limit / STEP).round() as usize;
+    (0..=steps)
+        .map(|i| {
+            let bound = i as f64 * STEP;
+            let within = sorted.partition_point(|e| *e <= bound);
+            (bound, within as f64 / sorted.len().max(1) as f64)
+        })
+        .collect()
+}
+
+/// Trapezoid rule over [`cumulative_errors`], divided by `limit`.
+fn area_under_ced(errors: &[f64], limit: f64) -> f64 {
+    let curve = cumulative_errors(errors, limit);
+    let sum: f64 = curve.windows(2).map(|pair| (pair[0].1 + pair[1].1) / 2.0).sum();
+    sum / (curve.len() - 1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheme::IBUG_68;
+
+    #[test]
+    fn an_error_of_a_tenth_of_the_eye_distance_is_a_tenth() {
+        let mut truth = vec![Point2::origin(); 68];
+        truth[45] = Point2::new(50.0, 0.0);
+        let found: Vec<_> = truth.iter().map(|p| p + nalgebra::Vector2::new(3.0, 4.0)).collect();
+        assert!((normalised_mean_error(&IBUG_68, &truth, &found) - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn figures_of_a_known_distribution() {
+        // Errors spread evenly over 0..0.2: half fail, and the curve rises in a line to one half at 0.1.
+        let errors: Vec<f64> = (0..2000).map(|i| (i as f64 + 0.5) * 1e-4).collect();
+        let summary = Summary::of(&errors);
+        assert!((summary.nme_percent - 10.0).abs() < 1e-9);
+        assert_eq!(summary.failure_rate_10_percent, 50.0);
+        assert!((summary.auc_10 - 0.25).abs() < 1e-3, "{}", summary.auc_10);
+        assert_eq!(Summary::of(&[0.0]).auc_10, 1.0);
+        assert_eq!(Summary::of(&[]).faces, 0);
+    }
+}
