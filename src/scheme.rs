@@ -14,6 +14,21 @@ pub struct Scheme {
     pub outer_eye_corners: [usize; 2],
 }
 
+impl Scheme {
+    pub const ALL: [&'static Scheme; 1] = [&IBUG_68];
+
+    pub fn named(name: &str) -> Option<&'static Scheme> {
+        Scheme::ALL.into_iter().find(|scheme| scheme.name == name)
+    }
+}
+
+/// Schemes are told apart by their names.
+impl PartialEq for Scheme {
+    fn eq(&self, other: &Scheme) -> bool {
+        self.name == other.name
+    }
+}
+
 /// A curve through landmarks in the order given.
 #[derive(Debug)]
 pub struct Curve {
