@@ -3,6 +3,7 @@
 //! A frame flows one way: a source fills a [`frame::Frame`], a crop of it is cut by [`convert`], the net turns the
 //! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
 
+pub mod capture;
 pub mod card;
 pub mod convert;
 pub mod dataset;
@@ -13,4 +14,6 @@ pub mod heatmaps;
 pub mod metrics;
 pub mod model;
 pub mod observe;
+pub mod picture;
+pub mod record;
 pub mod scheme;
