@@ -1,112 +1,113 @@
-//! CSV with the columns of OpenFace's FeatureExtraction, so that its readers work: `frame, face_id, timestamp, confidence,
-//! success, x_0 .. x_67, y_0 .. y_67`. A row a face; a frame without a face has one row with success 0 and no points.
+//! CSV with the columns of OpenFace (`FaceLandmarkVidMulti`), then our own.
+//!
+//! | columns | meaning |
+//! |---|---|
+//! | `frame` | the frame's own number |
+//! | `face_id` | stays the same while a face is followed; 0 without a face |
+//! | `timestamp` | seconds since the source's start, monotonic |
+//! | `confidence` | 0 to 1; 0 without a face |
+//! | `success` | 1 a face, 0 a frame without one |
+//! | `x_0` .. `x_67`, `y_0` .. `y_67` | points in frame pixels, the centre of the first pixel at (0, 0); empty without a face |
+//! | `wall_time` | RFC 3339, UTC |
+//! | `dropped` | frames dropped since the one before |
+//! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
+//! | `p_0` .. `p_67` | confidence of each point, 0 to 1; empty without a face |
+//! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us` | time each stage took, in microseconds |
+//! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
+//!
+//! A row a face; a frame without a face has one row. Fields are never quoted, and rows end in `\n`.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::Write;
 
-use super::{RecordError, Recorder};
-use crate::observe::{Face, Observation};
+use super::encode::Encoder;
+use super::entry::Entry;
+use crate::observe::Face;
 use crate::scheme::IBUG_68;
 
-pub struct CsvRecorder {
-    path: PathBuf,
-    writer: csv::Writer<File>,
+const POINTS: usize = IBUG_68.landmarks;
+
+pub struct CsvEncoder {
+    block: Vec<u8>,
 }
 
-impl CsvRecorder {
-    /// Starts a new file; one that is there already is overwritten.
-    pub fn create(path: &Path) -> Result<Self, RecordError> {
-        let failed = |source| RecordError::write(path, source);
-        let mut writer = csv::Writer::from_writer(File::create(path).map_err(failed)?);
-        let points = ["x", "y"].iter().flat_map(|axis| (0..IBUG_68.landmarks).map(move |i| format!("{axis}_{i}")));
-        let fixed = ["frame", "face_id", "timestamp", "confidence", "success"].map(String::from);
-        writer.write_record(fixed.into_iter().chain(points)).map_err(|e| RecordError::write(path, e))?;
-        writer.flush().map_err(failed)?;
-        Ok(CsvRecorder { path: path.into(), writer })
-    }
-
-    fn write_row(&mut self, seen: &Observation, face: Option<&Face>) -> csv::Result<()> {
-        let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.confidence));
-        let fixed = [
-            seen.sequence.to_string(),
-            id.to_string(),
-            format!("{:.6}", seen.captured_at.as_secs_f64()),
-            format!("{confidence:.3}"),
-            u8::from(face.is_some()).to_string(),
-        ];
-        fixed.iter().try_for_each(|field| self.writer.write_field(field))?;
-        for axis in 0..2 {
-            for i in 0..IBUG_68.landmarks {
-                let field = face.map(|face| format!("{:.2}", face.landmarks[i].at[axis])).unwrap_or_default();
-                self.writer.write_field(field)?;
-            }
-        }
-        self.writer.write_record(None::<&[u8]>)
+impl CsvEncoder {
+    pub fn new() -> Self {
+        CsvEncoder { block: (header().join(",") + "\n").into_bytes() }
     }
 }
 
-impl Recorder for CsvRecorder {
-    /// Hands the rows to the operating system before it returns, so that the file can be read while it grows.
-    fn record(&mut self, seen: &Observation) -> Result<(), RecordError> {
-        let rows = if seen.faces.is_empty() {
-            self.write_row(seen, None)
-        } else {
-            seen.faces.iter().try_for_each(|face| self.write_row(seen, Some(face)))
-        };
-        rows.map_err(|e| RecordError::write(&self.path, e))?;
-        self.writer.flush().map_err(|e| RecordError::write(&self.path, e))
+/// The names of the columns in order.
+pub fn header() -> Vec<String> {
+    let numbered = |prefix: &'static str| (0..POINTS).map(move |i| format!("{prefix}_{i}"));
+    let named = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut columns = named(&["frame", "face_id", "timestamp", "confidence", "success"]);
+    columns.extend(numbered("x").chain(numbered("y")));
+    columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
+    columns.extend(numbered("p"));
+    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "crc32"]));
+    columns
+}
+
+impl Encoder for CsvEncoder {
+    fn add(&mut self, entry: &Entry) {
+        if entry.seen.faces.is_empty() {
+            self.add_row(entry, None);
+        }
+        for face in &entry.seen.faces {
+            self.add_row(entry, Some(face));
+        }
+    }
+
+    fn take_block(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.block)
+    }
+
+    fn tail(&mut self) -> Vec<u8> {
+        Vec::new()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use nalgebra::{Matrix2, Point2};
-
-    use super::*;
-    use crate::decode::Landmark;
-    use crate::geometry::{Crop, Rect};
-
-    fn face(id: u32) -> Face {
-        let landmark = |i: usize| Landmark {
-            at: Point2::new(i as f32 + 0.25, 100.0 - i as f32),
-            confidence: 0.9,
-            covariance: Matrix2::identity(),
-        };
-        Face {
-            id,
-            bounds: Rect::new(0.0, 33.0, 67.0, 100.0),
-            crop: Crop::new(Point2::new(33.0, 66.0), 90.0, 0.0, 128),
-            landmarks: (0..68).map(landmark).collect(),
-            confidence: 0.9,
-        }
+impl CsvEncoder {
+    fn add_row(&mut self, entry: &Entry, face: Option<&Face>) {
+        let start = self.block.len();
+        write_row(&mut self.block, entry, face).expect("memory takes every write");
+        let crc = crc32fast::hash(&self.block[start..]);
+        writeln!(self.block, "{crc:08x}").expect("memory takes every write");
     }
+}
 
-    #[test]
-    fn a_row_a_face_and_one_where_there_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("faces.csv");
-        let mut recorder = CsvRecorder::create(&path).unwrap();
-        let at = |sequence| Duration::from_millis(40) * sequence;
-        for (sequence, faces) in [(0, vec![face(1), face(2)]), (1, vec![])] {
-            recorder
-                .record(&Observation { sequence, captured_at: at(sequence), faces, ..Observation::default() })
-                .unwrap();
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("frame,face_id,timestamp,confidence,success,x_0,x_1,"), "{}", lines[0]);
-        assert!(lines[0].ends_with(",y_66,y_67"), "{}", lines[0]);
-        assert!(lines[1].starts_with("0,1,0.000000,0.900,1,0.25,1.25,"), "{}", lines[1]);
-        assert!(lines[2].starts_with("0,2,0.000000,0.900,1,") && lines[2].ends_with(",34.00,33.00"), "{}", lines[2]);
-        assert_eq!(lines[3], format!("1,0,0.040000,0.000,0{}", ",".repeat(136)));
-        assert_eq!(lines.len(), 4);
+/// Writes a row up to its last comma.
+fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::Result<()> {
+    let seen = &entry.seen;
+    let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.confidence));
+    let seconds = seen.captured_at.as_secs_f64();
+    write!(out, "{},{id},{seconds:.6},{confidence:.4},{},", seen.sequence, u8::from(face.is_some()))?;
+    write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.x))?;
+    write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.y))?;
+    write!(out, "{},{},", entry.wall_time(), seen.dropped)?;
+    match face.map(|face| face.bounds) {
+        Some(b) => write!(out, "{:.3},{:.3},{:.3},{:.3},", b.min.x, b.min.y, b.max.x, b.max.y)?,
+        None => out.extend(b",,,,"),
     }
+    write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
+    let stages = &seen.timings;
+    for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track] {
+        write!(out, "{},", stage.as_micros())?;
+    }
+    Ok(())
+}
 
-    #[test]
-    fn a_missing_folder_is_named() {
-        let error = CsvRecorder::create(Path::new("/nowhere/at/all.csv")).err().unwrap().to_string();
-        assert!(error.starts_with("cannot write /nowhere/at/all.csv: "), "{error}");
+/// Writes a field a point, each with its comma; empty ones without a face.
+fn write_points(
+    out: &mut Vec<u8>,
+    face: Option<&Face>,
+    mut field: impl FnMut(&mut Vec<u8>, &Face, usize) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    match face {
+        Some(face) => (0..POINTS).try_for_each(|i| field(out, face, i)),
+        None => {
+            out.extend([b','; POINTS]);
+            Ok(())
+        }
     }
 }

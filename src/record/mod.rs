@@ -1,12 +1,33 @@
-//! Writes what was seen to files.
+//! Records what is seen, in files that survive.
+//!
+//! After a power cut or `kill -9`, at most the records of the last flush interval (1 s unless told otherwise) are lost,
+//! and every record that is read back is whole.
+//!
+//! That holds as long as the medium takes a block within a quarter of the interval (a warning says when it does not) and
+//! keeps what it confirmed. Records of one interval are a block, written with one call and followed by `fdatasync`;
+//! [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record. Files can be read while they are written.
 
-mod csv;
+mod annotations;
+pub mod csv;
+pub mod encode;
+pub mod entry;
+pub mod journal;
+pub mod jsonl;
+pub mod limits;
+pub mod log;
+pub mod losses;
+pub mod mcap;
+mod plain;
+pub mod storage;
+pub mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
-pub use self::csv::CsvRecorder;
+pub use plain::PlainFile;
+
 use crate::observe::Observation;
 
 /// Somewhere observations go, one after the other.
@@ -16,12 +37,16 @@ pub trait Recorder {
 
 #[derive(Debug, Error)]
 pub enum RecordError {
+    #[error("{0}: unknown kind of record; expected a name that ends in .csv, .jsonl or .mcap")]
+    UnknownFormat(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },
-}
-
-impl RecordError {
-    fn write(path: &Path, source: impl Into<std::io::Error>) -> Self {
-        RecordError::Write { path: path.into(), source: source.into() }
-    }
+    #[error("{0:?}: the name of a record file has to be valid UTF-8")]
+    NameNotText(PathBuf),
+    #[error("cannot start a thread to write records: {0}")]
+    Thread(std::io::Error),
+    #[error("{path}: {lost} records were lost, {written} were written")]
+    Lost { path: PathBuf, lost: u64, written: u64 },
+    #[error("{path}: the disk did not take the last records within {within:?}")]
+    NotFinished { path: PathBuf, within: Duration },
 }

@@ -1,0 +1,208 @@
+//! The files of one log: blocks of whole records go in, each either safe on the medium or not there at all.
+//!
+//! The file under way has the name that was asked for. When it is full, or is found left over from an earlier run, it is
+//! renamed: `faces.csv` becomes `faces-000042-20261124T062804Z.csv`, where the number counts up, whatever the clock
+//! does, and the time is that of the last write, in UTC. When all files together outgrow the cap, those with the
+//! lowest numbers are removed.
+//!
+//! After an error the file is cut back to its last whole block and left alone: after a failed fsync nobody knows which
+//! pages reached the medium, and a second fsync may report success for pages that were dropped (Rebello et al., "Can
+//! Applications Recover from fsync Failures?", USENIX ATC 2020). The next block begins a new file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use super::storage::{Listed, Storage};
+
+/// When a file ends and how much all of them may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A file with this many bytes or more is full.
+    pub file_bytes: Option<u64>,
+    /// A file is full this long after its first block, by the monotonic clock.
+    pub file_age: Option<Duration>,
+    /// The files of the log together stay within this many bytes.
+    pub total_bytes: Option<u64>,
+}
+
+/// A file that is complete and renamed.
+#[derive(Debug, Clone, Copy)]
+struct Archive {
+    number: u64,
+    modified: SystemTime,
+    bytes: u64,
+}
+
+struct Open<F> {
+    file: F,
+    /// Bytes that are safe on the medium.
+    bytes: u64,
+    since: Instant,
+}
+
+pub struct Journal<S: Storage> {
+    storage: S,
+    names: Names,
+    limits: Limits,
+    open: Option<Open<S::File>>,
+    /// By number, the oldest first; as found when the file under way was begun.
+    archives: Vec<Archive>,
+}
+
+impl<S: Storage> Journal<S> {
+    /// A log whose file under way is `path`. Touches nothing yet.
+    pub fn new(storage: S, path: &Path, limits: Limits) -> Self {
+        Journal { storage, names: Names::of(path), limits, open: None, archives: Vec::new() }
+    }
+
+    /// Writes a block and returns when it is safe on the medium. After an error nothing of it is left, unless cutting it off
+    /// failed too, and the next block begins a new file.
+    pub fn append(&mut self, block: &[u8]) -> io::Result<()> {
+        match self.open.take() {
+            Some(open) => self.append_to(open, block),
+            None => self.begin(block),
+        }
+    }
+
+    fn append_to(&mut self, mut open: Open<S::File>, block: &[u8]) -> io::Result<()> {
+        self.make_room(open.bytes + block.len() as u64);
+        let written = self.write_through(&mut open.file, block);
+        match &written {
+            Ok(()) => {
+                open.bytes += block.len() as u64;
+                self.open = Some(open);
+            }
+            // Whatever comes of this, the file is not written to again, and the error told is the first one.
+            Err(_) => {
+                let _ = self.storage.truncate(&mut open.file, open.bytes).and_then(|()| self.storage.sync(&mut open.file));
+            }
+        }
+        written
+    }
+
+    /// Begins a file with its first block.
+    fn begin(&mut self, block: &[u8]) -> io::Result<()> {
+        self.set_aside()?;
+        self.make_room(block.len() as u64);
+        let mut file = self.storage.create(&self.names.path)?;
+        let written =
+            self.write_through(&mut file, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
+        match &written {
+            Ok(()) => self.open = Some(Open { file, bytes: block.len() as u64, since: Instant::now() }),
+            Err(_) => {
+                // An empty file is removed by the next attempt if it cannot be now.
+                let _ = self.storage.truncate(&mut file, 0);
+                let _ = self.storage.remove(&self.names.path);
+            }
+        }
+        written
+    }
+
+    fn write_through(&mut self, file: &mut S::File, bytes: &[u8]) -> io::Result<()> {
+        self.storage.append(file, bytes)?;
+        self.storage.sync(file)
+    }
+
+    /// Whether the file under way has reached a limit.
+    pub fn is_full(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            self.limits.file_bytes.is_some_and(|limit| open.bytes >= limit)
+                || self.limits.file_age.is_some_and(|limit| open.since.elapsed() >= limit)
+        })
+    }
+
+    /// Completes the file under way with `tail` and closes it. It keeps its name until another one is begun.
+    pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
+        match self.open.take() {
+            Some(open) if !tail.is_empty() => {
+                let finished = self.append_to(open, tail);
+                self.open = None;
+                finished
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Renames the file that stands where the next one is to be made, and counts the archives.
+    fn set_aside(&mut self) -> io::Result<()> {
+        let listed = self.storage.list(&self.names.folder)?;
+        self.archives = listed.iter().filter_map(|file| self.names.archive(file)).collect();
+        self.archives.sort_unstable_by_key(|archive| archive.number);
+        let Some(left) = listed.iter().find(|file| file.name == self.names.file_name()) else { return Ok(()) };
+        if left.bytes == 0 {
+            return self.storage.remove(&self.names.path);
+        }
+        let number = self.archives.last().map_or(1, |last| last.number + 1);
+        let archive = Archive { number, modified: left.modified, bytes: left.bytes };
+        self.storage.rename(&self.names.path, &self.names.archive_path(archive))?;
+        self.archives.push(archive);
+        Ok(())
+    }
+
+    /// Removes the oldest archives until `bytes` of the file under way are within the cap.
+    fn make_room(&mut self, bytes: u64) {
+        let Some(cap) = self.limits.total_bytes else { return };
+        let mut total = bytes + self.archives.iter().map(|archive| archive.bytes).sum::<u64>();
+        while total > cap && !self.archives.is_empty() {
+            let oldest = self.archives.remove(0);
+            let path = self.names.archive_path(oldest);
+            match self.storage.remove(&path) {
+                // Somebody else tidied up.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                // It is found again when the next file is begun.
+                Err(e) => log::warn!("cannot remove {}: {e}; the log takes more room than it may", path.display()),
+                Ok(()) => log::debug!("removed {}", path.display()),
+            }
+            total -= oldest.bytes;
+        }
+    }
+}
+
+/// How the files of a log are called.
+struct Names {
+    folder: PathBuf,
+    path: PathBuf,
+    stem: String,
+    /// With its dot; empty without one.
+    extension: String,
+}
+
+impl Names {
+    fn of(path: &Path) -> Self {
+        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.into(),
+            _ => PathBuf::from("."),
+        };
+        let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+        Names { folder, path: path.into(), stem: text(path.file_stem()), extension }
+    }
+
+    fn file_name(&self) -> String {
+        format!("{}{}", self.stem, self.extension)
+    }
+
+    fn archive_path(&self, archive: Archive) -> PathBuf {
+        self.folder.join(self.archive_name(archive))
+    }
+
+    fn archive_name(&self, archive: Archive) -> String {
+        // A clock that stands outside jiff's range (years -9999 to 9999) is as good as none.
+        let utc = Timestamp::try_from(archive.modified).unwrap_or(Timestamp::UNIX_EPOCH).strftime("%Y%m%dT%H%M%SZ");
+        format!("{}-{:06}-{utc}{}", self.stem, archive.number, self.extension)
+    }
+
+    /// The archive that a file is, if its name is one that this log gives.
+    fn archive(&self, file: &Listed) -> Option<Archive> {
+        let middle = file.name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(&self.extension)?;
+        let (number, utc) = middle.split_once('-')?;
+        let number = number.parse().ok()?;
+        let modified = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", utc).ok()?;
+        let modified = modified.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        let archive = Archive { number, modified: modified.into(), bytes: file.bytes };
+        (self.archive_name(archive) == file.name).then_some(archive)
+    }
+}

@@ -1,0 +1,135 @@
+//! JSON Lines: one object a frame, one object a line.
+//!
+//! ```json
+//! {
+//!   "sequence": 812, "dropped": 0, "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z",
+//!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15 },
+//!   "faces": [{
+//!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
+//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "covariance": [[1.25, 0.1, 0.75], ...]
+//!   }]
+//! }
+//! ```
+//!
+//! * `sequence`: the frame's own number; `dropped`: frames dropped since the one before;
+//! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339, UTC;
+//! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the centre of the first
+//!   pixel at (0, 0), rounded to 1/1000;
+//! * `covariance`: 68 times xx, xy, yy in square pixels; `confidence`, `point_confidence`: 0 to 1, rounded to 1/10,000.
+//!
+//! A last line without `\n` is torn. The same object is the message of the MCAP topic `/wingmark/observation`.
+
+use nalgebra::Point2;
+use serde::Serialize;
+
+use super::encode::Encoder;
+use super::entry::Entry;
+use crate::decode::Landmark;
+use crate::observe::{Face, Timings};
+
+#[derive(Default)]
+pub struct JsonlEncoder {
+    block: Vec<u8>,
+}
+
+impl Encoder for JsonlEncoder {
+    fn add(&mut self, entry: &Entry) {
+        write_object(&mut self.block, entry);
+        self.block.push(b'\n');
+    }
+
+    fn take_block(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.block)
+    }
+
+    fn tail(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// Appends an entry's object, without a line break in it.
+pub fn write_object(out: &mut Vec<u8>, entry: &Entry) {
+    serde_json::to_writer(out, &Object::from(entry)).expect("numbers and strings always serialize");
+}
+
+#[derive(Serialize)]
+struct Object {
+    sequence: u32,
+    dropped: u32,
+    captured_s: f64,
+    wall_time: String,
+    timings_us: TimingsObject,
+    faces: Vec<FaceObject>,
+}
+
+#[derive(Serialize)]
+struct TimingsObject {
+    detect: u128,
+    crop: u128,
+    net: u128,
+    decode: u128,
+    track: u128,
+}
+
+#[derive(Serialize)]
+struct FaceObject {
+    id: u32,
+    confidence: f64,
+    #[serde(rename = "box")]
+    bounds: [f64; 4],
+    points: Vec<[f64; 2]>,
+    point_confidence: Vec<f64>,
+    /// xx, xy, yy.
+    covariance: Vec<[f64; 3]>,
+}
+
+impl From<&Entry> for Object {
+    fn from(entry: &Entry) -> Self {
+        let seen = &entry.seen;
+        Object {
+            sequence: seen.sequence,
+            dropped: seen.dropped,
+            captured_s: rounded(seen.captured_at.as_secs_f64(), 1e6),
+            wall_time: entry.wall_time(),
+            timings_us: seen.timings.into(),
+            faces: seen.faces.iter().map(FaceObject::from).collect(),
+        }
+    }
+}
+
+impl From<Timings> for TimingsObject {
+    fn from(timings: Timings) -> Self {
+        let Timings { detect, crop, net, decode, track } = timings;
+        TimingsObject {
+            detect: detect.as_micros(),
+            crop: crop.as_micros(),
+            net: net.as_micros(),
+            decode: decode.as_micros(),
+            track: track.as_micros(),
+        }
+    }
+}
+
+impl From<&Face> for FaceObject {
+    fn from(face: &Face) -> Self {
+        let pixels = |v: f32| rounded(f64::from(v), 1e3);
+        let point = |p: Point2<f32>| [pixels(p.x), pixels(p.y)];
+        let share = |v: f32| rounded(f64::from(v), 1e4);
+        let each = face.landmarks.iter();
+        let covariance = |l: &Landmark| [(0, 0), (0, 1), (1, 1)].map(|at| rounded(f64::from(l.covariance[at]), 1e4));
+        let ([x0, y0], [x1, y1]) = (point(face.bounds.min), point(face.bounds.max));
+        FaceObject {
+            id: face.id,
+            confidence: share(face.confidence),
+            bounds: [x0, y0, x1, y1],
+            points: each.clone().map(|l| point(l.at)).collect(),
+            point_confidence: each.clone().map(|l| share(l.confidence)).collect(),
+            covariance: each.map(covariance).collect(),
+        }
+    }
+}
+
+/// Rounded to whole `1 / parts`; in [`f64`], whose shortest decimal has no more digits than that.
+fn rounded(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts
+}

@@ -1,0 +1,76 @@
+//! Sizes and times as people write them on the command line.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum LimitError {
+    #[error("{0:?} is no size; expected a whole number with K, M or G behind it, such as 64M, or \"none\"")]
+    Size(String),
+    #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\"")]
+    Time(String),
+}
+
+/// Reads `64M`, `2G`, `500K` (of 1024 bytes each) or a number of bytes; `none` is [`None`].
+pub fn size(text: &str) -> Result<Option<u64>, LimitError> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).filter(|&n| n > 0);
+    bytes.map(Some).ok_or_else(|| LimitError::Size(text.into()))
+}
+
+/// Reads `500ms`, `90s`, `15m`, `1h`, `7d`; `none` is [`None`].
+pub fn time(text: &str) -> Result<Option<Duration>, LimitError> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err(LimitError::Time(text.into())),
+    };
+    let duration = number.parse::<f64>().ok().and_then(|n| Duration::try_from_secs_f64(n * seconds).ok());
+    duration.filter(|d| !d.is_zero()).map(Some).ok_or_else(|| LimitError::Time(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        assert_eq!(size("64M"), Ok(Some(64 << 20)));
+        assert_eq!(size("10"), Ok(Some(10)));
+        assert_eq!(size("none"), Ok(None));
+        for wrong in ["", "M", "0", "-1M", "1.5G", "64MB", "99999999999G", "1µ"] {
+            assert!(size(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(time("1.5h"), Ok(Some(Duration::from_secs(5400))));
+        assert_eq!(time("500ms"), Ok(Some(Duration::from_millis(500))));
+        assert_eq!(time("none"), Ok(None));
+        for wrong in ["", "s", "10", "0s", "-1s", "1 week", "nans", "1e99d"] {
+            assert!(time(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(
+            time("10").unwrap_err().to_string(),
+            "\"10\" is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\""
+        );
+    }
+}

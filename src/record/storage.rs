@@ -1,0 +1,84 @@
+//! What the log asks of a file system, so that tests can fail each call in turn or pull the plug.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file in a folder, as [`Storage::list`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub name: String,
+    pub bytes: u64,
+    /// When it was last written, by the wall clock.
+    pub modified: SystemTime,
+}
+
+/// The calls that a log makes. All paths lie in the folder of the log.
+pub trait Storage {
+    type File;
+
+    /// Makes a file that does not exist yet.
+    fn create(&mut self, path: &Path) -> io::Result<Self::File>;
+    /// Writes all of `bytes` at the end of the file. After an error any part of them may be there.
+    fn append(&mut self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the file to its first `bytes` bytes.
+    fn truncate(&mut self, file: &mut Self::File, bytes: u64) -> io::Result<()>;
+    /// Returns when what was written to the file survives a power cut.
+    fn sync(&mut self, file: &mut Self::File) -> io::Result<()>;
+    /// Returns when files made, renamed and removed in the folder stay so after a power cut.
+    fn sync_folder(&mut self, folder: &Path) -> io::Result<()>;
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// The regular files in a folder, in any order.
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>>;
+}
+
+/// The machine's own file systems.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk;
+
+impl Storage for Disk {
+    type File = File;
+
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().append(true).create_new(true).open(path)
+    }
+
+    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
+        file.set_len(bytes)
+    }
+
+    fn sync(&mut self, file: &mut File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn sync_folder(&mut self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            // A name that is no text is none that a log gives; a file that vanished meanwhile is no error.
+            let (Ok(name), Ok(about)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
+            if about.is_file() {
+                found.push(Listed { name, bytes: about.len(), modified: about.modified()? });
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,76 @@
+//! Entries to blocks to files: what the thread of a log does, without its clock and queue.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::encode::{Encoder, Format};
+use super::entry::Entry;
+use super::journal::Journal;
+use super::losses::{Tally, in_words};
+use super::storage::Storage;
+
+pub struct Writer<S: Storage> {
+    journal: Journal<S>,
+    format: Format,
+    path: PathBuf,
+    tally: Arc<Tally>,
+    /// Of the file under way; none before its first entry.
+    encoder: Option<Box<dyn Encoder>>,
+    /// Entries in the block under way.
+    pending: u64,
+    /// The last block was lost.
+    failing: bool,
+}
+
+impl<S: Storage> Writer<S> {
+    pub fn new(journal: Journal<S>, format: Format, path: PathBuf, tally: Arc<Tally>) -> Self {
+        Writer { journal, format, path, tally, encoder: None, pending: 0, failing: false }
+    }
+
+    /// Entries in the block under way.
+    pub fn pending(&self) -> u64 {
+        self.pending
+    }
+
+    pub fn add(&mut self, entry: &Entry) {
+        self.encoder.get_or_insert_with(|| self.format.encoder()).add(entry);
+        self.pending += 1;
+    }
+
+    /// Makes the block under way safe, or counts it as lost.
+    pub fn flush(&mut self) {
+        let Some(encoder) = self.encoder.as_mut().filter(|_| self.pending > 0) else { return };
+        let entries = std::mem::take(&mut self.pending);
+        match self.journal.append(&encoder.take_block()) {
+            Ok(()) => {
+                self.tally.count_written(entries);
+                if std::mem::take(&mut self.failing) {
+                    log::info!("{}: written to again", self.path.display());
+                }
+                if self.journal.is_full() {
+                    self.end_file();
+                }
+            }
+            Err(error) => {
+                self.tally.count_lost(entries, &in_words(&error));
+                self.failing = true;
+                // The next block begins a file, with a head.
+                self.encoder = None;
+            }
+        }
+    }
+
+    /// Completes the file under way; the next entry begins another.
+    pub fn close(&mut self) {
+        self.flush();
+        self.end_file();
+    }
+
+    fn end_file(&mut self) {
+        let Some(mut encoder) = self.encoder.take() else { return };
+        if let Err(error) = self.journal.finish(&encoder.tail()) {
+            // Every record is there; an MCAP file lacks its index.
+            log::warn!("{}: not completed: {}", self.path.display(), in_words(&error));
+        }
+    }
+}

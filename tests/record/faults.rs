@@ -1,0 +1,165 @@
+//! Each call to the file system fails in turn: nothing written earlier is damaged, the loss is counted, and writing
+//! goes on.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use wingmark::record::encode::Format;
+use wingmark::record::journal::Limits;
+use wingmark::record::storage::{Disk, Listed, Storage};
+
+use crate::read_back::frames_of_log;
+use crate::sample::{NO_LIMITS, entries, write, writer};
+
+/// The calls with these numbers fail; a write that fails leaves half of its bytes.
+#[derive(Clone)]
+struct Faulty {
+    calls: Rc<RefCell<usize>>,
+    failing: std::ops::Range<usize>,
+    error: i32,
+}
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+const EROFS: i32 = 30;
+
+impl Faulty {
+    fn new(failing: std::ops::Range<usize>, error: i32) -> Self {
+        Faulty { calls: Rc::default(), failing, error }
+    }
+
+    fn call(&self) -> io::Result<()> {
+        let number = self.calls.replace_with(|calls| *calls + 1);
+        if self.failing.contains(&number) { Err(io::Error::from_raw_os_error(self.error)) } else { Ok(()) }
+    }
+}
+
+impl Storage for Faulty {
+    type File = File;
+
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        self.call()?;
+        Disk.create(path)
+    }
+
+    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.call();
+        Disk.append(file, if fault.is_err() { &bytes[..bytes.len() / 2] } else { bytes })?;
+        fault
+    }
+
+    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
+        self.call()?;
+        Disk.truncate(file, bytes)
+    }
+
+    // Waiting for the real disk would prove nothing here and take minutes.
+    fn sync(&mut self, _file: &mut File) -> io::Result<()> {
+        self.call()
+    }
+
+    fn sync_folder(&mut self, _folder: &Path) -> io::Result<()> {
+        self.call()
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call()?;
+        Disk.rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.call()?;
+        Disk.remove(path)
+    }
+
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
+        self.call()?;
+        Disk.list(folder)
+    }
+}
+
+struct Outcome {
+    calls: usize,
+    written: u64,
+    lost: u64,
+    read: Vec<u32>,
+    bytes: u64,
+}
+
+const FRAMES: u32 = 24;
+const BLOCK: usize = 2;
+
+/// A log of 24 frames in blocks of two and files of a few blocks, beside the file of an earlier run.
+fn run(format: Format, limits: Limits, failing: std::ops::Range<usize>, error: i32) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces").with_extension(format.extension());
+    let entries = entries(FRAMES);
+    let (mut earlier, _) = writer(Faulty::new(0..0, 0), &path, NO_LIMITS);
+    write(&mut earlier, &entries[..BLOCK], BLOCK);
+    let storage = Faulty::new(failing, error);
+    let (mut log, tally) = writer(storage.clone(), &path, limits);
+    write(&mut log, &entries[BLOCK..], BLOCK);
+    let calls = *storage.calls.borrow();
+    let bytes = Disk.list(folder.path()).unwrap().iter().map(|file| file.bytes).sum();
+    Outcome { calls, written: tally.written(), lost: tally.lost(), read: frames_of_log(&path), bytes }
+}
+
+fn small_files(total_bytes: Option<u64>) -> Limits {
+    Limits { file_bytes: Some(5_000), total_bytes, file_age: None }
+}
+
+#[test]
+fn any_one_call_may_fail() {
+    for format in Format::ALL {
+        let calls = run(format, small_files(None), 0..0, 0).calls;
+        assert!(calls > 40, "{format:?} made {calls} calls");
+        for (number, error) in (0..calls).flat_map(|n| [ENOSPC, EIO, EROFS].map(|error| (n, error))) {
+            let Outcome { written, lost, read, .. } = run(format, small_files(None), number..number + 1, error);
+            let case = format!("{format:?}, call {number}, error {error}: {read:?}");
+            assert!(lost <= BLOCK as u64, "{case}: {lost} lost");
+            assert_eq!(written + lost, u64::from(FRAMES) - BLOCK as u64, "{case}");
+            // What is counted as lost is not there; all else is, in order.
+            assert_eq!(read.len() as u64, u64::from(FRAMES) - lost, "{case}");
+            assert!(read.is_sorted_by(|a, b| a < b), "{case}");
+        }
+    }
+}
+
+#[test]
+fn from_any_call_on_many_may_fail() {
+    for format in Format::ALL {
+        let calls = run(format, small_files(None), 0..0, 0).calls;
+        for number in 0..calls {
+            let Outcome { written, lost, read, .. } = run(format, small_files(None), number..number + 10, ENOSPC);
+            let case = format!("{format:?}, calls from {number}: {read:?}");
+            assert_eq!(written + lost, u64::from(FRAMES) - BLOCK as u64, "{case}");
+            // Where cutting off the torn block failed too, whole records of it are read besides those counted.
+            assert!(read.len() as u64 >= BLOCK as u64 + written, "{case}: {written} written");
+            assert!(read.is_sorted_by(|a, b| a < b), "{case}");
+            // Each block that is lost uses up a failing call at least; those after them are written.
+            assert!(lost <= 10 * BLOCK as u64 && written > 0, "{case}: {lost} lost");
+        }
+    }
+}
+
+#[test]
+fn the_cap_holds_and_keeps_the_latest() {
+    for format in Format::ALL {
+        // An MCAP file has 10 kB of schemas at its start and again at its end.
+        let cap = if format == Format::Mcap { 100_000 } else { 30_000 };
+        let whole = run(format, small_files(Some(cap)), 0..0, 0);
+        assert!(whole.bytes <= cap && whole.bytes > cap / 2, "{format:?}: {} bytes", whole.bytes);
+        assert!(whole.read.len() < FRAMES as usize && whole.lost == 0, "{format:?}: {:?}", whole.read);
+        for number in 0..whole.calls {
+            let outcome = run(format, small_files(Some(cap)), number..number + 1, EIO);
+            let case = format!("{format:?}, call {number}: {:?}", outcome.read);
+            assert!(outcome.read.is_sorted_by(|a, b| a < b), "{case}");
+            // The last block may be the one that was lost.
+            let lost = if outcome.lost == 0 { 0 } else { BLOCK as u32 };
+            assert!(outcome.read.last() >= Some(&(FRAMES - 1 - lost)), "{case}");
+        }
+    }
+}

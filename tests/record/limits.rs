@@ -1,0 +1,76 @@
+//! Rotation, and what the log leaves alone.
+
+use std::time::Duration;
+
+use wingmark::record::encode::Format;
+use wingmark::record::journal::Limits;
+use wingmark::record::storage::Disk;
+
+use crate::read_back::{files, frames_of_log};
+use crate::sample::{NO_LIMITS, entries, write, writer};
+
+#[test]
+fn files_end_at_their_size_and_are_complete() {
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let limits = Limits { file_bytes: Some(12_000), ..NO_LIMITS };
+        let (mut log, tally) = writer(Disk, &path, limits);
+        write(&mut log, &entries(30), 1);
+        assert_eq!(tally.written(), 30);
+        assert!(frames_of_log(&path).into_iter().eq(0..30), "{format:?}");
+        let files = files(&path);
+        assert!(files.len() >= 3, "{format:?}: {files:?}");
+        for file in &files {
+            let bytes = std::fs::read(file).unwrap();
+            // One block too many, and the schemas of MCAP once more at the end.
+            assert!(bytes.len() < 40_000, "{format:?}: {} bytes", bytes.len());
+            if format == Format::Mcap {
+                let summary = mcap::Summary::read(&bytes).unwrap().expect("a complete file has a summary");
+                assert!(!summary.chunk_indexes.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_end_at_their_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.csv");
+    let (mut log, _) = writer(Disk, &path, Limits { file_age: Some(Duration::from_millis(20)), ..NO_LIMITS });
+    for entry in &entries(3) {
+        log.add(entry);
+        log.flush();
+        std::thread::sleep(Duration::from_millis(30));
+        // The block that finds the file old is its last.
+        log.add(entry);
+        log.flush();
+    }
+    assert_eq!(files(&path).len(), 3);
+}
+
+#[test]
+fn other_files_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let others = ["faces-1.csv", "faces-000001-holiday.csv", "faces-000001-20261124T062804Z.jsonl", "other.csv"];
+    others.iter().for_each(|name| std::fs::write(folder.path().join(name), vec![b'x'; 100_000]).unwrap());
+    let path = folder.path().join("faces.csv");
+    let limits = Limits { file_bytes: Some(5_000), total_bytes: Some(15_000), ..NO_LIMITS };
+    let (mut log, _) = writer(Disk, &path, limits);
+    write(&mut log, &entries(30), 1);
+    for name in others {
+        assert_eq!(std::fs::metadata(folder.path().join(name)).unwrap().len(), 100_000, "{name}");
+    }
+}
+
+#[test]
+fn an_earlier_file_of_the_same_name_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.mcap");
+    for run in entries(9).chunks(3) {
+        let (mut log, _) = writer(Disk, &path, NO_LIMITS);
+        write(&mut log, run, 2);
+    }
+    assert!(frames_of_log(&path).into_iter().eq(0..9));
+    assert_eq!(files(&path).len(), 3);
+}

@@ -1,0 +1,10 @@
+//! The log: what is read back after faults, power cuts and jumps of the clock.
+
+mod clock;
+mod faults;
+mod limits;
+mod power_cut;
+mod queue;
+mod read_back;
+mod sample;
+mod truncation;

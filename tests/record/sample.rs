@@ -1,0 +1,76 @@
+//! Observations that can be told apart, and checked field by field when read back.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use nalgebra::{Matrix2, Point2};
+use wingmark::decode::Landmark;
+use wingmark::geometry::{Crop, Rect};
+use wingmark::observe::{Face, Observation, Timings};
+use wingmark::record::encode::Format;
+use wingmark::record::entry::Entry;
+use wingmark::record::journal::{Journal, Limits};
+use wingmark::record::losses::Tally;
+use wingmark::record::storage::Storage;
+use wingmark::record::writer::Writer;
+
+pub const NO_LIMITS: Limits = Limits { file_bytes: None, file_age: None, total_bytes: None };
+
+/// The first coordinate of a face, by which a frame is known again.
+pub fn x_of(sequence: u32, face: usize) -> f32 {
+    sequence as f32 * 0.25 + face as f32 * 100.0
+}
+
+/// Frames show no face, one, two, none, ...
+pub fn faces_of(sequence: u32) -> usize {
+    sequence as usize % 3
+}
+
+pub fn observation(sequence: u32) -> Observation {
+    Observation {
+        sequence,
+        captured_at: Duration::from_millis(40) * sequence,
+        dropped: sequence % 2,
+        faces: (0..faces_of(sequence)).map(|face| face_at(face as u32 + 1, x_of(sequence, face))).collect(),
+        timings: Timings { net: Duration::from_micros(8400), ..Timings::default() },
+    }
+}
+
+fn face_at(id: u32, x: f32) -> Face {
+    let landmark = |i: u8| Landmark {
+        at: Point2::new(x + f32::from(i), 50.5),
+        confidence: 0.875,
+        covariance: Matrix2::new(1.5, 0.25, 0.25, 2.0),
+    };
+    Face {
+        id,
+        bounds: Rect::new(x, 50.5, x + 67.0, 50.5),
+        crop: Crop::new(Point2::new(x, 50.0), 90.0, 0.0, 128),
+        landmarks: (0..68).map(landmark).collect(),
+        confidence: 0.9375,
+    }
+}
+
+/// Entries 40 ms apart by both clocks.
+pub fn entries(count: u32) -> Vec<Entry> {
+    let (wall, at) = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000), Instant::now());
+    let after = |sequence| Duration::from_millis(40) * sequence;
+    let entry = |i| Entry { seen: observation(i), wall: wall + after(i), at: at + after(i) };
+    (0..count).map(entry).collect()
+}
+
+pub fn writer<S: Storage>(storage: S, path: &Path, limits: Limits) -> (Writer<S>, Arc<Tally>) {
+    let tally = Arc::new(Tally::default());
+    let format = Format::of(path).expect("a known extension");
+    (Writer::new(Journal::new(storage, path, limits), format, path.into(), Arc::clone(&tally)), tally)
+}
+
+/// Writes entries in blocks of that many, and closes the log.
+pub fn write<S: Storage>(writer: &mut Writer<S>, entries: &[Entry], block: usize) {
+    for some in entries.chunks(block) {
+        some.iter().for_each(|entry| writer.add(entry));
+        writer.flush();
+    }
+    writer.close();
+}
