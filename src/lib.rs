@@ -5,6 +5,8 @@
 
 pub mod capture;
 pub mod card;
+pub mod cli;
+pub mod commands;
 pub mod convert;
 pub mod dataset;
 pub mod decode;
@@ -19,7 +21,9 @@ pub mod model;
 pub mod observe;
 pub mod overlay;
 pub mod picture;
+pub mod plan;
 pub mod record;
+pub mod scene;
 pub mod scheme;
 pub mod screen;
 pub mod smooth;
