@@ -88,7 +88,7 @@ impl Observer {
             landmarker: Landmarker::new(landmarks)?,
             tracker: Tracker::new(smoothing),
             frames_since_search: 0,
-            scene: SceneWatch::new(),
+            scene: SceneWatch::default(),
             previous: None,
         })
     }

@@ -18,12 +18,14 @@ pub struct SceneWatch {
     size: Option<Size>,
 }
 
-impl SceneWatch {
-    pub fn new() -> Self {
+impl Default for SceneWatch {
+    fn default() -> Self {
         let thumbnail = CropImage::new(THUMBNAIL_PX);
         SceneWatch { before: thumbnail.clone(), now: thumbnail, size: None }
     }
+}
 
+impl SceneWatch {
     /// Whether nothing in `frame` can be where it was in the frame before; true for the first one.
     ///
     /// # Panics
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn motion_is_no_cut() {
-        let mut watch = SceneWatch::new();
+        let mut watch = SceneWatch::default();
         let mut clip = Clip::of(portrait());
         let mut frame = Frame::default();
         for i in 0..40 {
@@ -61,7 +63,7 @@ mod tests {
 
     #[test]
     fn another_picture_and_another_size_are() {
-        let mut watch = SceneWatch::new();
+        let mut watch = SceneWatch::default();
         let portrait = portrait();
         let mut upside_down = portrait.clone();
         upside_down.bytes.reverse();
