@@ -106,6 +106,8 @@ pub enum CardError {
     OtherFile { found: String, expected: String },
     #[error("the net gives {found} and reads {input_px} px, its card says {expected} and {card_px} px")]
     OtherShape { found: Shape, input_px: u32, expected: Shape, card_px: u32 },
+    #[error("{name} finds {found}; expected a model that finds {expected}")]
+    OtherTask { name: String, found: &'static str, expected: &'static str },
 }
 
 /// Rows, columns, channels.
@@ -193,7 +195,7 @@ impl ModelCard {
     }
 }
 
-/// The message of a TOML error with its line, without the excerpt.
+/// The message of a TOML error, without the excerpt from the file.
 fn one_line(error: &toml::de::Error) -> String {
     error.message().split_whitespace().collect::<Vec<_>>().join(" ")
 }
