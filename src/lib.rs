@@ -3,13 +3,22 @@
 //! A frame flows one way: a source fills a [`frame::Frame`], a crop of it is cut by [`convert`], the net turns the
 //! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
 
+pub mod capture;
+pub mod card;
 pub mod convert;
 pub mod dataset;
 pub mod decode;
+pub mod detect;
 pub mod frame;
 pub mod geometry;
 pub mod heatmaps;
+pub mod landmarks;
 pub mod metrics;
 pub mod model;
 pub mod observe;
+pub mod picture;
+pub mod record;
 pub mod scheme;
+pub mod smooth;
+pub mod track;
+pub mod zoo;

@@ -1,14 +1,29 @@
-//! What was seen in one frame.
+//! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use thiserror::Error;
+
+use crate::card::CardError;
 use crate::decode::Landmark;
+use crate::detect::Detector;
+use crate::frame::{Frame, FrameError, Size};
 use crate::geometry::{Crop, Rect};
+use crate::landmarks::{Landmarker, Look, LookTimings};
+use crate::model::ModelError;
+use crate::scheme::Scheme;
+use crate::track::{SAME_FACE_IOU, Tracker};
+use crate::zoo::Net;
+
+/// While faces are followed, every frame of this many is searched for new ones.
+const FRAMES_A_SEARCH: u32 = 15;
+/// More faces than this are not followed at once.
+const MAX_FACES: usize = 8;
 
 /// One face in one frame, in frame pixels.
 #[derive(Debug, Clone)]
 pub struct Face {
-    /// Stays the same from frame to frame while the face is followed; never used again for another one.
+    /// Counts from 1. Stays the same from frame to frame while the face is followed; never used again for another one.
     pub id: u32,
     /// The box of the landmarks.
     pub bounds: Rect,
@@ -28,6 +43,8 @@ pub struct Timings {
     pub net: Duration,
     pub decode: Duration,
     pub track: Duration,
+    /// The whole of [`Observer::observe`].
+    pub total: Duration,
 }
 
 /// Everything seen in one frame.
@@ -41,4 +58,117 @@ pub struct Observation {
     pub dropped: u32,
     pub faces: Vec<Face>,
     pub timings: Timings,
+}
+
+#[derive(Debug, Error)]
+pub enum ObserveError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// Finds faces, follows them, and finds their landmarks.
+pub struct Observer {
+    detector: Detector,
+    landmarker: Landmarker,
+    tracker: Tracker,
+    frames_since_search: u32,
+    previous: Option<(u32, Size)>,
+}
+
+impl Observer {
+    /// `smoothing` steadies the points from frame to frame; pictures that stand alone are not changed by it.
+    pub fn new(faces: &Net, landmarks: &Net, smoothing: bool) -> Result<Self, CardError> {
+        Ok(Observer {
+            detector: Detector::new(faces)?,
+            landmarker: Landmarker::new(landmarks)?,
+            tracker: Tracker::new(smoothing),
+            frames_since_search: 0,
+            previous: None,
+        })
+    }
+
+    pub fn scheme(&self) -> &'static Scheme {
+        self.landmarker.scheme()
+    }
+
+    /// Sees what is in the next frame of a source. A frame of another size than the one before starts anew.
+    pub fn observe(&mut self, frame: &Frame) -> Result<Observation, ObserveError> {
+        let start = Instant::now();
+        frame.check()?;
+        let previous = self.previous.replace((frame.sequence, frame.size));
+        if previous.is_some_and(|(_, size)| size != frame.size) {
+            self.tracker.forget();
+        }
+        let mut looked = LookTimings::default();
+        let mut detect = Duration::ZERO;
+
+        let mut looks = self.look_at_followed(frame, &mut looked)?;
+        let lost = looks.len() < self.tracker.followed().count();
+        self.frames_since_search += 1;
+        if looks.is_empty() || lost || self.frames_since_search >= FRAMES_A_SEARCH {
+            self.frames_since_search = 0;
+            let searching = Instant::now();
+            let found = self.detector.detect(frame)?;
+            detect = searching.elapsed();
+            for detection in found {
+                if looks.len() < MAX_FACES
+                    && looks.iter().all(|(_, l)| l.bounds().iou(&detection.bounds) <= SAME_FACE_IOU)
+                {
+                    looks.extend(self.look_closer(frame, &detection.bounds, &mut looked)?.map(|look| (None, look)));
+                }
+            }
+        }
+        let tracking = Instant::now();
+        let faces = self.tracker.update(looks, frame.captured_at);
+        Ok(Observation {
+            sequence: frame.sequence,
+            captured_at: frame.captured_at,
+            dropped: previous.map_or(0, |(sequence, _)| frame.sequence.wrapping_sub(sequence).saturating_sub(1)),
+            faces,
+            timings: Timings {
+                detect,
+                crop: looked.crop,
+                net: looked.net,
+                decode: looked.decode,
+                track: tracking.elapsed(),
+                total: start.elapsed(),
+            },
+        })
+    }
+
+    /// Looks where faces were in the frame before; gives those that are still there.
+    fn look_at_followed(
+        &mut self,
+        frame: &Frame,
+        timings: &mut LookTimings,
+    ) -> Result<Vec<(Option<u32>, Look)>, ModelError> {
+        let mut looks = Vec::new();
+        for (id, points) in self.tracker.followed() {
+            let crop = self.landmarker.crop_around_points(points);
+            let look = self.landmarker.look(frame, &crop, timings)?;
+            if self.landmarker.is_face(&look) {
+                looks.push((Some(id), look));
+            }
+        }
+        Ok(looks)
+    }
+
+    /// Looks twice at a face just found: a detector's box is rough and knows no roll, so that the first look only says
+    /// where the second has to be.
+    fn look_closer(
+        &mut self,
+        frame: &Frame,
+        bounds: &Rect,
+        timings: &mut LookTimings,
+    ) -> Result<Option<Look>, ModelError> {
+        let rough = self.landmarker.look(frame, &self.landmarker.crop_around(bounds), timings)?;
+        if !self.landmarker.is_face(&rough) {
+            return Ok(None);
+        }
+        let crop = self.landmarker.crop_around_points(&rough.points());
+        let look = self.landmarker.look(frame, &crop, timings)?;
+        Ok(self.landmarker.is_face(&look).then_some(look))
+    }
 }

@@ -1,5 +1,7 @@
 //! Landmark schemes: which point is which, how points join to contours, and what a mirror does to them.
 
+use nalgebra::Point2;
+
 /// A fixed order of landmarks.
 #[derive(Debug)]
 pub struct Scheme {
@@ -12,6 +14,35 @@ pub struct Scheme {
     pub curves: &'static [Curve],
     /// The outer corners of the eyes; their distance normalises errors (inter-ocular).
     pub outer_eye_corners: [usize; 2],
+    /// The root of the nose and the tip of the chin: down, along an upright face.
+    pub midline: [usize; 2],
+}
+
+impl Scheme {
+    pub const ALL: [&'static Scheme; 1] = [&IBUG_68];
+
+    pub fn named(name: &str) -> Option<&'static Scheme> {
+        Scheme::ALL.into_iter().find(|scheme| scheme.name == name)
+    }
+
+    /// How far a face leans to its left, in radians, positive clockwise on the screen. The line of the eyes counts as much as
+    /// it is long and so does the midline: one of them stays long whichever way a head turns.
+    ///
+    /// # Panics
+    /// When there are not as many points as landmarks.
+    pub fn roll(&self, points: &[Point2<f32>]) -> f32 {
+        assert_eq!(points.len(), self.landmarks, "points of {}", self.name);
+        let along = |[from, to]: [usize; 2]| points[to] - points[from];
+        let (across, down) = (along(self.outer_eye_corners), along(self.midline));
+        (across.y - down.x).atan2(across.x + down.y)
+    }
+}
+
+/// Schemes are told apart by their names.
+impl PartialEq for Scheme {
+    fn eq(&self, other: &Scheme) -> bool {
+        self.name == other.name
+    }
 }
 
 /// A curve through landmarks in the order given.
@@ -54,6 +85,7 @@ pub const IBUG_68: Scheme = Scheme {
         curve("lower lip, lower edge", &[54, 55, 56, 57, 58, 59, 48]),
     ],
     outer_eye_corners: [36, 45],
+    midline: [27, 8],
 };
 
 /// Which of WFLW's 98 points stand at the places of iBUG's 68.
@@ -94,6 +126,22 @@ mod tests {
             let mut mirrored: Vec<usize> = curve.iter().map(|&i| IBUG_68.flip[i]).collect();
             sorted(&mut mirrored);
             assert!(curves.contains(&mirrored), "{curve:?} has no mirror image");
+        }
+    }
+
+    #[test]
+    fn roll_is_that_of_the_eyes_of_a_frontal_face_and_of_the_midline_of_a_profile() {
+        let rolled = |eye_distance: f32, roll: f32| {
+            let mut points = vec![Point2::origin(); 68];
+            points[36] = Point2::new(-eye_distance / 2.0, 0.0);
+            points[45] = Point2::new(eye_distance / 2.0, 0.0);
+            points[8] = Point2::new(0.0, 60.0);
+            let turn = nalgebra::Rotation2::new(roll);
+            IBUG_68.roll(&points.iter().map(|p| turn * p).collect::<Vec<_>>())
+        };
+        for roll in [-3.0f32, -0.5, 0.0, 1.2, 3.0] {
+            assert!((rolled(60.0, roll) - roll).abs() < 1e-5);
+            assert!((rolled(0.0, roll) - roll).abs() < 1e-5);
         }
     }
 

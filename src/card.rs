@@ -1,0 +1,288 @@
+//! Model cards: what a net reads and gives, where it comes from and how good it is. `models/<name>/card.toml`, beside
+//! the net's `model.onnx`.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::scheme::Scheme;
+
+/// Channels of a face detector's output: heat, width, height.
+pub const FACE_CHANNELS: usize = 3;
+
+/// A card whose values are within their ranges; [`ModelCard::from_toml`] lets no other through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    pub name: String,
+    /// Side of the square picture that the net reads.
+    pub input_px: u32,
+    /// Input pixels for each heatmap cell, along one side.
+    pub stride: u32,
+    /// SHA-256 of `model.onnx`, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Multiply-adds for one picture, in thousand millions.
+    pub gmac: f64,
+    pub parameters: u64,
+    /// When it was exported, as 2026-11-24.
+    pub date: String,
+    pub task: Task,
+    pub heat: Quantisation,
+    pub about: About,
+    #[serde(default)]
+    pub accuracy: Vec<Accuracy>,
+}
+
+/// What the net's channels mean, and what the runtime has to know to use them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Task {
+    /// One heatmap a landmark of one face.
+    Landmarks {
+        #[serde(with = "scheme_name")]
+        scheme: &'static Scheme,
+        /// Side of the crop, as a multiple of the longer side of the landmarks' box.
+        crop_margin: f32,
+        /// Below this mean confidence of the landmarks, the crop shows no face.
+        face_confidence: f32,
+    },
+    /// Three maps of a whole picture: heat at the centres of faces, then width and height of the box of a face's
+    /// landmarks. A width or height of `v` stands for `smallest_px * 2^(v * octaves)` pixels of the net's input.
+    Faces {
+        smallest_px: f32,
+        octaves: f32,
+        /// Heat below which a peak is no face.
+        score: f32,
+    },
+}
+
+/// A stored value `q` of the output stands for `(q - zero_point) * scale`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantisation {
+    pub scale: f32,
+    pub zero_point: u8,
+}
+
+/// Free text for those who wonder whether they may use the model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    pub trained_on: String,
+    pub licence: String,
+    #[serde(default)]
+    pub notes: String,
+}
+
+/// One measured figure, with what is needed to measure it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracy {
+    pub data: String,
+    pub split: String,
+    /// What is measured: `nme_percent`, `recall_percent`.
+    pub measure: String,
+    /// What errors are divided by: `inter-ocular`. Absent where the measure needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normaliser: Option<String>,
+    /// Where the boxes come from: `true points`, `detector`; or the IoU that makes a hit.
+    #[serde(rename = "box")]
+    pub boxes: String,
+    /// Of the float net before quantisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub float: Option<f64>,
+    /// Of the file beside this card.
+    pub int8: f64,
+    pub command: String,
+}
+
+#[derive(Debug, Error)]
+pub enum CardError {
+    #[error("{}", one_line(.0))]
+    Toml(#[from] toml::de::Error),
+    #[error("{key} is {found}; expected {expected}")]
+    OutOfRange { key: &'static str, found: String, expected: &'static str },
+    #[error("model.onnx has the SHA-256 {found}, its card says {expected}; the file is cut short or another model's")]
+    OtherFile { found: String, expected: String },
+    #[error("the net gives {found} and reads {input_px} px, its card says {expected} and {card_px} px")]
+    OtherShape { found: Shape, input_px: u32, expected: Shape, card_px: u32 },
+    #[error("{name} finds {found}; expected a model that finds {expected}")]
+    OtherTask { name: String, found: &'static str, expected: &'static str },
+}
+
+/// Rows, columns, channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape(pub [usize; 3]);
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Shape([rows, columns, channels]) = self;
+        write!(f, "{channels} maps of {columns}x{rows}")
+    }
+}
+
+impl ModelCard {
+    pub fn from_toml(text: &str) -> Result<ModelCard, CardError> {
+        let card: ModelCard = toml::from_str(text)?;
+        card.check()?;
+        Ok(card)
+    }
+
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a card is made of tables, text and numbers")
+    }
+
+    /// SHA-256 as cards write it.
+    pub fn sha256_of(model: &[u8]) -> String {
+        Sha256::digest(model).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Refuses a file that is not the one this card describes.
+    pub fn check_file(&self, model: &[u8]) -> Result<(), CardError> {
+        let found = ModelCard::sha256_of(model);
+        if found == self.sha256 { Ok(()) } else { Err(CardError::OtherFile { found, expected: self.sha256.clone() }) }
+    }
+
+    /// Refuses a net that reads or gives something else than this card says.
+    pub fn check_shape(&self, input_px: u32, output: [usize; 3]) -> Result<(), CardError> {
+        let (found, expected) = (Shape(output), Shape(self.output_shape()));
+        if found == expected && input_px == self.input_px {
+            Ok(())
+        } else {
+            Err(CardError::OtherShape { found, input_px, expected, card_px: self.input_px })
+        }
+    }
+
+    /// Rows, columns and channels of the heatmaps.
+    pub fn output_shape(&self) -> [usize; 3] {
+        let cells = (self.input_px / self.stride) as usize;
+        let channels = match self.task {
+            Task::Landmarks { scheme, .. } => scheme.landmarks,
+            Task::Faces { .. } => FACE_CHANNELS,
+        };
+        [cells, cells, channels]
+    }
+
+    fn check(&self) -> Result<(), CardError> {
+        let number = |key, value: f64, range: std::ops::RangeInclusive<f64>, expected| {
+            if range.contains(&value) {
+                Ok(())
+            } else {
+                Err(CardError::OutOfRange { key, found: value.to_string(), expected })
+            }
+        };
+        number("input_px", self.input_px.into(), 16.0..=4096.0, "16 to 4096")?;
+        if self.stride == 0 || !self.input_px.is_multiple_of(self.stride) {
+            let found = self.stride.to_string();
+            return Err(CardError::OutOfRange { key: "stride", found, expected: "a divisor of input_px" });
+        }
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            let found = format!("{:?}", self.sha256);
+            return Err(CardError::OutOfRange { key: "sha256", found, expected: "64 lower-case hexadecimal digits" });
+        }
+        number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
+        match self.task {
+            Task::Landmarks { crop_margin, face_confidence, .. } => {
+                number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
+                number("task.landmarks.face_confidence", face_confidence.into(), 0.0..=1.0, "0 to 1")
+            }
+            Task::Faces { smallest_px, octaves, score } => {
+                number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0, "1 to 1024")?;
+                number("task.faces.octaves", octaves.into(), 0.5..=12.0, "0.5 to 12")?;
+                number("task.faces.score", score.into(), 0.0..=1.0, "0 to 1")
+            }
+        }
+    }
+}
+
+/// The message of a TOML error, without the excerpt from the file.
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A scheme is written as its name.
+mod scheme_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::scheme::Scheme;
+
+    pub fn serialize<S: Serializer>(scheme: &'static Scheme, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(scheme.name)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Scheme, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Scheme::named(&name).ok_or_else(|| {
+            let known: Vec<&str> = Scheme::ALL.iter().map(|s| s.name).collect();
+            D::Error::custom(format!("scheme {name:?} is not known; known: {}", known.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheme::IBUG_68;
+
+    fn card() -> ModelCard {
+        ModelCard {
+            name: "small".into(),
+            input_px: 128,
+            stride: 4,
+            sha256: ModelCard::sha256_of(b"net"),
+            gmac: 0.29,
+            parameters: 1_000_000,
+            date: "2026-11-24".into(),
+            task: Task::Landmarks { scheme: &IBUG_68, crop_margin: 1.25, face_confidence: 0.25 },
+            heat: Quantisation { scale: 0.005, zero_point: 25 },
+            about: About { trained_on: "300-W".into(), licence: "research".into(), notes: "Two\nlines.".into() },
+            accuracy: vec![Accuracy {
+                data: "300-W".into(),
+                split: "common".into(),
+                measure: "nme_percent".into(),
+                normaliser: Some("inter-ocular".into()),
+                boxes: "true points".into(),
+                float: None,
+                int8: 3.5,
+                command: "wingmark eval".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_card_is_read_as_it_was_written() {
+        let faces = ModelCard { task: Task::Faces { smallest_px: 6.0, octaves: 5.0, score: 0.3 }, ..card() };
+        for card in [card(), faces] {
+            assert_eq!(ModelCard::from_toml(&card.to_toml()).unwrap(), card, "{}", card.to_toml());
+        }
+    }
+
+    #[test]
+    fn a_wrong_card_is_refused_in_one_line() {
+        let error = |from: &str, to: &str| {
+            let text = card().to_toml();
+            assert!(text.contains(from), "{text}");
+            ModelCard::from_toml(&text.replacen(from, to, 1)).unwrap_err().to_string()
+        };
+        assert_eq!(error("stride = 4", "stride = 5"), "stride is 5; expected a divisor of input_px");
+        assert_eq!(error("stride = 4", "stride = 0"), "stride is 0; expected a divisor of input_px");
+        assert_eq!(
+            error("crop_margin = 1.25", "crop_margin = nan"),
+            "task.landmarks.crop_margin is NaN; expected 1 to 4"
+        );
+        assert_eq!(error("\"ibug68\"", "\"ibug5\""), "scheme \"ibug5\" is not known; known: ibug68");
+        assert!(error("stride = 4", "strides = 4").starts_with("unknown field `strides`"));
+        assert!(error("[task.landmarks]", "[task.hands]").starts_with("unknown variant `hands`"));
+    }
+
+    #[test]
+    fn another_file_and_another_shape_are_refused() {
+        card().check_file(b"net").unwrap();
+        assert!(card().check_file(b"ne").unwrap_err().to_string().contains("cut short"));
+        card().check_shape(128, [32, 32, 68]).unwrap();
+        assert_eq!(
+            card().check_shape(128, [32, 32, 5]).unwrap_err().to_string(),
+            "the net gives 5 maps of 32x32 and reads 128 px, its card says 68 maps of 32x32 and 128 px"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The landmark net at work: a crop of a frame in, 68 points in the frame out.
+
+use std::time::{Duration, Instant};
+
+use nalgebra::{Point2, Similarity2};
+
+use crate::card::{CardError, Task};
+use crate::convert::CropImage;
+use crate::decode::{Landmark, decode};
+use crate::frame::Frame;
+use crate::geometry::{Crop, Rect, crop_from_cells};
+use crate::model::{ModelError, Session};
+use crate::scheme::Scheme;
+use crate::zoo::Net;
+
+/// A landmark net with its working memory.
+pub struct Landmarker {
+    session: Session,
+    image: CropImage,
+    crop_from_cells: Similarity2<f32>,
+    scheme: &'static Scheme,
+    crop_margin: f32,
+    face_confidence: f32,
+}
+
+/// What the net made of one crop.
+#[derive(Debug, Clone)]
+pub struct Look {
+    pub crop: Crop,
+    /// In frame pixels, in the scheme's order.
+    pub landmarks: Vec<Landmark>,
+    /// Mean confidence of the landmarks.
+    pub confidence: f32,
+}
+
+impl Look {
+    pub fn points(&self) -> Vec<Point2<f32>> {
+        self.landmarks.iter().map(|landmark| landmark.at).collect()
+    }
+
+    /// The box of the landmarks.
+    pub fn bounds(&self) -> Rect {
+        Rect::around(self.landmarks.iter().map(|landmark| landmark.at)).expect("a scheme has landmarks")
+    }
+}
+
+/// Time spent on looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LookTimings {
+    pub crop: Duration,
+    pub net: Duration,
+    pub decode: Duration,
+}
+
+impl Landmarker {
+    pub fn new(net: &Net) -> Result<Self, CardError> {
+        let card = &net.card;
+        let Task::Landmarks { scheme, crop_margin, face_confidence } = card.task else {
+            return Err(CardError::OtherTask { name: card.name.clone(), found: "faces", expected: "landmarks" });
+        };
+        Ok(Landmarker {
+            session: net.model.session(),
+            image: CropImage::new(card.input_px),
+            crop_from_cells: crop_from_cells(card.stride as f32),
+            scheme,
+            crop_margin,
+            face_confidence,
+        })
+    }
+
+    pub fn scheme(&self) -> &'static Scheme {
+        self.scheme
+    }
+
+    /// The crop for a face whose landmarks fill `bounds`, upright.
+    pub fn crop_around(&self, bounds: &Rect) -> Crop {
+        Crop::around(bounds, self.crop_margin, self.image.side_px)
+    }
+
+    /// The crop for a face with these landmarks, turned upright.
+    pub fn crop_around_points(&self, points: &[Point2<f32>]) -> Crop {
+        Crop::around_points(points, self.scheme.roll(points), self.crop_margin, self.image.side_px)
+            .expect("a scheme has landmarks")
+    }
+
+    /// Whether a look with this confidence shows a face.
+    pub fn is_face(&self, look: &Look) -> bool {
+        look.confidence >= self.face_confidence
+    }
+
+    /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
+    ///
+    /// # Panics
+    /// When the frame does not pass [`Frame::check`].
+    pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
+        let start = Instant::now();
+        self.image.fill(frame, crop);
+        let cropped = Instant::now();
+        let maps = self.session.infer(&self.image)?;
+        let inferred = Instant::now();
+        let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
+        let landmarks: Vec<Landmark> = decode(&maps).iter().map(|l| l.mapped(&frame_from_cells)).collect();
+        let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
+        timings.crop += cropped - start;
+        timings.net += inferred - cropped;
+        timings.decode += inferred.elapsed();
+        Ok(Look { crop: *crop, landmarks, confidence })
+    }
+}

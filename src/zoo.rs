@@ -1,0 +1,91 @@
+//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::card::{CardError, ModelCard};
+use crate::model::{Model, ModelError};
+
+/// A net and its card, which fit each other.
+pub struct Net {
+    pub card: ModelCard,
+    pub model: Model,
+}
+
+/// Which net: a shipped one or a folder.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    Shipped(&'static Shipped),
+    Folder(PathBuf),
+}
+
+/// The files of a net in this binary.
+#[derive(Debug)]
+pub struct Shipped {
+    pub name: &'static str,
+    card: &'static str,
+    model: &'static [u8],
+}
+
+/// The nets in this binary.
+pub const SHIPPED: &[Shipped] = &[];
+
+#[derive(Debug, Error)]
+#[error("model {wanted:?} is not known; expected one of {known}, or a folder with model.onnx and card.toml")]
+pub struct UnknownModel {
+    wanted: String,
+    known: String,
+}
+
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("card of model {name}: {source}")]
+    Card { name: String, source: CardError },
+    #[error("model {name}: {source}")]
+    Model { name: String, source: ModelError },
+}
+
+/// A shipped net's name; or a folder, which is what has a path separator in it or is there.
+impl FromStr for Choice {
+    type Err = UnknownModel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownModel> {
+        if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == text) {
+            return Ok(Choice::Shipped(shipped));
+        }
+        if text.contains(std::path::MAIN_SEPARATOR) || Path::new(text).is_dir() {
+            return Ok(Choice::Folder(text.into()));
+        }
+        let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
+        Err(UnknownModel { wanted: text.into(), known: known.join(", ") })
+    }
+}
+
+impl Choice {
+    pub fn load(&self) -> Result<Net, LoadError> {
+        match self {
+            Choice::Shipped(shipped) => net(shipped.name, shipped.card, shipped.model),
+            Choice::Folder(folder) => {
+                let read = |name: &str| {
+                    let path = folder.join(name);
+                    std::fs::read(&path).map_err(|source| LoadError::Read { path, source })
+                };
+                let card = String::from_utf8_lossy(&read("card.toml")?).into_owned();
+                net(&folder.display().to_string(), &card, &read("model.onnx")?)
+            }
+        }
+    }
+}
+
+fn net(name: &str, card: &str, file: &[u8]) -> Result<Net, LoadError> {
+    let in_card = |source| LoadError::Card { name: name.into(), source };
+    let card = ModelCard::from_toml(card).map_err(in_card)?;
+    card.check_file(file).map_err(in_card)?;
+    let model = Model::from_onnx(file).map_err(|source| LoadError::Model { name: name.into(), source })?;
+    card.check_shape(model.input_side_px(), model.output_shape()).map_err(in_card)?;
+    Ok(Net { card, model })
+}
