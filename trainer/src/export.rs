@@ -83,9 +83,12 @@ pub fn float_onnx(name: &str, graph: &Graph, weights: &Weights, channels: usize)
 
 fn float_conv(onnx: &mut OnnxGraph, out: &str, x: &str, conv: &Conv, folded: &Folded) -> String {
     let Conv { kernel, stride, inputs, outputs, relu, .. } = *conv;
-    let weight = onnx.constant(format!("{out}.weight"), &[outputs, inputs, kernel, kernel], Numbers::F32(&folded.weight));
+    let weight =
+        onnx.constant(format!("{out}.weight"), &[outputs, inputs, kernel, kernel], Numbers::F32(&folded.weight));
     let bias = onnx.constant(format!("{out}.bias"), &[outputs], Numbers::F32(&folded.bias));
-    with_relu(onnx, out, relu, |onnx, out| onnx.node("Conv", "", out, &[x, &weight, &bias], conv_attributes(kernel, stride)))
+    with_relu(onnx, out, relu, |onnx, out| {
+        onnx.node("Conv", "", out, &[x, &weight, &bias], conv_attributes(kernel, stride))
+    })
 }
 
 fn with_relu(onnx: &mut OnnxGraph, out: &str, relu: bool, make: impl FnOnce(&mut OnnxGraph, &str) -> String) -> String {

@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tch::{Device, Kind, Tensor};
+use wingmark::convert::CropImage;
 
 use crate::task::{Example, Task};
 
@@ -24,16 +25,22 @@ pub struct Batch {
 
 impl Batch {
     pub fn of(examples: &[Example], device: Device) -> Batch {
-        let side = i64::from(examples[0].image.side_px);
-        let bytes: Vec<u8> = examples.iter().flat_map(|e| &e.image.rgb).copied().collect();
-        let pixels = Tensor::from_slice(&bytes).view([examples.len() as i64, side, side, 3]);
-        let images = (pixels.to_device(device).to_kind(Kind::Float) - 128.0) / 128.0;
         Batch {
-            images: images.permute([0, 3, 1, 2]),
+            images: images_tensor(examples.iter().map(|e| &e.image), device),
             target: examples.iter().flat_map(|e| &e.target).copied().collect(),
             weights: examples.iter().flat_map(|e| &e.weights).copied().collect(),
         }
     }
+}
+
+/// Pictures of one size as the net reads them: `[batch, 3, side, side]`, `(pixel - 128) / 128`.
+pub fn images_tensor<'a>(images: impl Iterator<Item = &'a CropImage>, device: Device) -> Tensor {
+    let mut side = 0;
+    let bytes: Vec<u8> =
+        images.inspect(|image| side = i64::from(image.side_px)).flat_map(|image| &image.rgb).copied().collect();
+    let pixels = Tensor::from_slice(&bytes).view([-1, side, side, 3]);
+    let scaled = (pixels.to_device(device).to_kind(Kind::Float) - 128.0) / 128.0;
+    scaled.permute([0, 3, 1, 2])
 }
 
 /// Batches from number `first` on, without end. An epoch visits every example once; a rest smaller than a batch is

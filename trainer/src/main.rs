@@ -2,12 +2,17 @@
 
 mod augment;
 mod checkpoint;
+mod evaluate;
+mod export;
 mod graph;
 mod loader;
 mod loss;
 mod net;
+mod onnx;
 mod optimiser;
 mod presets;
+mod quantise;
+mod release;
 mod sheet;
 mod targets;
 mod task;
@@ -43,6 +48,27 @@ enum Command {
     },
     /// Trains a net, or goes on where it was stopped.
     Train(TrainArgs),
+    /// Measures a checkpoint's float net on a split, boxes from the true points.
+    Evaluate {
+        #[arg(long)]
+        checkpoint: PathBuf,
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long, default_value = "train")]
+        split: String,
+        /// Writes the cumulative error distribution as SVG.
+        #[arg(long)]
+        ced: Option<PathBuf>,
+    },
+    /// Writes a checkpoint's float net as ONNX.
+    Export {
+        #[arg(long)]
+        checkpoint: PathBuf,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Quantises a checkpoint to int8 ONNX with its card.
+    Quantise(release::Quantise),
     /// Writes a contact sheet of training pictures as the net sees them.
     Sheet {
         #[command(flatten)]
@@ -150,6 +176,9 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Train(args) => run_training(&args),
+        Command::Evaluate { checkpoint, data, split, ced } => evaluate::run(&checkpoint, &data, &split, ced.as_deref()),
+        Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
+        Command::Quantise(args) => release::quantise(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
     }
 }

@@ -63,7 +63,14 @@ impl OnnxGraph {
     }
 
     /// Adds a node whose single output is called `output`.
-    pub fn node(&mut self, op: &str, domain: &str, output: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+    pub fn node(
+        &mut self,
+        op: &str,
+        domain: &str,
+        output: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
         self.graph.node.push(NodeProto {
             op_type: op.into(),
             domain: domain.into(),

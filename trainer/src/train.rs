@@ -120,7 +120,8 @@ fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], thr
     last
 }
 
-fn plain(tensor: &Tensor) -> Vec<f32> {
+/// A tensor's numbers in row-major order.
+pub fn plain(tensor: &Tensor) -> Vec<f32> {
     let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
     Vec::<f32>::try_from(flat).expect("heatmaps are f32")
 }

@@ -134,23 +134,21 @@ impl Task for Landmarks {
     }
 
     fn judge(&self, maps: &[Vec<f32>]) -> (&'static str, f64) {
-        let crop_from_cells = crop_from_cells(self.preset.stride() as f32);
         let errors: Vec<f64> = maps
             .iter()
             .zip(&self.truth)
-            .map(|(maps, truth)| {
-                let found = decode_planes(maps, self.preset.map_side(), self.scheme.landmarks);
-                let found: Vec<_> = found.iter().map(|p| crop_from_cells * p).collect();
-                normalised_mean_error(self.scheme, truth, &found)
-            })
+            .map(|(maps, truth)| normalised_mean_error(self.scheme, truth, &decode_maps(&self.preset, maps)))
             .collect();
         ("NME %", Summary::of(&errors).nme_percent)
     }
 }
 
-/// Decodes the first `channels` of maps `[channel, row, column]`; points in cells.
-pub fn decode_planes(maps: &[f32], side: usize, channels: usize) -> Vec<Point2<f32>> {
+/// Decodes the landmarks of maps `[channel, row, column]`; points in crop pixels.
+pub fn decode_maps(preset: &Preset, maps: &[f32]) -> Vec<Point2<f32>> {
+    let (side, channels) = (preset.map_side(), IBUG_68.landmarks);
     let cells: Vec<f32> =
         (0..side * side).flat_map(|cell| (0..channels).map(move |c| maps[c * side * side + cell])).collect();
-    decode(&Heatmaps::packed(&cells, [side, side, channels], 1.0, 0.0)).iter().map(|l| l.at).collect()
+    let crop_from_cells = crop_from_cells(preset.stride() as f32);
+    let found = decode(&Heatmaps::packed(&cells, [side, side, channels], 1.0, 0.0));
+    found.iter().map(|landmark| crop_from_cells * landmark.at).collect()
 }
