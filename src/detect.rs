@@ -1,6 +1,6 @@
 //! Where faces are in a whole frame, when nothing is being followed.
 
-use nalgebra::{Point2, Vector2};
+use nalgebra::Vector2;
 
 use crate::card::{CardError, Task};
 use crate::convert::CropImage;
@@ -59,7 +59,7 @@ impl Detector {
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        let crop = whole_frame(frame, self.image.side_px);
+        let crop = Crop::of_frame(frame.size, self.image.side_px);
         self.image.fill(frame, &crop);
         let maps = self.session.infer(&self.image)?;
         let scale = crop.frame_from_crop.scaling();
@@ -70,12 +70,6 @@ impl Detector {
         });
         Ok(without_doubles(found.collect()))
     }
-}
-
-/// The smallest square around the frame.
-fn whole_frame(frame: &Frame, side_px: u32) -> Crop {
-    let (width, height) = (frame.size.width as f32, frame.size.height as f32);
-    Crop::new(Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0), width.max(height), 0.0, side_px)
 }
 
 impl Meaning {
@@ -123,7 +117,6 @@ fn without_doubles(mut found: Vec<Detection>) -> Vec<Detection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Size;
 
     const MEANING: Meaning = Meaning { stride: 4.0, smallest_px: 8.0, octaves: 5.0, score: 0.3 };
 
@@ -169,13 +162,5 @@ mod tests {
     fn the_better_of_two_boxes_on_a_face_stays() {
         let at = |x: f32, score| Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score };
         assert_eq!(without_doubles(vec![at(0.0, 0.5), at(2.0, 0.9), at(30.0, 0.4)]), [at(2.0, 0.9), at(30.0, 0.4)]);
-    }
-
-    #[test]
-    fn a_wide_frame_fits_between_grey_bars() {
-        let frame = Frame { size: Size { width: 640, height: 480 }, ..Frame::default() };
-        let [top_left, _, bottom_right, _] = whole_frame(&frame, 192).corners_in_frame();
-        assert!((top_left - Point2::new(-0.5, -80.5)).norm() < 1e-3, "{top_left}");
-        assert!((bottom_right - Point2::new(639.5, 559.5)).norm() < 1e-3, "{bottom_right}");
     }
 }

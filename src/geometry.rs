@@ -6,6 +6,8 @@
 
 use nalgebra::{Point2, Similarity2, UnitComplex, Vector2};
 
+use crate::frame::Size;
+
 /// An axis-parallel box, in pixels of the space it lives in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rect {
@@ -84,6 +86,12 @@ impl Crop {
         Some(Crop::new(upright.inverse() * bounds.centre(), side, roll, side_px))
     }
 
+    /// The crop that shows a whole frame: the smallest square around it.
+    pub fn of_frame(size: Size, side_px: u32) -> Self {
+        let (width, height) = (size.width as f32, size.height as f32);
+        Crop::new(Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0), width.max(height), 0.0, side_px)
+    }
+
     pub fn crop_from_frame(&self) -> Similarity2<f32> {
         self.frame_from_crop.inverse()
     }
@@ -125,6 +133,13 @@ mod tests {
         let points = [Point2::new(58.0, 40.0), Point2::new(42.0, 40.0)];
         let same = Crop::around_points(&points, FRAC_PI_2, 1.25, 10).unwrap();
         assert!((same.frame_from_crop.to_homogeneous() - crop.frame_from_crop.to_homogeneous()).norm() < 1e-3);
+    }
+
+    #[test]
+    fn a_wide_frame_fits_between_bars() {
+        let [top_left, _, bottom_right, _] = Crop::of_frame(Size { width: 640, height: 480 }, 192).corners_in_frame();
+        assert!((top_left - Point2::new(-0.5, -80.5)).norm() < 1e-3, "{top_left}");
+        assert!((bottom_right - Point2::new(639.5, 559.5)).norm() < 1e-3, "{bottom_right}");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 pub mod capture;
 pub mod card;
+pub mod cli;
+pub mod commands;
 pub mod convert;
 pub mod dataset;
 pub mod decode;
@@ -13,12 +15,17 @@ pub mod frame;
 pub mod geometry;
 pub mod heatmaps;
 pub mod landmarks;
+pub mod latency;
 pub mod metrics;
 pub mod model;
 pub mod observe;
+pub mod overlay;
 pub mod picture;
+pub mod plan;
 pub mod record;
+pub mod scene;
 pub mod scheme;
+pub mod screen;
 pub mod smooth;
 pub mod track;
 pub mod zoo;

@@ -1,8 +1,10 @@
-//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area.
+//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area; and which faces a
+//! detector found.
 
 use nalgebra::Point2;
 use serde::Serialize;
 
+use crate::geometry::Rect;
 use crate::scheme::Scheme;
 
 /// An error above this share of the inter-ocular distance is a failure.
@@ -70,6 +72,22 @@ fn area_under_ced(errors: &[f64], limit: f64) -> f64 {
     sum / (curve.len() - 1) as f64
 }
 
+/// Which of the known faces were detected: those that get a detection of their own when detections are given to faces
+/// one to one, best overlaps first, down to an overlap of `min_iou`.
+pub fn found_faces(known: &[Rect], detected: &[Rect], min_iou: f32) -> Vec<bool> {
+    let pairs = (0..known.len()).flat_map(|k| (0..detected.len()).map(move |d| (k, d)));
+    let mut overlaps: Vec<(f32, usize, usize)> =
+        pairs.map(|(k, d)| (known[k].iou(&detected[d]), k, d)).filter(|(iou, ..)| *iou >= min_iou).collect();
+    overlaps.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut found, mut taken) = (vec![false; known.len()], vec![false; detected.len()]);
+    for (_, k, d) in overlaps {
+        if !found[k] && !taken[d] {
+            (found[k], taken[d]) = (true, true);
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +111,13 @@ mod tests {
         assert!((summary.auc_10 - 0.25).abs() < 1e-3, "{}", summary.auc_10);
         assert_eq!(Summary::of(&[0.0]).auc_10, 1.0);
         assert_eq!(Summary::of(&[]).faces, 0);
+    }
+
+    #[test]
+    fn one_detection_finds_one_face() {
+        let at = |x: f32| Rect::new(x, 0.0, x + 10.0, 10.0);
+        assert_eq!(found_faces(&[at(0.0), at(3.0), at(50.0)], &[at(2.0), at(90.0)], 0.4), [false, true, false]);
+        assert_eq!(found_faces(&[at(0.0), at(3.0)], &[at(2.0), at(0.0)], 0.4), [true, true]);
+        assert_eq!(found_faces(&[at(0.0)], &[at(6.0)], 0.4), [false]);
     }
 }

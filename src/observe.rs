@@ -7,10 +7,11 @@ use thiserror::Error;
 use crate::card::CardError;
 use crate::decode::Landmark;
 use crate::detect::Detector;
-use crate::frame::{Frame, FrameError, Size};
+use crate::frame::{Frame, FrameError};
 use crate::geometry::{Crop, Rect};
 use crate::landmarks::{Landmarker, Look, LookTimings};
 use crate::model::ModelError;
+use crate::scene::SceneWatch;
 use crate::scheme::Scheme;
 use crate::track::{SAME_FACE_IOU, Tracker};
 use crate::zoo::Net;
@@ -74,7 +75,9 @@ pub struct Observer {
     landmarker: Landmarker,
     tracker: Tracker,
     frames_since_search: u32,
-    previous: Option<(u32, Size)>,
+    scene: SceneWatch,
+    /// Number of the frame before.
+    previous: Option<u32>,
 }
 
 impl Observer {
@@ -85,6 +88,7 @@ impl Observer {
             landmarker: Landmarker::new(landmarks)?,
             tracker: Tracker::new(smoothing),
             frames_since_search: 0,
+            scene: SceneWatch::default(),
             previous: None,
         })
     }
@@ -93,13 +97,18 @@ impl Observer {
         self.landmarker.scheme()
     }
 
-    /// Sees what is in the next frame of a source. A frame of another size than the one before starts anew.
+    /// What was seen so far has nothing to do with the next frame.
+    pub fn forget(&mut self) {
+        self.tracker.forget();
+    }
+
+    /// Sees what is in the next frame of a source. A cut in the source starts anew.
     pub fn observe(&mut self, frame: &Frame) -> Result<Observation, ObserveError> {
         let start = Instant::now();
         frame.check()?;
-        let previous = self.previous.replace((frame.sequence, frame.size));
-        if previous.is_some_and(|(_, size)| size != frame.size) {
-            self.tracker.forget();
+        let previous = self.previous.replace(frame.sequence);
+        if self.scene.is_cut(frame) {
+            self.forget();
         }
         let mut looked = LookTimings::default();
         let mut detect = Duration::ZERO;
@@ -125,7 +134,7 @@ impl Observer {
         Ok(Observation {
             sequence: frame.sequence,
             captured_at: frame.captured_at,
-            dropped: previous.map_or(0, |(sequence, _)| frame.sequence.wrapping_sub(sequence).saturating_sub(1)),
+            dropped: previous.map_or(0, |sequence| frame.sequence.wrapping_sub(sequence).saturating_sub(1)),
             faces,
             timings: Timings {
                 detect,

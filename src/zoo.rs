@@ -32,6 +32,11 @@ pub struct Shipped {
 /// The nets in this binary.
 pub const SHIPPED: &[Shipped] = &[];
 
+/// The shipped net that finds landmarks unless another one is asked for.
+pub const DEFAULT_LANDMARKS: &str = "small";
+/// The shipped net that finds faces.
+pub const FACES: &str = "faces";
+
 #[derive(Debug, Error)]
 #[error("model {wanted:?} is not known; expected one of {known}, or a folder with model.onnx and card.toml")]
 pub struct UnknownModel {
@@ -54,15 +59,21 @@ impl FromStr for Choice {
     type Err = UnknownModel;
 
     fn from_str(text: &str) -> Result<Self, UnknownModel> {
-        if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == text) {
-            return Ok(Choice::Shipped(shipped));
+        match shipped(text) {
+            Err(_) if text.contains(std::path::MAIN_SEPARATOR) || Path::new(text).is_dir() => {
+                Ok(Choice::Folder(text.into()))
+            }
+            found => found,
         }
-        if text.contains(std::path::MAIN_SEPARATOR) || Path::new(text).is_dir() {
-            return Ok(Choice::Folder(text.into()));
-        }
-        let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
-        Err(UnknownModel { wanted: text.into(), known: known.join(", ") })
     }
+}
+
+/// The shipped net of that name.
+pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
+    SHIPPED.iter().find(|shipped| shipped.name == name).map(Choice::Shipped).ok_or_else(|| {
+        let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
+        UnknownModel { wanted: name.into(), known: known.join(", ") }
+    })
 }
 
 impl Choice {

@@ -5,6 +5,7 @@
 //! * iBUG: a `.pts` file beside each picture, in any depth of folders; its first pixel is 1, and the folder is the split;
 //! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`; the 98 points are reduced to 68.
 
+pub mod boxes;
 mod csv_points;
 mod pts;
 mod wflw;

@@ -1,0 +1,92 @@
+//! The command line.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::plan::{RecordChoice, ScreenChoice, SourceChoice};
+use crate::zoo;
+
+/// Face landmarks in real time on small boards.
+///
+/// Results go to standard output, messages to standard error (RUST_LOG=info says more). The exit code is 0 when all was
+/// done, 1 when something failed, 2 when the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(DemoArgs),
+    Run(RunArgs),
+    Eval(EvalArgs),
+}
+
+/// Find the landmarks in the built-in picture, while it moves about; needs no file.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder for the pictures with the overlay and landmarks.csv.
+    #[arg(long, value_name = "DIR", default_value = "wingmark-demo")]
+    pub out: PathBuf,
+}
+
+/// Follow faces in pictures; show them, record them, or both.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A JPEG or PNG picture, or a folder of them, replayed in name order at 30 a second. Without it, the built-in
+    /// picture moves about for ten seconds.
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<SourceChoice>,
+
+    /// Where to show the overlay: auto, png:DIR (a file a frame), none.
+    #[arg(long, value_name = "SCREEN", default_value = "auto")]
+    pub screen: ScreenChoice,
+
+    /// Record the landmarks to a CSV file with OpenFace's columns. May be given several times.
+    #[arg(long, value_name = "FILE.csv")]
+    pub record: Vec<RecordChoice>,
+
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
+    #[arg(long, value_name = "NAME|DIR", default_value = zoo::DEFAULT_LANDMARKS)]
+    pub model: zoo::Choice,
+
+    /// Stop after this many frames.
+    #[arg(long, value_name = "N")]
+    pub frames: Option<NonZeroU32>,
+}
+
+/// Measure a model on annotated pictures.
+///
+/// Landmarks (points.csv with images/, iBUG .pts files, WFLW lists) give NME, failure rate and AUC for each split; boxes
+/// (boxes.csv with images/) give the recall of the face detector.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The data set's folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+
+    /// Only this split.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+
+    /// The model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the shipped one for
+    /// what the data set holds.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<zoo::Choice>,
+
+    /// Write the figures to a JSON file too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the points found to a CSV file: file, x0, y0 .. x67, y67; a row a face of the data set.
+    #[arg(long, value_name = "FILE.csv")]
+    pub predictions: Option<PathBuf>,
+
+    /// Find the faces with the detector instead of taking their boxes from the true points.
+    #[arg(long)]
+    pub detect: bool,
+}

@@ -1,0 +1,67 @@
+//! `wingmark demo`: the built-in picture through everything, with nothing but this binary.
+
+use std::io::Write;
+use std::ops::Range;
+
+use anyhow::Context;
+use nalgebra::{Point2, Vector2};
+
+use super::{Outcome, counted, run::show};
+use crate::capture::{Captured, Clip, Source};
+use crate::cli::DemoArgs;
+use crate::frame::Frame;
+use crate::latency::Latencies;
+use crate::observe::{Face, Observer};
+use crate::plan::built_in_picture;
+use crate::record::{CsvRecorder, Recorder};
+use crate::screen::{Canvas, PngFolder};
+use crate::zoo;
+
+/// One period of the clip's motion.
+const FRAMES: u32 = 120;
+/// Every frame of this many becomes a picture.
+const FRAMES_A_PICTURE: u32 = 30;
+
+/// Parts of a face as runs of the 68 points. Right and left are the subject's.
+const PARTS: [(&str, Range<usize>); 5] =
+    [("right eye", 36..42), ("left eye", 42..48), ("tip of the nose", 30..31), ("mouth", 48..60), ("chin", 8..9)];
+
+pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
+    let faces = zoo::shipped(zoo::FACES)?.load()?;
+    let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
+    let mut observer = Observer::new(&faces, &landmarks, true)?;
+    let mut screen = PngFolder::create(&args.out)?;
+    let table = args.out.join("landmarks.csv");
+    let mut recorder = CsvRecorder::create(&table)?;
+    let mut clip = Clip::of(built_in_picture());
+    let (mut frame, mut canvas) = (Frame::default(), Canvas::default());
+    let (mut latencies, mut with_a_face, mut first) = (Latencies::default(), 0, None);
+    while frame.sequence + 1 < FRAMES && clip.capture_into(&mut frame)? == Captured::Frame {
+        let seen = observer.observe(&frame)?;
+        recorder.record(&seen)?;
+        if frame.sequence.is_multiple_of(FRAMES_A_PICTURE) {
+            show(&frame, &seen, observer.scheme(), &mut canvas, &mut screen)?;
+        }
+        latencies.push(seen.timings.total);
+        with_a_face += usize::from(!seen.faces.is_empty());
+        first = first.or(seen.faces.into_iter().next());
+    }
+    let face = first.context("no face found in the built-in picture")?;
+
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", canvas.size(), face.confidence)?;
+    for (name, points) in PARTS {
+        let at = middle(&face, points);
+        writeln!(out, "  {name:<16}{:>6.1} {:>6.1}", at.x, at.y)?;
+    }
+    writeln!(out, "Moved about for {}: followed in {with_a_face}", counted(FRAMES as usize, "frame", "frames"))?;
+    writeln!(out, "Time to observe a frame: {latencies}")?;
+    writeln!(out, "Pictures with the overlay: {} and on; points: {}", screen.path(0).display(), table.display())?;
+    Ok(Outcome::Done)
+}
+
+/// The mean of some of a face's points.
+fn middle(face: &Face, points: Range<usize>) -> Point2<f32> {
+    let number = points.len() as f32;
+    Point2::from(face.landmarks[points].iter().map(|landmark| landmark.at.coords).sum::<Vector2<f32>>() / number)
+}

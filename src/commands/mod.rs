@@ -1,0 +1,28 @@
+//! One verb, one file.
+
+mod demo;
+mod eval;
+mod run;
+
+use crate::cli::{Cli, Command};
+
+/// How a command ended that did not stop with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Some pictures could not be read; the rest was dealt with.
+    Incomplete,
+}
+
+pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Eval(args) => eval::run(&args),
+    }
+}
+
+/// `1 face`, `2 faces`.
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

@@ -1,0 +1,88 @@
+//! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a row a face) and `images/`.
+
+use std::path::{Path, PathBuf};
+
+use super::{DatasetError, coordinate};
+use crate::geometry::Rect;
+
+/// A picture and the faces in it that are known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    pub picture: PathBuf,
+    /// The picture's name as the data set writes it.
+    pub file: String,
+    /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers.
+    pub faces: Vec<Rect>,
+}
+
+/// Whether the folder has this layout.
+pub fn are_in(folder: &Path) -> bool {
+    table(folder).is_file()
+}
+
+fn table(folder: &Path) -> PathBuf {
+    folder.join("boxes.csv")
+}
+
+/// Reads the data set in `folder`, in the order in which pictures first occur.
+pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
+    let table = table(folder);
+    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.clone(), line, problem };
+    let mut reader = csv::Reader::from_path(&table).map_err(|e| malformed(1, e.to_string()))?;
+    let header = reader.headers().map_err(|e| malformed(1, e.to_string()))?.clone();
+    let column = |name: &str| {
+        header.iter().position(|h| h == name).ok_or_else(|| malformed(1, format!("there is no column {name:?}")))
+    };
+    let file = column("file")?;
+    let corners = [column("x0")?, column("y0")?, column("x1")?, column("y1")?];
+    let mut scenes: Vec<Scene> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| malformed(e.position().map_or(0, csv::Position::line), e.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let corner = |i: usize| coordinate(&record[corners[i]]).map_err(|problem| malformed(line, problem));
+        let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
+        if face.width() <= 0.0 || face.height() <= 0.0 {
+            return Err(malformed(line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
+        }
+        let name = &record[file];
+        match scenes.iter_mut().find(|scene| scene.file == name) {
+            Some(scene) => scene.faces.push(face),
+            None => {
+                scenes.push(Scene { picture: folder.join("images").join(name), file: name.into(), faces: vec![face] })
+            }
+        }
+    }
+    Ok(scenes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Scene>, DatasetError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("boxes.csv"), text).unwrap();
+        assert!(are_in(folder.path()));
+        open(folder.path())
+    }
+
+    #[test]
+    fn boxes_are_gathered_by_picture() {
+        let scenes =
+            read("file,width,height,x0,y0,x1,y1\na.jpg,9,9,1,2,3,4\nb.jpg,9,9,1,1,2,2\na.jpg,9,9,5,5,6,7\n").unwrap();
+        assert_eq!(scenes.iter().map(|s| s.file.as_str()).collect::<Vec<_>>(), ["a.jpg", "b.jpg"]);
+        assert_eq!(scenes[0].faces, [Rect::new(1.0, 2.0, 3.0, 4.0), Rect::new(5.0, 5.0, 6.0, 7.0)]);
+        assert!(scenes[0].picture.ends_with("images/a.jpg"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let error = |text| read(text).unwrap_err().to_string();
+        assert!(error("file,x0,y0,x1\n").ends_with("line 1: there is no column \"y1\""));
+        assert!(error("file,x0,y0,x1,y1\na,1,2,3,x\n").ends_with("line 2: expected a coordinate, found \"x\""));
+        assert!(
+            error("file,x0,y0,x1,y1\na,1,2,1,4\n").ends_with("line 2: the box is empty; expected x0 < x1 and y0 < y1")
+        );
+        assert!(error("file,x0,y0,x1,y1\na,1,2,1\n").contains("line 2"));
+    }
+}

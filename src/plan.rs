@@ -1,0 +1,138 @@
+//! From the command line to opened and checked parts, so that what follows need not check again.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::capture::{CaptureError, Clip, Replay, Source};
+use crate::cli::RunArgs;
+use crate::frame::Frame;
+use crate::observe::Observer;
+use crate::picture;
+use crate::record::{CsvRecorder, RecordError, Recorder};
+use crate::screen::{PngFolder, Screen, ScreenError};
+use crate::zoo;
+
+const BUILT_IN_PICTURE: &[u8] = include_bytes!("../assets/eileen-collins.jpg");
+
+/// The portrait that this binary carries.
+pub fn built_in_picture() -> Frame {
+    picture::decode(BUILT_IN_PICTURE, Path::new("the built-in picture")).expect("the built-in picture is a sound JPEG")
+}
+
+/// Where frames come from.
+#[derive(Debug, Clone)]
+pub enum SourceChoice {
+    /// A picture or a folder of pictures.
+    Pictures(PathBuf),
+}
+
+/// Where the overlay goes.
+#[derive(Debug, Clone)]
+pub enum ScreenChoice {
+    /// The first kind of screen that works here.
+    Auto,
+    Png(PathBuf),
+    None,
+}
+
+/// A file that observations are recorded to.
+#[derive(Debug, Clone)]
+pub enum RecordChoice {
+    Csv(PathBuf),
+}
+
+/// A value on the command line is not one that this version knows.
+#[derive(Debug, Error)]
+pub enum ChoiceError {
+    #[error("cameras and pipes are not supported yet; expected a JPEG or PNG picture, or a folder of them")]
+    Source,
+    #[error("expected auto, png:DIR or none; other screens are not supported yet")]
+    Screen,
+    #[error("expected a file that ends in .csv; other formats are not supported yet")]
+    Record,
+}
+
+impl FromStr for SourceChoice {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        let live = text == "-" || text.starts_with("/dev/") || text == "v4l2" || text.starts_with("v4l2:");
+        if live { Err(ChoiceError::Source) } else { Ok(SourceChoice::Pictures(text.into())) }
+    }
+}
+
+impl FromStr for ScreenChoice {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        match text.split_once(':') {
+            None if text == "auto" => Ok(ScreenChoice::Auto),
+            None if text == "none" => Ok(ScreenChoice::None),
+            Some(("png", folder)) if !folder.is_empty() => Ok(ScreenChoice::Png(folder.into())),
+            _ => Err(ChoiceError::Screen),
+        }
+    }
+}
+
+impl FromStr for RecordChoice {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        let path = PathBuf::from(text);
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => Ok(RecordChoice::Csv(path)),
+            _ => Err(ChoiceError::Record),
+        }
+    }
+}
+
+impl SourceChoice {
+    pub fn open(&self) -> Result<Box<dyn Source>, CaptureError> {
+        match self {
+            SourceChoice::Pictures(path) => Ok(Box::new(Replay::open(path)?)),
+        }
+    }
+}
+
+impl ScreenChoice {
+    /// `None` where nothing is to be shown, or nothing can be.
+    pub fn open(&self) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        match self {
+            ScreenChoice::Png(folder) => Ok(Some(Box::new(PngFolder::create(folder)?))),
+            ScreenChoice::Auto | ScreenChoice::None => Ok(None),
+        }
+    }
+}
+
+impl RecordChoice {
+    pub fn open(&self) -> Result<Box<dyn Recorder>, RecordError> {
+        match self {
+            RecordChoice::Csv(path) => Ok(Box::new(CsvRecorder::create(path)?)),
+        }
+    }
+}
+
+/// A run with all its parts open.
+pub struct RunPlan {
+    pub source: Box<dyn Source>,
+    pub observer: Observer,
+    pub recorders: Vec<Box<dyn Recorder>>,
+    pub screen: Option<Box<dyn Screen>>,
+    pub frames: Option<u32>,
+}
+
+impl RunPlan {
+    /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
+    pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
+        let source = match &args.source {
+            Some(choice) => choice.open()?,
+            None => Box::new(Clip::of(built_in_picture())),
+        };
+        let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
+        let screen = args.screen.open()?;
+        let recorders = args.record.iter().map(RecordChoice::open).collect::<Result<_, _>>()?;
+        Ok(RunPlan { source, observer, recorders, screen, frames: args.frames.map(u32::from) })
+    }
+}

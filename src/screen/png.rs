@@ -1,0 +1,70 @@
+//! A folder of PNG files, one a frame.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+
+use super::{Canvas, Screen, ScreenError};
+use crate::frame::Size;
+
+/// Files are named after the frame's number: `000042.png`.
+pub struct PngFolder {
+    folder: PathBuf,
+}
+
+impl PngFolder {
+    /// Makes the folder where it is not there yet; files in it stay, except those of the same names.
+    pub fn create(folder: &Path) -> Result<Self, ScreenError> {
+        std::fs::create_dir_all(folder).map_err(|source| ScreenError::Write { path: folder.into(), source })?;
+        Ok(PngFolder { folder: folder.into() })
+    }
+
+    /// The file of the frame of that number.
+    pub fn path(&self, sequence: u32) -> PathBuf {
+        self.folder.join(format!("{sequence:06}.png"))
+    }
+}
+
+impl Screen for PngFolder {
+    fn size(&self) -> Option<Size> {
+        None
+    }
+
+    fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
+        let path = self.path(canvas.sequence());
+        write(&path, canvas).map_err(|source| ScreenError::Write { path, source })
+    }
+}
+
+fn write(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
+    let file = BufWriter::new(File::create(path)?);
+    let Size { width, height } = canvas.size();
+    // Live frames come faster than the default compression writes them.
+    PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Sub)
+        .write_image(canvas.rgb(), width, height, ExtendedColorType::Rgb8)
+        .map_err(|error| match error {
+            image::ImageError::IoError(io) => io,
+            other => std::io::Error::other(other),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+
+    #[test]
+    fn a_file_a_frame_shows_what_was_presented() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut screen = PngFolder::create(&folder.path().join("new/folder")).unwrap();
+        let bytes: Vec<u8> = (0..18).collect();
+        let mut canvas = Canvas::default();
+        canvas.show(&Frame { sequence: 42, ..Frame::from_rgb(Size { width: 3, height: 2 }, bytes.clone()).unwrap() });
+        screen.present(&canvas).unwrap();
+        let frame = crate::picture::read(&folder.path().join("new/folder/000042.png")).unwrap();
+        assert_eq!(frame.bytes, bytes);
+    }
+}
