@@ -1,1 +1,21 @@
-//! Int8 NHWC kernels.
+//! Int8 convolutional nets on small machines: `u8` activations in NHWC, `s8` weights with a scale for each output channel.
+//!
+//! A [`Graph`] says what is computed, one ONNX operator a node. [`Program::plan`] turns it into fused steps with packed
+//! weights and one arena whose offsets are fixed, so that running a frame allocates nothing. The arithmetic of a step
+//! is done by a [`Kernel`], one for each instruction set; all of them, and [`mod@reference`], give the same bits.
+
+mod aligned;
+mod arena;
+mod bias;
+mod fuse;
+mod graph;
+pub mod kernel;
+mod pack;
+mod program;
+pub mod reference;
+mod step;
+mod tensor;
+
+pub use graph::{Addition, Convolution, Graph, GraphError, Node, Operator, Shape, Tensor};
+pub use kernel::{Kernel, KernelError};
+pub use program::{Program, Workspace};

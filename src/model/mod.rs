@@ -1,43 +1,150 @@
 //! Loads a net and runs it. The only folder that names tract.
+//!
+//! tract reads the ONNX file, checks the shapes and optimises; our int8 operators stand in its register. A graph of
+//! them is lowered to a [`wingmark_kernels::Program`], which fuses steps and runs a frame without allocating. A file
+//! without quantised operators runs on tract's own f32 kernels.
+
+mod float;
+mod int8;
+mod lower;
+mod onnx;
+mod operators;
+
+use std::collections::BTreeMap;
 
 use thiserror::Error;
+use tract_onnx::prelude::TractError;
+use wingmark_kernels::{GraphError, Kernel, KernelError};
 
 use crate::convert::CropImage;
 use crate::heatmaps::Heatmaps;
+use float::{FloatNet, FloatSession};
+use int8::{Int8Net, Int8Session};
+
+/// What a byte of a [`CropImage`] means to a net: `(byte - 128) / 128`.
+const PIXEL_SCALE: f32 = 1.0 / 128.0;
+const PIXEL_ZERO_POINT: u8 = 128;
 
 /// A loaded net: immutable, shared by all sessions.
-pub struct Model {}
+pub struct Model {
+    net: Net,
+    input_side_px: u32,
+    output_shape: [usize; 3],
+    operators: BTreeMap<String, usize>,
+}
+
+enum Net {
+    Int8(Int8Net),
+    Float(FloatNet),
+}
 
 /// One thread's (or one pool's) working memory for a [`Model`].
-pub struct Session {}
+pub struct Session {
+    running: Running,
+    input_side_px: u32,
+}
+
+enum Running {
+    Int8(Int8Session),
+    Float(FloatSession),
+}
 
 #[derive(Debug, Error)]
-pub enum ModelError {}
+pub enum ModelError {
+    #[error("cannot read the ONNX file: {cause:#}; it may be cut short or damaged")]
+    Onnx { cause: TractError },
+    #[error("the ONNX file has {found}; expected {expected}")]
+    Signature { found: String, expected: &'static str },
+    #[error("operator {operator} (node {node}) cannot run in int8; {expected}")]
+    Operator { operator: String, node: String, expected: String },
+    #[error("the net does not fit together: {0}")]
+    Graph(#[from] GraphError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error("the picture is {found} px wide; the net reads {expected} px")]
+    Picture { found: u32, expected: u32 },
+    #[error("the net failed: {cause:#}")]
+    Run { cause: TractError },
+}
 
 impl Model {
-    /// Loads an ONNX file, given as its bytes.
-    pub fn from_onnx(_bytes: &[u8]) -> Result<Model, ModelError> {
-        todo!()
+    /// Loads an ONNX file, given as its bytes, for the kernels that `WINGMARK_KERNEL` names or else the fastest.
+    pub fn from_onnx(bytes: &[u8]) -> Result<Model, ModelError> {
+        Model::with_kernel(bytes, Kernel::from_environment()?)
+    }
+
+    /// Loads an ONNX file, given as its bytes, for certain kernels.
+    pub fn with_kernel(bytes: &[u8], kernel: Kernel) -> Result<Model, ModelError> {
+        let graph = onnx::load(bytes)?;
+        let mut operators = BTreeMap::new();
+        for node in graph.model.nodes() {
+            *operators.entry(node.op().name().into_owned()).or_insert(0) += 1;
+        }
+        let (net, [side, _], output_shape) = if graph.is_int8 {
+            let net = Int8Net::new(&graph.model, kernel)?;
+            let shapes = (net.input_size(), net.output_shape());
+            (Net::Int8(net), shapes.0, shapes.1)
+        } else {
+            let net = FloatNet::new(graph.model)?;
+            let shapes = (net.input_size(), net.output_shape());
+            (Net::Float(net), shapes.0, shapes.1)
+        };
+        Ok(Model { net, input_side_px: side as u32, output_shape, operators })
     }
 
     /// Side of the square picture that the net reads.
     pub fn input_side_px(&self) -> u32 {
-        todo!()
+        self.input_side_px
     }
 
     /// Rows, columns and channels of the heatmaps.
     pub fn output_shape(&self) -> [usize; 3] {
-        todo!()
+        self.output_shape
     }
 
+    /// How often each operator stands in tract's optimised graph.
+    pub fn operators(&self) -> &BTreeMap<String, usize> {
+        &self.operators
+    }
+
+    /// What computes: the kernels' name, or `tract f32`.
+    pub fn kernel_name(&self) -> &'static str {
+        match &self.net {
+            Net::Int8(net) => net.kernel_name(),
+            Net::Float(_) => "tract f32",
+        }
+    }
+
+    /// Multiply-accumulates a frame; `None` for a float net, which nobody counted.
+    pub fn macs(&self) -> Option<u64> {
+        match &self.net {
+            Net::Int8(net) => Some(net.macs()),
+            Net::Float(_) => None,
+        }
+    }
+
+    /// Working memory for one thread.
     pub fn session(&self) -> Session {
-        todo!()
+        let running = match &self.net {
+            Net::Int8(net) => Running::Int8(net.session()),
+            Net::Float(net) => Running::Float(net.session()),
+        };
+        Session { running, input_side_px: self.input_side_px }
     }
 }
 
 impl Session {
     /// Runs the net on one picture.
-    pub fn infer(&mut self, _image: &CropImage) -> Result<Heatmaps<'_, u8>, ModelError> {
-        todo!()
+    pub fn infer(&mut self, image: &CropImage) -> Result<Heatmaps<'_, u8>, ModelError> {
+        if image.side_px != self.input_side_px {
+            return Err(ModelError::Picture { found: image.side_px, expected: self.input_side_px });
+        }
+        match &mut self.running {
+            Running::Int8(session) => Ok(session.infer(&image.rgb)),
+            Running::Float(session) => session.infer(&image.rgb),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

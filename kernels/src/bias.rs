@@ -1,0 +1,102 @@
+//! What a convolution starts its sums with: the bias, the input's zero point, and constant input channels.
+
+use crate::fuse::FusedConvolution;
+use crate::graph::Shape;
+use crate::tensor::BLOCK;
+
+/// Start values of the sums.
+#[derive(Debug)]
+pub(crate) struct Biases {
+    /// Layout `[block, pixel, 16 output channels]`, with one pixel where all pixels start alike.
+    pub values: Vec<i32>,
+    /// Whether each pixel has its own.
+    pub varies: bool,
+}
+
+/// `bias - zero_point * (sum of the varying channels' weights) + sum over constant channels of (value - zero_point) * w`.
+/// Padding adds nothing to the last sum, because it holds the zero point.
+pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape) -> Biases {
+    let convolution = fused.convolution;
+    let channels = output.channels.next_multiple_of(BLOCK);
+    let per_output = convolution.weights.len() / output.channels;
+    let all_channels = per_output / (convolution.window[0] * convolution.window[1]);
+    let zero_point = i32::from(convolution.input_zero_point);
+    let mut start = vec![0i32; channels];
+    for (channel, weights) in convolution.weights.chunks(per_output).enumerate() {
+        let varying: i32 = weights
+            .chunks(all_channels)
+            .flat_map(|tap| &tap[fused.first_channel..fused.first_channel + input.channels])
+            .map(|w| i32::from(*w))
+            .sum();
+        start[channel] = convolution.bias[channel].wrapping_sub(zero_point.wrapping_mul(varying));
+    }
+    if fused.constants.is_empty() {
+        return Biases { values: start, varies: false };
+    }
+    let constants = Constants::new(fused, input, all_channels, channels);
+    let mut values = vec![0i32; output.rows * output.columns * channels];
+    for (pixel, sums) in values.chunks_mut(channels).enumerate() {
+        sums.copy_from_slice(&start);
+        constants.add(pixel / output.columns, pixel % output.columns, sums);
+    }
+    Biases { values: by_block(&values, channels), varies: true }
+}
+
+/// The constant part of a convolution's input with the weights that read it.
+struct Constants<'a> {
+    fused: &'a FusedConvolution<'a>,
+    input: Shape,
+    /// Layout `[constant channel, row, column, output channel]`.
+    weights: Vec<i32>,
+    output_channels: usize,
+}
+
+impl<'a> Constants<'a> {
+    fn new(fused: &'a FusedConvolution<'a>, input: Shape, all_channels: usize, output_channels: usize) -> Self {
+        let taps = fused.convolution.window[0] * fused.convolution.window[1];
+        let mut weights = Vec::new();
+        for part in &fused.constants {
+            for channel in part.first..part.first + part.channels {
+                for tap in 0..taps {
+                    let of_output = |o: usize| {
+                        let weight = fused.convolution.weights.get((o * taps + tap) * all_channels + channel);
+                        weight.map_or(0, |w| i32::from(*w))
+                    };
+                    weights.extend((0..output_channels).map(of_output));
+                }
+            }
+        }
+        Constants { fused, input, weights, output_channels }
+    }
+
+    /// Adds what the window of the output pixel at `row`, `column` sees of the constant channels.
+    fn add(&self, row: usize, column: usize, sums: &mut [i32]) {
+        let convolution = self.fused.convolution;
+        let zero_point = i32::from(convolution.input_zero_point);
+        let mut weights = self.weights.chunks_exact(self.output_channels);
+        for part in &self.fused.constants {
+            for channel in 0..part.channels {
+                for y in 0..convolution.window[0] {
+                    for (x, weights) in (0..convolution.window[1]).zip(weights.by_ref()) {
+                        let from_row = (row * convolution.stride[0] + y).wrapping_sub(convolution.padding[0]);
+                        let from_column = (column * convolution.stride[1] + x).wrapping_sub(convolution.padding[1]);
+                        if from_row >= self.input.rows || from_column >= self.input.columns {
+                            continue;
+                        }
+                        let pixel = from_row * self.input.columns + from_column;
+                        let value = i32::from(part.values[pixel * part.channels + channel]) - zero_point;
+                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                            *sum += value * weight;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `[pixel, channel]` to `[block, pixel, 16 channels]`.
+fn by_block(values: &[i32], channels: usize) -> Vec<i32> {
+    let block = |b: usize| values.chunks_exact(channels).flat_map(move |pixel| &pixel[b * BLOCK..][..BLOCK]);
+    (0..channels / BLOCK).flat_map(block).copied().collect()
+}

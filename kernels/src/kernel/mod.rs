@@ -1,0 +1,164 @@
+//! The arithmetic, one file an instruction set.
+
+mod portable;
+
+use std::env;
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
+
+use crate::graph::Addition;
+use crate::pack::{Layout, PackedWeights};
+use crate::tensor::BLOCK;
+
+/// Names the kernels to use, for tests and for comparisons.
+pub const ENVIRONMENT: &str = "WINGMARK_KERNEL";
+
+/// A convolution as an instruction set sees it.
+pub(crate) struct Convolve {
+    pub window_rows: usize,
+    /// Bytes from one row of the input to the next.
+    pub input_row_pitch: usize,
+    pub weights: PackedWeights,
+    /// What [`InstructionSet::prepare`] adds.
+    pub corrections: Corrections,
+    /// `i32`s from one block's biases to the next block's.
+    pub bias_pitch: usize,
+    /// One for each output channel, padded to whole blocks with zeroes.
+    pub multipliers: Vec<f32>,
+    pub output_zero_point: u8,
+    pub sums: Vec<PixelSum>,
+}
+
+/// Further products that belong to a block's sums: for each of them four input bytes, `offset` bytes from the window's
+/// begin, and 64 weights `[16 output channels, 4 bytes]`.
+#[derive(Default)]
+pub(crate) struct Corrections {
+    pub offsets: Vec<usize>,
+    pub weights: Vec<[i8; 4 * BLOCK]>,
+    /// Range of each block; empty where the instruction set needs none.
+    pub blocks: Vec<Range<usize>>,
+}
+
+/// A sum that follows the convolution: `round(operand * operand_ratio + (y * result_ratio + offset))`, or with the
+/// two products changed over, where the operand comes second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PixelSum {
+    pub operand_ratio: f32,
+    pub result_ratio: f32,
+    pub offset: f32,
+    /// The operand's product is added to the offset first.
+    pub operand_first: bool,
+}
+
+/// One output pixel of a tile: pointers to the first block of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixel {
+    /// First byte of the window.
+    pub window: *const u8,
+    pub bias: *const i32,
+    pub operands: [*const u8; crate::fuse::MAX_SUMS],
+    pub output: *mut u8,
+}
+
+/// What an instruction set provides.
+pub(crate) trait InstructionSet: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn is_supported(&self) -> bool;
+
+    fn layout(&self) -> Layout;
+
+    /// Pixels and blocks of the largest tile.
+    fn tile(&self) -> Tile;
+
+    /// Changes the weights into a form that [`Self::convolve`] computes exactly.
+    fn prepare(&self, _weights: &mut PackedWeights, _window_rows: usize, _input_row_pitch: usize) -> Corrections {
+        Corrections::default()
+    }
+
+    /// Computes `blocks` of at most a tile's pixels.
+    ///
+    /// # Safety
+    /// The set is supported, and every pointer of every pixel is good for what the convolution reads and writes.
+    unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]);
+
+    /// Adds `bytes`, a multiple of 16.
+    ///
+    /// # Safety
+    /// The set is supported, and `bytes` can be read at `a` and `b` and written at `output`.
+    unsafe fn add(&self, addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize);
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tile {
+    pub pixels: usize,
+    pub blocks: usize,
+}
+
+/// No set has a larger tile.
+pub(crate) const MAX_TILE_PIXELS: usize = 8;
+
+/// The kernels of one instruction set.
+#[derive(Clone, Copy)]
+pub struct Kernel(pub(crate) &'static dyn InstructionSet);
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KernelError {
+    Unknown { found: String, supported: String },
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let KernelError::Unknown { found, supported } = self;
+        write!(f, "{ENVIRONMENT}={found}: this machine has {supported}")
+    }
+}
+
+impl Error for KernelError {}
+
+/// From the slowest to the fastest.
+const ALL: &[Kernel] = &[Kernel(&portable::Portable)];
+
+impl Kernel {
+    /// The kernels that every machine has.
+    pub fn portable() -> Kernel {
+        ALL[0]
+    }
+
+    /// The kernels that this machine can run, the fastest last.
+    pub fn supported() -> impl DoubleEndedIterator<Item = Kernel> {
+        ALL.iter().copied().filter(|kernel| kernel.0.is_supported())
+    }
+
+    /// The fastest that this machine can run.
+    pub fn fastest() -> Kernel {
+        Kernel::supported().next_back().unwrap_or(Kernel::portable())
+    }
+
+    /// The one of this name, if this machine can run it.
+    pub fn named(name: &str) -> Result<Kernel, KernelError> {
+        Kernel::supported().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let supported: Vec<_> = Kernel::supported().map(|kernel| kernel.name()).collect();
+            KernelError::Unknown { found: name.to_owned(), supported: supported.join(", ") }
+        })
+    }
+
+    /// The one that `WINGMARK_KERNEL` names, or else the fastest.
+    pub fn from_environment() -> Result<Kernel, KernelError> {
+        match env::var_os(ENVIRONMENT) {
+            Some(name) => Kernel::named(&name.to_string_lossy()),
+            None => Ok(Kernel::fastest()),
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}

@@ -1,0 +1,191 @@
+//! A graph planned for one machine.
+
+use crate::aligned::AlignedBytes;
+use crate::arena::{self, Need};
+use crate::bias::{Biases, biases};
+use crate::fuse::{Fused, FusedConvolution, Operand, Sum, Work, fuse};
+use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
+use crate::kernel::{Convolve, Kernel, PixelSum};
+use crate::pack::pack;
+use crate::step::{ConvolutionJob, Job, Step, View};
+use crate::tensor::{BLOCK, Placement, place};
+
+/// Fused steps with packed weights; immutable, shared by all [`Workspace`]s.
+pub struct Program {
+    kernel: Kernel,
+    steps: Vec<Step>,
+    input: Placement,
+    output: Placement,
+    arena_bytes: usize,
+    macs: u64,
+}
+
+/// Memory in which a [`Program`] runs a frame.
+pub struct Workspace {
+    arena: AlignedBytes,
+}
+
+impl Program {
+    /// Plans how `kernel` computes `output`.
+    pub fn plan(graph: &Graph, output: Tensor, kernel: Kernel) -> Result<Program, GraphError> {
+        let mut graph = graph.clone();
+        let output = with_own_memory(&mut graph, output)?;
+        let steps = fuse(&graph, output);
+        let mut placements = place(&graph, &steps)?;
+        let arena_bytes = assign_memory(&steps, &mut placements, graph.input().0, output.0);
+        let at = |tensor: usize| placements[tensor].expect("every tensor that is read or written is placed");
+        let planned = steps.iter().map(|step| Step { job: job(step, &at, kernel), output: at(step.result) }).collect();
+        Ok(Program {
+            kernel,
+            steps: planned,
+            input: at(graph.input().0),
+            output: at(output.0),
+            arena_bytes,
+            macs: graph.macs(),
+        })
+    }
+
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    pub fn input_shape(&self) -> Shape {
+        self.input.shape
+    }
+
+    pub fn output_shape(&self) -> Shape {
+        self.output.shape
+    }
+
+    /// Bytes from one pixel of the result to the next.
+    pub fn output_pitch(&self) -> usize {
+        self.output.pitch
+    }
+
+    /// Multiply-accumulates a frame.
+    pub fn macs(&self) -> u64 {
+        self.macs
+    }
+
+    pub fn workspace(&self) -> Workspace {
+        Workspace { arena: AlignedBytes::zeroed(self.arena_bytes) }
+    }
+
+    /// Runs the net on `picture`, layout `[row, column, channel]`. The result has the same layout, with
+    /// [`Program::output_pitch`] bytes from pixel to pixel.
+    ///
+    /// # Panics
+    /// When the picture is not of [`Program::input_shape`], or the workspace is another program's.
+    pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
+        assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
+        assert!(workspace.arena.len() >= self.arena_bytes, "a workspace of this program");
+        self.write_input(workspace.arena.as_mut_slice(), picture);
+        let (kernel, arena) = (self.kernel.0, workspace.arena.as_mut_ptr());
+        for step in &self.steps {
+            // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed.
+            unsafe { step.run(kernel, arena, 0..step.pieces(kernel)) }
+        }
+        let shape = self.output.shape;
+        &workspace.arena.as_mut_slice()[self.output.at(0, 0)..][..shape.rows * shape.columns * self.output.pitch]
+    }
+
+    fn write_input(&self, arena: &mut [u8], picture: &[u8]) {
+        for (offset, length) in self.input.frame() {
+            arena[offset..offset + length].fill(self.input.zero_point);
+        }
+        let Shape { columns, channels, .. } = self.input.shape;
+        for (row, pixels) in picture.chunks_exact(columns * channels).enumerate() {
+            if self.input.pitch == channels {
+                arena[self.input.at(row, 0)..][..pixels.len()].copy_from_slice(pixels);
+                continue;
+            }
+            for (column, pixel) in pixels.chunks_exact(channels).enumerate() {
+                arena[self.input.at(row, column)..][..channels].copy_from_slice(pixel);
+            }
+        }
+    }
+}
+
+/// The result must be packed and padded to blocks, so it may be neither the picture nor a tensor with a frame.
+fn with_own_memory(graph: &mut Graph, output: Tensor) -> Result<Tensor, GraphError> {
+    let is_read = graph.nodes().iter().any(|node| node.inputs.contains(&output));
+    let may_be_packed = matches!(graph.nodes()[output.0].operator, Operator::Input(_) | Operator::Lookup(_));
+    if is_read || may_be_packed { graph.add(Operator::Concat, &[output]) } else { Ok(output) }
+}
+
+/// Gives every tensor its place in the arena and returns the arena's size.
+fn assign_memory(steps: &[Fused<'_>], placements: &mut [Option<Placement>], input: usize, output: usize) -> usize {
+    let mut needs = Vec::new();
+    let mut tensors = Vec::new();
+    let defined = std::iter::once((input, 0)).chain(steps.iter().enumerate().map(|(i, step)| (step.result, i)));
+    for (tensor, first) in defined {
+        let reads = steps.iter().enumerate().filter(|(_, step)| step.reads().contains(&tensor));
+        let last = if tensor == output { steps.len() } else { reads.map(|(i, _)| i).max().unwrap_or(first) };
+        let bytes = placements[tensor].as_ref().map_or(0, Placement::bytes);
+        needs.push(Need { bytes, first, last });
+        tensors.push(tensor);
+    }
+    let (offsets, total) = arena::assign(&needs);
+    for (tensor, offset) in tensors.into_iter().zip(offsets) {
+        if let Some(placement) = &mut placements[tensor] {
+            placement.start = offset;
+        }
+    }
+    total
+}
+
+fn job(step: &Fused<'_>, at: &impl Fn(usize) -> Placement, kernel: Kernel) -> Job {
+    let view = |operand: &Operand| View { placement: at(operand.tensor), halved: operand.halved };
+    match &step.work {
+        Work::Convolution(fused) => {
+            let operands = fused.sums.iter().map(|sum| view(&sum.operand)).collect();
+            Job::Convolution(convolution_job(fused, at(fused.input), at(step.result), operands, kernel))
+        }
+        Work::Addition { addition, a, b } => Job::Addition { addition: *addition, a: view(a), b: view(b) },
+        Work::MaxPool(input) => Job::MaxPool(at(*input)),
+        Work::Upsample(input) => Job::Upsample(at(*input)),
+        Work::Concat(parts) => Job::Concat(parts.iter().map(|part| at(*part)).collect()),
+        Work::Lookup(input, table) => Job::Lookup(at(*input), Box::new(**table)),
+        Work::Constant(values) => Job::Constant(values.to_vec()),
+    }
+}
+
+fn convolution_job(
+    fused: &FusedConvolution<'_>,
+    input: Placement,
+    output: Placement,
+    operands: Vec<View>,
+    kernel: Kernel,
+) -> ConvolutionJob {
+    let convolution = fused.convolution;
+    let Biases { values, varies } = biases(fused, input.shape, output.shape);
+    let mut weights = pack(fused, &input, kernel.0.layout());
+    let corrections = kernel.0.prepare(&mut weights, convolution.window[0], input.row_pitch());
+    let mut multipliers = convolution.multipliers.clone();
+    multipliers.resize(output.pitch, 0.0);
+    ConvolutionJob {
+        convolve: Convolve {
+            window_rows: convolution.window[0],
+            input_row_pitch: input.row_pitch(),
+            weights,
+            corrections,
+            bias_pitch: if varies { output.shape.rows * output.shape.columns * BLOCK } else { BLOCK },
+            multipliers,
+            output_zero_point: convolution.output_zero_point,
+            sums: fused.sums.iter().map(pixel_sum).collect(),
+        },
+        input,
+        stride: convolution.stride,
+        padding: [convolution.padding[0], convolution.padding[1]],
+        biases: values,
+        biases_vary: varies,
+        operands,
+    }
+}
+
+fn pixel_sum(sum: &Sum) -> PixelSum {
+    let Sum { addition, operand_is_a, .. } = *sum;
+    let (operand_ratio, result_ratio) =
+        if operand_is_a { (addition.a_ratio, addition.b_ratio) } else { (addition.b_ratio, addition.a_ratio) };
+    PixelSum { operand_ratio, result_ratio, offset: addition.offset, operand_first: !operand_is_a }
+}

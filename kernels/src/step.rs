@@ -1,0 +1,215 @@
+//! One step of a program, ready to run.
+
+use std::ops::Range;
+
+use crate::graph::Addition;
+use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
+use crate::tensor::{BLOCK, Placement};
+
+/// A step and where its result lies.
+pub(crate) struct Step {
+    pub job: Job,
+    pub output: Placement,
+}
+
+pub(crate) enum Job {
+    Convolution(ConvolutionJob),
+    Addition { addition: Addition, a: View, b: View },
+    MaxPool(Placement),
+    Upsample(Placement),
+    Concat(Vec<Placement>),
+    Lookup(Placement, Box<[u8; 256]>),
+    Constant(Vec<u8>),
+}
+
+/// An operand; `halved` is read at half the row and column.
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    pub placement: Placement,
+    pub halved: bool,
+}
+
+impl View {
+    fn at(&self, row: usize, column: usize) -> usize {
+        if self.halved { self.placement.at(row / 2, column / 2) } else { self.placement.at(row, column) }
+    }
+}
+
+pub(crate) struct ConvolutionJob {
+    pub convolve: Convolve,
+    pub input: Placement,
+    pub stride: [usize; 2],
+    /// Rows and columns of padding above and to the left.
+    pub padding: [usize; 2],
+    pub biases: Vec<i32>,
+    pub biases_vary: bool,
+    pub operands: Vec<View>,
+}
+
+impl Step {
+    /// How many pieces the step falls into; they can run in any order, side by side.
+    pub(crate) fn pieces(&self, kernel: &dyn InstructionSet) -> usize {
+        match &self.job {
+            Job::Convolution(_) => {
+                let tile = kernel.tile();
+                self.groups(kernel) * (self.output.shape.rows * self.output.shape.columns).div_ceil(tile.pixels)
+            }
+            _ => self.output.shape.rows,
+        }
+    }
+
+    /// Groups of blocks that a tile covers.
+    fn groups(&self, kernel: &dyn InstructionSet) -> usize {
+        (self.output.pitch / BLOCK).div_ceil(kernel.tile().blocks)
+    }
+
+    /// Runs some of the pieces; the one that runs the first also fills the frame.
+    ///
+    /// # Safety
+    /// The kernel is supported, `arena` is of the size that the program planned, and nobody else touches what this step
+    /// reads, or these pieces of what it writes.
+    pub(crate) unsafe fn run(&self, kernel: &dyn InstructionSet, arena: *mut u8, pieces: Range<usize>) {
+        // SAFETY: the caller's; all offsets come from placements inside the arena.
+        unsafe {
+            if pieces.start == 0 {
+                for (offset, length) in self.output.frame() {
+                    arena.add(offset).write_bytes(self.output.zero_point, length);
+                }
+            }
+            match &self.job {
+                Job::Convolution(job) => self.convolve(job, kernel, arena, pieces),
+                Job::Addition { addition, a, b } => {
+                    let shape = self.output.shape;
+                    let whole_rows = !a.halved && !b.halved;
+                    let (runs, pixels) = if whole_rows { (1, shape.columns) } else { (shape.columns, 1) };
+                    for row in pieces {
+                        for column in 0..runs {
+                            let output = arena.add(self.output.at(row, column));
+                            let (a, b) = (arena.add(a.at(row, column)), arena.add(b.at(row, column)));
+                            kernel.add(addition, a, b, output, pixels * self.output.pitch);
+                        }
+                    }
+                }
+                Job::MaxPool(input) => {
+                    for row in pieces {
+                        self.max_pool_row(input, arena, row);
+                    }
+                }
+                Job::Upsample(input) => {
+                    for row in pieces {
+                        for column in 0..self.output.shape.columns {
+                            let from = arena.add(input.at(row / 2, column / 2));
+                            arena.add(self.output.at(row, column)).copy_from(from, self.output.pitch);
+                        }
+                    }
+                }
+                Job::Concat(parts) => {
+                    for row in pieces {
+                        for column in 0..self.output.shape.columns {
+                            let mut to = arena.add(self.output.at(row, column));
+                            for part in parts {
+                                to.copy_from(arena.add(part.at(row, column)), part.shape.channels);
+                                to = to.add(part.shape.channels);
+                            }
+                        }
+                    }
+                }
+                Job::Lookup(input, table) => {
+                    for row in pieces {
+                        for column in 0..self.output.shape.columns {
+                            let from = arena.add(input.at(row, column));
+                            let to = arena.add(self.output.at(row, column));
+                            for channel in 0..input.shape.channels {
+                                *to.add(channel) = table[usize::from(*from.add(channel))];
+                            }
+                        }
+                    }
+                }
+                Job::Constant(values) => {
+                    let channels = self.output.shape.channels;
+                    for row in pieces {
+                        for column in 0..self.output.shape.columns {
+                            let from = values.as_ptr().add((row * self.output.shape.columns + column) * channels);
+                            arena.add(self.output.at(row, column)).copy_from_nonoverlapping(from, channels);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    unsafe fn max_pool_row(&self, input: &Placement, arena: *mut u8, row: usize) {
+        let pitch = self.output.pitch;
+        // SAFETY: the caller's; an output row of n pixels has 2n pixels in each of two input rows.
+        unsafe {
+            let top =
+                std::slice::from_raw_parts(arena.add(input.at(2 * row, 0)), 2 * self.output.shape.columns * pitch);
+            let bottom = std::slice::from_raw_parts(arena.add(input.at(2 * row + 1, 0)), top.len());
+            let output =
+                std::slice::from_raw_parts_mut(arena.add(self.output.at(row, 0)), self.output.shape.columns * pitch);
+            let pairs = top.chunks_exact(2 * pitch).zip(bottom.chunks_exact(2 * pitch));
+            for (output, (top, bottom)) in output.chunks_exact_mut(pitch).zip(pairs) {
+                let (top, bottom) = (top.split_at(pitch), bottom.split_at(pitch));
+                let values = top.0.iter().zip(top.1).zip(bottom.0.iter().zip(bottom.1));
+                for (output, ((a, b), (c, d))) in output.iter_mut().zip(values) {
+                    *output = (*a).max(*b).max((*c).max(*d));
+                }
+            }
+        }
+    }
+
+    unsafe fn convolve(&self, job: &ConvolutionJob, kernel: &dyn InstructionSet, arena: *mut u8, pieces: Range<usize>) {
+        let tile = kernel.tile();
+        let (shape, blocks) = (self.output.shape, self.output.pitch / BLOCK);
+        let pixels = shape.rows * shape.columns;
+        let tiles = pixels.div_ceil(tile.pixels);
+        let mut buffer = [Pixel::NONE; MAX_TILE_PIXELS];
+        for piece in pieces {
+            let (group, first) = (piece / tiles, piece % tiles * tile.pixels);
+            let count = tile.pixels.min(pixels - first);
+            let (mut row, mut column) = (first / shape.columns, first % shape.columns);
+            // SAFETY: the caller's; row and column are inside the output.
+            unsafe {
+                for (i, pixel) in buffer[..count].iter_mut().enumerate() {
+                    *pixel = self.pixel(job, arena, row, column, first + i);
+                    column += 1;
+                    if column == shape.columns {
+                        (row, column) = (row + 1, 0);
+                    }
+                }
+                let group = group * tile.blocks..blocks.min((group + 1) * tile.blocks);
+                kernel.convolve(&job.convolve, group, &buffer[..count]);
+            }
+        }
+    }
+
+    unsafe fn pixel(&self, job: &ConvolutionJob, arena: *mut u8, row: usize, column: usize, index: usize) -> Pixel {
+        let input = &job.input;
+        // The window may begin in the frame, above or left of the tensor's first pixel.
+        let window_row = row * job.stride[0] + input.top - job.padding[0];
+        let window_column = column * job.stride[1] + input.side - job.padding[1];
+        let window = input.start + window_row * input.row_pitch() + window_column * input.pitch;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut pixel = Pixel {
+                window: arena.add(window),
+                bias: job.biases.as_ptr().add(if job.biases_vary { index * BLOCK } else { 0 }),
+                output: arena.add(self.output.at(row, column)),
+                ..Pixel::NONE
+            };
+            for (pointer, view) in pixel.operands.iter_mut().zip(&job.operands) {
+                *pointer = arena.add(view.at(row, column));
+            }
+            pixel
+        }
+    }
+}
+
+impl Pixel {
+    const NONE: Pixel = Pixel {
+        window: std::ptr::null(),
+        bias: std::ptr::null(),
+        operands: [std::ptr::null(); crate::fuse::MAX_SUMS],
+        output: std::ptr::null_mut(),
+    };
+}

@@ -1,0 +1,82 @@
+//! Every set of kernels that this machine can run gives the bits of the reference.
+
+mod common;
+
+use common::Random;
+use proptest::prelude::*;
+use wingmark_kernels::{Graph, Kernel, Operator, Program, Shape, Tensor, reference};
+
+/// Runs the graph with all kernels, twice in the same workspace, so that leftovers of the first frame would show.
+fn check(graph: &Graph, output: Tensor, pictures: &[Vec<u8>]) -> Result<(), TestCaseError> {
+    for kernel in Kernel::supported() {
+        let program = Program::plan(graph, output, kernel).expect("a sound graph");
+        let mut workspace = program.workspace();
+        let shape = program.output_shape();
+        for picture in pictures {
+            let expected = reference::run(graph, output, picture);
+            let found = program.run(&mut workspace, picture);
+            let found: Vec<u8> =
+                found.chunks(program.output_pitch()).flat_map(|pixel| &pixel[..shape.channels]).copied().collect();
+            let wrong = expected.iter().zip(&found).position(|(a, b)| a != b);
+            prop_assert_eq!(wrong, None, "{} differs from the reference in {}", kernel.name(), shape);
+            prop_assert_eq!(expected.len(), found.len());
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_convolution(
+        seed: u64,
+        rows in 1usize..12,
+        columns in 1usize..12,
+        channels in prop::sample::select(&[1usize, 3, 4, 16, 19, 32, 64]),
+        outputs in prop::sample::select(&[1usize, 3, 16, 17, 32, 48, 68, 80]),
+        window in prop::sample::select(&[1usize, 3, 5, 7]),
+        stride in 1usize..4,
+    ) {
+        let mut random = Random(seed);
+        let shape = Shape { rows, columns, channels };
+        let mut graph = Graph::new(shape);
+        let input = graph.input();
+        let convolution = random.convolution(channels, outputs, window, stride, window / 2);
+        let output = graph.add(Operator::Convolution(convolution), &[input]).unwrap();
+        let pictures = [random.bytes(shape.elements()), vec![255; shape.elements()]];
+        check(&graph, output, &pictures)?;
+    }
+
+    #[test]
+    fn whole_graphs(seed: u64) {
+        let mut random = Random(seed);
+        let (graph, output) = random.graph();
+        let elements = graph.shape(graph.input()).elements();
+        let pictures = [random.bytes(elements), random.bytes(elements)];
+        check(&graph, output, &pictures)?;
+    }
+}
+
+#[test]
+fn asymmetric_padding_and_windows() {
+    let mut random = Random(1);
+    let shape = Shape { rows: 9, columns: 7, channels: 16 };
+    let mut graph = Graph::new(shape);
+    let input = graph.input();
+    let mut convolution = random.convolution(16, 16, 3, 1, 0);
+    convolution.padding = [0, 1, 2, 0];
+    let x = graph.add(Operator::Convolution(convolution), &[input]).unwrap();
+    let mut convolution = random.convolution(16, 32, 1, 1, 0);
+    convolution.window = [2, 1];
+    convolution.weights = random.bytes(32 * 2 * 16).into_iter().map(|byte| byte as i8).collect();
+    convolution.padding = [1, 0, 0, 2];
+    let output = graph.add(Operator::Convolution(convolution), &[x]).unwrap();
+    check(&graph, output, &[random.bytes(shape.elements())]).unwrap();
+}
+
+#[test]
+fn unknown_kernels_are_refused_with_those_that_exist() {
+    let message = Kernel::named("mmx").unwrap_err().to_string();
+    assert!(message.contains("mmx") && message.contains("portable"), "{message}");
+}

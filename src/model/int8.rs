@@ -1,0 +1,71 @@
+//! A quantised net on our kernels.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::TypedModel;
+use wingmark_kernels::{Kernel, Program, Workspace};
+
+use super::ModelError;
+use super::lower::lower;
+use crate::heatmaps::Heatmaps;
+
+#[derive(Clone)]
+pub(super) struct Int8Net {
+    program: Arc<Program>,
+    /// Of the heatmaps.
+    scale: f32,
+    zero_point: u8,
+}
+
+pub(super) struct Int8Session {
+    net: Int8Net,
+    workspace: Workspace,
+}
+
+impl Int8Net {
+    pub(super) fn new(model: &TypedModel, kernel: Kernel) -> Result<Self, ModelError> {
+        let lowered = lower(model)?;
+        let program = Arc::new(Program::plan(&lowered.graph, lowered.output, kernel)?);
+        Ok(Int8Net { program, scale: lowered.scale, zero_point: lowered.zero_point })
+    }
+
+    /// Rows and columns.
+    pub(super) fn input_size(&self) -> [usize; 2] {
+        let shape = self.program.input_shape();
+        [shape.rows, shape.columns]
+    }
+
+    pub(super) fn output_shape(&self) -> [usize; 3] {
+        let shape = self.program.output_shape();
+        [shape.rows, shape.columns, shape.channels]
+    }
+
+    pub(super) fn kernel_name(&self) -> &'static str {
+        self.program.kernel().name()
+    }
+
+    pub(super) fn macs(&self) -> u64 {
+        self.program.macs()
+    }
+
+    pub(super) fn session(&self) -> Int8Session {
+        Int8Session { net: self.clone(), workspace: self.program.workspace() }
+    }
+}
+
+impl Int8Session {
+    /// Runs the net on a picture of the right size, layout `[row, column, rgb]`.
+    pub(super) fn infer(&mut self, rgb: &[u8]) -> Heatmaps<'_, u8> {
+        let program = &self.net.program;
+        let [rows, columns, channels] = self.net.output_shape();
+        Heatmaps {
+            cells: program.run(&mut self.workspace, rgb),
+            rows,
+            columns,
+            channels,
+            pitch: program.output_pitch(),
+            scale: self.net.scale,
+            zero_point: f32::from(self.net.zero_point),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `QLinearConv`: x, its scale and zero point, weights, theirs, the result's, and a bias.
+
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+use wingmark_kernels::{Convolution, Operator};
+
+use super::wiring::{Built, constants, expect, pair, quantisation, wire};
+
+#[derive(Debug, Clone)]
+struct QLinearConv {
+    stride: [usize; 2],
+    /// Top, left, bottom, right.
+    padding: [usize; 4],
+}
+
+pub(super) fn qlinear_conv(_context: &ParsingContext, node: &NodeProto) -> Built {
+    expect(node, "group", node.get_attr_opt::<i64>("group")?.unwrap_or(1), &[1])?;
+    expect(node, "dilations", pair(node, "dilations", 1)?, &[[1, 1]])?;
+    expect(node, "auto_pad", node.get_attr_opt("auto_pad")?.unwrap_or("NOTSET"), &["NOTSET", "VALID"])?;
+    let padding = match node.get_attr_opt_vec::<usize>("pads")?.as_deref() {
+        None => [0; 4],
+        Some([top, left, bottom, right]) => [*top, *left, *bottom, *right],
+        Some(found) => bail!("{}: pads are {found:?}, expected four", node.name),
+    };
+    let stride = pair(node, "strides", 1)?;
+    ensure!(!stride.contains(&0), "{}: strides are {stride:?}", node.name);
+    Ok((expand(QLinearConv { stride, padding }), vec![]))
+}
+
+impl Expansion for QLinearConv {
+    fn name(&self) -> StaticName {
+        "QLinearConv".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        solver: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        ensure!((8..=9).contains(&inputs.len()), "QLinearConv with {} inputs, expected 8 or 9", inputs.len());
+        solver.equals(&inputs[0].rank, 4)?;
+        solver.equals(&inputs[3].rank, 4)?;
+        solver.equals(&outputs[0].datum_type, u8::datum_type())?;
+        solver.given_2(&inputs[0].shape, &inputs[3].shape, move |solver, x, w| {
+            let along = |axis: usize, padding: usize| -> TractResult<TDim> {
+                let padded = x[axis].to_usize()? + padding;
+                let last = padded.checked_sub(w[axis].to_usize()?).context("QLinearConv: the window does not fit")?;
+                Ok((last / self.stride[axis - 2] + 1).to_dim())
+            };
+            let [top, left, bottom, right] = self.padding;
+            let shape = tvec!(x[0].clone(), w[0].clone(), along(2, top + bottom)?, along(3, left + right)?);
+            solver.equals(&outputs[0].shape, shape)
+        })
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        let convolution = self.convolution(model, inputs).with_context(|| format!("QLinearConv {prefix}"))?;
+        wire(prefix, model, Operator::Convolution(convolution), &inputs[..1])
+    }
+}
+
+impl QLinearConv {
+    fn convolution(&self, model: &TypedModel, inputs: &[OutletId]) -> TractResult<Convolution> {
+        let (input_scale, input_zero_point) = quantisation(model, inputs, 1)?;
+        let (output_scale, output_zero_point) = quantisation(model, inputs, 6)?;
+        let shape = model.outlet_fact(inputs[3])?.shape.as_concrete().context("weights of a fixed size")?;
+        let [outputs, channels, rows, columns] = *shape else { bail!("weights of {shape:?}, expected four axes") };
+        let weights = constants::<i8>(model, inputs[3], "weights (s8)")?;
+        let scales = constants::<f32>(model, inputs[4], "the weights' scale")?;
+        let zero_points = constants::<i8>(model, inputs[5], "the weights' zero point (s8)")?;
+        ensure!(zero_points.iter().all(|z| *z == 0), "weights with a zero point, expected symmetric ones");
+        ensure!(
+            scales.len() == 1 || scales.len() == outputs,
+            "{} scales for {outputs} channels of weights",
+            scales.len()
+        );
+        let bias = inputs.get(8).map(|outlet| constants::<i32>(model, *outlet, "bias (s32)")).transpose()?;
+        let bias = bias.unwrap_or_else(|| vec![0; outputs]);
+        ensure!(bias.len() == outputs, "{} biases for {outputs} channels", bias.len());
+        let multiplier = |scale: &f32| input_scale * scale / output_scale;
+        Ok(Convolution {
+            window: [rows, columns],
+            stride: self.stride,
+            padding: self.padding,
+            weights: channels_last(&weights, channels, rows * columns),
+            bias,
+            multipliers: scales.iter().cycle().take(outputs).map(multiplier).collect(),
+            input_zero_point,
+            output_zero_point,
+        })
+    }
+}
+
+/// `[output, channel, tap]` to `[output, tap, channel]`.
+fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
+    let mut moved = Vec::with_capacity(weights.len());
+    for output in weights.chunks_exact(channels * taps) {
+        for tap in 0..taps {
+            moved.extend(output[tap..].iter().step_by(taps));
+        }
+    }
+    moved
+}
