@@ -1,1 +1,212 @@
-fn main(){}
+//! Trains, quantises and exports the models of wingmark.
+
+mod augment;
+mod checkpoint;
+mod evaluate;
+mod export;
+mod graph;
+mod loader;
+mod loss;
+mod net;
+mod onnx;
+mod optimiser;
+mod presets;
+mod quantise;
+mod release;
+mod sheet;
+mod targets;
+mod task;
+mod train;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use checkpoint::Recipe;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use loss::Loss;
+use net::Precision;
+use presets::{PRESETS, Preset};
+use task::landmarks::{Landmarks, Method};
+use task::{Task, faces, pictures};
+use tch::Device;
+
+#[derive(Parser)]
+#[command(name = "wingmark-trainer", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints the presets with their arithmetic and size.
+    Presets {
+        /// Landmarks of the scheme; one more map is the boundary.
+        #[arg(long, default_value_t = 68)]
+        landmarks: usize,
+    },
+    /// Trains a net, or goes on where it was stopped.
+    Train(TrainArgs),
+    /// Measures a checkpoint's float net on a split, boxes from the true points.
+    Evaluate {
+        #[arg(long)]
+        checkpoint: PathBuf,
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long, default_value = "train")]
+        split: String,
+        /// Writes the cumulative error distribution as SVG.
+        #[arg(long)]
+        ced: Option<PathBuf>,
+    },
+    /// Writes a checkpoint's float net as ONNX.
+    Export {
+        #[arg(long)]
+        checkpoint: PathBuf,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Quantises a checkpoint to int8 ONNX with its card.
+    Quantise(release::Quantise),
+    /// Writes a contact sheet of training pictures as the net sees them.
+    Sheet {
+        #[command(flatten)]
+        what: Learn,
+        #[arg(long, default_value = "sheet.png")]
+        out: PathBuf,
+    },
+}
+
+/// What is learned from which pictures.
+#[derive(Args)]
+struct Learn {
+    /// Name of the preset; `faces` learns to detect faces, the others landmarks.
+    #[arg(long)]
+    preset: String,
+    /// Folders with a `train` split. May be given several times.
+    #[arg(long, required = true)]
+    data: Vec<PathBuf>,
+    /// awl, wing, mse, l1 or smooth-l1
+    #[arg(long, default_value = "awl")]
+    loss: Loss,
+    /// Leaves out the weighted loss map.
+    #[arg(long)]
+    no_weight_map: bool,
+    /// Leaves out the boundary map.
+    #[arg(long)]
+    no_boundary: bool,
+    /// Leaves out CoordConv.
+    #[arg(long)]
+    no_coordinates: bool,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    learn: Learn,
+    /// The state of training; written each minute.
+    #[arg(long)]
+    checkpoint: PathBuf,
+    #[arg(long, default_value_t = 60.0)]
+    epochs: f64,
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = 1e-3)]
+    rate: f64,
+    /// Weight decay.
+    #[arg(long, default_value_t = 1e-2)]
+    decay: f64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Processor threads.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    precision: PrecisionArg,
+    /// Judges on held-out faces each so many steps.
+    #[arg(long, default_value_t = 400)]
+    judge_every: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionArg {
+    F32,
+    /// Faster on a GPU, and on processors with AVX512-BF16 or AMX.
+    Bf16,
+}
+
+impl Learn {
+    fn preset(&self) -> Result<Preset> {
+        let known = PRESETS.map(|p| p.name).join(", ");
+        let mut preset = Preset::named(&self.preset)
+            .with_context(|| format!("unknown preset {:?}; expected one of {known}", self.preset))?;
+        preset.coordinates &= !self.no_coordinates;
+        Ok(preset)
+    }
+
+    fn method(&self) -> Method {
+        Method { loss: self.loss, weight_map: !self.no_weight_map, boundary: !self.no_boundary }
+    }
+
+    fn task(&self) -> Result<Arc<dyn Task>> {
+        let preset = self.preset()?;
+        if preset.name == "faces" {
+            return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
+        }
+        Ok(Arc::new(Landmarks::new(preset, self.method(), pictures::load(&self.data, |_| true)?)))
+    }
+}
+
+fn main() -> Result<()> {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match Cli::parse().command {
+        Command::Presets { landmarks } => {
+            for preset in PRESETS {
+                let channels = if preset.name == "faces" { faces::CHANNELS } else { landmarks + 1 };
+                let graph = preset.graph(channels);
+                let (gmac, millions) = (graph.macs() as f64 / 1e9, graph.parameters() as f64 / 1e6);
+                let (input, map) = (preset.input_px, preset.map_side());
+                println!(
+                    "{:6} input {input} px, maps {map}x{map}, {gmac:7.3} GMAC, {millions:6.2} M parameters",
+                    preset.name
+                );
+            }
+            Ok(())
+        }
+        Command::Train(args) => run_training(&args),
+        Command::Evaluate { checkpoint, data, split, ced } => evaluate::run(&checkpoint, &data, &split, ced.as_deref()),
+        Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
+        Command::Quantise(args) => release::quantise(&args),
+        Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
+    }
+}
+
+fn run_training(args: &TrainArgs) -> Result<()> {
+    let task = args.learn.task()?;
+    let recipe = Recipe {
+        preset: args.learn.preset.clone(),
+        channels: task.channels(),
+        method: args.learn.method(),
+        coordinates: args.learn.preset()?.coordinates,
+        steps: (args.epochs * task.len() as f64 / args.batch as f64) as u64,
+        batch_size: args.batch,
+        rate: args.rate,
+        decay: args.decay,
+        seed: args.seed,
+    };
+    let precision = match args.precision {
+        PrecisionArg::F32 => Precision::F32,
+        PrecisionArg::Bf16 => Precision::Bf16,
+    };
+    let settings = train::Settings {
+        recipe,
+        checkpoint: args.checkpoint.clone(),
+        precision,
+        threads: args.threads,
+        device: Device::cuda_if_available(),
+        judge_every: args.judge_every,
+    };
+    train::train(task, &settings)
+}

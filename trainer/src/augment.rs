@@ -1,0 +1,187 @@
+//! Random changes to training pictures.
+
+use nalgebra::{Point2, Vector2};
+use rand::Rng;
+use rand::rngs::StdRng;
+use wingmark::convert::CropImage;
+use wingmark::geometry::Crop;
+use wingmark::scheme::Scheme;
+
+/// How strong the changes are.
+#[derive(Debug, Clone, Copy)]
+pub struct Strength {
+    /// Standard deviation of the rotation, in degrees; cut at three of them.
+    pub rotation_deg: f32,
+    /// Standard deviation of the logarithm of the scale.
+    pub scale: f32,
+    /// Standard deviation of the shift, as a share of the crop's side.
+    pub shift: f32,
+    /// Probability of a rectangle over the face.
+    pub occlusion: f64,
+}
+
+pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
+
+/// A number of a normal distribution (Box and Muller), cut at three standard deviations.
+pub fn normal(rng: &mut StdRng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    (radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()).clamp(-3.0, 3.0)
+}
+
+/// A crop turned, scaled and shifted at random.
+pub fn jitter(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
+    let middle = Point2::from(Vector2::repeat((crop.side_px as f32 - 1.0) / 2.0));
+    let map = crop.frame_from_crop;
+    let side = map.scaling() * crop.side_px as f32;
+    let shift = Vector2::new(normal(rng), normal(rng)) * strength.shift * side;
+    let roll = map.isometry.rotation.angle() + normal(rng) * strength.rotation_deg.to_radians();
+    Crop::new(map * middle + shift, side * (normal(rng) * strength.scale).exp(), roll, crop.side_px)
+}
+
+/// Mirrors a picture and its points, which change places as the scheme says.
+pub fn flip(image: &mut CropImage, points: &mut Vec<Point2<f32>>, scheme: &Scheme) {
+    mirror(image);
+    let last = image.side_px as f32 - 1.0;
+    *points = scheme.flip.iter().map(|&i| Point2::new(last - points[i].x, points[i].y)).collect();
+}
+
+/// Mirrors a picture.
+pub fn mirror(image: &mut CropImage) {
+    for row in image.rgb.chunks_mut(image.side_px as usize * 3) {
+        row.as_chunks_mut::<3>().0.reverse();
+    }
+}
+
+/// Changes of light, colour and sharpness, then perhaps something in front of the face.
+pub fn degrade(image: &mut CropImage, strength: &Strength, rng: &mut StdRng) {
+    recolour(image, rng);
+    if rng.random_bool(0.25) {
+        for _ in 0..rng.random_range(1..=3) {
+            blur(image);
+        }
+    }
+    if rng.random_bool(0.25) {
+        let sigma = rng.random_range(2.0..14.0);
+        for value in &mut image.rgb {
+            *value = (f32::from(*value) + normal(rng) * sigma) as u8;
+        }
+    }
+    if rng.random_bool(strength.occlusion) {
+        occlude(image, rng);
+    }
+}
+
+/// Gamma, contrast, brightness and a gain for each channel, as one table a channel; sometimes grey.
+fn recolour(image: &mut CropImage, rng: &mut StdRng) {
+    let gamma = (normal(rng) * 0.25).exp();
+    let contrast = (normal(rng) * 0.2).exp();
+    let brightness = normal(rng) * 18.0;
+    let tables: [[u8; 256]; 3] = std::array::from_fn(|_| {
+        let gain = (normal(rng) * 0.08).exp();
+        std::array::from_fn(|v| {
+            let curved = (v as f32 / 255.0).powf(gamma) * 255.0;
+            ((curved * gain - 128.0) * contrast + 128.0 + brightness) as u8
+        })
+    });
+    let grey = rng.random_bool(0.15);
+    for pixel in image.rgb.as_chunks_mut::<3>().0 {
+        if grey {
+            let luma = pixel.iter().zip([77, 150, 29]).map(|(&v, w)| u32::from(v) * w).sum::<u32>() >> 8;
+            *pixel = [luma as u8; 3];
+        }
+        for (value, table) in pixel.iter_mut().zip(&tables) {
+            *value = table[usize::from(*value)];
+        }
+    }
+}
+
+/// Binomial blur over 3x3; the border stays.
+fn blur(image: &mut CropImage) {
+    let side = image.side_px as usize;
+    let source = image.rgb.clone();
+    let at = |row: usize, column: usize, c: usize| u32::from(source[(row * side + column) * 3 + c]);
+    for row in 1..side - 1 {
+        for column in 1..side - 1 {
+            for c in 0..3 {
+                let line = |r: usize| at(r, column - 1, c) + 2 * at(r, column, c) + at(r, column + 1, c);
+                image.rgb[(row * side + column) * 3 + c] =
+                    ((line(row - 1) + 2 * line(row) + line(row + 1) + 8) / 16) as u8;
+            }
+        }
+    }
+}
+
+/// Covers a rectangle with one colour, with noise, or with another part of the same picture.
+fn occlude(image: &mut CropImage, rng: &mut StdRng) {
+    let side = image.side_px as usize;
+    let mut extent = || (side as f32 * rng.random_range(0.1..0.42)) as usize;
+    let (width, height) = (extent(), extent());
+    let corner = |rng: &mut StdRng| (rng.random_range(0..side - width), rng.random_range(0..side - height));
+    let (x, y) = corner(rng);
+    let (from_x, from_y) = corner(rng);
+    let colour: [u8; 3] = rng.random();
+    let kind = rng.random_range(0..3);
+    let source = image.rgb.clone();
+    for row in 0..height {
+        for column in 0..width {
+            let from = ((from_y + row) * side + from_x + column) * 3;
+            let pixel = match kind {
+                0 => colour,
+                1 => rng.random(),
+                _ => [source[from], source[from + 1], source[from + 2]],
+            };
+            image.rgb[((y + row) * side + x + column) * 3..][..3].copy_from_slice(&pixel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use wingmark::scheme::IBUG_68;
+
+    use super::*;
+
+    #[test]
+    fn flipping_twice_is_the_identity() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut image = CropImage::new(16);
+        rng.fill(image.rgb.as_mut_slice());
+        let mut points: Vec<_> =
+            (0..68).map(|_| Point2::new(rng.random::<f32>() * 16.0, rng.random::<f32>() * 16.0)).collect();
+        let (image_before, points_before) = (image.clone(), points.clone());
+        flip(&mut image, &mut points, &IBUG_68);
+        assert_ne!(image, image_before);
+        flip(&mut image, &mut points, &IBUG_68);
+        assert_eq!(image, image_before);
+        for (a, b) in points.iter().zip(&points_before) {
+            assert!((a - b).norm() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn a_flipped_point_stays_on_what_it_marked() {
+        // One bright pixel, marked as the right outer eye corner.
+        let mut image = CropImage::new(16);
+        image.rgb[(5 * 16 + 3) * 3] = 255;
+        let mut points = vec![Point2::origin(); 68];
+        points[36] = Point2::new(3.0, 5.0);
+        flip(&mut image, &mut points, &IBUG_68);
+        let marked = points[45];
+        assert_eq!(marked, Point2::new(12.0, 5.0));
+        assert_eq!(image.rgb[(5 * 16 + 12) * 3], 255);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_picture() {
+        let run = || {
+            let mut rng = StdRng::seed_from_u64(7);
+            let mut image = CropImage::new(64);
+            for _ in 0..20 {
+                degrade(&mut image, &LANDMARKS, &mut rng);
+            }
+            image
+        };
+        assert_eq!(run(), run());
+    }
+}

@@ -1,0 +1,87 @@
+//! Measures a float net, with the library's crop, decode and metrics.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use std::sync::Arc;
+use tch::Device;
+use wingmark::dataset;
+use wingmark::metrics::{FAILURE, Summary, cumulative_errors, normalised_mean_error};
+use wingmark::scheme::IBUG_68;
+
+use crate::checkpoint::Checkpoint;
+use crate::loader::images_tensor;
+use crate::net::{Phase, Precision, forward};
+use crate::task::faces;
+use crate::task::landmarks::{cut, decode_maps, upright_crop};
+use crate::task::pictures::{self, Face};
+
+const BATCH: usize = 32;
+
+pub fn run(checkpoint: &Path, data: &Path, split: &str, ced: Option<&Path>) -> Result<()> {
+    let device = Device::cuda_if_available();
+    let state = Checkpoint::load(checkpoint, device)?;
+    if state.recipe.channels == faces::CHANNELS {
+        bail!("{} detects faces; its recall is measured by `wingmark eval` once it is quantised", checkpoint.display());
+    }
+    let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
+    let samples = dataset::open_split(data, Some(split))?;
+    let bar = ProgressBar::new(samples.len() as u64);
+    let _guard = tch::no_grad_guard();
+    let mut errors = Vec::new();
+    for samples in samples.chunks(BATCH) {
+        let crops = samples
+            .iter()
+            .map(|s| {
+                let frame = Arc::new(pictures::read(&s.picture)?);
+                let face = Face { file: s.file.clone(), frame, points: s.points.clone() };
+                Ok(cut(&face, &upright_crop(&face, preset.input_px)))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let images = images_tensor(crops.iter().map(|(image, _)| image), device);
+        let outputs = forward(&graph, &state.average, &images, Phase::Infer, Precision::F32);
+        let maps = crate::train::plain(outputs.last().expect("a net has an output"));
+        for (maps, (_, truth)) in maps.chunks(maps.len() / samples.len()).zip(&crops) {
+            errors.push(normalised_mean_error(&IBUG_68, truth, &decode_maps(&preset, maps)));
+        }
+        bar.inc(samples.len() as u64);
+    }
+    bar.finish_and_clear();
+    println!("{}", serde_json::to_string(&Summary::of(&errors))?);
+    if let Some(path) = ced {
+        std::fs::write(path, ced_svg(&errors)).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The share of faces (upwards) within an error (to the right, up to 10 % of the inter-ocular distance).
+fn ced_svg(errors: &[f64]) -> String {
+    let (left, bottom, width, height) = (50.0, 330.0, 500.0, 300.0);
+    let mut path = String::new();
+    for (error, share) in cumulative_errors(errors, FAILURE).into_iter().step_by(5) {
+        let command = if path.is_empty() { 'M' } else { 'L' };
+        write!(path, "{command}{:.1} {:.1}", left + error / FAILURE * width, bottom - share * height)
+            .expect("writing to memory");
+    }
+    let mut grid = String::new();
+    for i in 0..=5 {
+        let share = f64::from(i) / 5.0;
+        let (x, y) = (left + share * width, bottom - share * height);
+        write!(
+            grid,
+            "<path d='M{left} {y}h{width}M{x} {bottom}v-{height}' stroke='#ddd'/>\
+             <text x='{}' y='{}' text-anchor='end'>{:.1}</text><text x='{x}' y='{}' text-anchor='middle'>{:.0} %</text>",
+            left - 6.0, y + 4.0, share, bottom + 18.0, share * FAILURE * 100.0,
+        )
+        .expect("writing to memory");
+    }
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='600' height='380' font-family='sans-serif' font-size='12'>\
+         <rect width='600' height='380' fill='white'/>{grid}\
+         <path d='{path}' fill='none' stroke='#0a6' stroke-width='2'/>\
+         <text x='300' y='370' text-anchor='middle'>NME, inter-ocular; {} faces</text></svg>\n",
+        errors.len(),
+    )
+}

@@ -1,0 +1,140 @@
+//! From a checkpoint to the files that the runtime ships: `model.onnx`, `card.toml` and a golden input.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use image::{ExtendedColorType, save_buffer};
+use tch::Device;
+use wingmark::card::{self, ModelCard};
+use wingmark::convert::CropImage;
+use wingmark::geometry::{Crop, Rect};
+use wingmark::scheme::IBUG_68;
+
+use crate::checkpoint::Checkpoint;
+use crate::export::{float_onnx, folded_convs};
+use crate::loader::{self, images_tensor};
+use crate::presets::Preset;
+use crate::quantise;
+use crate::task::faces::{self, Scenes};
+use crate::task::landmarks::{Landmarks, MARGIN};
+use crate::task::{Task, pictures};
+
+/// Below this mean confidence of its landmarks, a crop shows no face.
+const FACE_CONFIDENCE: f32 = 0.35;
+/// Heat from which a peak is a face.
+const FACE_SCORE: f32 = 0.4;
+const CALIBRATION_SEED: u64 = 0x0c;
+
+#[derive(Args)]
+pub struct Quantise {
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// Name of the model; its files go into a folder of this name.
+    #[arg(long)]
+    name: String,
+    #[arg(long, default_value = "models")]
+    out: PathBuf,
+    /// Folders whose training pictures the scales come from.
+    #[arg(long, required = true)]
+    data: Vec<PathBuf>,
+    #[arg(long, default_value_t = 320)]
+    pictures: usize,
+    /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some of other runtimes wrong.
+    #[arg(long, default_value_t = 63)]
+    weight_limit: u8,
+    /// What the model was trained on, for its card.
+    #[arg(long)]
+    trained_on: String,
+    /// Anything else a user has to know, for the card.
+    #[arg(long, default_value = "")]
+    notes: String,
+    /// A picture for the golden sample.
+    #[arg(long)]
+    golden: PathBuf,
+    /// Box of the landmarks in it, x0,y0,x1,y1. The whole picture where it is left out.
+    #[arg(long, value_delimiter = ',', num_args = 4)]
+    golden_box: Option<Vec<f32>>,
+}
+
+/// Landmarks, or heat and size; what only training needs is left out.
+fn kept_channels(channels: usize) -> usize {
+    if channels == faces::CHANNELS { channels } else { IBUG_68.landmarks }
+}
+
+pub fn export(checkpoint: &Path, out: &Path) -> Result<()> {
+    let state = Checkpoint::load(checkpoint, Device::Cpu)?;
+    let channels = kept_channels(state.recipe.channels);
+    let bytes = float_onnx(&state.recipe.preset, &state.recipe.graph()?, &state.average, channels);
+    fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))
+}
+
+pub fn quantise(args: &Quantise) -> Result<()> {
+    let state = Checkpoint::load(&args.checkpoint, Device::Cpu)?;
+    let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
+    let detects = state.recipe.channels == faces::CHANNELS;
+    let task: Box<dyn Task> = if detects {
+        Box::new(Scenes::load(preset, &args.data)?)
+    } else {
+        Box::new(Landmarks::new(preset, state.recipe.method, pictures::load(&args.data, |_| true)?))
+    };
+    let examples = loader::examples(&*task, args.pictures, CALIBRATION_SEED, 0);
+    let calibration: Vec<_> =
+        examples.chunks(32).map(|part| images_tensor(part.iter().map(|e| &e.image), Device::Cpu)).collect();
+    let channels = kept_channels(state.recipe.channels);
+    let net = quantise::quantise(&args.name, &graph, &state.average, channels, &calibration, args.weight_limit)?;
+
+    let folder = args.out.join(&args.name);
+    fs::create_dir_all(folder.join("golden"))?;
+    fs::write(folder.join("model.onnx"), &net.onnx)?;
+    let task = if detects {
+        card::Task::Faces { smallest_px: faces::SMALLEST_PX, octaves: faces::OCTAVES, score: FACE_SCORE }
+    } else {
+        card::Task::Landmarks { scheme: &IBUG_68, crop_margin: MARGIN, face_confidence: FACE_CONFIDENCE }
+    };
+    let (shipped, _) = folded_convs(&graph, &state.average, channels);
+    let card = ModelCard {
+        name: args.name.clone(),
+        input_px: preset.input_px as u32,
+        stride: preset.stride() as u32,
+        sha256: ModelCard::sha256_of(&net.onnx),
+        gmac: (shipped.macs() as f64 / 1e6).round() / 1e3,
+        parameters: shipped.parameters(),
+        date: today()?,
+        task,
+        heat: card::Quantisation { scale: net.heat.scale, zero_point: net.heat.zero_point },
+        about: card::About {
+            trained_on: args.trained_on.clone(),
+            licence: "Weights: research use only, as the pictures they were trained on.".into(),
+            notes: args.notes.clone(),
+        },
+        accuracy: vec![],
+    };
+    fs::write(folder.join("card.toml"), card.to_toml())?;
+    write_golden_input(args, &preset, &folder.join("golden/input.png"))?;
+    println!("{}: {:.3} GMAC, {} bytes", folder.display(), card.gmac, net.onnx.len());
+    Ok(())
+}
+
+fn write_golden_input(args: &Quantise, preset: &Preset, path: &Path) -> Result<()> {
+    let frame = pictures::read(&args.golden)?;
+    let side_px = preset.input_px as u32;
+    let crop = match args.golden_box.as_deref() {
+        Some(&[x0, y0, x1, y1]) => Crop::around(&Rect::new(x0, y0, x1, y1), MARGIN, side_px),
+        _ => {
+            let (width, height) = (frame.size.width as f32, frame.size.height as f32);
+            Crop::around(&Rect::new(-0.5, -0.5, width - 0.5, height - 0.5), 1.0, side_px)
+        }
+    };
+    let mut image = CropImage::new(side_px);
+    image.fill(&frame, &crop);
+    save_buffer(path, &image.rgb, side_px, side_px, ExtendedColorType::Rgb8)?;
+    Ok(())
+}
+
+fn today() -> Result<String> {
+    let output = std::process::Command::new("date").arg("+%F").output().context("cannot run `date`")?;
+    ensure!(output.status.success(), "`date +%F` failed");
+    Ok(String::from_utf8(output.stdout)?.trim().into())
+}

@@ -1,0 +1,154 @@
+//! Landmarks of a face whose box is roughly known.
+
+use nalgebra::Point2;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+use wingmark::convert::CropImage;
+use wingmark::decode::decode;
+use wingmark::geometry::{Crop, crop_from_cells};
+use wingmark::heatmaps::Heatmaps;
+use wingmark::metrics::{Summary, normalised_mean_error};
+use wingmark::scheme::{IBUG_68, Scheme};
+
+use super::pictures::{Face, Faces};
+use super::{Example, Task};
+use crate::augment::{self, Strength};
+use crate::loss::{Loss, weight_map};
+use crate::presets::Preset;
+use crate::targets;
+
+/// Side of the crop, as a multiple of the longer side of the landmarks' box.
+pub const MARGIN: f32 = 1.25;
+/// Faces that lean more than this are turned upright first, as following does; in radians.
+const LEANING: f32 = 0.8;
+
+/// Which parts of the method are on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    pub loss: Loss,
+    pub weight_map: bool,
+    pub boundary: bool,
+}
+
+pub struct Landmarks {
+    scheme: &'static Scheme,
+    preset: Preset,
+    method: Method,
+    strength: Strength,
+    train: Vec<Face>,
+    held_out: Vec<Example>,
+    /// Of the held-out examples, in crop pixels.
+    truth: Vec<Vec<Point2<f32>>>,
+}
+
+impl Landmarks {
+    pub fn new(preset: Preset, method: Method, faces: Faces) -> Self {
+        let scheme = &IBUG_68;
+        let mut task = Landmarks {
+            scheme,
+            preset,
+            method,
+            strength: augment::LANDMARKS,
+            train: faces.train,
+            held_out: vec![],
+            truth: vec![],
+        };
+        for face in &faces.held_out {
+            let (image, points) = cut(face, &upright_crop(face, preset.input_px));
+            task.held_out.push(task.example_of(image, &points));
+            task.truth.push(points);
+        }
+        task
+    }
+
+    fn example_of(&self, image: CropImage, points: &[Point2<f32>]) -> Example {
+        let side = self.preset.map_side();
+        let cells_from_crop = crop_from_cells(self.preset.stride() as f32).inverse();
+        let points: Vec<Point2<f32>> = points.iter().map(|p| cells_from_crop * p).collect();
+        let count = side * side * self.channels();
+        let (mut target, mut weights) = (vec![0.0; count], vec![1.0; count]);
+        let mut maps = target.chunks_mut(side * side);
+        for (&point, map) in points.iter().zip(&mut maps) {
+            targets::gaussian(point, self.preset.sigma, side, map);
+        }
+        if let Some(map) = maps.next() {
+            targets::boundary(&points, self.scheme, side, map);
+        }
+        if self.method.weight_map {
+            for (map, weights) in target.chunks(side * side).zip(weights.chunks_mut(side * side)) {
+                weight_map(map, side, weights);
+            }
+        }
+        Example { image, target, weights }
+    }
+}
+
+/// The crop that evaluation takes for a face with known landmarks.
+pub fn upright_crop(face: &Face, side_px: usize) -> Crop {
+    let [right, left] = IBUG_68.outer_eye_corners;
+    let eyes = face.points[left] - face.points[right];
+    let lean = eyes.y.atan2(eyes.x);
+    let roll = if lean.abs() > LEANING { lean } else { 0.0 };
+    Crop::around_points(&face.points, roll, MARGIN, side_px as u32).expect("a face has points")
+}
+
+/// What a crop shows, and where the landmarks lie in it.
+pub fn cut(face: &Face, crop: &Crop) -> (CropImage, Vec<Point2<f32>>) {
+    let mut image = CropImage::new(crop.side_px);
+    image.fill(&face.frame, crop);
+    let crop_from_frame = crop.crop_from_frame();
+    (image, face.points.iter().map(|p| crop_from_frame * p).collect())
+}
+
+impl Task for Landmarks {
+    fn channels(&self) -> usize {
+        self.scheme.landmarks + usize::from(self.method.boundary)
+    }
+
+    fn points(&self) -> usize {
+        self.scheme.landmarks
+    }
+
+    fn losses(&self) -> Vec<Loss> {
+        vec![self.method.loss; self.channels()]
+    }
+
+    fn len(&self) -> usize {
+        self.train.len()
+    }
+
+    fn example(&self, index: usize, rng: &mut StdRng) -> Example {
+        let face = &self.train[index];
+        let crop = augment::jitter(&upright_crop(face, self.preset.input_px), &self.strength, rng);
+        let (mut image, mut points) = cut(face, &crop);
+        if rng.random() {
+            augment::flip(&mut image, &mut points, self.scheme);
+        }
+        augment::degrade(&mut image, &self.strength, rng);
+        self.example_of(image, &points)
+    }
+
+    fn held_out(&self) -> &[Example] {
+        &self.held_out
+    }
+
+    fn judge(&self, maps: &[Vec<f32>]) -> (&'static str, f64) {
+        let errors: Vec<f64> = maps
+            .iter()
+            .zip(&self.truth)
+            .map(|(maps, truth)| normalised_mean_error(self.scheme, truth, &decode_maps(&self.preset, maps)))
+            .collect();
+        ("NME %", Summary::of(&errors).nme_percent)
+    }
+}
+
+/// Decodes the landmarks of maps `[channel, row, column]`; points in crop pixels.
+pub fn decode_maps(preset: &Preset, maps: &[f32]) -> Vec<Point2<f32>> {
+    let (side, channels) = (preset.map_side(), IBUG_68.landmarks);
+    let cells: Vec<f32> =
+        (0..side * side).flat_map(|cell| (0..channels).map(move |c| maps[c * side * side + cell])).collect();
+    let crop_from_cells = crop_from_cells(preset.stride() as f32);
+    let found = decode(&Heatmaps::packed(&cells, [side, side, channels], 1.0, 0.0));
+    found.iter().map(|landmark| crop_from_cells * landmark.at).collect()
+}

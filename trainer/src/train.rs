@@ -1,0 +1,140 @@
+//! The training loop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use tch::{Device, Kind, Tensor};
+
+use crate::checkpoint::{Checkpoint, Recipe};
+use crate::graph::Graph;
+use crate::loader::{self, Batch};
+use crate::loss::{BatchMaps, batch_loss};
+use crate::net::{Phase, Precision, Weights, forward};
+use crate::optimiser::{AdamW, follow};
+use crate::task::Task;
+
+/// Steps over which the rate rises to its full height.
+const WARM_UP: u64 = 300;
+/// Share of the averaged weights that stays in a step, once there are enough steps to average.
+const AVERAGE_KEEPS: f64 = 0.999;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+pub struct Settings {
+    pub recipe: Recipe,
+    /// Where the checkpoint lies; if it is there, training goes on from it.
+    pub checkpoint: PathBuf,
+    pub precision: Precision,
+    pub threads: usize,
+    pub device: Device,
+    /// Judges the net on the held-out examples each so many steps.
+    pub judge_every: u64,
+}
+
+pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
+    let Settings { recipe, device, .. } = settings;
+    let device = *device;
+    tch::set_num_threads(settings.threads as i32);
+    let graph = recipe.graph()?;
+    let mut state = if settings.checkpoint.exists() {
+        let state = Checkpoint::load(&settings.checkpoint, device)?;
+        ensure!(
+            state.recipe == *recipe,
+            "{} was made with another recipe: {:?}; name another file or the same options",
+            settings.checkpoint.display(),
+            state.recipe
+        );
+        log::info!("going on from step {}", state.step);
+        state
+    } else {
+        tch::manual_seed(recipe.seed as i64);
+        let weights = Weights::new(&graph, device);
+        let average = Weights::new(&graph, device);
+        follow(&average, &weights, 0.0);
+        let optimiser = AdamW::new(&weights, recipe.decay);
+        Checkpoint { recipe: recipe.clone(), step: 0, weights, average, optimiser }
+    };
+    let losses = task.losses();
+    let bar = ProgressBar::new(recipe.steps).with_position(state.step);
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta} {msg}")?);
+    let loaders = if settings.threads > 1 { 2 } else { 1 };
+    let batches = loader::batches(Arc::clone(&task), recipe.batch_size, recipe.seed, state.step, loaders, device);
+    let (mut loss_sum, mut loss_steps, mut last_saved) = (0.0, 0, Instant::now());
+    let started = Instant::now();
+    let first_step = state.step;
+    for batch in batches.take((recipe.steps - state.step) as usize) {
+        state.step += 1;
+        let outputs = forward(&graph, &state.weights, &batch.images, Phase::Train, settings.precision);
+        loss_sum += backward(&outputs, &batch, &losses, settings.threads);
+        loss_steps += 1;
+        state.optimiser.step(&state.weights, state.step, rate_at(state.step, recipe));
+        follow(&state.average, &state.weights, AVERAGE_KEEPS.min(state.step as f64 / (state.step as f64 + 10.0)));
+        bar.inc(1);
+        let last = state.step == recipe.steps;
+        if state.step.is_multiple_of(settings.judge_every) || last {
+            let maps = infer_all(&graph, &state.average, &*task, device);
+            let (name, value) = task.judge(&maps);
+            let loss = loss_sum / f64::from(loss_steps);
+            let per_second =
+                (state.step - first_step) as f64 * recipe.batch_size as f64 / started.elapsed().as_secs_f64();
+            let line =
+                format!("step {} loss {loss:.4} held-out {name} {value:.3} ({per_second:.1} pictures/s)", state.step);
+            bar.suspend(|| log::info!("{line}"));
+            bar.set_message(format!("{name} {value:.3}"));
+            (loss_sum, loss_steps) = (0.0, 0);
+        }
+        if last_saved.elapsed() > CHECKPOINT_EVERY || last {
+            state.save(&settings.checkpoint)?;
+            last_saved = Instant::now();
+        }
+    }
+    bar.finish();
+    Ok(())
+}
+
+/// Rises in a line, then falls with a cosine to a hundredth.
+fn rate_at(step: u64, recipe: &Recipe) -> f64 {
+    let warm = (step as f64 / WARM_UP as f64).min(1.0);
+    let done = step as f64 / recipe.steps as f64;
+    recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()))
+}
+
+/// Sums the losses of all stacks, adds their gradients to the weights, and gives the last stack's loss.
+fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], threads: usize) -> f64 {
+    let device = outputs[0].device();
+    let mut total = Tensor::zeros([], (Kind::Float, device));
+    let mut last = 0.0;
+    for output in outputs {
+        let size = output.size();
+        let cells = (size[2] * size[3]) as usize;
+        let prediction = plain(output);
+        let maps = BatchMaps { prediction: &prediction, target: &batch.target, weights: &batch.weights };
+        let (value, slopes) = batch_loss(losses, cells, &maps, threads);
+        last = value;
+        // The derivative is known, so a product that has it as its own derivative takes the loss's place.
+        total += (output * Tensor::from_slice(&slopes).view(size.as_slice()).to_device(device)).sum(Kind::Float);
+    }
+    total.backward();
+    last
+}
+
+/// A tensor's numbers in row-major order.
+pub fn plain(tensor: &Tensor) -> Vec<f32> {
+    let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
+    Vec::<f32>::try_from(flat).expect("heatmaps are f32")
+}
+
+/// The last stack's maps for each held-out example.
+pub fn infer_all(graph: &Graph, weights: &Weights, task: &dyn Task, device: Device) -> Vec<Vec<f32>> {
+    let _guard = tch::no_grad_guard();
+    let mut maps = Vec::new();
+    for examples in task.held_out().chunks(32) {
+        let images = Batch::of(examples, device).images;
+        let outputs = forward(graph, weights, &images, Phase::Infer, Precision::F32);
+        let values = plain(outputs.last().expect("a net has an output"));
+        maps.extend(values.chunks(values.len() / examples.len()).map(<[f32]>::to_vec));
+    }
+    maps
+}
