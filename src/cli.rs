@@ -2,10 +2,12 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::plan::{RecordChoice, ScreenChoice, SourceChoice};
+use crate::record::limits;
 use crate::zoo;
 
 /// Face landmarks in real time on small boards.
@@ -46,9 +48,17 @@ pub struct RunArgs {
     #[arg(long, value_name = "SCREEN", default_value = "auto")]
     pub screen: ScreenChoice,
 
-    /// Record the landmarks to a CSV file with OpenFace's columns. May be given several times.
-    #[arg(long, value_name = "FILE.csv")]
+    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove). May be given
+    /// several times. A file that is there already is renamed, not overwritten.
+    #[arg(long, value_name = "FILE")]
     pub record: Vec<RecordChoice>,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+
+    /// Write figures to this file every ten seconds, in the text format of Prometheus.
+    #[arg(long, value_name = "FILE.prom")]
+    pub metrics: Option<PathBuf>,
 
     /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
     #[arg(long, value_name = "NAME|DIR", default_value = zoo::DEFAULT_LANDMARKS)]
@@ -57,6 +67,27 @@ pub struct RunArgs {
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// A power cut costs at most the records of this time.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limits::interval)]
+    pub flush_every: Duration,
+
+    /// Begin another file when one has this size; the full one gets a number and the UTC time in its name.
+    #[arg(long, value_name = "SIZE", default_value = "256M")]
+    pub rotate_size: limits::Size,
+
+    /// Begin another file when one is this old.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub rotate_every: limits::Time,
+
+    /// Keep the files of each record within this size together, removing the oldest; one file takes a quarter of it at
+    /// most.
+    #[arg(long, value_name = "SIZE", default_value = "none")]
+    pub keep: limits::Size,
 }
 
 /// Measure a model on annotated pictures.

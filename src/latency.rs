@@ -2,18 +2,40 @@
 
 use std::time::Duration;
 
+/// So many durations are kept; of longer runs an even sample.
+const KEPT: usize = 1 << 16;
+
 /// Durations of one stage or of whole frames.
-#[derive(Debug, Clone, Default)]
-pub struct Latencies(Vec<Duration>);
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    kept: Vec<Duration>,
+    /// One duration of this many is kept.
+    stride: usize,
+    seen: usize,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Latencies { kept: Vec::new(), stride: 1, seen: 0 }
+    }
+}
 
 impl Latencies {
     pub fn push(&mut self, duration: Duration) {
-        self.0.push(duration);
+        if self.seen.is_multiple_of(self.stride) {
+            self.kept.push(duration);
+        }
+        self.seen += 1;
+        if self.kept.len() == KEPT {
+            let mut even = [true, false].into_iter().cycle();
+            self.kept.retain(|_| even.next() == Some(true));
+            self.stride *= 2;
+        }
     }
 
     /// The smallest duration that at least this share (0 to 1) of all do not exceed; zero without durations.
     pub fn quantile(&self, share: f64) -> Duration {
-        let mut sorted = self.0.clone();
+        let mut sorted = self.kept.clone();
         sorted.sort_unstable();
         let rank = (share * sorted.len() as f64).ceil() as usize;
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
@@ -41,5 +63,14 @@ mod tests {
         }
         assert_eq!(latencies.to_string(), "median 5.00 ms, p90 9.00 ms");
         assert_eq!(latencies.quantile(1.0), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_run_of_weeks_keeps_an_even_sample() {
+        let mut latencies = Latencies::default();
+        (0..1_000_000).for_each(|us| latencies.push(Duration::from_micros(us)));
+        assert!(latencies.kept.len() < KEPT);
+        let median = latencies.quantile(0.5).as_micros();
+        assert!(median.abs_diff(500_000) < 5_000, "{median}");
     }
 }

@@ -6,11 +6,16 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::capture::{CaptureError, Clip, Replay, Source};
-use crate::cli::RunArgs;
+use crate::cli::{LogArgs, RunArgs};
 use crate::frame::Frame;
 use crate::observe::Observer;
 use crate::picture;
-use crate::record::{CsvRecorder, RecordError, Recorder};
+use crate::metrics_file::MetricsFile;
+use crate::record::RecordError;
+use crate::record::encode::Format;
+use crate::record::journal::Limits;
+use crate::record::log::{Log, LogOptions};
+use crate::record::storage::Disk;
 use crate::screen::{PngFolder, Screen, ScreenError};
 use crate::zoo;
 
@@ -37,11 +42,9 @@ pub enum ScreenChoice {
     None,
 }
 
-/// A file that observations are recorded to.
+/// A file that observations are recorded to; its extension is that of a known format.
 #[derive(Debug, Clone)]
-pub enum RecordChoice {
-    Csv(PathBuf),
-}
+pub struct RecordChoice(PathBuf);
 
 /// A value on the command line is not one that this version knows.
 #[derive(Debug, Error)]
@@ -50,7 +53,7 @@ pub enum ChoiceError {
     Source,
     #[error("expected auto, png:DIR or none; other screens are not supported yet")]
     Screen,
-    #[error("expected a file that ends in .csv; other formats are not supported yet")]
+    #[error("expected a file that ends in .csv, .jsonl or .mcap")]
     Record,
 }
 
@@ -81,10 +84,7 @@ impl FromStr for RecordChoice {
 
     fn from_str(text: &str) -> Result<Self, ChoiceError> {
         let path = PathBuf::from(text);
-        match path.extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("csv") => Ok(RecordChoice::Csv(path)),
-            _ => Err(ChoiceError::Record),
-        }
+        if Format::of(&path).is_some() { Ok(RecordChoice(path)) } else { Err(ChoiceError::Record) }
     }
 }
 
@@ -106,11 +106,24 @@ impl ScreenChoice {
     }
 }
 
-impl RecordChoice {
-    pub fn open(&self) -> Result<Box<dyn Recorder>, RecordError> {
-        match self {
-            RecordChoice::Csv(path) => Ok(Box::new(CsvRecorder::create(path)?)),
+impl LogArgs {
+    fn options(&self) -> LogOptions {
+        let quarter = self.keep.0.map(|total| total / 4);
+        let limits = Limits {
+            file_bytes: self.rotate_size.0.into_iter().chain(quarter).min(),
+            file_age: self.rotate_every.0,
+            total_bytes: self.keep.0,
+        };
+        LogOptions { flush_interval: self.flush_every, limits }
+    }
+
+    fn open(&self, records: &[RecordChoice]) -> Result<Vec<Log>, RecordError> {
+        for (i, RecordChoice(path)) in records.iter().enumerate() {
+            if records[..i].iter().any(|RecordChoice(earlier)| earlier == path) {
+                return Err(RecordError::Twice(path.clone()));
+            }
         }
+        records.iter().map(|RecordChoice(path)| Log::open(Disk, path, self.options())).collect()
     }
 }
 
@@ -118,7 +131,8 @@ impl RecordChoice {
 pub struct RunPlan {
     pub source: Box<dyn Source>,
     pub observer: Observer,
-    pub recorders: Vec<Box<dyn Recorder>>,
+    pub logs: Vec<Log>,
+    pub metrics: Option<MetricsFile>,
     pub screen: Option<Box<dyn Screen>>,
     pub frames: Option<u32>,
 }
@@ -132,7 +146,8 @@ impl RunPlan {
         };
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
         let screen = args.screen.open()?;
-        let recorders = args.record.iter().map(RecordChoice::open).collect::<Result<_, _>>()?;
-        Ok(RunPlan { source, observer, recorders, screen, frames: args.frames.map(u32::from) })
+        let logs = args.log.open(&args.record)?;
+        let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
+        Ok(RunPlan { source, observer, logs, metrics, screen, frames: args.frames.map(u32::from) })
     }
 }

@@ -13,7 +13,7 @@ use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::observe::{Face, Observer};
 use crate::plan::built_in_picture;
-use crate::record::{CsvRecorder, Recorder};
+use crate::record::{PlainFile, Recorder};
 use crate::screen::{Canvas, PngFolder};
 use crate::zoo;
 
@@ -32,7 +32,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let mut observer = Observer::new(&faces, &landmarks, true)?;
     let mut screen = PngFolder::create(&args.out)?;
     let table = args.out.join("landmarks.csv");
-    let mut recorder = CsvRecorder::create(&table)?;
+    let mut recorder = PlainFile::create(&table)?;
     let mut clip = Clip::of(built_in_picture());
     let (mut frame, mut canvas) = (Frame::default(), Canvas::default());
     let (mut latencies, mut with_a_face, mut first) = (Latencies::default(), 0, None);
@@ -46,6 +46,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
         with_a_face += usize::from(!seen.faces.is_empty());
         first = first.or(seen.faces.into_iter().next());
     }
+    recorder.finish()?;
     let face = first.context("no face found in the built-in picture")?;
 
     let mut out = std::io::stdout().lock();

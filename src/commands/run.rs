@@ -1,6 +1,7 @@
 //! `wingmark run`: every frame of a source through the observer, to screen and recorders.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use embedded_graphics::Drawable;
 use log::error;
@@ -10,39 +11,88 @@ use crate::capture::Captured;
 use crate::cli::RunArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
+use crate::metrics_file::MetricsFile;
 use crate::observe::Observation;
 use crate::overlay::Overlay;
 use crate::plan::RunPlan;
+use crate::record::Recorder;
+use crate::record::log::Log;
 use crate::scheme::Scheme;
 use crate::screen::{Canvas, Screen};
+use crate::service::{ServiceManager, Signals};
+
+/// Logs have this long to be made safe after a signal, so that the process is gone within a second.
+const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
+/// And this long when the source ended.
+const SAFE_WITHIN: Duration = Duration::from_secs(30);
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
+    let signals = Signals::catch()?;
     let mut plan = RunPlan::open(args)?;
-    let scheme = plan.observer.scheme();
+    let mut service = ServiceManager::from_environment();
     let mut tally = Tally::default();
+    let observed = observe_all(&mut plan, &signals, &mut service, &mut tally);
+    // However the frames ended, what was recorded is made safe.
+    service.stopping();
+    let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
+    let kept = finish(plan.logs, within);
+    observed?;
+    writeln!(std::io::stdout(), "{}", tally.summary())?;
+    // Who stops a service knows of its losses from its log.
+    let complete = tally.unreadable == 0 && (kept || signals.stop());
+    Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+}
+
+/// Takes frames until the source ends, enough were seen or a signal comes.
+fn observe_all(
+    plan: &mut RunPlan,
+    signals: &Signals,
+    service: &mut ServiceManager,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let scheme = plan.observer.scheme();
     let mut frame = Frame::default();
     let mut canvas = Canvas::default();
-    while plan.frames.is_none_or(|limit| tally.frames + tally.unreadable < limit as usize) {
+    let enough = |tally: &Tally| plan.frames.is_some_and(|limit| tally.frames + tally.unreadable >= limit as usize);
+    while !signals.stop() && !enough(tally) {
+        if signals.take_reopen() {
+            plan.logs.iter().for_each(Log::reopen);
+        }
         match plan.source.capture_into(&mut frame) {
             Ok(Captured::Frame) => {}
             Ok(Captured::End) => break,
             Err(e) => {
                 error!("{e}");
                 tally.unreadable += 1;
+                plan.metrics.iter().for_each(MetricsFile::count_source_error);
                 continue;
             }
         }
         let seen = plan.observer.observe(&frame)?;
-        for recorder in &mut plan.recorders {
-            recorder.record(&seen)?;
+        for log in &mut plan.logs {
+            log.record(&seen)?;
         }
         if let Some(screen) = &mut plan.screen {
             show(&frame, &seen, scheme, &mut canvas, screen.as_mut())?;
         }
+        plan.metrics.iter().for_each(|metrics| metrics.count(&seen));
         tally.count(&seen);
+        service.frame_done();
     }
-    writeln!(std::io::stdout(), "{}", tally.summary())?;
-    Ok(if tally.unreadable == 0 { Outcome::Done } else { Outcome::Incomplete })
+    Ok(())
+}
+
+/// Makes all logs safe; whether nothing was lost.
+fn finish(logs: Vec<Log>, within: Duration) -> bool {
+    let deadline = Instant::now() + within;
+    let mut kept = true;
+    for log in logs {
+        if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {
+            error!("{e}");
+            kept = false;
+        }
+    }
+    kept
 }
 
 /// Presents a frame with what was seen in it.

@@ -12,7 +12,7 @@
 //! | `dropped` | frames dropped since the one before |
 //! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
 //! | `p_0` .. `p_67` | confidence of each point, 0 to 1; empty without a face |
-//! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us` | time each stage took, in microseconds |
+//! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
 //! A row a face; a frame without a face has one row. Fields are never quoted, and rows end in `\n`.
@@ -44,7 +44,7 @@ pub fn header() -> Vec<String> {
     columns.extend(numbered("x").chain(numbered("y")));
     columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
     columns.extend(numbered("p"));
-    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "crc32"]));
+    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "total_us", "crc32"]));
     columns
 }
 
@@ -91,7 +91,7 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
     }
     write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
     let stages = &seen.timings;
-    for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track] {
+    for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track, stages.total] {
         write!(out, "{},", stage.as_micros())?;
     }
     Ok(())

@@ -77,7 +77,8 @@ impl<S: Storage> Journal<S> {
             }
             // Whatever comes of this, the file is not written to again, and the error told is the first one.
             Err(_) => {
-                let _ = self.storage.truncate(&mut open.file, open.bytes).and_then(|()| self.storage.sync(&mut open.file));
+                let _ =
+                    self.storage.truncate(&mut open.file, open.bytes).and_then(|()| self.storage.sync(&mut open.file));
             }
         }
         written
@@ -88,8 +89,7 @@ impl<S: Storage> Journal<S> {
         self.set_aside()?;
         self.make_room(block.len() as u64);
         let mut file = self.storage.create(&self.names.path)?;
-        let written =
-            self.write_through(&mut file, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
+        let written = self.write_through(&mut file, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
         match &written {
             Ok(()) => self.open = Some(Open { file, bytes: block.len() as u64, since: Instant::now() }),
             Err(_) => {

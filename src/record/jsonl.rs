@@ -3,7 +3,7 @@
 //! ```json
 //! {
 //!   "sequence": 812, "dropped": 0, "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z",
-//!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15 },
+//!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15, "total": 8850 },
 //!   "faces": [{
 //!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
 //!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "covariance": [[1.25, 0.1, 0.75], ...]
@@ -69,6 +69,7 @@ struct TimingsObject {
     net: u128,
     decode: u128,
     track: u128,
+    total: u128,
 }
 
 #[derive(Serialize)]
@@ -99,13 +100,14 @@ impl From<&Entry> for Object {
 
 impl From<Timings> for TimingsObject {
     fn from(timings: Timings) -> Self {
-        let Timings { detect, crop, net, decode, track } = timings;
+        let Timings { detect, crop, net, decode, track, total } = timings;
         TimingsObject {
             detect: detect.as_micros(),
             crop: crop.as_micros(),
             net: net.as_micros(),
             decode: decode.as_micros(),
             track: track.as_micros(),
+            total: total.as_micros(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sizes and times as people write them on the command line.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -10,6 +11,30 @@ pub enum LimitError {
     Size(String),
     #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\"")]
     Time(String),
+}
+
+/// A number of bytes, or none. Reads what [`size`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub Option<u64>);
+
+/// A time, or none. Reads what [`time`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Option<Duration>);
+
+impl FromStr for Size {
+    type Err = LimitError;
+
+    fn from_str(text: &str) -> Result<Self, LimitError> {
+        size(text).map(Size)
+    }
+}
+
+impl FromStr for Time {
+    type Err = LimitError;
+
+    fn from_str(text: &str) -> Result<Self, LimitError> {
+        time(text).map(Time)
+    }
 }
 
 /// Reads `64M`, `2G`, `500K` (of 1024 bytes each) or a number of bytes; `none` is [`None`].
@@ -44,6 +69,11 @@ pub fn time(text: &str) -> Result<Option<Duration>, LimitError> {
     };
     let duration = number.parse::<f64>().ok().and_then(|n| Duration::try_from_secs_f64(n * seconds).ok());
     duration.filter(|d| !d.is_zero()).map(Some).ok_or_else(|| LimitError::Time(text.into()))
+}
+
+/// Reads a time that is not `none`.
+pub fn interval(text: &str) -> Result<Duration, LimitError> {
+    time(text)?.ok_or_else(|| LimitError::Time(text.into()))
 }
 
 #[cfg(test)]

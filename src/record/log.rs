@@ -69,6 +69,11 @@ impl Log {
         Ok(Log { path: path.into(), queue, done, tally, report: LossReport::new(path.into()) })
     }
 
+    /// The file under way.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What was written and lost so far.
     pub fn tally(&self) -> &Arc<Tally> {
         &self.tally

@@ -65,7 +65,8 @@ impl McapEncoder {
             writer.add_channel(schema, topic, "json", &BTreeMap::new()).expect(IN_MEMORY)
         };
         let observation = channel("/wingmark/observation", "wingmark.Observation", OBSERVATION_SCHEMA);
-        let annotations = channel("/wingmark/annotations", "foxglove.ImageAnnotations", &annotations::schema().to_string());
+        let annotations =
+            channel("/wingmark/annotations", "foxglove.ImageAnnotations", &annotations::schema().to_string());
         McapEncoder { writer, block, observation, annotations, epoch: None, message: Vec::new() }
     }
 

@@ -41,6 +41,8 @@ pub enum RecordError {
     UnknownFormat(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("{0} is recorded to twice; give each record a file of its own")]
+    Twice(PathBuf),
     #[error("{0:?}: the name of a record file has to be valid UTF-8")]
     NameNotText(PathBuf),
     #[error("cannot start a thread to write records: {0}")]

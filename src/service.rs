@@ -1,0 +1,76 @@
+//! Runs for weeks under a service manager: signals, readiness and the watchdog.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// What signals asked for.
+pub struct Signals {
+    stop: Arc<AtomicBool>,
+    reopen: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the process at once.
+    pub fn catch() -> io::Result<Self> {
+        let (stop, reopen) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        // The order matters: at the first SIGINT the flag is not set yet.
+        flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
+        for signal in [SIGTERM, SIGINT] {
+            flag::register(signal, Arc::clone(&stop))?;
+        }
+        flag::register(SIGHUP, Arc::clone(&reopen))?;
+        Ok(Signals { stop, reopen })
+    }
+
+    pub fn stop(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
+    /// Whether SIGHUP came since the last call.
+    pub fn take_reopen(&self) -> bool {
+        self.reopen.swap(false, Relaxed)
+    }
+}
+
+/// The service manager that started this process, if one did (systemd's `sd_notify` protocol).
+pub struct ServiceManager {
+    /// Restarts this process when it hears nothing for so long.
+    watchdog: Option<Duration>,
+    fed_at: Option<Instant>,
+}
+
+impl ServiceManager {
+    pub fn from_environment() -> Self {
+        ServiceManager { watchdog: sd_notify::watchdog_enabled(), fed_at: None }
+    }
+
+    /// A frame went through the whole pipeline. The first one makes the service ready; nothing else feeds the watchdog.
+    pub fn frame_done(&mut self) {
+        let due = match (self.fed_at, self.watchdog) {
+            (None, _) => true,
+            (Some(at), Some(watchdog)) => at.elapsed() >= watchdog / 4,
+            (Some(_), None) => false,
+        };
+        if due {
+            let ready = self.fed_at.is_none().then_some(NotifyState::Ready);
+            self.fed_at = Some(Instant::now());
+            tell(&ready.into_iter().chain([NotifyState::Watchdog]).collect::<Vec<_>>());
+        }
+    }
+
+    pub fn stopping(&self) {
+        tell(&[NotifyState::Stopping]);
+    }
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(e) = sd_notify::notify(states) {
+        log::warn!("cannot reach the service manager: {e}");
+    }
+}
