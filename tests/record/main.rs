@@ -6,5 +6,6 @@ mod limits;
 mod power_cut;
 mod queue;
 mod read_back;
+mod readers;
 mod sample;
 mod truncation;

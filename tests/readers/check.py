@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Reads the same frames back with programs that know nothing of wingmark: pandas, jq and Foxglove's mcap package.
+
+    pip install -r tests/readers/requirements.txt        # jq from the distribution
+    WINGMARK_READERS_DIR=/tmp/readers cargo test --test record files_for_other_readers
+    python tests/readers/check.py /tmp/readers           # faces.csv, faces.jsonl, faces.mcap of the same frames
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas
+from mcap.exceptions import EndOfFile
+from mcap.reader import NonSeekingReader, make_reader
+
+OBSERVATION, ANNOTATIONS = "/wingmark/observation", "/wingmark/annotations"
+# Segments between the 68 points, curve by curve.
+SEGMENTS = 16 + 4 + 4 + 3 + 4 + 3 + 3 + 3 + 3 + 6 + 4 + 4 + 6
+
+
+def read_csv(path):
+    rows = pandas.read_csv(path, dtype={"crc32": str})
+    return rows[rows.crc32.str.len() == 8]
+
+
+def read_jsonl(path):
+    """jq skips what is no object, such as a torn last line."""
+    lines = subprocess.run(
+        ["jq", "-c", "-R", "fromjson? | objects"], stdin=path.open(), check=True, capture_output=True, text=True
+    ).stdout
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def read_mcap(path):
+    with path.open("rb") as stream:
+        reader = make_reader(stream, validate_crcs=True)
+        summary = reader.get_summary()
+        assert {s.name for s in summary.schemas.values()} == {"wingmark.Observation", "foxglove.ImageAnnotations"}
+        messages = [(c.topic, m, json.loads(m.data)) for _, c, m in reader.iter_messages()]
+        assert summary.statistics.message_count == len(messages)
+    times = [m.log_time for _, m, _ in messages]
+    assert times == sorted(times)
+    by_topic = lambda topic: [data for t, _, data in messages if t == topic]
+    return by_topic(OBSERVATION), by_topic(ANNOTATIONS)
+
+
+def check_same(table, objects, observations, annotations):
+    assert objects == observations, "JSONL and MCAP differ"
+    assert len(objects) == len(annotations) == table.frame.nunique()
+    assert [o["sequence"] for o in objects] == list(dict.fromkeys(table.frame))
+    for seen, drawn in zip(objects, annotations):
+        rows = table[table.frame == seen["sequence"]]
+        assert len(drawn["points"]) == 2 * len(seen["faces"]) and len(drawn["texts"]) == len(seen["faces"])
+        if not seen["faces"]:
+            assert list(rows.success) == [0] and rows.x_0.isna().all()
+            continue
+        assert (rows.success == 1).all() and list(rows.face_id) == [f["id"] for f in seen["faces"]]
+        for i, face in enumerate(seen["faces"]):
+            row = rows.iloc[i]
+            lines, dots = drawn["points"][2 * i : 2 * i + 2]
+            assert (lines["type"], len(lines["points"])) == (4, 2 * SEGMENTS)
+            assert (dots["type"], len(dots["points"])) == (1, 68)
+            for p, (x, y) in enumerate(face["points"]):
+                assert abs(row[f"x_{p}"] - x) < 1e-6 and abs(row[f"y_{p}"] - y) < 1e-6
+                # Foxglove counts from the corner of the first pixel.
+                assert abs(dots["points"][p]["x"] - x - 0.5) < 1e-6
+                assert abs(dots["points"][p]["y"] - y - 0.5) < 1e-6
+
+
+def check_torn(folder):
+    """Each file cut off in its last record still gives the records before it."""
+    torn = folder / "torn"
+    torn.mkdir(exist_ok=True)
+    for name in ("faces.csv", "faces.jsonl"):
+        (torn / name).write_bytes((folder / name).read_bytes()[:-20])
+    whole, cut = read_csv(folder / "faces.csv"), read_csv(torn / "faces.csv")
+    assert len(cut) == len(whole) - 1 and (cut.frame == whole.frame[:-1]).all()
+    whole, cut = read_jsonl(folder / "faces.jsonl"), read_jsonl(torn / "faces.jsonl")
+    assert cut == whole[:-1]
+    data = (folder / "faces.mcap").read_bytes()
+    (torn / "faces.mcap").write_bytes(data[: len(data) * 2 // 3])
+    read = 0
+    with (torn / "faces.mcap").open("rb") as stream:
+        try:
+            for _, channel, message in NonSeekingReader(stream, validate_crcs=True).iter_messages(log_time_order=False):
+                json.loads(message.data)
+                read += channel.topic == OBSERVATION
+        except EndOfFile:
+            pass
+    assert 0 < read < len(whole), f"{read} frames of a torn MCAP file"
+
+
+def main():
+    folder = Path(sys.argv[1])
+    table, objects = read_csv(folder / "faces.csv"), read_jsonl(folder / "faces.jsonl")
+    check_same(table, objects, *read_mcap(folder / "faces.mcap"))
+    check_torn(folder)
+    print(f"pandas, jq and mcap agree on {len(objects)} frames and {int(table.success.sum())} faces")
+
+
+main()
