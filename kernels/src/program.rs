@@ -158,7 +158,7 @@ fn convolution_job(
     kernel: Kernel,
 ) -> ConvolutionJob {
     let convolution = fused.convolution;
-    let Biases { values, varies } = biases(fused, input.shape, output.shape);
+    let Biases { values, varies } = biases(fused, input.shape, output.shape, kernel.0.value_offset());
     let mut weights = pack(fused, &input, kernel.0.layout());
     let corrections = kernel.0.prepare(&mut weights, convolution.window[0], input.row_pitch());
     let mut multipliers = convolution.multipliers.clone();
