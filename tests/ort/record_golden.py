@@ -70,4 +70,5 @@ def main():
         print(f"{folder}: recorded {stored.shape}")
 
 
-main()
+if __name__ == "__main__":
+    main()
