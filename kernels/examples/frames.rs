@@ -18,7 +18,7 @@ impl Net {
         // The sum of four bytes has the bell shape of trained weights.
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let sum: i32 = self.state.to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();
-        (sum / 4).clamp(-127, 127) as i8
+        (sum / 5).clamp(-127, 127) as i8
     }
 
     fn conv(&mut self, x: Tensor, outputs: usize, window: usize, stride: usize) -> Tensor {
