@@ -130,8 +130,13 @@ impl Model {
 
     /// Working memory for one thread.
     pub fn session(&self) -> Session {
+        self.session_with_threads(1)
+    }
+
+    /// Working memory and `threads` threads, the caller's included, that share each frame. A float net uses one.
+    pub fn session_with_threads(&self, threads: usize) -> Session {
         let running = match &self.net {
-            Net::Int8(net) => Running::Int8(net.session()),
+            Net::Int8(net) => Running::Int8(net.session(threads)),
             Net::Float(net) => Running::Float(net.session()),
         };
         Session { running, input_side_px: self.input_side_px }
