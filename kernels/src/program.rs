@@ -97,7 +97,6 @@ impl Program {
         let barrier = Barrier::new(threads);
         let shared = |step: &Step| threads > 1 && step.work() >= WORTH_SHARING;
         pool.run(&|thread| {
-            let arena = arena;
             let (mut rounds, mut after_shared) = (0, false);
             for step in &self.steps {
                 let is_shared = shared(step);
@@ -114,7 +113,7 @@ impl Program {
                 };
                 // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
                 // and threads meet before one reads what another has written.
-                unsafe { step.run(kernel, arena.0, own) }
+                unsafe { step.run(kernel, arena.pointer(), own) }
             }
         });
     }
@@ -139,6 +138,12 @@ impl Program {
 /// The arena as all threads see it.
 #[derive(Clone, Copy)]
 struct Arena(*mut u8);
+
+impl Arena {
+    fn pointer(&self) -> *mut u8 {
+        self.0
+    }
+}
 
 // SAFETY: `Program::run_steps` lets no two threads touch the same bytes between two meetings.
 unsafe impl Send for Arena {}

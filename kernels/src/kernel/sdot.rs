@@ -1,5 +1,8 @@
 //! NEON `SDOT` (Cortex-A76 and later): four products a lane in one instruction.
 
+// One index walks registers, pixels and weights alike.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::aarch64::*;
 use std::arch::asm;
 use std::ops::Range;

@@ -1,6 +1,9 @@
 //! NEON `SMULL`, `SMLAL2` and `SADALP` (Cortex-A53, A57, A72): two products in 16 bits, then added to 32. Two products
 //! with a weight of -128 could leave 16 bits, so a unit of such a weight moves into a correction.
 
+// One index walks registers, pixels and weights alike.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::aarch64::*;
 use std::arch::asm;
 use std::ops::Range;

@@ -1,5 +1,8 @@
 //! What the x86-64 sets share: the tile, and everything after the dot products. A set only brings its dot product.
 
+// One index walks registers, pixels and weights alike.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 
 use super::{Convolve, Pixel, PixelSum};
