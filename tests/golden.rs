@@ -70,7 +70,7 @@ fn every_convolution_is_int8() {
     for name in ["small", "faces"] {
         let model = Model::from_onnx(&std::fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
         let operators = model.operators();
-        let int8 = operators.get("QLinearConv").copied().unwrap_or_default();
+        let int8 = operators.get("Int8Convolution").copied().unwrap_or_default();
         let all: usize = operators.iter().filter(|(name, _)| name.contains("Conv")).map(|(_, count)| count).sum();
         assert!(int8 >= 20 && int8 == all, "{name}: {operators:?}");
     }
