@@ -15,10 +15,23 @@ fn main() -> ExitCode {
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error:#}");
+            log::error!("{}", in_one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, the first line of each; what the text already says is not said again.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        let first = cause.lines().next().unwrap_or_default();
+        if !text.contains(first) {
+            text = format!("{text}: {first}");
+        }
+    }
+    text
 }
 
 /// Whoever read our output has seen enough.

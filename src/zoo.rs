@@ -30,7 +30,18 @@ pub struct Shipped {
 }
 
 /// The nets in this binary.
-pub const SHIPPED: &[Shipped] = &[];
+pub const SHIPPED: &[Shipped] = &[
+    Shipped {
+        name: "small",
+        card: include_str!("../models/small/card.toml"),
+        model: include_bytes!("../models/small/model.onnx"),
+    },
+    Shipped {
+        name: "faces",
+        card: include_str!("../models/faces/card.toml"),
+        model: include_bytes!("../models/faces/model.onnx"),
+    },
+];
 
 /// The shipped net that finds landmarks unless another one is asked for.
 pub const DEFAULT_LANDMARKS: &str = "small";

@@ -14,13 +14,14 @@ pub(crate) struct Biases {
 }
 
 /// `bias - zero_point * (sum of the varying channels' weights) + sum over constant channels of (value - zero_point) * w`.
-/// Padding adds nothing to the last sum, because it holds the zero point.
-pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape) -> Biases {
+/// Padding adds nothing to the last sum, because it holds the zero point. The kernels read the varying values less
+/// `value_offset`.
+pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, value_offset: i32) -> Biases {
     let convolution = fused.convolution;
     let channels = output.channels.next_multiple_of(BLOCK);
     let per_output = convolution.weights.len() / output.channels;
     let all_channels = per_output / (convolution.window[0] * convolution.window[1]);
-    let zero_point = i32::from(convolution.input_zero_point);
+    let zero_point = i32::from(convolution.input_zero_point) - value_offset;
     let mut start = vec![0i32; channels];
     for (channel, weights) in convolution.weights.chunks(per_output).enumerate() {
         let varying: i32 = weights

@@ -11,6 +11,7 @@ mod fuse;
 mod graph;
 pub mod kernel;
 mod pack;
+mod pool;
 mod program;
 pub mod reference;
 mod step;

@@ -10,6 +10,7 @@ use crate::tensor::{BLOCK, Placement};
 pub(crate) enum Layout {
     /// `[window row, group of 4 bytes, 16 output channels, 4 bytes]`, rows padded to a multiple of `row_multiple`.
     Quads { row_multiple: usize },
+    #[cfg_attr(not(target_arch = "aarch64"), expect(dead_code))]
     /// `[half, window row, group of 16 bytes, 8 output channels, 16 bytes]`.
     Sixteens,
 }

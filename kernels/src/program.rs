@@ -7,6 +7,7 @@ use crate::fuse::{Fused, FusedConvolution, Operand, Sum, Work, fuse};
 use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
 use crate::kernel::{Convolve, Kernel, PixelSum};
 use crate::pack::pack;
+use crate::pool::{Barrier, Pool};
 use crate::step::{ConvolutionJob, Job, Step, View};
 use crate::tensor::{BLOCK, Placement, place};
 
@@ -20,10 +21,14 @@ pub struct Program {
     macs: u64,
 }
 
-/// Memory in which a [`Program`] runs a frame.
+/// Memory, and threads, in which a [`Program`] runs a frame.
 pub struct Workspace {
     arena: AlignedBytes,
+    pool: Pool,
 }
+
+/// A step of fewer multiply-accumulates (or bytes copied) is not worth the wait for other threads.
+const WORTH_SHARING: usize = 300_000;
 
 impl Program {
     /// Plans how `kernel` computes `output`.
@@ -67,8 +72,9 @@ impl Program {
         self.macs
     }
 
-    pub fn workspace(&self) -> Workspace {
-        Workspace { arena: AlignedBytes::zeroed(self.arena_bytes) }
+    /// A workspace for one thread, or for several that share each frame.
+    pub fn workspace(&self, threads: usize) -> Workspace {
+        Workspace { arena: AlignedBytes::zeroed(self.arena_bytes), pool: Pool::new(threads) }
     }
 
     /// Runs the net on `picture`, layout `[row, column, channel]`. The result has the same layout, with
@@ -80,13 +86,36 @@ impl Program {
         assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
         assert!(workspace.arena.len() >= self.arena_bytes, "a workspace of this program");
         self.write_input(workspace.arena.as_mut_slice(), picture);
-        let (kernel, arena) = (self.kernel.0, workspace.arena.as_mut_ptr());
-        for step in &self.steps {
-            // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed.
-            unsafe { step.run(kernel, arena, 0..step.pieces(kernel)) }
-        }
+        self.run_steps(&mut workspace.pool, Arena(workspace.arena.as_mut_ptr()));
         let shape = self.output.shape;
         &workspace.arena.as_mut_slice()[self.output.at(0, 0)..][..shape.rows * shape.columns * self.output.pitch]
+    }
+
+    /// All steps on all threads, which meet between two steps of which one is shared. Small steps are thread 0's.
+    fn run_steps(&self, pool: &mut Pool, arena: Arena) {
+        let (kernel, threads) = (self.kernel.0, pool.threads());
+        let barrier = Barrier::new(threads);
+        let shared = |step: &Step| threads > 1 && step.work() >= WORTH_SHARING;
+        pool.run(&|thread| {
+            let (mut rounds, mut after_shared) = (0, false);
+            for step in &self.steps {
+                let is_shared = shared(step);
+                if is_shared || after_shared {
+                    rounds += 1;
+                    barrier.meet(rounds);
+                }
+                after_shared = is_shared;
+                let pieces = step.pieces(kernel);
+                let own = match (is_shared, thread) {
+                    (true, _) => pieces * thread / threads..pieces * (thread + 1) / threads,
+                    (false, 0) => 0..pieces,
+                    (false, _) => continue,
+                };
+                // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
+                // and threads meet before one reads what another has written.
+                unsafe { step.run(kernel, arena.pointer(), own) }
+            }
+        });
     }
 
     fn write_input(&self, arena: &mut [u8], picture: &[u8]) {
@@ -105,6 +134,21 @@ impl Program {
         }
     }
 }
+
+/// The arena as all threads see it.
+#[derive(Clone, Copy)]
+struct Arena(*mut u8);
+
+impl Arena {
+    fn pointer(&self) -> *mut u8 {
+        self.0
+    }
+}
+
+// SAFETY: `Program::run_steps` lets no two threads touch the same bytes between two meetings.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
 
 /// The result must be packed and padded to blocks, so it may be neither the picture nor a tensor with a frame.
 fn with_own_memory(graph: &mut Graph, output: Tensor) -> Result<Tensor, GraphError> {
@@ -158,7 +202,7 @@ fn convolution_job(
     kernel: Kernel,
 ) -> ConvolutionJob {
     let convolution = fused.convolution;
-    let Biases { values, varies } = biases(fused, input.shape, output.shape);
+    let Biases { values, varies } = biases(fused, input.shape, output.shape, kernel.0.value_offset());
     let mut weights = pack(fused, &input, kernel.0.layout());
     let corrections = kernel.0.prepare(&mut weights, convolution.window[0], input.row_pitch());
     let mut multipliers = convolution.multipliers.clone();

@@ -47,6 +47,15 @@ pub(crate) struct ConvolutionJob {
 }
 
 impl Step {
+    /// Multiply-accumulates, or bytes written where there are none.
+    pub(crate) fn work(&self) -> usize {
+        let shape = self.output.shape;
+        match &self.job {
+            Job::Convolution(job) => shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes,
+            _ => shape.elements(),
+        }
+    }
+
     /// How many pieces the step falls into; they can run in any order, side by side.
     pub(crate) fn pieces(&self, kernel: &dyn InstructionSet) -> usize {
         match &self.job {

@@ -10,7 +10,7 @@ use wingmark_kernels::{Graph, Kernel, Operator, Program, Shape, Tensor, referenc
 fn check(graph: &Graph, output: Tensor, pictures: &[Vec<u8>]) -> Result<(), TestCaseError> {
     for kernel in Kernel::supported() {
         let program = Program::plan(graph, output, kernel).expect("a sound graph");
-        let mut workspace = program.workspace();
+        let mut workspace = program.workspace(1);
         let shape = program.output_shape();
         for picture in pictures {
             let expected = reference::run(graph, output, picture);
@@ -79,4 +79,29 @@ fn asymmetric_padding_and_windows() {
 fn unknown_kernels_are_refused_with_those_that_exist() {
     let message = Kernel::named("mmx").unwrap_err().to_string();
     assert!(message.contains("mmx") && message.contains("portable"), "{message}");
+}
+
+#[test]
+fn frames_shared_by_threads_are_the_same() {
+    let mut random = Random(5);
+    let shape = Shape { rows: 40, columns: 40, channels: 32 };
+    let mut graph = Graph::new(shape);
+    let mut x = graph.input();
+    for (outputs, window) in [(32, 3), (80, 1), (32, 3), (32, 3)] {
+        let mut convolution = random.convolution(graph.shape(x).channels, outputs, window, 1, window / 2);
+        convolution.input_zero_point = 128;
+        let y = graph.add(Operator::Convolution(convolution), &[x]).unwrap();
+        let sum = Operator::Addition(random.addition());
+        x = if graph.shape(x) == graph.shape(y) { graph.add(sum, &[x, y]).unwrap() } else { y };
+    }
+    let x = graph.add(Operator::MaxPool, &[x]).unwrap();
+    let program = Program::plan(&graph, x, Kernel::fastest()).unwrap();
+    let mut alone = program.workspace(1);
+    for threads in [2, 3, 5] {
+        let mut together = program.workspace(threads);
+        for _ in 0..20 {
+            let picture = random.bytes(shape.elements());
+            assert_eq!(program.run(&mut together, &picture), program.run(&mut alone, &picture), "{threads} threads");
+        }
+    }
 }

@@ -48,8 +48,8 @@ impl Int8Net {
         self.program.macs()
     }
 
-    pub(super) fn session(&self) -> Int8Session {
-        Int8Session { net: self.clone(), workspace: self.program.workspace() }
+    pub(super) fn session(&self, threads: usize) -> Int8Session {
+        Int8Session { net: self.clone(), workspace: self.program.workspace(threads) }
     }
 }
 

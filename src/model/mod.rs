@@ -70,7 +70,12 @@ pub enum ModelError {
 impl Model {
     /// Loads an ONNX file, given as its bytes, for the kernels that `WINGMARK_KERNEL` names or else the fastest.
     pub fn from_onnx(bytes: &[u8]) -> Result<Model, ModelError> {
-        Model::with_kernel(bytes, Kernel::from_environment()?)
+        let kernel = Kernel::from_environment()?;
+        if kernel.passes_self_test() {
+            return Model::with_kernel(bytes, kernel);
+        }
+        log::warn!("the {} kernels of this machine compute wrongly; using portable ones", kernel.name());
+        Model::with_kernel(bytes, Kernel::portable())
     }
 
     /// Loads an ONNX file, given as its bytes, for certain kernels.
@@ -125,8 +130,13 @@ impl Model {
 
     /// Working memory for one thread.
     pub fn session(&self) -> Session {
+        self.session_with_threads(1)
+    }
+
+    /// Working memory and `threads` threads, the caller's included, that share each frame. A float net uses one.
+    pub fn session_with_threads(&self, threads: usize) -> Session {
         let running = match &self.net {
-            Net::Int8(net) => Running::Int8(net.session()),
+            Net::Int8(net) => Running::Int8(net.session(threads)),
             Net::Float(net) => Running::Float(net.session()),
         };
         Session { running, input_side_px: self.input_side_px }

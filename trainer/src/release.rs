@@ -53,8 +53,8 @@ pub struct Quantise {
     /// A picture for the golden sample.
     #[arg(long)]
     golden: PathBuf,
-    /// Box of the landmarks in it, x0,y0,x1,y1. The whole picture where it is left out.
-    #[arg(long, value_delimiter = ',', num_args = 4)]
+    /// Box of the landmarks in it: x0 y0 x1 y1. The whole picture where it is left out.
+    #[arg(long, num_args = 4)]
     golden_box: Option<Vec<f32>>,
 }
 

@@ -39,7 +39,9 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     tch::set_num_threads(settings.threads as i32);
     let graph = recipe.graph()?;
     let mut state = if settings.checkpoint.exists() {
-        let state = Checkpoint::load(&settings.checkpoint, device)?;
+        let mut state = Checkpoint::load(&settings.checkpoint, device)?;
+        // The length may be changed on the way: the learning rate follows the new one.
+        state.recipe.steps = recipe.steps;
         ensure!(
             state.recipe == *recipe,
             "{} was made with another recipe: {:?}; name another file or the same options",
@@ -64,7 +66,7 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let (mut loss_sum, mut loss_steps, mut last_saved) = (0.0, 0, Instant::now());
     let started = Instant::now();
     let first_step = state.step;
-    for batch in batches.take((recipe.steps - state.step) as usize) {
+    for batch in batches.take(recipe.steps.saturating_sub(state.step) as usize) {
         state.step += 1;
         let outputs = forward(&graph, &state.weights, &batch.images, Phase::Train, settings.precision);
         loss_sum += backward(&outputs, &batch, &losses, settings.threads);

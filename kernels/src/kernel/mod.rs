@@ -1,6 +1,21 @@
 //! The arithmetic, one file an instruction set.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512vnni;
+#[cfg(target_arch = "x86_64")]
+mod avxvnni;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
+#[cfg(target_arch = "aarch64")]
+mod sdot;
+mod self_test;
+#[cfg(target_arch = "aarch64")]
+mod smull;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::env;
 use std::error::Error;
@@ -40,6 +55,13 @@ pub(crate) struct Corrections {
     pub blocks: Vec<Range<usize>>,
 }
 
+impl Corrections {
+    /// Those of one block.
+    pub(crate) fn of(&self, block: usize) -> Range<usize> {
+        self.blocks.get(block).cloned().unwrap_or(0..0)
+    }
+}
+
 /// A sum that follows the convolution: `round(operand * operand_ratio + (y * result_ratio + offset))`, or with the
 /// two products changed over, where the operand comes second.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +97,11 @@ pub(crate) trait InstructionSet: Send + Sync {
     /// Changes the weights into a form that [`Self::convolve`] computes exactly.
     fn prepare(&self, _weights: &mut PackedWeights, _window_rows: usize, _input_row_pitch: usize) -> Corrections {
         Corrections::default()
+    }
+
+    /// What [`Self::convolve`] takes off each value; the biases make up for it.
+    fn value_offset(&self) -> i32 {
+        0
     }
 
     /// Computes `blocks` of at most a tile's pixels.
@@ -124,7 +151,19 @@ impl fmt::Display for KernelError {
 impl Error for KernelError {}
 
 /// From the slowest to the fastest.
-const ALL: &[Kernel] = &[Kernel(&portable::Portable)];
+const ALL: &[Kernel] = &[
+    Kernel(&portable::Portable),
+    #[cfg(target_arch = "x86_64")]
+    Kernel(&avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Kernel(&avxvnni::AvxVnni),
+    #[cfg(target_arch = "x86_64")]
+    Kernel(&avx512vnni::Avx512Vnni),
+    #[cfg(target_arch = "aarch64")]
+    Kernel(&smull::Smull),
+    #[cfg(target_arch = "aarch64")]
+    Kernel(&sdot::Sdot),
+];
 
 impl Kernel {
     /// The kernels that every machine has.
@@ -160,5 +199,11 @@ impl Kernel {
 
     pub fn name(&self) -> &'static str {
         self.0.name()
+    }
+
+    /// Whether a small convolution comes out as the reference has it; a guard against a machine or an emulator
+    /// that has the instructions but gets them wrong.
+    pub fn passes_self_test(&self) -> bool {
+        self_test::passes(*self)
     }
 }

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Times one quantised ONNX file in wingmark, in onnxruntime and, in float, in tract.
+
+    cargo build --release --example net_timer
+    python3 benches/compare.py FILE.onnx [--threads N] [--rounds N] [--float FLOAT.onnx]
+
+Needs numpy, onnx and onnxruntime. All run one picture at a time, in turns of a few frames each, so that whatever else
+the machine does meets them alike. Prints the median and the smallest time of a frame, and ratios of medians. Without
+--float, tract gets the same net in float: the file with its weights and sums dequantised.
+"""
+import argparse
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+TIMER = pathlib.Path(__file__).resolve().parent.parent / "target/release/examples/net_timer"
+FRAMES = 5
+
+
+class Timer:
+    """A net in a process of its own."""
+
+    def __init__(self, file, threads):
+        self.process = subprocess.Popen([TIMER, file, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        name, load, gmac = self.process.stdout.readline().split()
+        self.name, self.load_ms, self.gmac = f"wingmark {name}", float(load), float(gmac)
+
+    def frames(self):
+        print(FRAMES, file=self.process.stdin, flush=True)
+        return [float(micros) / 1e3 for micros in self.process.stdout.readline().split()]
+
+
+class OnnxRuntime:
+    def __init__(self, file, threads):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        started = time.perf_counter()
+        self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self.load_ms, self.gmac = (time.perf_counter() - started) * 1e3, 0
+        self.name = f"onnxruntime {onnxruntime.__version__} int8"
+        shape = self.session.get_inputs()[0].shape
+        self.image = {self.session.get_inputs()[0].name: np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)}
+
+    def frames(self):
+        times = []
+        for _ in range(FRAMES):
+            started = time.perf_counter()
+            self.session.run(None, self.image)
+            times.append((time.perf_counter() - started) * 1e3)
+        return times
+
+
+def in_float(file):
+    """The net with its weights and sums dequantised."""
+    model = onnx.load(file)
+    values = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    nodes, added, renamed = [], [], {}
+
+    def constant(value):
+        added.append(numpy_helper.from_array(np.asarray(value, np.float32), f"f{len(added)}"))
+        return added[-1].name
+
+    for node in model.graph.node:
+        inputs, output = [renamed.get(i, i) for i in node.input], node.output[0]
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            renamed[output] = inputs[0]
+        elif node.op_type == "QLinearConv":
+            weights, scale = values[node.input[3]].astype(np.float32), values[node.input[4]].reshape(-1, 1, 1, 1)
+            bias = values[node.input[8]] * values[node.input[1]] * values[node.input[4]]
+            rectified = values[node.input[7]] == 0
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            nodes.append(helper.make_node("Conv", [inputs[0], constant(weights * scale), constant(bias)],
+                                          [output + "_c" if rectified else output], **attributes))
+            if rectified:
+                nodes.append(helper.make_node("Relu", [output + "_c"], [output]))
+        elif node.op_type == "QLinearAdd":
+            nodes.append(helper.make_node("Add", [inputs[0], inputs[3]], [output]))
+        elif node.op_type == "Concat":
+            scale, zero_point = 1 / 128, 128
+            inputs = [constant((values[i].astype(np.float32) - zero_point) * scale) if i in values else i for i in inputs]
+            nodes.append(helper.make_node("Concat", inputs, [output], axis=1))
+        else:
+            plain = onnx.NodeProto()
+            plain.CopyFrom(node)
+            plain.input[:] = inputs
+            nodes.append(plain)
+            added += [i for i in model.graph.initializer if i.name in node.input]
+    last = renamed[model.graph.output[0].name]
+    nodes.append(helper.make_node("Identity", [last], [model.graph.output[0].name]))
+    initializers = list({i.name: i for i in added}.values())
+    graph = helper.make_graph(nodes, "float", model.graph.input, model.graph.output, initializers)
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--float", dest="float_file")
+    arguments = parser.parse_args()
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as twin:
+        if not arguments.float_file:
+            onnx.save(in_float(arguments.file), twin.name)
+        runners = [Timer(arguments.file, arguments.threads), OnnxRuntime(arguments.file, arguments.threads)]
+        if arguments.threads > 1:
+            runners.append(Timer(arguments.file, 1))
+        runners.append(Timer(arguments.float_file or twin.name, 1))
+    times = [[] for _ in runners]
+    for runner in runners:
+        runner.frames()
+    for _ in range(arguments.rounds):
+        for runner, found in zip(runners, times):
+            found += runner.frames()
+    ours = np.median(times[0])
+    print(f"{arguments.file}, {runners[0].gmac:.3f} GMAC, {arguments.threads} threads")
+    for i, (runner, found) in enumerate(zip(runners, times)):
+        alone = " (1 thread)" if i > 1 else ""
+        print(f"{runner.name + alone:34} median {np.median(found):8.3f} ms, smallest {min(found):8.3f} ms,"
+              f" {np.median(found) / ours:6.2f}x ours, load {runner.load_ms:6.1f} ms")
+    print(f"{runners[0].gmac / min(times[0]) * 1e3:.1f} GMAC/s in the fastest frame, {runners[0].gmac / ours * 1e3:.1f} in the median one")
+
+
+main()

@@ -1,0 +1,104 @@
+//! What the AArch64 sets share: everything after the dot products. Values are read as `s8`, that is less 128, which the
+//! biases make up for ([`super::InstructionSet::value_offset`]).
+
+// One index walks registers, pixels and weights alike.
+#![allow(clippy::needless_range_loop)]
+
+use std::arch::aarch64::*;
+
+use super::{Convolve, Pixel, PixelSum};
+use crate::graph::Addition;
+use crate::tensor::BLOCK;
+
+/// What is taken off the values.
+pub(super) const VALUE_OFFSET: i32 = 128;
+
+/// 16 values, less 128.
+///
+/// # Safety
+/// `bytes` can be read.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn load_signed(bytes: *const u8) -> int8x16_t {
+    // SAFETY: the caller's.
+    unsafe { vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes), vdupq_n_u8(0x80))) }
+}
+
+/// Rounds sums to stored values, adds the operands and writes 16 channels from `channel` on.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [int32x4_t; 4]) {
+    let zero_point = f32::from(convolve.output_zero_point);
+    // SAFETY: the caller's.
+    unsafe {
+        let multipliers = convolve.multipliers.as_ptr().add(channel);
+        let (low, high) = (vdupq_n_f32(-zero_point), vdupq_n_f32(255.0 - zero_point));
+        let mut values = [vdupq_n_f32(0.0); 4];
+        for quarter in 0..4 {
+            let product = vmulq_f32(vcvtq_f32_s32(sums[quarter]), vld1q_f32(multipliers.add(4 * quarter)));
+            let clamped = vminq_f32(vmaxq_f32(product, low), high);
+            values[quarter] = vaddq_f32(vrndnq_f32(clamped), vdupq_n_f32(zero_point));
+        }
+        for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
+            values = apply(sum, values, load(operand.add(channel)));
+        }
+        store(pixel.output.add(channel), values);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn apply(sum: &PixelSum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let (result, operand) = ((result, sum.result_ratio), (operand, sum.operand_ratio));
+    let (first, second) = if sum.operand_first { (operand, result) } else { (result, operand) };
+    add(second, first, sum.offset)
+}
+
+/// `round(a * ratio + (b * ratio + offset))`, clamped.
+#[inline]
+#[target_feature(enable = "neon")]
+fn add(a: ([float32x4_t; 4], f32), b: ([float32x4_t; 4], f32), offset: f32) -> [float32x4_t; 4] {
+    let mut values = [vdupq_n_f32(0.0); 4];
+    for quarter in 0..4 {
+        let inner = vfmaq_f32(vdupq_n_f32(offset), b.0[quarter], vdupq_n_f32(b.1));
+        let outer = vfmaq_f32(inner, a.0[quarter], vdupq_n_f32(a.1));
+        values[quarter] = vrndnq_f32(vminq_f32(vmaxq_f32(outer, vdupq_n_f32(0.0)), vdupq_n_f32(255.0)));
+    }
+    values
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn load(bytes: *const u8) -> [float32x4_t; 4] {
+    // SAFETY: the caller's.
+    let bytes = unsafe { vld1q_u8(bytes) };
+    let (low, high) = (vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes));
+    let words =
+        [vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high)];
+    [vcvtq_f32_u32(words[0]), vcvtq_f32_u32(words[1]), vcvtq_f32_u32(words[2]), vcvtq_f32_u32(words[3])]
+}
+
+/// Whole numbers from 0 to 255.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store(output: *mut u8, values: [float32x4_t; 4]) {
+    let low = vmovn_high_u32(vmovn_u32(vcvtq_u32_f32(values[0])), vcvtq_u32_f32(values[1]));
+    let high = vmovn_high_u32(vmovn_u32(vcvtq_u32_f32(values[2])), vcvtq_u32_f32(values[3]));
+    // SAFETY: the caller's.
+    unsafe { vst1q_u8(output, vmovn_high_u16(vmovn_u16(low), high)) }
+}
+
+/// [`super::InstructionSet::add`].
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize) {
+    for i in (0..bytes).step_by(BLOCK) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (a, b) = ((load(a.add(i)), addition.a_ratio), (load(b.add(i)), addition.b_ratio));
+            store(output.add(i), add(a, b, addition.offset));
+        }
+    }
+}

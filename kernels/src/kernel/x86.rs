@@ -1,0 +1,173 @@
+//! What the x86-64 sets share: the tile, and everything after the dot products. A set only brings its dot product.
+
+// One index walks registers, pixels and weights alike.
+#![allow(clippy::needless_range_loop)]
+
+use std::arch::x86_64::*;
+
+use super::{Convolve, Pixel, PixelSum};
+use crate::graph::Addition;
+use crate::tensor::BLOCK;
+
+/// Sums of one pixel's block of 16 output channels.
+pub(super) trait Dot {
+    type Sums: Copy;
+
+    /// Sums that start with 16 biases.
+    ///
+    /// # Safety
+    /// The set is supported and the biases can be read.
+    unsafe fn start(bias: *const i32) -> Self::Sums;
+
+    /// Adds four `u8` values, the bytes of `values`, times 64 weights `[16 output channels, 4 bytes]`.
+    ///
+    /// # Safety
+    /// The set is supported and the weights can be read.
+    unsafe fn add(sums: Self::Sums, values: i32, weights: *const i8) -> Self::Sums;
+
+    /// Channels 0 to 7, and 8 to 15.
+    ///
+    /// # Safety
+    /// The set is supported.
+    unsafe fn halves(sums: Self::Sums) -> [__m256i; 2];
+}
+
+/// `B` blocks from `block` on, of `P` pixels. To be inlined into a function that enables the set's features.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`], on a machine with AVX2 and FMA.
+#[inline(always)]
+pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
+    let weights = &convolve.weights;
+    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows.
+    unsafe {
+        let mut sums: [[D::Sums; B]; P] = std::array::from_fn(|p| {
+            std::array::from_fn(|b| D::start(pixels[p].bias.add((block + b) * convolve.bias_pitch)))
+        });
+        let windows: [*const u8; P] = std::array::from_fn(|p| pixels[p].window);
+        let mut weight = weights.bytes.as_ptr().cast::<i8>().add(block * weights.block_bytes);
+        for row in 0..convolve.window_rows {
+            let row = row * convolve.input_row_pitch;
+            for byte in (0..weights.row_bytes).step_by(4) {
+                for p in 0..P {
+                    let values = windows[p].add(row + byte).cast::<i32>().read_unaligned();
+                    for b in 0..B {
+                        sums[p][b] = D::add(sums[p][b], values, weight.add(b * weights.block_bytes));
+                    }
+                }
+                weight = weight.add(4 * BLOCK);
+            }
+        }
+        for b in 0..B {
+            for correction in convolve.corrections.of(block + b) {
+                let weight = convolve.corrections.weights[correction].as_ptr();
+                for p in 0..P {
+                    let values = windows[p].add(convolve.corrections.offsets[correction]).cast::<i32>();
+                    sums[p][b] = D::add(sums[p][b], values.read_unaligned(), weight);
+                }
+            }
+        }
+        for b in 0..B {
+            for p in 0..P {
+                finish(convolve, (block + b) * BLOCK, &pixels[p], D::halves(sums[p][b]));
+            }
+        }
+    }
+}
+
+/// Rounds sums to stored values, adds the operands and writes 16 channels from `channel` on.
+#[inline(always)]
+unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [__m256i; 2]) {
+    let zero_point = f32::from(convolve.output_zero_point);
+    // SAFETY: the caller's.
+    unsafe {
+        let multipliers = convolve.multipliers.as_ptr().add(channel);
+        let (low, high) = (_mm256_set1_ps(-zero_point), _mm256_set1_ps(255.0 - zero_point));
+        let mut values = [_mm256_setzero_ps(); 2];
+        for half in 0..2 {
+            let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[half]), _mm256_loadu_ps(multipliers.add(8 * half)));
+            let clamped = _mm256_min_ps(_mm256_max_ps(product, low), high);
+            values[half] = _mm256_add_ps(round(clamped), _mm256_set1_ps(zero_point));
+        }
+        for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
+            values = apply(sum, values, load(operand.add(channel)));
+        }
+        store(pixel.output.add(channel), values);
+    }
+}
+
+#[inline(always)]
+unsafe fn apply(sum: &PixelSum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256; 2] {
+    let (result, operand) = ((result, sum.result_ratio), (operand, sum.operand_ratio));
+    let (first, second) = if sum.operand_first { (operand, result) } else { (result, operand) };
+    // SAFETY: the caller's.
+    unsafe { add(second, first, sum.offset) }
+}
+
+/// `round(a * ratio + (b * ratio + offset))`, clamped.
+#[inline(always)]
+unsafe fn add(a: ([__m256; 2], f32), b: ([__m256; 2], f32), offset: f32) -> [__m256; 2] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut values = [_mm256_setzero_ps(); 2];
+        for half in 0..2 {
+            let inner = _mm256_fmadd_ps(b.0[half], _mm256_set1_ps(b.1), _mm256_set1_ps(offset));
+            let outer = _mm256_fmadd_ps(a.0[half], _mm256_set1_ps(a.1), inner);
+            let clamped = _mm256_min_ps(_mm256_max_ps(outer, _mm256_setzero_ps()), _mm256_set1_ps(255.0));
+            values[half] = round(clamped);
+        }
+        values
+    }
+}
+
+#[inline(always)]
+unsafe fn round(values: __m256) -> __m256 {
+    // SAFETY: the caller's.
+    unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(values) }
+}
+
+#[inline(always)]
+unsafe fn load(bytes: *const u8) -> [__m256; 2] {
+    // SAFETY: the caller's.
+    unsafe {
+        let bytes = _mm_loadu_si128(bytes.cast());
+        let high = _mm_unpackhi_epi64(bytes, bytes);
+        [_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(high))]
+    }
+}
+
+/// Whole numbers from 0 to 255.
+#[inline(always)]
+unsafe fn store(output: *mut u8, values: [__m256; 2]) {
+    // SAFETY: the caller's.
+    unsafe {
+        let words = _mm256_packs_epi32(_mm256_cvtps_epi32(values[0]), _mm256_cvtps_epi32(values[1]));
+        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+        let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+        _mm_storeu_si128(output.cast(), bytes);
+    }
+}
+
+/// [`super::InstructionSet::add`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize) {
+    for i in (0..bytes).step_by(BLOCK) {
+        // SAFETY: the caller's.
+        unsafe {
+            let (a, b) = ((load(a.add(i)), addition.a_ratio), (load(b.add(i)), addition.b_ratio));
+            store(output.add(i), add(a, b, addition.offset));
+        }
+    }
+}
+
+/// Runs `tile` on eight, four or one pixel at a time.
+macro_rules! by_pixels {
+    ($dot:ty, $blocks:literal, $convolve:expr, $block:expr, $pixels:expr, [$($count:literal)*]) => {{
+        let mut left: &[Pixel] = $pixels;
+        $(while left.len() >= $count {
+            tile::<$dot, $count, $blocks>($convolve, $block, left);
+            left = &left[$count..];
+        })*
+    }};
+}
+pub(super) use by_pixels;

@@ -1,0 +1,161 @@
+//! The binary, as a user meets it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-collins.jpg");
+
+fn wingmark(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wingmark")).args(arguments).current_dir(folder).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs, checks the exit code and that there is a message of one line, and gives it back.
+fn failure(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = wingmark(folder, arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    assert!(code == 2 || message.trim().lines().count() == 1, "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+    message
+}
+
+#[test]
+fn demo_needs_no_file_and_finds_the_face() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["demo"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("right eye"), "{}", text(&output.stdout));
+    assert!(folder.path().join("wingmark-demo/000000.png").is_file());
+    let table = std::fs::read_to_string(folder.path().join("wingmark-demo/landmarks.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 120);
+}
+
+#[test]
+fn run_writes_what_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(
+        folder.path(),
+        &["run", "--source", PORTRAIT, "--screen", "png:shown", "--record", "a.csv", "--record", "b.csv"],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{}", text(&output.stdout));
+    assert!(folder.path().join("shown/000000.png").is_file());
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.csv"), read("b.csv"));
+}
+
+#[test]
+fn pictures_without_a_face_are_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, side) in [("tiny.png", 1), ("huge.png", 8000)] {
+        image::GrayImage::new(side, side).save(folder.path().join(name)).unwrap();
+        let output = wingmark(folder.path(), &["run", "--source", name, "--record", "seen.csv"]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).starts_with("1 frame, no face found"), "{name}: {}", text(&output.stdout));
+        let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
+        let row = table.lines().nth(1).unwrap();
+        assert!(row.starts_with("0,0,0.000000,0.000,0,"), "{row}");
+    }
+}
+
+#[test]
+fn broken_pictures_are_named_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("album")).unwrap();
+    let portrait = std::fs::read(PORTRAIT).unwrap();
+    std::fs::write(folder.path().join("album/a.jpg"), &portrait[..portrait.len() / 2]).unwrap();
+    std::fs::write(folder.path().join("album/b.jpg"), &portrait).unwrap();
+    let message = failure(folder.path(), &["run", "--source", "album", "--record", "seen.csv"], 1);
+    assert!(message.contains("a.jpg is a broken picture: it is cut short"), "{message}");
+    let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
+    assert!(table.lines().nth(1).unwrap().starts_with("1,1,"), "{table}");
+}
+
+#[test]
+fn sources_that_are_none_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "hello").unwrap();
+    for (source, expected) in [
+        ("empty", "holds no picture; expected files named .jpg, .jpeg or .png"),
+        ("nothing.png", "cannot read nothing.png"),
+        ("notes.txt", "notes.txt is no JPEG or PNG picture"),
+    ] {
+        let message = failure(folder.path(), &["run", "--source", source], 1);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (["run", "--model", "tall"], "model \"tall\" is not known; expected one of small, faces, or a folder"),
+        (["run", "--source", "/dev/video0"], "cameras and pipes are not supported yet"),
+        (["run", "--source", "-"], "cameras and pipes are not supported yet"),
+        (["run", "--screen", "drm"], "expected auto, png:DIR or none"),
+        (["run", "--record", "a.mcap"], "expected a file that ends in .csv"),
+        (["run", "--frames", "0"], "--frames"),
+        (["run", "--board", "pi4"], "unexpected argument '--board'"),
+    ] {
+        let message = failure(folder.path(), &arguments, 2);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn models_that_are_damaged_or_of_another_kind_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/small");
+    let card = std::fs::read_to_string(shipped.join("card.toml")).unwrap();
+    let model = std::fs::read(shipped.join("model.onnx")).unwrap();
+    let error = |name: &str, card: &str, model: &[u8]| {
+        let model_folder = folder.path().join(name);
+        std::fs::create_dir(&model_folder).unwrap();
+        std::fs::write(model_folder.join("card.toml"), card).unwrap();
+        std::fs::write(model_folder.join("model.onnx"), model).unwrap();
+        failure(folder.path(), &["run", "--source", PORTRAIT, "--model", name], 1)
+    };
+    assert!(error("short", &card, &model[..model.len() / 2]).contains("the file is cut short or another model's"));
+    let other_shape = card.replacen("stride = 4", "stride = 2", 1);
+    assert!(error("shape", &other_shape, &model).contains("its card says 68 maps of 64x64"));
+    assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
+    assert!(failure(folder.path(), &["run", "--model", "faces"], 1).contains("faces finds faces"));
+    assert!(failure(folder.path(), &["run", "--model", "./nowhere"], 1).contains("cannot read ./nowhere/card.toml"));
+}
+
+#[test]
+fn eval_measures_its_own_predictions_as_perfect() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("images")).unwrap();
+    std::fs::copy(PORTRAIT, data.join("images/a.jpg")).unwrap();
+    let points: Vec<String> = {
+        let output = wingmark(folder.path(), &["run", "--source", PORTRAIT, "--record", "seen.csv"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
+        table.lines().nth(1).unwrap().split(',').skip(5).map(String::from).collect()
+    };
+    let header: String = (0..68).map(|i| format!(",x{i},y{i}")).collect();
+    let row: String = (0..68).map(|i| format!(",{},{}", points[i], points[68 + i])).collect();
+    std::fs::write(data.join("points.csv"), format!("file,split{header}\na.jpg,mine{row}\ngone.jpg,mine{row}\n"))
+        .unwrap();
+    let message = failure(
+        folder.path(),
+        &["eval", "--data", "data", "--split", "mine", "--json", "figures.json", "--predictions", "found.csv"],
+        1,
+    );
+    assert!(message.contains("cannot read data/images/gone.jpg"), "{message}");
+    let figures: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("figures.json")).unwrap()).unwrap();
+    let mine = &figures["mine"];
+    assert_eq!((&mine["faces"], &mine["unreadable"]), (&1.into(), &1.into()), "{figures}");
+    // The crop is upright here and turned with the face there, so the points differ a little.
+    assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{figures}");
+    assert_eq!(mine["box"], "true points");
+    assert_eq!(std::fs::read_to_string(folder.path().join("found.csv")).unwrap().lines().count(), 2);
+}

@@ -1,0 +1,77 @@
+//! The shipped nets against what onnxruntime made of the same pictures (tests/ort/record_golden.py).
+
+use std::path::{Path, PathBuf};
+
+use nalgebra::Point2;
+use wingmark::card::{ModelCard, Task};
+use wingmark::convert::CropImage;
+use wingmark::decode::decode;
+use wingmark::geometry::crop_from_cells;
+use wingmark::model::Model;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
+}
+
+fn golden_input(folder: &Path) -> CropImage {
+    let picture = image::open(folder.join("golden/input.png")).unwrap().into_rgb8();
+    CropImage { side_px: picture.width(), rgb: picture.into_raw() }
+}
+
+fn check_heatmaps(name: &str) {
+    let folder = folder(name);
+    let model = Model::from_onnx(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
+    let mut session = model.session();
+    let maps = session.infer(&golden_input(&folder)).unwrap();
+    let expected = std::fs::read(folder.join("golden/heatmaps.u8")).unwrap();
+    assert_eq!(expected.len(), maps.rows * maps.columns * maps.channels);
+    let mut unequal = 0;
+    for (i, expected) in expected.iter().enumerate() {
+        let (channel, cell) = (i / (maps.rows * maps.columns), i % (maps.rows * maps.columns));
+        let found = maps.stored(cell / maps.columns, cell % maps.columns, channel);
+        assert!(found.abs_diff(*expected) <= 1, "{name}: channel {channel}, cell {cell}: {found}, not {expected}");
+        unequal += usize::from(found != *expected);
+    }
+    assert!(unequal * 1000 <= expected.len(), "{name}: {unequal} of {} differ", expected.len());
+}
+
+#[test]
+fn small_gives_onnxruntimes_heatmaps() {
+    check_heatmaps("small");
+}
+
+#[test]
+fn faces_gives_onnxruntimes_heatmaps() {
+    check_heatmaps("faces");
+}
+
+#[test]
+fn landmarks_are_those_of_an_independent_decoder() {
+    let folder = folder("small");
+    let card = ModelCard::from_toml(&std::fs::read_to_string(folder.join("card.toml")).unwrap()).unwrap();
+    assert!(matches!(card.task, Task::Landmarks { .. }));
+    let model = Model::from_onnx(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
+    let mut session = model.session();
+    let found = decode(&session.infer(&golden_input(&folder)).unwrap());
+    let crop_from_cells = crop_from_cells(card.stride as f32);
+    let expected = std::fs::read_to_string(folder.join("golden/landmarks.csv")).unwrap();
+    assert_eq!(found.len(), expected.lines().count());
+    for (i, (landmark, line)) in found.iter().zip(expected.lines()).enumerate() {
+        let (x, y) = line.split_once(',').unwrap();
+        let expected = Point2::new(x.parse().unwrap(), y.parse().unwrap());
+        let at = crop_from_cells * landmark.at;
+        // One step of u8 in a few cells moves a point by a few hundredths of a pixel.
+        assert!((at - expected).norm() < 0.2, "landmark {i}: {at}, not {expected}");
+    }
+}
+
+#[test]
+fn every_convolution_is_int8() {
+    for name in ["small", "faces"] {
+        let model = Model::from_onnx(&std::fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
+        let operators = model.operators();
+        let int8 = operators.get("Int8Convolution").copied().unwrap_or_default();
+        let all: usize = operators.iter().filter(|(name, _)| name.contains("Conv")).map(|(_, count)| count).sum();
+        assert!(int8 >= 20 && int8 == all, "{name}: {operators:?}");
+    }
+}

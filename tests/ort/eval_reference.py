@@ -1,0 +1,88 @@
+"""The NME of a landmark model by onnxruntime, with crop, decode and metric written again here in numpy.
+
+    python tests/ort/eval_reference.py --data DIR [--split common] [--model models/small] [--predictions FILE.csv]
+
+DIR holds points.csv and images/. With --predictions, a file of `wingmark eval --predictions`, the points are compared too.
+Needs numpy, pillow and onnxruntime.
+"""
+import argparse
+import csv
+import pathlib
+import tomllib
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from record_golden import decode
+
+
+def crop(picture, points, margin, side):
+    """The crop image [side, side, 3] u8 and (x, y of its first pixel's centre, picture pixels per crop pixel).
+
+    Integer arithmetic as src/convert.rs documents it: positions rounded to 1/65536 pixel, n x n samples, weights of 1/256.
+    """
+    f32 = np.float32
+    low, high = points.min(0), points.max(0)
+    square = f32(max((high - low).max(), 1)) * f32(margin)
+    scale = f32(square / f32(side))
+    middle = (low + high) / f32(2)
+    corner = middle - f32((side - 1) / 2) * scale
+    n = int(np.clip(np.floor(scale + f32(0.5)), 1, 8))
+    step = f32(1) / f32(n)
+    fixed = lambda v: int(np.floor(float(v) * 65536 + 0.5))
+    first = corner + scale * (step - f32(1)) / f32(2)
+    along = fixed(scale * step)
+    axis = lambda start: fixed(start) + along * np.arange(side * n, dtype=np.int64)
+    x, y = axis(first[0]), axis(first[1])
+    height, width, _ = picture.shape
+    padded = np.full((height + 2, width + 2, 3), 128, np.int64)
+    padded[1:-1, 1:-1] = picture
+    index = lambda v, size: np.clip((v >> 16) + 1, 0, size + 1)
+    # Outside the picture is one border of grey, whichever pixel is asked for.
+    x0, x1 = index(x, width), index(x + 65536, width)
+    y0, y1 = index(y, height), index(y + 65536, height)
+    u, v = (x >> 8 & 255)[None, :, None], (y >> 8 & 255)[:, None, None]
+    row = lambda r: padded[r][:, x0] * (256 - u) + padded[r][:, x1] * u
+    samples = row(y0) * (256 - v) + row(y1) * v
+    total = samples.reshape(side, n, side, n, 3).sum((1, 3))
+    weight = n * n << 16
+    return ((total + weight // 2) // weight).astype(np.uint8), corner.astype(float), float(scale)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--split", default="common")
+    parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("models/small"))
+    parser.add_argument("--predictions", type=pathlib.Path)
+    parser.add_argument("--faces", type=int, help="only the first so many")
+    args = parser.parse_args()
+    card = tomllib.loads((args.model / "card.toml").read_text())
+    margin, stride = card["task"]["landmarks"]["crop_margin"], card["stride"]
+    session = onnxruntime.InferenceSession(args.model / "model.onnx", providers=["CPUExecutionProvider"])
+    theirs = {}
+    if args.predictions:
+        for line in list(csv.reader(args.predictions.open()))[1:]:
+            theirs[line[0]] = np.array(line[1:], float).reshape(68, 2)
+    with (args.data / "points.csv").open() as table:
+        rows = [r for r in csv.DictReader(table) if r["split"] == args.split][: args.faces]
+    errors, apart = [], []
+    for row in rows:
+        truth = np.array([[row[f"x{i}"], row[f"y{i}"]] for i in range(68)], np.float32)
+        picture = np.asarray(Image.open(args.data / "images" / row["file"]).convert("RGB"), np.int64)
+        image, corner, scale = crop(picture, truth, margin, card["input_px"])
+        maps = session.run(None, {"image": ((image.astype(np.float32) - 128) / 128).transpose(2, 0, 1)[None]})[0][0]
+        cells = np.array([decode(m.astype(float)) for m in maps])
+        found = corner + scale * (cells * stride + (stride - 1) / 2)
+        eyes = np.linalg.norm(truth[45] - truth[36])
+        errors.append(np.linalg.norm(found - truth, axis=1).mean() / eyes)
+        if row["file"] in theirs:
+            apart.append(np.linalg.norm(found - theirs[row["file"]], axis=1).mean() / eyes)
+    print(f"{args.split}: {len(errors)} faces, NME {100 * np.mean(errors):.3f} % (inter-ocular), by onnxruntime and numpy")
+    if apart:
+        print(f"points apart from {args.predictions}: mean {100 * np.mean(apart):.4f} %, worst face {100 * max(apart):.3f} %")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Records what onnxruntime makes of a model's golden input.
+
+    python tests/ort/record_golden.py models/small [models/faces ..]      (needs numpy, pillow, onnx, onnxruntime)
+    python tests/ort/record_golden.py --check models/small ..             compares with what is recorded
+
+Reads DIR/model.onnx and DIR/golden/input.png; writes DIR/golden/heatmaps.u8 (stored values, [channel, row, column]) and, for
+landmark models, DIR/golden/landmarks.csv (x,y in input pixels), decoded here in float64 independently of the library.
+"""
+import pathlib
+import sys
+import tomllib
+
+import numpy as np
+import onnx
+import onnxruntime
+from PIL import Image
+
+
+def heatmaps(folder, card):
+    """Stored u8 heatmaps [channel, row, column]."""
+    model = onnx.load(folder / "model.onnx")
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    pixels = np.asarray(Image.open(folder / "golden/input.png").convert("RGB"), np.float32)
+    image = ((pixels - 128) / 128).transpose(2, 0, 1)[None]
+    real = session.run(None, {"image": image})[0][0]
+    stored = real.astype(np.float64) / card["heat"]["scale"] + card["heat"]["zero_point"]
+    assert np.abs(stored - stored.round()).max() < 0.01, "the card's scale is not that of the file"
+    return stored.round().astype(np.uint8)
+
+
+def decode(heat):
+    """x, y in cells of one map: a Gaussian through 5x5 cells by least squares on the logarithm, weighted by heat squared."""
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    rows, columns = np.mgrid[max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
+    inside = (rows < heat.shape[0]) & (columns < heat.shape[1])
+    rows, columns = rows[inside], columns[inside]
+    h = heat[rows, columns]
+    warm = h > 0.02
+    x, y, h = (columns - column)[warm].astype(float), (rows - row)[warm].astype(float), h[warm]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
+    if len(h) >= 6:
+        _, bx, by, xx, xy, yy = np.linalg.lstsq(terms * h[:, None], h * np.log(h), rcond=None)[0]
+        precision = -np.array([[2 * xx, xy], [xy, 2 * yy]])
+        if precision[0, 0] > 0 and np.linalg.det(precision) > 0:
+            offset = np.linalg.solve(precision, [bx, by])
+            if np.hypot(*offset) <= 1:
+                return column + offset[0], row + offset[1]
+    return column + (x * h).sum() / h.sum(), row + (y * h).sum() / h.sum()
+
+
+def main():
+    check = "--check" in sys.argv
+    for folder in (pathlib.Path(a) for a in sys.argv[1:] if a != "--check"):
+        card = tomllib.loads((folder / "card.toml").read_text())
+        stored = heatmaps(folder, card)
+        recorded = folder / "golden/heatmaps.u8"
+        if check:
+            before = np.frombuffer(recorded.read_bytes(), np.uint8).reshape(stored.shape)
+            off = np.abs(before.astype(int) - stored)
+            print(f"{folder}: {(off == 0).mean():.4%} equal, at most {off.max()} steps apart")
+            assert off.max() <= 1 and (off == 0).mean() >= 0.999
+            continue
+        recorded.write_bytes(stored.tobytes())
+        if "landmarks" in card["task"]:
+            real = (stored.astype(float) - card["heat"]["zero_point"]) * card["heat"]["scale"]
+            stride = card["stride"]
+            points = [np.array(decode(m)) * stride + (stride - 1) / 2 for m in real]
+            (folder / "golden/landmarks.csv").write_text("".join(f"{x:.4f},{y:.4f}\n" for x, y in points))
+        print(f"{folder}: recorded {stored.shape}")
+
+
+if __name__ == "__main__":
+    main()
