@@ -124,14 +124,14 @@ fn evaluate(
 /// Where the crop comes from.
 enum Finder {
     TruePoints(Landmarker),
-    Detector(Observer),
+    Detector(Box<Observer>),
 }
 
 impl Finder {
     fn new(net: &Net, detect: bool) -> anyhow::Result<Self> {
         if detect {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
-            Ok(Finder::Detector(Observer::new(&faces, net, false)?))
+            Ok(Finder::Detector(Box::new(Observer::new(&faces, net, false)?)))
         } else {
             Ok(Finder::TruePoints(Landmarker::new(net)?))
         }
