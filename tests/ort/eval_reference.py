@@ -7,6 +7,7 @@ Needs numpy, pillow and onnxruntime.
 """
 import argparse
 import csv
+import json
 import pathlib
 import tomllib
 
@@ -56,7 +57,7 @@ def main():
     parser.add_argument("--split", default="common")
     parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("models/small"))
     parser.add_argument("--predictions", type=pathlib.Path)
-    parser.add_argument("--faces", type=int, help="only the first so many")
+    parser.add_argument("--figures", type=pathlib.Path, help="a file of `wingmark eval --json`; its NME has to be within 0.01")
     args = parser.parse_args()
     card = tomllib.loads((args.model / "card.toml").read_text())
     margin, stride = card["task"]["landmarks"]["crop_margin"], card["stride"]
@@ -66,7 +67,7 @@ def main():
         for line in list(csv.reader(args.predictions.open()))[1:]:
             theirs[line[0]] = np.array(line[1:], float).reshape(68, 2)
     with (args.data / "points.csv").open() as table:
-        rows = [r for r in csv.DictReader(table) if r["split"] == args.split][: args.faces]
+        rows = [r for r in csv.DictReader(table) if r["split"] == args.split]
     errors, apart = [], []
     for row in rows:
         truth = np.array([[row[f"x{i}"], row[f"y{i}"]] for i in range(68)], np.float32)
@@ -79,7 +80,11 @@ def main():
         errors.append(np.linalg.norm(found - truth, axis=1).mean() / eyes)
         if row["file"] in theirs:
             apart.append(np.linalg.norm(found - theirs[row["file"]], axis=1).mean() / eyes)
-    print(f"{args.split}: {len(errors)} faces, NME {100 * np.mean(errors):.3f} % (inter-ocular), by onnxruntime and numpy")
+    nme = 100 * np.mean(errors)
+    print(f"{args.split}: {len(errors)} faces, NME {nme:.3f} % (inter-ocular), by onnxruntime and numpy")
+    if args.figures:
+        theirs_nme = json.loads(args.figures.read_text())[args.split]["nme_percent"]
+        assert abs(theirs_nme - nme) <= 0.01, f"wingmark eval says {theirs_nme:.3f} %"
     if apart:
         print(f"points apart from {args.predictions}: mean {100 * np.mean(apart):.4f} %, worst face {100 * max(apart):.3f} %")
 
