@@ -30,6 +30,12 @@ pub struct CsvEncoder {
     block: Vec<u8>,
 }
 
+impl Default for CsvEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl CsvEncoder {
     pub fn new() -> Self {
         CsvEncoder { block: (header().join(",") + "\n").into_bytes() }

@@ -50,6 +50,12 @@ impl Write for Block {
     }
 }
 
+impl Default for McapEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl McapEncoder {
     pub fn new() -> Self {
         let block = Block::default();

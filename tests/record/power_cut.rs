@@ -56,7 +56,7 @@ impl Plugged {
             let reached = safe + (bytes.len() - safe) * chance(inode + 1) / 255;
             let mut found = bytes[..reached].to_vec();
             // The length may have reached the medium before the bytes did.
-            if chance(inode + 2) % 2 == 0 {
+            if chance(inode + 2).is_multiple_of(2) {
                 found.resize(bytes.len(), 0);
             }
             (name.clone(), found)
