@@ -1,13 +1,14 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
 use std::convert::Infallible;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::capture::{self, CaptureError, Clip, Source, Stream};
-use crate::cli::{LogArgs, RunArgs, ScreenArgs};
+use crate::capture::{self, Camera, CameraWish, CaptureError, Clip, Source, Stream};
+use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
 use crate::metrics_file::MetricsFile;
 use crate::observe::Observer;
@@ -34,7 +35,7 @@ pub enum SourceChoice {
     Clip,
     /// A stream from standard input.
     Stdin,
-    /// A picture, a folder of pictures, or a stream in a file or a pipe.
+    /// A camera, a picture, a folder of pictures, or a stream in a file or a pipe.
     Path(PathBuf),
 }
 
@@ -71,13 +72,28 @@ impl FromStr for RecordChoice {
 }
 
 impl SourceChoice {
-    /// Opens it; streams are `live` or not.
-    pub fn open(&self, live: bool) -> Result<Box<dyn Source>, CaptureError> {
+    /// Opens it; streams are `live` or not, and cameras are asked for what is wished.
+    pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live))),
+            SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
             SourceChoice::Path(path) => capture::open_path(path, live),
         }
+    }
+}
+
+/// Whether a path is, or by its name would be, that of a device.
+fn is_device(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => metadata.file_type().is_char_device(),
+        Err(_) => path.starts_with("/dev"),
+    }
+}
+
+impl CameraArgs {
+    pub fn wish(&self) -> CameraWish {
+        CameraWish { format: self.format, size: self.size, rate: self.rate }
     }
 }
 
@@ -131,7 +147,11 @@ pub struct RunPlan {
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
-        let source = args.source.as_ref().unwrap_or(&SourceChoice::Clip).open(args.live)?;
+        let wish = args.camera.wish();
+        let source = match &args.source {
+            Some(choice) => choice.open(args.live, wish)?,
+            None => Box::new(Camera::open(None, wish).map_err(CaptureError::from)?),
+        };
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
         let settings = args.screen.settings(&ScreenSettings::default());
         let view = args.screen.open(&settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));

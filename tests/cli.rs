@@ -96,6 +96,25 @@ fn sources_that_are_none_are_refused() {
     }
 }
 
+#[test]
+fn what_is_no_camera_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (source, expected) in [
+        ("/dev/video99", "there is no /dev/video99; "),
+        ("/dev/v4l/by-id/usb-Camera-index0", "there is no /dev/v4l/by-id/usb-Camera-index0; "),
+        ("/dev/null", "/dev/null is no camera"),
+    ] {
+        let message = failure(folder.path(), &["run", "--source", source, "--record", "seen.csv"], 1);
+        assert!(message.contains(expected), "{message}");
+    }
+    // A machine with a camera would take it.
+    if wingmark::capture::v4l2::nodes().is_empty() {
+        let message = failure(folder.path(), &["run", "--record", "seen.csv"], 1);
+        assert!(message.contains("no camera was found") && message.contains("wingmark demo"), "{message}");
+    }
+    assert!(!folder.path().join("seen.csv").exists());
+}
+
 /// The binary with these bytes on its standard input, which then ends.
 fn piped(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
@@ -197,6 +216,9 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),
+        (["run", "--camera-format", "H264"], "expected one of YUYV, NV12, MJPG"),
+        (["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
+        (["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),
         (["run", "--board", "pi4"], "unexpected argument '--board'"),
     ] {
         let message = failure(folder.path(), &arguments, 2);
@@ -221,8 +243,11 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     let other_shape = card.replacen("stride = 4", "stride = 2", 1);
     assert!(error("shape", &other_shape, &model).contains("its card says 68 maps of 64x64"));
     assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
-    assert!(failure(folder.path(), &["run", "--model", "faces"], 1).contains("faces finds faces"));
-    assert!(failure(folder.path(), &["run", "--model", "./nowhere"], 1).contains("cannot read ./nowhere/card.toml"));
+    assert!(failure(folder.path(), &["run", "--source", "clip", "--model", "faces"], 1).contains("faces finds faces"));
+    assert!(
+        failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1)
+            .contains("cannot read ./nowhere/card.toml")
+    );
 }
 
 #[test]
