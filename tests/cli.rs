@@ -91,7 +91,7 @@ fn sources_that_are_none_are_refused() {
         ("nothing.png", "cannot read nothing.png"),
         ("notes.txt", "notes.txt is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
     ] {
-        let message = failure(folder.path(), &["run", "--source", source], 1);
+        let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -158,8 +158,11 @@ fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count(
         (&y4m, 100, 2, "standard input: it ends in the middle of frame 2, after 4508 of 4608 bytes"),
         (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: it ends in the middle of picture 1"),
     ] {
-        let output =
-            piped(folder.path(), &["run", "--source", "-", "--record", "seen.csv"], &bytes[..bytes.len() - end]);
+        let output = piped(
+            folder.path(),
+            &["run", "--screen", "none", "--source", "-", "--record", "seen.csv"],
+            &bytes[..bytes.len() - end],
+        );
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -177,7 +180,7 @@ fn a_pipe_without_video_is_refused() {
         (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
     ] {
-        let output = piped(folder.path(), &["run", "--source", "-"], bytes);
+        let output = piped(folder.path(), &["run", "--screen", "none", "--source", "-"], bytes);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -205,6 +208,34 @@ fn a_run_that_waits_for_a_pipe_ends_at_a_signal() {
         assert!(signalled.elapsed() < Duration::from_secs(1), "took {:?}", signalled.elapsed());
         std::fs::remove_file(folder.path().join("ready.prom")).unwrap();
     }
+}
+
+#[test]
+fn screens_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (screen, expected) in [
+        ("drm:/nowhere/card0", "cannot open /nowhere/card0: No such file"),
+        ("fb:/nowhere/fb0", "cannot open /nowhere/fb0: No such file"),
+        ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
+        ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
+        ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+    ] {
+        for command in [&["run", "--source", "clip"][..], &["testcard"]] {
+            let message = failure(folder.path(), &[command, &["--screen", screen]].concat(), 1);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_test_card_is_a_picture_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["testcard", "--screen", "png:card"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
+    let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
+    assert_eq!((card.size.width, card.size.height), (800, 480));
 }
 
 #[test]
