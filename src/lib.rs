@@ -16,6 +16,7 @@ pub mod geometry;
 pub mod heatmaps;
 pub mod landmarks;
 pub mod latency;
+pub mod machine;
 pub mod metrics;
 pub mod metrics_file;
 pub mod model;
