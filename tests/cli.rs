@@ -89,9 +89,37 @@ fn sources_that_are_none_are_refused() {
         ("nothing.png", "cannot read nothing.png"),
         ("notes.txt", "notes.txt is no JPEG or PNG picture"),
     ] {
-        let message = failure(folder.path(), &["run", "--source", source], 1);
+        let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn screens_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (screen, expected) in [
+        ("drm:/nowhere/card0", "cannot open /nowhere/card0: No such file"),
+        ("fb:/nowhere/fb0", "cannot open /nowhere/fb0: No such file"),
+        ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
+        ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
+        ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+    ] {
+        for command in ["run", "testcard"] {
+            let message = failure(folder.path(), &[command, "--screen", screen], 1);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_test_card_is_a_picture_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["testcard", "--screen", "png:card"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
+    let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
+    assert_eq!((card.size.width, card.size.height), (800, 480));
 }
 
 #[test]
