@@ -8,7 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::capture::{self, Camera, CameraWish, CaptureError, Clip, Source, Stream};
-use crate::cli::{CameraArgs, LogArgs, RunArgs};
+use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
 use crate::metrics_file::MetricsFile;
 use crate::observe::Observer;
@@ -18,7 +18,7 @@ use crate::record::encode::Format;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::storage::Disk;
-use crate::screen::{PngFolder, Screen, ScreenError};
+use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 use crate::zoo;
 
 const BUILT_IN_PICTURE: &[u8] = include_bytes!("../assets/eileen-collins.jpg");
@@ -39,15 +39,6 @@ pub enum SourceChoice {
     Path(PathBuf),
 }
 
-/// Where the overlay goes.
-#[derive(Debug, Clone)]
-pub enum ScreenChoice {
-    /// The first kind of screen that works here.
-    Auto,
-    Png(PathBuf),
-    None,
-}
-
 /// A file that observations are recorded to; its extension is that of a known format.
 #[derive(Debug, Clone)]
 pub struct RecordChoice(PathBuf);
@@ -55,8 +46,6 @@ pub struct RecordChoice(PathBuf);
 /// A value on the command line is not one that this version knows.
 #[derive(Debug, Error)]
 pub enum ChoiceError {
-    #[error("expected auto, png:DIR or none; other screens are not supported yet")]
-    Screen,
     #[error("expected a file that ends in .csv, .jsonl or .mcap")]
     Record,
 }
@@ -70,19 +59,6 @@ impl FromStr for SourceChoice {
             "clip" => SourceChoice::Clip,
             _ => SourceChoice::Path(text.into()),
         })
-    }
-}
-
-impl FromStr for ScreenChoice {
-    type Err = ChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        match text.split_once(':') {
-            None if text == "auto" => Ok(ScreenChoice::Auto),
-            None if text == "none" => Ok(ScreenChoice::None),
-            Some(("png", folder)) if !folder.is_empty() => Ok(ScreenChoice::Png(folder.into())),
-            _ => Err(ChoiceError::Screen),
-        }
     }
 }
 
@@ -121,13 +97,19 @@ impl CameraArgs {
     }
 }
 
-impl ScreenChoice {
-    /// `None` where nothing is to be shown, or nothing can be.
-    pub fn open(&self) -> Result<Option<Box<dyn Screen>>, ScreenError> {
-        match self {
-            ScreenChoice::Png(folder) => Ok(Some(Box::new(PngFolder::create(folder)?))),
-            ScreenChoice::Auto | ScreenChoice::None => Ok(None),
+impl ScreenArgs {
+    /// What the board's profile says, changed by what the command line says.
+    pub fn settings(&self, profile: &ScreenSettings) -> ScreenSettings {
+        ScreenSettings {
+            rotation: self.rotate.unwrap_or(profile.rotation),
+            mirror: self.mirror || profile.mirror,
+            spi: profile.spi.clone(),
         }
+    }
+
+    /// `None` where nothing is to be shown, or nothing can be.
+    pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        self.screen.open(settings)
     }
 }
 
@@ -158,7 +140,7 @@ pub struct RunPlan {
     pub observer: Observer,
     pub logs: Vec<Log>,
     pub metrics: Option<MetricsFile>,
-    pub screen: Option<Box<dyn Screen>>,
+    pub view: Option<View>,
     pub frames: Option<u32>,
 }
 
@@ -171,9 +153,10 @@ impl RunPlan {
             None => Box::new(Camera::open(None, wish).map_err(CaptureError::from)?),
         };
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
-        let screen = args.screen.open()?;
+        let settings = args.screen.settings(&ScreenSettings::default());
+        let view = args.screen.open(&settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let logs = args.log.open(&args.record)?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
-        Ok(RunPlan { source, observer, logs, metrics, screen, frames: args.frames.map(u32::from) })
+        Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from) })
     }
 }
