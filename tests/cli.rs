@@ -158,8 +158,11 @@ fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count(
         (&y4m, 100, 2, "standard input: it ends in the middle of frame 2, after 4508 of 4608 bytes"),
         (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: it ends in the middle of picture 1"),
     ] {
-        let output =
-            piped(folder.path(), &["run", "--source", "-", "--record", "seen.csv"], &bytes[..bytes.len() - end]);
+        let output = piped(
+            folder.path(),
+            &["run", "--source", "-", "--screen", "none", "--record", "seen.csv"],
+            &bytes[..bytes.len() - end],
+        );
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -177,7 +180,7 @@ fn a_pipe_without_video_is_refused() {
         (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
     ] {
-        let output = piped(folder.path(), &["run", "--source", "-"], bytes);
+        let output = piped(folder.path(), &["run", "--source", "-", "--screen", "none"], bytes);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
