@@ -55,8 +55,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub camera: CameraArgs,
 
-    /// Video on standard input or in a pipe comes from a camera: the newest frame is taken, others are dropped and counted, and time is that of arrival.
-    /// Otherwise every frame is taken, and who writes to the pipe has to wait.
+    /// Video on standard input or in a pipe comes from a camera: the newest frame is taken, others are dropped and counted,
+    /// and time is that of arrival. Otherwise every frame is taken, and who writes to the pipe has to wait.
     #[arg(long)]
     pub live: bool,
 
