@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::plan::{RecordChoice, ScreenChoice, SourceChoice};
+use crate::plan::{RecordChoice, SourceChoice};
 use crate::record::limits;
+use crate::screen::ScreenChoice;
+use crate::screen::settings::Rotation;
 use crate::zoo;
 
 /// Face landmarks in real time on small boards.
@@ -26,6 +28,7 @@ pub enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
     Eval(EvalArgs),
+    Testcard(TestcardArgs),
 }
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
@@ -44,9 +47,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH")]
     pub source: Option<SourceChoice>,
 
-    /// Where to show the overlay: auto, png:DIR (a file a frame), none.
-    #[arg(long, value_name = "SCREEN", default_value = "auto")]
-    pub screen: ScreenChoice,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
 
     /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove). May be given
     /// several times. A file that is there already is renamed, not overwritten.
@@ -69,6 +71,24 @@ pub struct RunArgs {
     pub frames: Option<NonZeroU32>,
 }
 
+/// Where pictures are shown.
+#[derive(Debug, Args)]
+pub struct ScreenArgs {
+    /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
+    /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
+    /// drm, fb, spi and window that works.
+    #[arg(long, value_name = "SCREEN", default_value = "auto")]
+    pub screen: ScreenChoice,
+
+    /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<Rotation>,
+
+    /// Show the camera's picture as a mirror would.
+    #[arg(long)]
+    pub mirror: bool,
+}
+
 /// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
 #[derive(Debug, Args)]
 pub struct LogArgs {
@@ -88,6 +108,17 @@ pub struct LogArgs {
     /// most.
     #[arg(long, value_name = "SIZE", default_value = "none")]
     pub keep: limits::Size,
+}
+
+/// Show a card that reveals what is wrong with a screen's settings; boards/TESTCARD.md says which setting each fault means.
+#[derive(Debug, Args)]
+pub struct TestcardArgs {
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    /// Stop after so many seconds; without it, at Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
 }
 
 /// Measure a model on annotated pictures.

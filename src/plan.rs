@@ -6,7 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::capture::{CaptureError, Clip, Replay, Source};
-use crate::cli::{LogArgs, RunArgs};
+use crate::cli::{LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
 use crate::metrics_file::MetricsFile;
 use crate::observe::Observer;
@@ -16,7 +16,7 @@ use crate::record::encode::Format;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::storage::Disk;
-use crate::screen::{PngFolder, Screen, ScreenError};
+use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 use crate::zoo;
 
 const BUILT_IN_PICTURE: &[u8] = include_bytes!("../assets/eileen-collins.jpg");
@@ -33,15 +33,6 @@ pub enum SourceChoice {
     Pictures(PathBuf),
 }
 
-/// Where the overlay goes.
-#[derive(Debug, Clone)]
-pub enum ScreenChoice {
-    /// The first kind of screen that works here.
-    Auto,
-    Png(PathBuf),
-    None,
-}
-
 /// A file that observations are recorded to; its extension is that of a known format.
 #[derive(Debug, Clone)]
 pub struct RecordChoice(PathBuf);
@@ -51,8 +42,6 @@ pub struct RecordChoice(PathBuf);
 pub enum ChoiceError {
     #[error("cameras and pipes are not supported yet; expected a JPEG or PNG picture, or a folder of them")]
     Source,
-    #[error("expected auto, png:DIR or none; other screens are not supported yet")]
-    Screen,
     #[error("expected a file that ends in .csv, .jsonl or .mcap")]
     Record,
 }
@@ -63,19 +52,6 @@ impl FromStr for SourceChoice {
     fn from_str(text: &str) -> Result<Self, ChoiceError> {
         let live = text == "-" || text.starts_with("/dev/") || text == "v4l2" || text.starts_with("v4l2:");
         if live { Err(ChoiceError::Source) } else { Ok(SourceChoice::Pictures(text.into())) }
-    }
-}
-
-impl FromStr for ScreenChoice {
-    type Err = ChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        match text.split_once(':') {
-            None if text == "auto" => Ok(ScreenChoice::Auto),
-            None if text == "none" => Ok(ScreenChoice::None),
-            Some(("png", folder)) if !folder.is_empty() => Ok(ScreenChoice::Png(folder.into())),
-            _ => Err(ChoiceError::Screen),
-        }
     }
 }
 
@@ -96,13 +72,19 @@ impl SourceChoice {
     }
 }
 
-impl ScreenChoice {
-    /// `None` where nothing is to be shown, or nothing can be.
-    pub fn open(&self) -> Result<Option<Box<dyn Screen>>, ScreenError> {
-        match self {
-            ScreenChoice::Png(folder) => Ok(Some(Box::new(PngFolder::create(folder)?))),
-            ScreenChoice::Auto | ScreenChoice::None => Ok(None),
+impl ScreenArgs {
+    /// What the board's profile says, changed by what the command line says.
+    pub fn settings(&self, profile: &ScreenSettings) -> ScreenSettings {
+        ScreenSettings {
+            rotation: self.rotate.unwrap_or(profile.rotation),
+            mirror: self.mirror || profile.mirror,
+            spi: profile.spi.clone(),
         }
+    }
+
+    /// `None` where nothing is to be shown, or nothing can be.
+    pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        self.screen.open(settings)
     }
 }
 
@@ -133,7 +115,7 @@ pub struct RunPlan {
     pub observer: Observer,
     pub logs: Vec<Log>,
     pub metrics: Option<MetricsFile>,
-    pub screen: Option<Box<dyn Screen>>,
+    pub view: Option<View>,
     pub frames: Option<u32>,
 }
 
@@ -145,9 +127,10 @@ impl RunPlan {
             None => Box::new(Clip::of(built_in_picture())),
         };
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
-        let screen = args.screen.open()?;
+        let settings = args.screen.settings(&ScreenSettings::default());
+        let view = args.screen.open(&settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let logs = args.log.open(&args.record)?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
-        Ok(RunPlan { source, observer, logs, metrics, screen, frames: args.frames.map(u32::from) })
+        Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from) })
     }
 }

@@ -57,7 +57,7 @@ fn pictures_without_a_face_are_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (name, side) in [("tiny.png", 1), ("huge.png", 8000)] {
         image::GrayImage::new(side, side).save(folder.path().join(name)).unwrap();
-        let output = wingmark(folder.path(), &["run", "--source", name, "--record", "seen.csv"]);
+        let output = wingmark(folder.path(), &["run", "--screen", "none", "--source", name, "--record", "seen.csv"]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         assert!(text(&output.stdout).starts_with("1 frame, no face found"), "{name}: {}", text(&output.stdout));
         let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
@@ -73,7 +73,7 @@ fn broken_pictures_are_named_and_the_rest_goes_on() {
     let portrait = std::fs::read(PORTRAIT).unwrap();
     std::fs::write(folder.path().join("album/a.jpg"), &portrait[..portrait.len() / 2]).unwrap();
     std::fs::write(folder.path().join("album/b.jpg"), &portrait).unwrap();
-    let message = failure(folder.path(), &["run", "--source", "album", "--record", "seen.csv"], 1);
+    let message = failure(folder.path(), &["run", "--screen", "none", "--source", "album", "--record", "seen.csv"], 1);
     assert!(message.contains("a.jpg is a broken picture: it is cut short"), "{message}");
     let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
     assert!(table.lines().nth(1).unwrap().starts_with("1,1,"), "{table}");
@@ -101,7 +101,8 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--model", "tall"], "model \"tall\" is not known; expected one of small, faces, or a folder"),
         (["run", "--source", "/dev/video0"], "cameras and pipes are not supported yet"),
         (["run", "--source", "-"], "cameras and pipes are not supported yet"),
-        (["run", "--screen", "drm"], "expected auto, png:DIR or none"),
+        (["run", "--screen", "x11"], "expected auto, drm, fb, spi, window, png:DIR or none"),
+        (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),
         (["run", "--board", "pi4"], "unexpected argument '--board'"),
@@ -139,7 +140,8 @@ fn eval_measures_its_own_predictions_as_perfect() {
     std::fs::create_dir_all(data.join("images")).unwrap();
     std::fs::copy(PORTRAIT, data.join("images/a.jpg")).unwrap();
     let points: Vec<String> = {
-        let output = wingmark(folder.path(), &["run", "--source", PORTRAIT, "--record", "seen.csv"]);
+        let output =
+            wingmark(folder.path(), &["run", "--screen", "none", "--source", PORTRAIT, "--record", "seen.csv"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
         table.lines().nth(1).unwrap().split(',').skip(5).map(String::from).collect()

@@ -3,6 +3,7 @@
 mod demo;
 mod eval;
 mod run;
+mod testcard;
 
 use crate::cli::{Cli, Command};
 
@@ -19,6 +20,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Testcard(args) => testcard::run(&args),
     }
 }
 

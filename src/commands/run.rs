@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use embedded_graphics::Drawable;
 use log::error;
 
 use super::{Outcome, counted};
@@ -13,12 +12,9 @@ use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::metrics_file::MetricsFile;
 use crate::observe::Observation;
-use crate::overlay::Overlay;
 use crate::plan::RunPlan;
 use crate::record::Recorder;
 use crate::record::log::Log;
-use crate::scheme::Scheme;
-use crate::screen::{Canvas, Screen};
 use crate::service::{ServiceManager, Signals};
 
 /// Logs have this long to be made safe after a signal, so that the process is gone within a second.
@@ -50,9 +46,7 @@ fn observe_all(
     service: &mut ServiceManager,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let scheme = plan.observer.scheme();
     let mut frame = Frame::default();
-    let mut canvas = Canvas::default();
     let enough = |tally: &Tally| plan.frames.is_some_and(|limit| tally.frames + tally.unreadable >= limit as usize);
     while !signals.stop() && !enough(tally) {
         if signals.take_reopen() {
@@ -72,8 +66,8 @@ fn observe_all(
         for log in &mut plan.logs {
             log.record(&seen)?;
         }
-        if let Some(screen) = &mut plan.screen {
-            show(&frame, &seen, scheme, &mut canvas, screen.as_mut())?;
+        if let Some(view) = &mut plan.view {
+            view.show(&frame, &seen)?;
         }
         plan.metrics.iter().for_each(|metrics| metrics.count(&seen));
         tally.count(&seen);
@@ -93,21 +87,6 @@ fn finish(logs: Vec<Log>, within: Duration) -> bool {
         }
     }
     kept
-}
-
-/// Presents a frame with what was seen in it.
-pub fn show(
-    frame: &Frame,
-    seen: &Observation,
-    scheme: &Scheme,
-    canvas: &mut Canvas,
-    screen: &mut dyn Screen,
-) -> anyhow::Result<()> {
-    let faces = counted(seen.faces.len(), "face", "faces");
-    let figures = format!("frame {}  {faces}  {:.1} ms", seen.sequence, seen.timings.total.as_secs_f64() * 1e3);
-    canvas.show(frame);
-    let Ok(()) = Overlay { scheme, seen, ellipses: false, figures: &figures }.draw(canvas);
-    Ok(screen.present(canvas)?)
 }
 
 /// What a run came to.
