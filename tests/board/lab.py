@@ -18,6 +18,8 @@ TARGET = "aarch64-unknown-linux-gnu"
 
 
 class Lab:
+    checkout = CHECKOUT
+
     def __init__(self, binary=None):
         self.path = pathlib.Path(os.environ.get("WINGMARK_BOARD_LAB", pathlib.Path.home() / ".cache/wingmark-board"))
         subprocess.run([HERE / "prepare", self.path], check=True)

@@ -1,5 +1,6 @@
 """The tests. Each takes the lab, raises where something is wrong, and returns its figures in a line."""
 
-from . import durability
+from . import durability, resources, service
 
-TESTS = {test.__name__: test for module in [durability] for test in module.TESTS}
+QUICK = {"restarts", "full_disk"}
+TESTS = {test.__name__: test for module in [durability, resources, service] for test in module.TESTS}

@@ -1,4 +1,5 @@
-# Turns an unpacked, never configured Debian into one that systemd boots, with the job as its only goal.
+# Copied to the share as `systemd`: turns an unpacked, never configured Debian into one that systemd boots, with the job as
+# its only goal.
 cat >/etc/passwd <<END
 root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
@@ -25,6 +26,7 @@ After=basic.target dbus.socket
 Type=oneshot
 WorkingDirectory=/share
 ExecStart=/bin/sh -c 'sh job; echo "BOARD-DONE \$?"; sync; poweroff -f'
+Environment=SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/console
