@@ -1,5 +1,7 @@
 """What a camera shows is found where it is, on the display and in the logs."""
 
+import re
+
 import numpy
 from PIL import Image
 
@@ -72,4 +74,21 @@ def formats(lab):
     return "; ".join(results)
 
 
-TESTS = [camera, formats]
+def camera_faults(lab, cycles=100):
+    """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
+    share = lab.share(f"sh camera_faults.sh {cycles}")
+    (share / "picture.raw").write_bytes(pictures.yuyv(lab.scene()))
+    with lab.machine(share) as board:
+        console = board.finish()
+    gaps = [gap for gap in logs.unaccounted(logs.jsonl(share / "log.jsonl")) if gap[0] < gap[1]]
+    assert not gaps, f"frames neither observed nor counted as dropped: {gaps}"
+    faults = re.findall(r"^FAULT (.*): \w+ flow", console, re.MULTILINE)
+    held = [(int(files), int(kb)) for files, kb in re.findall(r"^CYCLE \d+: (\d+) files, (\d+) kB", console, re.MULTILINE)]
+    warm = held[min(10, len(held) - 1)]
+    assert held[-1][0] <= warm[0], f"open files grow: {held}"
+    assert held[-1][1] <= warm[1] + 1024, f"memory grows: {held}"
+    reconnects = re.search(r"^wingmark_camera_reconnects_total (\d+)", (share / "wingmark.prom").read_text(), re.MULTILINE)
+    return f"{', '.join(faults)}; {len(held)} times unplugged, {reconnects.group(1)} reconnects; {held[-1][0]} files, {held[-1][1]} kB"
+
+
+TESTS = [camera, formats, camera_faults]

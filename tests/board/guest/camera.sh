@@ -30,4 +30,5 @@ loopback_shows() {
     cp $1 /tmp/picture
     while dd if=/tmp/picture bs=1M 2>/dev/null; do sleep 0.1; done >/dev/video0 &
     camera_feeder=$!
+    until v4l2-ctl -d0 --list-formats | grep -q MJPG; do sleep 0.1; done
 }
