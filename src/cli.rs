@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::capture::v4l2::CameraFormat;
+use crate::frame::Size;
 use crate::plan::{RecordChoice, SourceChoice};
 use crate::record::limits;
 use crate::screen::ScreenChoice;
@@ -39,13 +41,22 @@ pub struct DemoArgs {
     pub out: PathBuf,
 }
 
-/// Follow faces in pictures; show them, record them, or both.
+/// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A JPEG or PNG picture, or a folder of them, replayed in name order at 30 a second. Without it, the built-in
-    /// picture moves about for ten seconds.
-    #[arg(long, value_name = "PATH")]
+    /// A camera (/dev/video0), a picture (JPEG, PNG), a folder of pictures in name order, video (Y4M, MJPEG) in a file or a
+    /// pipe, - for video on standard input, or clip: the built-in picture moving about for ten seconds. Without it, the
+    /// first camera.
+    #[arg(long, value_name = "PATH|-|clip")]
     pub source: Option<SourceChoice>,
+
+    #[command(flatten)]
+    pub camera: CameraArgs,
+
+    /// Video on standard input or in a pipe comes from a camera: the newest frame is taken, others are dropped and counted, and time is that of arrival.
+    /// Otherwise every frame is taken, and who writes to the pipe has to wait.
+    #[arg(long)]
+    pub live: bool,
 
     #[command(flatten)]
     pub screen: ScreenArgs,
@@ -87,6 +98,27 @@ pub struct ScreenArgs {
     /// Show the camera's picture as a mirror would.
     #[arg(long)]
     pub mirror: bool,
+}
+
+/// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.
+#[derive(Debug, Args)]
+pub struct CameraArgs {
+    /// YUYV, NV12, MJPG, GREY, RGB3 or BGR3.
+    #[arg(id = "camera_format", long = "camera-format", value_name = "FORMAT")]
+    pub format: Option<CameraFormat>,
+
+    /// Such as 640x480.
+    #[arg(id = "camera_size", long = "camera-size", value_name = "WxH")]
+    pub size: Option<Size>,
+
+    /// Frames a second.
+    #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate: f64 = text.parse().map_err(|_| "expected frames a second, such as 30")?;
+    if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
 }
 
 /// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".

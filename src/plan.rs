@@ -1,12 +1,14 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
+use std::convert::Infallible;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::capture::{CaptureError, Clip, Replay, Source};
-use crate::cli::{LogArgs, RunArgs, ScreenArgs};
+use crate::capture::{self, Camera, CameraWish, CaptureError, Clip, Source, Stream};
+use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
 use crate::metrics_file::MetricsFile;
 use crate::observe::Observer;
@@ -29,8 +31,12 @@ pub fn built_in_picture() -> Frame {
 /// Where frames come from.
 #[derive(Debug, Clone)]
 pub enum SourceChoice {
-    /// A picture or a folder of pictures.
-    Pictures(PathBuf),
+    /// The built-in picture, moving about.
+    Clip,
+    /// A stream from standard input.
+    Stdin,
+    /// A camera, a picture, a folder of pictures, or a stream in a file or a pipe.
+    Path(PathBuf),
 }
 
 /// A file that observations are recorded to; its extension is that of a known format.
@@ -40,18 +46,19 @@ pub struct RecordChoice(PathBuf);
 /// A value on the command line is not one that this version knows.
 #[derive(Debug, Error)]
 pub enum ChoiceError {
-    #[error("cameras and pipes are not supported yet; expected a JPEG or PNG picture, or a folder of them")]
-    Source,
     #[error("expected a file that ends in .csv, .jsonl or .mcap")]
     Record,
 }
 
 impl FromStr for SourceChoice {
-    type Err = ChoiceError;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        let live = text == "-" || text.starts_with("/dev/") || text == "v4l2" || text.starts_with("v4l2:");
-        if live { Err(ChoiceError::Source) } else { Ok(SourceChoice::Pictures(text.into())) }
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "-" => SourceChoice::Stdin,
+            "clip" => SourceChoice::Clip,
+            _ => SourceChoice::Path(text.into()),
+        })
     }
 }
 
@@ -65,10 +72,28 @@ impl FromStr for RecordChoice {
 }
 
 impl SourceChoice {
-    pub fn open(&self) -> Result<Box<dyn Source>, CaptureError> {
+    /// Opens it; streams are `live` or not, and cameras are asked for what is wished.
+    pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         match self {
-            SourceChoice::Pictures(path) => Ok(Box::new(Replay::open(path)?)),
+            SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
+            SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live))),
+            SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
+            SourceChoice::Path(path) => capture::open_path(path, live),
         }
+    }
+}
+
+/// Whether a path is, or by its name would be, that of a device.
+fn is_device(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => metadata.file_type().is_char_device(),
+        Err(_) => path.starts_with("/dev"),
+    }
+}
+
+impl CameraArgs {
+    pub fn wish(&self) -> CameraWish {
+        CameraWish { format: self.format, size: self.size, rate: self.rate }
     }
 }
 
@@ -122,9 +147,10 @@ pub struct RunPlan {
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
+        let wish = args.camera.wish();
         let source = match &args.source {
-            Some(choice) => choice.open()?,
-            None => Box::new(Clip::of(built_in_picture())),
+            Some(choice) => choice.open(args.live, wish)?,
+            None => Box::new(Camera::open(None, wish).map_err(CaptureError::from)?),
         };
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
         let settings = args.screen.settings(&ScreenSettings::default());

@@ -7,6 +7,7 @@ use super::{Canvas, Screen, ScreenError, ScreenSettings};
 use crate::frame::{Frame, Size};
 use crate::observe::Observation;
 use crate::overlay::{FigureLines, Figures, Notice, Overlay};
+use crate::pipeline::Show;
 use crate::scheme::Scheme;
 
 /// Of a notice before there is a frame, on a screen that takes any size.
@@ -26,12 +27,12 @@ impl View {
         let fitter = Fitter::new(settings.mirror);
         View { screen, scheme, fitter, canvas: Canvas::default(), figures: Figures::default() }
     }
+}
 
-    /// Shows a frame with what was seen in it.
-    ///
+impl Show for View {
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
-    pub fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
         self.canvas.resize(self.screen.size().unwrap_or(frame.size));
         self.fitter.fit(frame, &mut self.canvas);
         let canvas_from_frame = self.fitter.canvas_from_frame();
@@ -40,8 +41,7 @@ impl View {
         self.screen.present(&self.canvas)
     }
 
-    /// Shows a sentence over the last frame, until the next one.
-    pub fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+    fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
         let last = if self.canvas.rgb().is_empty() { BLANK } else { self.canvas.size() };
         self.canvas.resize(self.screen.size().unwrap_or(last));
         let Ok(()) = Notice(notice).draw(&mut self.canvas);
