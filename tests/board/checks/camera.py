@@ -8,8 +8,9 @@ from PIL import Image
 import logs
 import pictures
 
-# The overlay's dots (src/overlay).
+# The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle; they are 2 px wide here.
 DOT = (255, 240, 80)
+DOT_RADIUS_PX = 1.5
 SCREEN = (800, 480)
 
 
@@ -39,16 +40,17 @@ def _one_face(record):
 
 
 def _check_overlay(shot, face):
-    """Every dot of the overlay is at a point of the face and every point has a dot; how far the farthest is, in pixels."""
+    """Every point of the face has a dot, and every dot is at a point, within 2 px; the distance of the farthest point."""
     assert shot.size == SCREEN
     # The frame is as high as the screen and stands in the middle of it.
     points = face + [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
     dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1]
     assert len(dots) > 0, "the screen shows no points"
     distances = numpy.linalg.norm(dots[:, None] - points[None], axis=2)
-    farthest = max(distances.min(axis=0).max(), distances.min(axis=1).max())
-    assert farthest <= 2, f"a point of the overlay is {farthest:.1f} px from where it should be"
-    return farthest
+    without_dot, without_point = distances.min(axis=0).max(), distances.min(axis=1).max()
+    assert without_dot <= 2, f"a point has no dot within {without_dot:.1f} px"
+    assert without_point <= 2 + DOT_RADIUS_PX, f"a dot has no point within {without_point:.1f} px"
+    return without_dot
 
 
 def _compare(lab, fourcc, picture, limit):

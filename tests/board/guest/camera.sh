@@ -7,6 +7,12 @@ camera_plug() {
     v4l2-ctl -d0 -i 1 -c osd_text_mode=2,loop_video=1
 }
 
+# camera_pattern: a vivid that is a webcam with a test pattern (/dev/video0).
+camera_pattern() {
+    modprobe vivid n_devs=1 node_types=1 num_inputs=1 input_types=0
+    until [ -e /dev/video0 ]; do sleep 0.1; done
+}
+
 # camera_shows FOURCC FILE: 640x480 pictures of FILE, over and over, 60 a second.
 camera_shows() {
     v4l2-ctl -d1 --set-output=0 --set-dv-bt-timings=index=0 --set-fmt-video-out=width=640,height=480,pixelformat=$1

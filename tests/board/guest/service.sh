@@ -1,5 +1,10 @@
 # The shipped unit under systemd: start, reload, a hang, stop.
 set -e
+. ./camera.sh
+camera_pattern
+# As udev would.
+chgrp video /dev/video0
+chmod 660 /dev/video0
 cp wingmark /usr/local/bin/
 cp wingmark.service /etc/systemd/system/
 systemctl daemon-reload
