@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::board;
 use crate::capture::v4l2::CameraFormat;
+use crate::dataset::degrade::Degradation;
 use crate::frame::Size;
 use crate::plan::{RecordChoice, SourceChoice};
 use crate::record::limits;
@@ -197,6 +198,11 @@ pub struct EvalArgs {
     /// Write the points found to a CSV file: file, x0, y0 .. x67, y67; a row a face of the data set.
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
+
+    /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR, face:PIXELS or
+    /// cover:PER_CENT.
+    #[arg(long, value_name = "KIND:AMOUNT")]
+    pub degrade: Option<Degradation>,
 
     /// Find the faces with the detector instead of taking their boxes from the true points.
     #[arg(long)]

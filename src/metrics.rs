@@ -1,9 +1,10 @@
-//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area; and which faces a
-//! detector found.
+//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area; whether the
+//! errors are as large as the covariances say; and which faces a detector found.
 
 use nalgebra::Point2;
 use serde::Serialize;
 
+use crate::decode::Landmark;
 use crate::geometry::Rect;
 use crate::scheme::Scheme;
 
@@ -48,6 +49,37 @@ impl Summary {
             failure_rate_10_percent: 100.0 * share(failures as f64),
             auc_10: area_under_ced(errors, FAILURE),
         }
+    }
+}
+
+/// Squared Mahalanobis distances that 68 % and 95 % of the points of a two-dimensional normal distribution do not
+/// exceed: `-2 ln(1 - share)`.
+const WITHIN_68: f32 = 2.2789;
+const WITHIN_95: f32 = 5.9915;
+
+/// How many true points lie within the ellipses that the covariances of the found ones draw.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Coverage {
+    points: usize,
+    within_68: usize,
+    within_95: usize,
+}
+
+impl Coverage {
+    pub fn count(&mut self, found: &Landmark, truth: Point2<f32>) {
+        let error = truth - found.at;
+        // A covariance that has no inverse covers nothing.
+        let distance =
+            found.covariance.try_inverse().map_or(f32::INFINITY, |precision| error.dot(&(precision * error)));
+        self.points += 1;
+        self.within_68 += usize::from(distance <= WITHIN_68);
+        self.within_95 += usize::from(distance <= WITHIN_95);
+    }
+
+    /// Shares within the 68 % and the 95 % ellipse, in per cent; `None` where nothing was counted.
+    pub fn percent(&self) -> Option<[f64; 2]> {
+        let share = |within: usize| 100.0 * within as f64 / self.points as f64;
+        (self.points > 0).then(|| [share(self.within_68), share(self.within_95)])
     }
 }
 
@@ -111,6 +143,23 @@ mod tests {
         assert!((summary.auc_10 - 0.25).abs() < 1e-3, "{}", summary.auc_10);
         assert_eq!(Summary::of(&[0.0]).auc_10, 1.0);
         assert_eq!(Summary::of(&[]).faces, 0);
+    }
+
+    #[test]
+    fn ellipses_cover_what_a_normal_distribution_says() {
+        use nalgebra::{Matrix2, Vector2};
+        // Ten thousand points at the quantiles of the radius, spread over angles, through an oblique covariance.
+        let factor = Matrix2::new(2.0, 0.0, 1.2, 0.5);
+        let found = Landmark { at: Point2::new(5.0, 7.0), confidence: 1.0, covariance: factor * factor.transpose() };
+        let mut coverage = Coverage::default();
+        assert_eq!(coverage.percent(), None);
+        for i in 0..10_000 {
+            let radius = (-2.0 * (1.0 - (i as f32 + 0.5) / 10_000.0).ln()).sqrt();
+            let angle = i as f32 * 2.4;
+            coverage.count(&found, found.at + factor * Vector2::new(angle.cos(), angle.sin()) * radius);
+        }
+        let [within_68, within_95] = coverage.percent().unwrap();
+        assert!((within_68 - 68.0).abs() < 0.1 && (within_95 - 95.0).abs() < 0.1, "{within_68} {within_95}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a row a face) and `images/`.
+//! A row without a box is a picture that is known to show no face at all.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ pub struct Scene {
     pub picture: PathBuf,
     /// The picture's name as the data set writes it.
     pub file: String,
-    /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers.
+    /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers; none where it is known
+    /// that there is no face.
     pub faces: Vec<Rect>,
 }
 
@@ -40,16 +42,24 @@ pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
         let record = record.map_err(|e| malformed(e.position().map_or(0, csv::Position::line), e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let corner = |i: usize| coordinate(&record[corners[i]]).map_err(|problem| malformed(line, problem));
-        let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
-        if face.width() <= 0.0 || face.height() <= 0.0 {
-            return Err(malformed(line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
-        }
-        let name = &record[file];
-        match scenes.iter_mut().find(|scene| scene.file == name) {
-            Some(scene) => scene.faces.push(face),
-            None => {
-                scenes.push(Scene { picture: folder.join("images").join(name), file: name.into(), faces: vec![face] })
+        let face = if corners.iter().all(|&corner| record[corner].is_empty()) {
+            None
+        } else {
+            let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
+            if face.width() <= 0.0 || face.height() <= 0.0 {
+                return Err(malformed(line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
             }
+            Some(face)
+        };
+        let name = &record[file];
+        match (scenes.iter_mut().find(|scene| scene.file == name), face) {
+            (Some(scene), Some(face)) if !scene.faces.is_empty() => scene.faces.push(face),
+            (Some(_), _) => return Err(malformed(line, format!("{name} has rows with and without a box"))),
+            (None, face) => scenes.push(Scene {
+                picture: folder.join("images").join(name),
+                file: name.into(),
+                faces: face.into_iter().collect(),
+            }),
         }
     }
     Ok(scenes)
@@ -73,6 +83,15 @@ mod tests {
         assert_eq!(scenes.iter().map(|s| s.file.as_str()).collect::<Vec<_>>(), ["a.jpg", "b.jpg"]);
         assert_eq!(scenes[0].faces, [Rect::new(1.0, 2.0, 3.0, 4.0), Rect::new(5.0, 5.0, 6.0, 7.0)]);
         assert!(scenes[0].picture.ends_with("images/a.jpg"));
+    }
+
+    #[test]
+    fn a_row_without_a_box_is_a_picture_without_faces() {
+        let scenes = read("file,x0,y0,x1,y1\nempty.jpg,,,,\na.jpg,1,2,3,4\n").unwrap();
+        assert_eq!(scenes.iter().map(|s| s.faces.len()).collect::<Vec<_>>(), [0, 1]);
+        let error = read("file,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,,,,\n").unwrap_err().to_string();
+        assert!(error.ends_with("line 3: a.jpg has rows with and without a box"), "{error}");
+        assert!(read("file,x0,y0,x1,y1\na.jpg,,,3,\n").is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod boxes;
 mod csv_points;
+pub mod degrade;
 mod pts;
 mod wflw;
 

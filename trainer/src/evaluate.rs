@@ -1,13 +1,16 @@
 //! Measures a float net, with the library's crop, decode and metrics.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use indicatif::ProgressBar;
 use std::sync::Arc;
 use tch::Device;
 use wingmark::dataset;
+use wingmark::dataset::degrade::Degradation;
+use wingmark::geometry::{Crop, Rect};
 use wingmark::metrics::{FAILURE, Summary, cumulative_errors, normalised_mean_error};
 use wingmark::scheme::IBUG_68;
 
@@ -15,12 +18,30 @@ use crate::checkpoint::Checkpoint;
 use crate::loader::images_tensor;
 use crate::net::{Phase, Precision, forward};
 use crate::task::faces;
-use crate::task::landmarks::{cut, decode_maps, upright_crop};
+use crate::task::landmarks::{MARGIN, cut, decode_maps};
 use crate::task::pictures::{self, Face};
 
 const BATCH: usize = 32;
 
-pub fn run(checkpoint: &Path, data: &Path, split: &str, ced: Option<&Path>) -> Result<()> {
+/// What is measured on which pictures.
+#[derive(Args)]
+pub struct Evaluate {
+    #[arg(long)]
+    checkpoint: PathBuf,
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// Makes the pictures harder first, as `wingmark eval --degrade` does.
+    #[arg(long)]
+    degrade: Option<Degradation>,
+    /// Writes the cumulative error distribution as SVG.
+    #[arg(long)]
+    ced: Option<PathBuf>,
+}
+
+pub fn run(args: &Evaluate) -> Result<()> {
+    let Evaluate { checkpoint, data, split, degrade, ced } = args;
     let device = Device::cuda_if_available();
     let state = Checkpoint::load(checkpoint, device)?;
     if state.recipe.channels == faces::CHANNELS {
@@ -35,9 +56,14 @@ pub fn run(checkpoint: &Path, data: &Path, split: &str, ced: Option<&Path>) -> R
         let crops = samples
             .iter()
             .map(|s| {
-                let frame = Arc::new(pictures::read(&s.picture)?);
-                let face = Face { file: s.file.clone(), frame, points: s.points.clone() };
-                Ok(cut(&face, &upright_crop(&face, preset.input_px)))
+                let frame = pictures::read(&s.picture)?;
+                let (frame, points) = match degrade {
+                    Some(degrade) => degrade.apply(&frame, &s.points),
+                    None => (frame, s.points.clone()),
+                };
+                let face = Face { file: s.file.clone(), frame: Arc::new(frame), points };
+                let bounds = Rect::around(face.points.iter().copied()).expect("a sample has points");
+                Ok(cut(&face, &Crop::around(&bounds, MARGIN, preset.input_px as u32)))
             })
             .collect::<Result<Vec<_>>>()?;
         let images = images_tensor(crops.iter().map(|(image, _)| image), device);

@@ -49,17 +49,7 @@ enum Command {
     /// Trains a net, or goes on where it was stopped.
     Train(TrainArgs),
     /// Measures a checkpoint's float net on a split, boxes from the true points.
-    Evaluate {
-        #[arg(long)]
-        checkpoint: PathBuf,
-        #[arg(long)]
-        data: PathBuf,
-        #[arg(long, default_value = "train")]
-        split: String,
-        /// Writes the cumulative error distribution as SVG.
-        #[arg(long)]
-        ced: Option<PathBuf>,
-    },
+    Evaluate(evaluate::Evaluate),
     /// Writes a checkpoint's float net as ONNX.
     Export {
         #[arg(long)]
@@ -176,7 +166,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Train(args) => run_training(&args),
-        Command::Evaluate { checkpoint, data, split, ced } => evaluate::run(&checkpoint, &data, &split, ced.as_deref()),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
         Command::Quantise(args) => release::quantise(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),

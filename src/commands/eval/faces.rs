@@ -1,4 +1,4 @@
-//! Recall of a face detector.
+//! Recall of a face detector, and what it and the landmark net take for faces where there are none.
 
 use std::io::Write;
 
@@ -11,9 +11,13 @@ use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted};
 use crate::dataset::boxes;
 use crate::detect::Detector;
+use crate::frame::{Frame, Size};
+use crate::geometry::Rect;
+use crate::landmarks::{Landmarker, LookTimings};
 use crate::metrics::found_faces;
+use crate::observe::Observer;
 use crate::picture;
-use crate::zoo;
+use crate::zoo::{self, Net};
 
 /// Overlap that makes a detection a hit.
 const HIT_IOU: f32 = 0.4;
@@ -21,6 +25,7 @@ const HIT_IOU: f32 = 0.4;
 const LARGE: f32 = 0.1;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
+    ensure!(args.degrade.is_none(), "--degrade is for landmarks; {} has boxes", args.data.display());
     ensure!(args.split.is_none(), "--split is for landmarks; a data set with boxes.csv has no splits");
     ensure!(args.predictions.is_none(), "--predictions is for landmarks; {} has boxes", args.data.display());
     let scenes = boxes::open(&args.data)?;
@@ -29,6 +34,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         None => zoo::shipped(zoo::FACES)?.load()?,
     };
     let mut detector = Detector::new(&net, 1)?;
+    let mut alarms = AlarmCheck::new(&net)?;
     let mut figures = Figures { iou: HIT_IOU, ..Figures::default() };
     let bar = progress(scenes.len());
     for scene in bar.wrap_iter(scenes.iter()) {
@@ -43,6 +49,9 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         let detected: Vec<_> = detector.detect(&frame)?.iter().map(|detection| detection.bounds).collect();
         let large_px = LARGE * frame.size.width.max(frame.size.height) as f32;
         figures.pictures += 1;
+        if scene.faces.is_empty() {
+            alarms.count(&frame, !detected.is_empty(), &mut figures.without_faces)?;
+        }
         figures.detections += detected.len();
         for (face, found) in scene.faces.iter().zip(found_faces(&scene.faces, &detected, HIT_IOU)) {
             figures.all.count(found);
@@ -70,6 +79,8 @@ struct Figures {
     large: Recall,
     /// Those at faces that nobody has marked included.
     detections: usize,
+    /// Of the pictures that are known to show no face.
+    without_faces: Alarms,
     unreadable: usize,
 }
 
@@ -88,9 +99,67 @@ impl Recall {
     }
 }
 
+/// What was taken for a face where there is none.
+#[derive(Debug, Default, Serialize)]
+struct Alarms {
+    pictures: usize,
+    /// Pictures in which the detector alone saw a face.
+    detected: usize,
+    /// Pictures in which a face was reported, as `run` would: the landmark net looked at what the detector saw.
+    reported: usize,
+    /// Crops all over the pictures, and how many of them the landmark net took for a face.
+    crops: usize,
+    accepted: usize,
+}
+
+/// Looks for faces where there are none.
+struct AlarmCheck {
+    observer: Observer,
+    landmarker: Landmarker,
+}
+
+impl AlarmCheck {
+    fn new(faces: &Net) -> anyhow::Result<Self> {
+        let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
+        Ok(AlarmCheck {
+            observer: Observer::new(faces, &landmarks, false)?,
+            landmarker: Landmarker::new(&landmarks, 1)?,
+        })
+    }
+
+    fn count(&mut self, frame: &Frame, detected: bool, alarms: &mut Alarms) -> anyhow::Result<()> {
+        alarms.pictures += 1;
+        alarms.detected += usize::from(detected);
+        self.observer.forget();
+        alarms.reported += usize::from(!self.observer.observe(frame)?.faces.is_empty());
+        for bounds in boxes_all_over(frame.size) {
+            let crop = self.landmarker.crop_around(&bounds);
+            let look = self.landmarker.look(frame, &crop, &mut LookTimings::default())?;
+            alarms.crops += 1;
+            alarms.accepted += usize::from(self.landmarker.is_face(&look));
+        }
+        Ok(())
+    }
+}
+
+/// Squares of a half, a quarter and an eighth of the shorter side, side by side.
+fn boxes_all_over(size: Size) -> impl Iterator<Item = Rect> {
+    let (width, height) = (size.width as f32, size.height as f32);
+    [2.0, 4.0, 8.0].into_iter().flat_map(move |parts| {
+        let side = width.min(height) / parts;
+        let (columns, rows) = ((width / side) as usize, (height / side) as usize);
+        (0..rows).flat_map(move |row| {
+            (0..columns).map(move |column| {
+                let (x, y) = (column as f32 * side, row as f32 * side);
+                Rect::new(x, y, x + side, y + side)
+            })
+        })
+    })
+}
+
 impl Figures {
     fn line(&self) -> String {
-        let Figures { pictures, iou, all, large, detections, unreadable } = self;
+        let Figures { pictures, iou, all, large, detections, without_faces, unreadable } = self;
         let mut line = format!(
             "{}, recall at IoU {iou} of faces of a tenth of the picture or more {:.1} % ({} of {}), of all {:.1} % ({} of {}); \
              {detections} detections",
@@ -102,6 +171,14 @@ impl Figures {
             all.found,
             all.faces,
         );
+        if without_faces.pictures > 0 {
+            let Alarms { pictures, detected, reported, crops, accepted } = without_faces;
+            line += &format!(
+                "; of {} without a face, the detector sees one in {detected}, one is reported in {reported}; \
+                 of {crops} crops of these, {accepted} are taken for faces",
+                counted(*pictures, "picture", "pictures"),
+            );
+        }
         if *unreadable > 0 {
             line += &format!("; {} not readable", counted(*unreadable, "picture", "pictures"));
         }

@@ -11,10 +11,13 @@ use serde::Serialize;
 use super::{outcome, progress, write_json};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted};
+use crate::dataset::degrade::Degradation;
 use crate::dataset::{self, Sample};
+use crate::decode::Landmark;
 use crate::frame::Frame;
+use crate::geometry::Rect;
 use crate::landmarks::{Landmarker, LookTimings};
-use crate::metrics::{Summary, normalised_mean_error};
+use crate::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::observe::Observer;
 use crate::picture;
 use crate::scheme::Scheme;
@@ -32,7 +35,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let mut figures = serde_json::Map::new();
     let mut unreadable = 0;
     for (split, samples) in by_split(samples) {
-        let result = evaluate(&split, &samples, &mut finder, predictions.as_mut())?;
+        let result = evaluate(&split, &samples, args.degrade, &mut finder, predictions.as_mut())?;
         writeln!(std::io::stdout(), "{split}: {}", result.line())?;
         unreadable += result.unreadable;
         figures.insert(split, serde_json::to_value(result).expect("figures are plain data"));
@@ -63,6 +66,11 @@ struct SplitFigures {
     normaliser: &'static str,
     #[serde(rename = "box")]
     boxes: &'static str,
+    /// Faces that the model takes for none; where the boxes are true, they are in the mean all the same.
+    rejected: usize,
+    /// Shares of points within the 68 % and the 95 % ellipse that the model reports, in per cent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ellipses_cover_percent: Option<[f64; 2]>,
     /// Faces that the detector did not find: failures, but not part of the mean.
     missed: usize,
     unreadable: usize,
@@ -77,6 +85,12 @@ impl SplitFigures {
             self.normaliser,
             self.boxes,
         );
+        if let Some([within_68, within_95]) = self.ellipses_cover_percent {
+            line += &format!("; points within the 68 % ellipse {within_68:.1} %, the 95 % ellipse {within_95:.1} %");
+        }
+        if self.rejected > 0 {
+            line += &format!("; {} taken for no face", counted(self.rejected, "face", "faces"));
+        }
         if self.missed > 0 {
             line += &format!("; {} missed by the detector count as failures and not in the NME", self.missed);
         }
@@ -90,12 +104,13 @@ impl SplitFigures {
 fn evaluate(
     split: &str,
     samples: &[Sample],
+    degradation: Option<Degradation>,
     finder: &mut Finder,
     mut predictions: Option<&mut Predictions>,
 ) -> anyhow::Result<SplitFigures> {
     let bar = progress(samples.len()).with_prefix(split.to_owned());
     let mut errors = Vec::with_capacity(samples.len());
-    let mut unreadable = 0;
+    let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::default());
     for sample in bar.wrap_iter(samples.iter()) {
         let frame = match picture::read(&sample.picture) {
             Ok(frame) => frame,
@@ -105,20 +120,37 @@ fn evaluate(
                 continue;
             }
         };
-        let found = finder.find(&frame, sample)?;
-        errors.push(match &found {
-            Some(points) => normalised_mean_error(finder.scheme(), &sample.points, points),
+        let (frame, truth) = match degradation {
+            Some(degradation) => degradation.apply(&frame, &sample.points),
+            None => (frame, sample.points.clone()),
+        };
+        let found = finder.find(&frame, &truth)?;
+        let points: Option<Vec<_>> = found.as_ref().map(|found| found.landmarks.iter().map(|l| l.at).collect());
+        errors.push(match &points {
+            Some(points) => normalised_mean_error(finder.scheme(), &truth, points),
             None => f64::INFINITY,
         });
+        if let Some(found) = &found {
+            rejected += usize::from(!found.is_face);
+            found.landmarks.iter().zip(&truth).for_each(|(landmark, truth)| coverage.count(landmark, *truth));
+        }
         if let Some(predictions) = &mut predictions {
-            predictions.write(&sample.file, found.as_deref())?;
+            predictions.write(&sample.file, points.as_deref())?;
         }
     }
     bar.finish_and_clear();
     let found: Vec<f64> = errors.iter().copied().filter(|e| e.is_finite()).collect();
     let summary = Summary { nme_percent: Summary::of(&found).nme_percent, ..Summary::of(&errors) };
     let missed = errors.len() - found.len();
-    Ok(SplitFigures { summary, normaliser: "inter-ocular", boxes: finder.boxes(), missed, unreadable })
+    Ok(SplitFigures {
+        summary,
+        normaliser: "inter-ocular",
+        boxes: finder.boxes(),
+        rejected,
+        ellipses_cover_percent: coverage.percent(),
+        missed,
+        unreadable,
+    })
 }
 
 /// Where the crop comes from.
@@ -151,25 +183,31 @@ impl Finder {
         }
     }
 
-    /// The points of the sample's face; `None` where the detector does not find it.
-    fn find(&mut self, frame: &Frame, sample: &Sample) -> anyhow::Result<Option<Vec<Point2<f32>>>> {
-        let truth = sample.bounds();
+    /// What is found of the face with these true points; `None` where the detector does not find it.
+    fn find(&mut self, frame: &Frame, truth: &[Point2<f32>]) -> anyhow::Result<Option<Found>> {
+        let truth = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {
             Finder::TruePoints(landmarker) => {
                 let crop = landmarker.crop_around(&truth);
-                Ok(Some(landmarker.look(frame, &crop, &mut LookTimings::default())?.points()))
+                let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
+                Ok(Some(Found { is_face: landmarker.is_face(&look), landmarks: look.landmarks }))
             }
             Finder::Detector(observer) => {
                 observer.forget();
                 let faces = observer.observe(frame)?.faces;
-                let overlap = |bounds: &crate::geometry::Rect| bounds.iou(&truth);
-                let nearest = faces.iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
-                Ok(nearest
-                    .filter(|face| overlap(&face.bounds) > 0.0)
-                    .map(|f| f.landmarks.iter().map(|l| l.at).collect()))
+                let overlap = |bounds: &Rect| bounds.iou(&truth);
+                let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
+                let own = nearest.filter(|face| overlap(&face.bounds) > 0.0);
+                Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks }))
             }
         }
     }
+}
+
+struct Found {
+    landmarks: Vec<Landmark>,
+    /// Whether the model takes it for a face.
+    is_face: bool,
 }
 
 /// A row of points a face of the data set; no points where the face was not found.
