@@ -15,10 +15,11 @@ struct Net {
 
 impl Net {
     fn weight(&mut self) -> i8 {
-        // The sum of four bytes has the bell shape of trained weights.
+        // The sum of four bytes has the bell shape of trained weights; deviation and limit are those of `small`.
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let sum: i32 = self.state.to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();
-        (sum / 5).clamp(-127, 127) as i8
+        let mixed = (self.state ^ self.state >> 15).wrapping_mul(0x2c1b_3c6d);
+        let sum: i32 = (mixed ^ mixed >> 13).to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();
+        (sum / 8).clamp(-63, 63) as i8
     }
 
     fn conv(&mut self, x: Tensor, outputs: usize, window: usize, stride: usize) -> Tensor {

@@ -25,6 +25,7 @@ impl Layout {
 }
 
 /// All blocks, one after the other.
+#[derive(Clone)]
 pub(crate) struct PackedWeights {
     pub bytes: AlignedBytes,
     pub block_bytes: usize,
