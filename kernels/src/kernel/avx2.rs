@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::x86::{self, Dot, broadcast, by_pixels, tile};
+use super::x86::{self, Dot, broadcast, by_pixels, load_sums, tile};
 use super::{Convolve, Corrections, InstructionSet, Pixel, Tile};
 use crate::graph::Addition;
 use crate::pack::{Layout, PackedWeights};
@@ -134,7 +134,7 @@ impl Dot for Avx2Dot {
     #[inline(always)]
     unsafe fn start(bias: *const i32) -> Self::Sums {
         // SAFETY: the caller's.
-        unsafe { [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())] }
+        unsafe { load_sums(bias) }
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::x86::{self, Dot, broadcast, by_pixels, tile};
+use super::x86::{self, Dot, broadcast, by_pixels, load_sums, tile};
 use super::{Convolve, InstructionSet, Pixel, Tile};
 use crate::graph::Addition;
 use crate::pack::Layout;
@@ -54,7 +54,7 @@ impl Dot for VnniDot {
     #[inline(always)]
     unsafe fn start(bias: *const i32) -> Self::Sums {
         // SAFETY: the caller's.
-        unsafe { [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())] }
+        unsafe { load_sums(bias) }
     }
 
     #[inline(always)]

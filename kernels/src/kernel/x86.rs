@@ -147,6 +147,16 @@ unsafe fn add(a: ([__m256; 2], f32), b: ([__m256; 2], f32), offset: f32) -> [__m
     }
 }
 
+/// 16 biases, eight a register.
+///
+/// # Safety
+/// The biases can be read, on a machine with AVX2.
+#[inline(always)]
+pub(super) unsafe fn load_sums(bias: *const i32) -> [__m256i; 2] {
+    // SAFETY: the caller's.
+    unsafe { [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())] }
+}
+
 /// Four values in each 32 bits.
 ///
 /// # Safety
