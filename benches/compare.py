@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Times one quantised ONNX file in wingmark, in onnxruntime and, in float, in tract.
 
-    cargo build --release --example net_timer
+    cargo build --release -p wingmark-net-timer
     python3 benches/compare.py FILE.onnx [--threads N] [--rounds N] [--float FLOAT.onnx]
 
-Needs numpy, onnx and onnxruntime. All run one picture at a time, in turns of a few frames each, so that whatever else
-the machine does meets them alike. Prints the median and the smallest time of a frame, and ratios of medians. Without
---float, tract gets the same net in float: the file with its weights and sums dequantised.
+Needs Linux, numpy, onnx and onnxruntime. All run one picture at a time, in turns of a few frames each, so that whatever
+else the machine does meets them alike. Prints the median and the smallest time of a frame, and the median processor time of
+all threads, which other programs' turns do not enter; ratios are of medians. Without --float, tract gets the same net in
+float: the file with its weights and sums dequantised.
 """
 import argparse
 import pathlib
@@ -19,7 +20,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-TIMER = pathlib.Path(__file__).resolve().parent.parent / "target/release/examples/net_timer"
+TIMER = pathlib.Path(__file__).resolve().parent.parent / "target/release/net_timer"
 FRAMES = 5
 
 
@@ -34,6 +35,10 @@ class Timer:
     def frames(self):
         print(FRAMES, file=self.process.stdin, flush=True)
         return [float(micros) / 1e3 for micros in self.process.stdout.readline().split()]
+
+    def processor_seconds(self):
+        # The clock of another process, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
 
 class OnnxRuntime:
@@ -54,6 +59,9 @@ class OnnxRuntime:
             self.session.run(None, self.image)
             times.append((time.perf_counter() - started) * 1e3)
         return times
+
+    def processor_seconds(self):
+        return time.process_time()
 
 
 def in_float(file):
@@ -112,19 +120,23 @@ def main():
         if arguments.threads > 1:
             runners.append(Timer(arguments.file, 1))
         runners.append(Timer(arguments.float_file or twin.name, 1))
-    times = [[] for _ in runners]
+    times, processor_times = [[] for _ in runners], [[] for _ in runners]
     for runner in runners:
         runner.frames()
     for _ in range(arguments.rounds):
-        for runner, found in zip(runners, times):
+        for runner, found, processor in zip(runners, times, processor_times):
+            before = runner.processor_seconds()
             found += runner.frames()
-    ours = np.median(times[0])
-    print(f"{arguments.file}, {runners[0].gmac:.3f} GMAC, {arguments.threads} threads")
-    for i, (runner, found) in enumerate(zip(runners, times)):
-        alone = " (1 thread)" if i > 1 else ""
-        print(f"{runner.name + alone:34} median {np.median(found):8.3f} ms, smallest {min(found):8.3f} ms,"
-              f" {np.median(found) / ours:6.2f}x ours, load {runner.load_ms:6.1f} ms")
-    print(f"{runners[0].gmac / min(times[0]) * 1e3:.1f} GMAC/s in the fastest frame, {runners[0].gmac / ours * 1e3:.1f} in the median one")
+            processor.append((runner.processor_seconds() - before) / FRAMES * 1e3)
+    ours, ours_processor = np.median(times[0]), np.median(processor_times[0])
+    gmac = runners[0].gmac
+    print(f"{arguments.file}, {gmac:.3f} GMAC, {arguments.threads} threads, {arguments.rounds * FRAMES} frames each")
+    for i, (runner, found, processor) in enumerate(zip(runners, times, processor_times)):
+        alone = " (1 thread)" if arguments.threads > 1 and i > 1 else ""
+        print(f"{runner.name + alone:34} median {np.median(found):7.2f} ms ({np.median(found) / ours:5.2f}x ours),"
+              f" smallest {min(found):7.2f} ms ({min(found) / min(times[0]):5.2f}x),"
+              f" processor {np.median(processor):7.2f} ms ({np.median(processor) / ours_processor:5.2f}x), load {runner.load_ms:6.1f} ms")
+    print(f"{gmac / min(times[0]) * 1e3:.1f} GMAC/s in the fastest frame, {gmac / ours_processor * 1e3:.1f} for each second of a processor")
 
 
 main()

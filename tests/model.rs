@@ -6,8 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Agreement, compare};
+use wingmark::card::ModelCard;
 use wingmark::convert::CropImage;
 use wingmark::model::Model;
+use wingmark::zoo::Choice;
 use wingmark_kernels::Kernel;
 
 /// The file, the picture and the recorded maps.
@@ -33,4 +35,80 @@ fn every_kernel_computes_what_onnxruntime_recorded() {
             assert_eq!(compare(&maps, &recorded), expected, "{name} on {}", kernel.name());
         }
     }
+}
+
+#[test]
+fn a_float_net_gives_onnxruntimes_maps_to_a_step() {
+    let (file, rgb, recorded) = net("float");
+    let model = Model::with_kernel(&file, Kernel::portable()).unwrap();
+    let mut session = model.session();
+    let found = compare(&session.infer(&crop(&model, &rgb)).unwrap(), &recorded);
+    // Two ways to add the same floats differ in their last bits, and now and then that is just where a step ends.
+    assert!(found.max_steps <= 1 && found.equal >= 0.98, "{found:?}");
+    assert_eq!(model.kernel_name(), "tract f32");
+}
+
+/// Loads, and runs what loads; an error has to be one line.
+fn load_damaged(file: &[u8], damage: &str) -> Result<(), String> {
+    let model = Model::with_kernel(file, Kernel::portable()).map_err(|error| error.to_string())?;
+    let picture = CropImage::new(model.input_side_px());
+    let loaded = model.session().infer(&picture).map(|maps| assert!(!maps.cells.is_empty(), "{damage}"));
+    loaded.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused_in_one_line() {
+    for name in ["all", "float"] {
+        let (file, ..) = net(name);
+        for length in (0..file.len()).step_by(file.len() / 150) {
+            let message = load_damaged(&file[..length], &format!("{name} cut to {length} bytes")).unwrap_err();
+            assert!(!message.contains('\n') && message.len() < 400, "{name} cut to {length} bytes: {message}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_give_another_net_or_one_line() {
+    let mut refused = 0;
+    for name in ["all", "float"] {
+        let (file, ..) = net(name);
+        for i in 0..200u64 {
+            let bit = (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (file.len() as u64 * 8)) as usize;
+            let mut damaged = file.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            if let Err(message) = load_damaged(&damaged, &format!("{name}, bit {bit}")) {
+                refused += 1;
+                assert!(!message.contains('\n') && message.len() < 400, "{name}, bit {bit}: {message}");
+            }
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn an_operator_that_cannot_run_in_int8_is_named() {
+    let (mut file, ..) = net("all");
+    while let Some(at) = file.windows(7).position(|bytes| bytes == b"MaxPool") {
+        file[at..at + 7].copy_from_slice(b"MinPool");
+    }
+    let message = Model::with_kernel(&file, Kernel::portable()).err().unwrap().to_string();
+    assert!(message.contains("operator MinPool (node MinPool_") && message.contains("QLinearConv"), "{message}");
+}
+
+#[test]
+fn a_card_of_another_net_is_refused() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("models/small/card.toml")).unwrap();
+    let card = ModelCard::from_toml(&text).unwrap();
+    let (file, ..) = net("all");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("model.onnx"), &file).unwrap();
+    let load = |card: &ModelCard| {
+        fs::write(folder.path().join("card.toml"), card.to_toml()).unwrap();
+        Choice::Folder(folder.path().into()).load().err().map(|error| error.to_string())
+    };
+    let other_file = load(&card).unwrap();
+    assert!(other_file.contains("SHA-256") && other_file.contains(&card.sha256), "{other_file}");
+    let other_shape = load(&ModelCard { sha256: ModelCard::sha256_of(&file), ..card }).unwrap();
+    assert!(other_shape.contains("reads 32 px") && other_shape.contains("128 px"), "{other_shape}");
 }

@@ -5,6 +5,7 @@
 struct Line([u8; 64]);
 
 /// A block of zeroed bytes, aligned to 64.
+#[derive(Clone)]
 pub(crate) struct AlignedBytes {
     lines: Vec<Line>,
 }

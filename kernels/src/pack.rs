@@ -16,6 +16,18 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    /// Where the bytes of a channel's window row go in their block: the first one, how many follow each other, and from
+    /// one such group to the next.
+    fn place(self, lane: usize, row: usize, rows: usize, row_bytes: usize) -> (usize, usize, usize) {
+        match self {
+            Layout::Quads { .. } => (row * row_bytes * BLOCK + lane * 4, 4, 4 * BLOCK),
+            Layout::Sixteens => {
+                let half = BLOCK / 2;
+                ((lane / half * rows + row) * row_bytes * half + lane % half * 16, 16, 16 * half)
+            }
+        }
+    }
+
     fn row_multiple(self) -> usize {
         match self {
             Layout::Quads { row_multiple } => row_multiple,
@@ -25,6 +37,7 @@ impl Layout {
 }
 
 /// All blocks, one after the other.
+#[derive(Clone)]
 pub(crate) struct PackedWeights {
     pub bytes: AlignedBytes,
     pub block_bytes: usize,
@@ -40,22 +53,17 @@ pub(crate) fn pack(fused: &FusedConvolution<'_>, input: &Placement, layout: Layo
     let row_bytes = (columns * input.pitch).next_multiple_of(layout.row_multiple());
     let block_bytes = rows * row_bytes * BLOCK;
     let mut bytes = AlignedBytes::zeroed(outputs.div_ceil(BLOCK) * block_bytes);
-    let packed = bytes.as_mut_slice();
+    let mut line = vec![0; row_bytes];
     for (output, weights) in convolution.weights.chunks(rows * columns * all_channels).enumerate() {
-        for (tap, weights) in weights.chunks(all_channels).enumerate() {
-            let (row, column) = (tap / columns, tap % columns);
-            let lane = output % BLOCK;
-            for (channel, weight) in weights[fused.first_channel..][..channels].iter().enumerate() {
-                let byte = column * input.pitch + channel;
-                let at = match layout {
-                    Layout::Quads { .. } => ((row * row_bytes + byte) / 4 * BLOCK + lane) * 4 + byte % 4,
-                    Layout::Sixteens => {
-                        let half = BLOCK / 2;
-                        let group = (lane / half * rows + row) * (row_bytes / 16) + byte / 16;
-                        (group * half + lane % half) * 16 + byte % 16
-                    }
-                };
-                packed[output / BLOCK * block_bytes + at] = *weight as u8;
+        let block = &mut bytes.as_mut_slice()[output / BLOCK * block_bytes..][..block_bytes];
+        for (row, weights) in weights.chunks(columns * all_channels).enumerate() {
+            for (pixel, weights) in line.chunks_mut(input.pitch).zip(weights.chunks(all_channels)) {
+                let varying = &weights[fused.first_channel..][..channels];
+                pixel.iter_mut().zip(varying).for_each(|(byte, weight)| *byte = *weight as u8);
+            }
+            let (first, run, step) = layout.place(output % BLOCK, row, rows, row_bytes);
+            for (group, bytes) in line.chunks_exact(run).enumerate() {
+                block[first + group * step..][..run].copy_from_slice(bytes);
             }
         }
     }

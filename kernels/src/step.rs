@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::fuse::MAX_SUMS;
 use crate::graph::Addition;
 use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
 use crate::tensor::{BLOCK, Placement};
@@ -173,43 +174,103 @@ impl Step {
         let pixels = shape.rows * shape.columns;
         let tiles = pixels.div_ceil(tile.pixels);
         let mut buffer = [Pixel::NONE; MAX_TILE_PIXELS];
-        for piece in pieces {
-            let (group, first) = (piece / tiles, piece % tiles * tile.pixels);
-            let count = tile.pixels.min(pixels - first);
-            let (mut row, mut column) = (first / shape.columns, first % shape.columns);
-            // SAFETY: the caller's; row and column are inside the output.
-            unsafe {
-                for (i, pixel) in buffer[..count].iter_mut().enumerate() {
-                    *pixel = self.pixel(job, arena, row, column, first + i);
-                    column += 1;
-                    if column == shape.columns {
-                        (row, column) = (row + 1, 0);
-                    }
+        let mut left = pieces;
+        while !left.is_empty() {
+            let (group, tile_first) = (left.start / tiles, left.start % tiles);
+            let group_tiles = tile_first..tiles.min(tile_first + left.len());
+            left.start += group_tiles.len();
+            let group = group * tile.blocks..blocks.min((group + 1) * tile.blocks);
+            let mut cursor = Cursor::new(self, job, arena, tile_first * tile.pixels);
+            for first in group_tiles.map(|number| number * tile.pixels) {
+                let count = tile.pixels.min(pixels - first);
+                for pixel in &mut buffer[..count] {
+                    *pixel = cursor.next();
                 }
-                let group = group * tile.blocks..blocks.min((group + 1) * tile.blocks);
-                kernel.convolve(&job.convolve, group, &buffer[..count]);
+                // SAFETY: the caller's; the cursor is inside the output.
+                unsafe { kernel.convolve(&job.convolve, group.clone(), &buffer[..count]) }
             }
         }
     }
+}
 
-    unsafe fn pixel(&self, job: &ConvolutionJob, arena: *mut u8, row: usize, column: usize, index: usize) -> Pixel {
+/// Walks over the pixels of a convolution's output, row by row.
+struct Cursor<'a> {
+    step: &'a Step,
+    job: &'a ConvolutionJob,
+    arena: *mut u8,
+    row: usize,
+    column: usize,
+    pixel: Pixel,
+    /// From one pixel of a row to the next, in bytes.
+    window_pitch: usize,
+    /// In biases.
+    bias_pitch: usize,
+    output_pitch: usize,
+    /// In bytes, to an even column and to an odd one.
+    operand_pitches: [[usize; 2]; MAX_SUMS],
+}
+
+impl<'a> Cursor<'a> {
+    /// Stands at pixel number `first`.
+    fn new(step: &'a Step, job: &'a ConvolutionJob, arena: *mut u8, first: usize) -> Self {
+        let mut operand_pitches = [[0; 2]; MAX_SUMS];
+        for (pitches, View { placement, halved }) in operand_pitches.iter_mut().zip(&job.operands) {
+            *pitches = [placement.pitch, if *halved { 0 } else { placement.pitch }];
+        }
+        let (row, column) = (first / step.output.shape.columns, first % step.output.shape.columns);
+        let mut cursor = Cursor {
+            step,
+            job,
+            arena,
+            row,
+            column,
+            pixel: Pixel::NONE,
+            window_pitch: job.stride[1] * job.input.pitch,
+            bias_pitch: if job.biases_vary { BLOCK } else { 0 },
+            output_pitch: step.output.pitch,
+            operand_pitches,
+        };
+        cursor.find();
+        cursor
+    }
+
+    /// The pixel at which it stands; then goes on to the next one.
+    #[inline(always)]
+    fn next(&mut self) -> Pixel {
+        let pixel = self.pixel;
+        self.column += 1;
+        if self.column == self.step.output.shape.columns {
+            (self.row, self.column) = (self.row + 1, 0);
+            self.find();
+            return pixel;
+        }
+        self.pixel.window = pixel.window.wrapping_add(self.window_pitch);
+        self.pixel.bias = pixel.bias.wrapping_add(self.bias_pitch);
+        self.pixel.output = pixel.output.wrapping_add(self.output_pitch);
+        for (operand, pitches) in self.pixel.operands.iter_mut().zip(&self.operand_pitches) {
+            *operand = operand.wrapping_add(pitches[self.column % 2]);
+        }
+        pixel
+    }
+
+    /// Looks up all pointers. Behind the last row they are not used, and wrap.
+    #[inline(never)]
+    fn find(&mut self) {
+        let Cursor { step, job, arena, row, column, bias_pitch, .. } = *self;
         let input = &job.input;
         // The window may begin in the frame, above or left of the tensor's first pixel.
         let window_row = row * job.stride[0] + input.top - job.padding[0];
         let window_column = column * job.stride[1] + input.side - job.padding[1];
         let window = input.start + window_row * input.row_pitch() + window_column * input.pitch;
-        // SAFETY: the caller's.
-        unsafe {
-            let mut pixel = Pixel {
-                window: arena.add(window),
-                bias: job.biases.as_ptr().add(if job.biases_vary { index * BLOCK } else { 0 }),
-                output: arena.add(self.output.at(row, column)),
-                ..Pixel::NONE
-            };
-            for (pointer, view) in pixel.operands.iter_mut().zip(&job.operands) {
-                *pointer = arena.add(view.at(row, column));
-            }
-            pixel
+        let index = row * step.output.shape.columns + column;
+        self.pixel = Pixel {
+            window: arena.wrapping_add(window),
+            bias: job.biases.as_ptr().wrapping_add(index * bias_pitch),
+            output: arena.wrapping_add(step.output.at(row, column)),
+            ..Pixel::NONE
+        };
+        for (pointer, view) in self.pixel.operands.iter_mut().zip(&job.operands) {
+            *pointer = arena.wrapping_add(view.at(row, column));
         }
     }
 }
@@ -218,7 +279,7 @@ impl Pixel {
     const NONE: Pixel = Pixel {
         window: std::ptr::null(),
         bias: std::ptr::null(),
-        operands: [std::ptr::null(); crate::fuse::MAX_SUMS],
+        operands: [std::ptr::null(); MAX_SUMS],
         output: std::ptr::null_mut(),
     };
 }

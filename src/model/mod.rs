@@ -51,11 +51,11 @@ enum Running {
 
 #[derive(Debug, Error)]
 pub enum ModelError {
-    #[error("cannot read the ONNX file: {cause:#}; it may be cut short or damaged")]
+    #[error("cannot read the ONNX file: {}; it may be cut short or damaged", one_line(cause))]
     Onnx { cause: TractError },
     #[error("the ONNX file has {found}; expected {expected}")]
     Signature { found: String, expected: &'static str },
-    #[error("operator {operator} (node {node}) cannot run in int8; {expected}")]
+    #[error("operator {} (node {}) cannot run in int8; {expected}", operator.escape_debug(), node.escape_debug())]
     Operator { operator: String, node: String, expected: String },
     #[error("the net does not fit together: {0}")]
     Graph(#[from] GraphError),
@@ -63,8 +63,13 @@ pub enum ModelError {
     Kernel(#[from] KernelError),
     #[error("the picture is {found} px wide; the net reads {expected} px")]
     Picture { found: u32, expected: u32 },
-    #[error("the net failed: {cause:#}")]
+    #[error("the net failed: {}", one_line(cause))]
     Run { cause: TractError },
+}
+
+/// A cause with its own causes. A damaged file may have control characters in its names.
+fn one_line(cause: &TractError) -> String {
+    format!("{cause:#}").replace(char::is_control, " ")
 }
 
 impl Model {

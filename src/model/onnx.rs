@@ -21,7 +21,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     }
     let parsed = onnx.parse(&file, None).map_err(onnx_error)?;
     if let Some(name) = parsed.unresolved_inputs.first() {
-        return Err(signature(format!("no tensor {name}, which a node reads"), "every tensor to be made by a node"));
+        return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
     }
     let typed = parsed.model.into_typed().and_then(|model| model.into_decluttered()).map_err(onnx_error)?;
     Ok(Loaded { model: typed, is_int8 })
@@ -34,7 +34,7 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
         return Err(signature(format!("{} outputs", graph.output.len()), "one, the heatmaps"));
     };
     if !graph.node.iter().any(|node| node.output.contains(&output.name)) {
-        return Err(signature(format!("no node that makes the output {}", output.name), "one"));
+        return Err(signature(format!("no node that makes the output {:?}", output.name), "one"));
     }
     let is_int8 = graph.node.iter().any(|node| node.op_type == "QLinearConv");
     if is_int8 && let Some(node) = graph.node.iter().find(|node| !operators::NAMES.contains(&&*node.op_type)) {

@@ -1,22 +1,43 @@
 #!/bin/bash
-# Instructions a frame on ARM cores, counted by a plugin of qemu-user: count.sh PLUGIN.so
-# Needs qemu-aarch64 7.2 or later with plugins (Debian: qemu-user), aarch64-linux-gnu-gcc, a Rust toolchain with the
-# target aarch64-unknown-linux-gnu, and a plugin that counts and writes "mark N total T delta D" at system call 173.
+# ARM instructions a frame of the shipped nets: count.sh [--record]
+#
+# Counts under qemu-user and compares with baseline.csv: more than 2 % above it fails. --record writes the counts there.
+# Installs qemu-user and a cross compiler on Debian where they are missing.
 set -euo pipefail
-plugin=$(realpath "$1")
-cd "$(dirname "$0")/../.."
-target=aarch64-unknown-linux-gnu
+record=
+[ "${1-}" != --record ] || record=yes
+. "$(dirname "$0")/setup.sh"
+baseline=tests/arm/baseline.csv
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-flags=(--edition 2024 -O --target $target)
-rustc "${flags[@]}" --crate-type rlib --crate-name wingmark_kernels --out-dir "$out" kernels/src/lib.rs
-rustc "${flags[@]}" -C linker=aarch64-linux-gnu-gcc --extern wingmark_kernels="$out/libwingmark_kernels.rlib" \
-  -o "$out/frames" kernels/examples/frames.rs
-for run in cortex-a53:smull cortex-a72:smull cortex-a76:smull cortex-a76:sdot; do
-  cpu=${run%:*} kernel=${run#*:}
-  WINGMARK_KERNEL=$kernel qemu-aarch64 -cpu "$cpu" -plugin "$plugin,mark=173,fast=on" -d plugin -D "$out/counts" \
-    -L /usr/aarch64-linux-gnu "$out/frames" 3 >"$out/said"
-  macs=$(sed 's/.*, \([0-9]*\) MAC.*/\1/' "$out/said")
-  grep mark "$out/counts" | tail -1 | awk -v macs="$macs" -v run="$run" \
-    '{ printf "%s: %d instructions a frame; %.2f x MAC/16, %.2f x MAC/8 x 3\n", run, $6, $6 / (macs / 16), $6 / (macs / 8 * 3) }'
-done
+
+gcc -O2 -Wall -Wextra -shared -fPIC -o "$out/count.so" tests/arm/count.c
+cargo build --quiet --release -p wingmark-net-timer
+timer=$CARGO_TARGET_DIR/aarch64-unknown-linux-gnu/release/net_timer
+
+count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of three frames, multiply-accumulates
+    echo 3 | WINGMARK_KERNEL=$3 qemu-aarch64 -cpu "$2" -plugin "$out/count.so" -d plugin -D "$out/counts" -L $sysroot \
+        "$timer" "models/$1/model.onnx" 1 >"$out/said"
+    awk -v net="$1" -v kernel="$3" 'NR == FNR { if (FNR == 1) gmac = $3; next } { earlier = count; count = $1 }
+        END {
+            if ((count - earlier) ^ 2 > (earlier / 1000) ^ 2) { print net, kernel ": frames of", earlier, "and", count > "/dev/stderr"; exit 1 }
+            printf "%s,%s,%d,%.0f\n", net, kernel, count, gmac * 1e9
+        }' "$out/said" "$out/counts"
+}
+
+echo net,kernel,instructions,macs >"$out/found.csv"
+for net in small faces; do
+    count $net cortex-a72 portable
+    count $net cortex-a72 smull
+    count $net cortex-a76 sdot
+done >>"$out/found.csv"
+[ ! "$record" ] || cp "$out/found.csv" $baseline
+
+awk -F, 'FNR == 1 { next }
+    NR == FNR { allowed[$1, $2] = $3 * 1.02; next }
+    {
+        printf "%-6s %-9s %11d instructions a frame, %5.2f x MAC / 16, %5.2f x MAC / 8 x 3\n", $1, $2, $3, $3 / ($4 / 16), $3 / ($4 / 8 * 3)
+        if (!(($1, $2) in allowed)) { print "  not in " baseline; failed = 1 }
+        else if ($3 > allowed[$1, $2]) { printf "  more than 2 %% above the %d of %s\n", allowed[$1, $2] / 1.02, baseline; failed = 1 }
+    }
+    END { exit failed }' baseline=$baseline $baseline "$out/found.csv"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes quantised ONNX nets with random weights, and what onnxruntime computes with them.
 
-    generate.py NET FOLDER      NET: all, stock, small, faces (see NETS)
+    generate.py NET FOLDER      NET: all, stock, float, small, base, faces (see NETS)
 
 Writes FOLDER/NET.onnx, NET.rgb (the picture, bytes, [row, column, rgb]) and NET.maps (stored heatmaps, bytes, [row,
 column, channel]). Needs numpy, onnx and onnxruntime. The nets have the operators that our trainer writes; their
@@ -119,18 +119,17 @@ def every_operator():
     net.save(net.conv(x, 5, 1, relu=False), sys.argv[2])
 
 
-def landmarks(side=128, stem=32, widths=(64, 64, 96, 128, 128), channels=68, window=3):
+def landmarks(side=128, stem=32, widths=(64, 64, 96, 128, 128), channels=68, window=3, head_block=False):
     net = Net(side, 2)
     x = net.conv(net.coordinates(net.x), stem, window, 2)
     x = net.residual(net.conv(x, widths[0], 3, 2), widths[0])
     x = net.hourglass(net.conv(net.coordinates(x), widths[0], 1), list(widths))
+    x = net.residual(x, widths[0]) if head_block else x
     x = net.conv(x, widths[0], 1)
     net.save(net.conv(x, channels, 1, relu=False), sys.argv[2])
 
 
-def stock():
-    """A float net quantised by onnxruntime's own `quantize_static`."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+def float_net():
     random = np.random.default_rng(3)
     initializers, nodes = [], []
 
@@ -162,9 +161,25 @@ def stock():
                               [helper.make_tensor_value_info("heatmaps", T.FLOAT, [1, 7, 12, 12])], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
+    return model
+
+
+def unquantised():
+    """The float net with heat from 0 to 1, stored with the steps that wingmark gives to float nets."""
+    model = float_net()
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("heatmaps_w"):
+            value = numpy_helper.to_array(tensor) * np.float32(0.12) + np.float32(0.5 * tensor.name.endswith("b"))
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+    record(model, sys.argv[2], np.float32(1.25 / 255), 25)
+
+
+def stock():
+    """The float net quantised by onnxruntime's own `quantize_static`."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     folder = pathlib.Path(sys.argv[2])
-    float_path, path = folder / "float.onnx", folder / "stock.onnx"
-    onnx.save(model, float_path)
+    float_path, path = folder / "unquantised.onnx", folder / "stock.onnx"
+    onnx.save(float_net(), float_path)
 
     class Pictures(CalibrationDataReader):
         left = [picture(24, seed)[1] for seed in range(4)]
@@ -210,7 +225,7 @@ def record(model, folder, scale, zero_point):
     rgb, image = picture(side, 7)
     session = onnxruntime.InferenceSession(unsigned_weights(model).SerializeToString(), providers=["CPUExecutionProvider"])
     maps = session.run(None, {"image": image})[0]
-    stored = np.rint(maps / scale + zero_point).astype(np.uint8)[0].transpose(1, 2, 0)
+    stored = np.clip(np.rint(maps / scale + zero_point), 0, 255).astype(np.uint8)[0].transpose(1, 2, 0)
     (folder / f"{sys.argv[1]}.rgb").write_bytes(rgb.tobytes())
     (folder / f"{sys.argv[1]}.maps").write_bytes(np.ascontiguousarray(stored).tobytes())
     spread = np.percentile(stored, [1, 50, 99])
@@ -220,8 +235,9 @@ def record(model, folder, scale, zero_point):
 NETS = {
     "all": every_operator,
     "stock": stock,
+    "float": unquantised,
     "small": landmarks,
-    "base": lambda: landmarks(256, 64, (128, 128, 128, 192, 192)),
+    "base": lambda: landmarks(stem=48, widths=(96, 128, 160, 192, 192), head_block=True),
     "faces": lambda: landmarks(192, 32, (32, 48, 64, 64), 3),
     "wide": lambda: landmarks(64, 16, (16, 32), 17, window=7),
 }

@@ -73,9 +73,12 @@ impl Dot for Vnni512Dot {
     }
 
     #[inline(always)]
-    unsafe fn add(sums: Self::Sums, values: i32, weights: *const i8) -> Self::Sums {
+    unsafe fn add(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
         // SAFETY: the caller's.
-        unsafe { _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(values), _mm512_loadu_si512(weights.cast())) }
+        unsafe {
+            let values = _mm512_set1_epi32(values.cast::<i32>().read_unaligned());
+            _mm512_dpbusd_epi32(sums, values, _mm512_loadu_si512(weights.cast()))
+        }
     }
 
     #[inline(always)]
@@ -136,10 +139,11 @@ pub(super) mod emulated {
             unsafe { bias.cast::<[i32; 16]>().read() }
         }
 
-        unsafe fn add(mut sums: Self::Sums, values: i32, weights: *const i8) -> Self::Sums {
+        unsafe fn add(mut sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
             // SAFETY: the caller's.
-            let weights = unsafe { weights.cast::<[[i8; 4]; 16]>().read() };
-            let values = values.to_le_bytes().map(i32::from);
+            let (weights, values) =
+                unsafe { (weights.cast::<[[i8; 4]; 16]>().read(), values.cast::<[u8; 4]>().read()) };
+            let values = values.map(i32::from);
             for (sum, weights) in sums.iter_mut().zip(weights) {
                 let products = values.iter().zip(weights).map(|(value, weight)| value * i32::from(weight));
                 *sum = sum.wrapping_add(products.sum());

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::x86::{self, Dot, by_pixels, tile};
+use super::x86::{self, Dot, broadcast, by_pixels, load_sums, tile};
 use super::{Convolve, InstructionSet, Pixel, Tile};
 use crate::graph::Addition;
 use crate::pack::Layout;
@@ -54,14 +54,14 @@ impl Dot for VnniDot {
     #[inline(always)]
     unsafe fn start(bias: *const i32) -> Self::Sums {
         // SAFETY: the caller's.
-        unsafe { [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())] }
+        unsafe { load_sums(bias) }
     }
 
     #[inline(always)]
-    unsafe fn add(sums: Self::Sums, values: i32, weights: *const i8) -> Self::Sums {
+    unsafe fn add(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
         // SAFETY: the caller's.
         unsafe {
-            let values = _mm256_set1_epi32(values);
+            let values = broadcast(values);
             let low = _mm256_dpbusd_avx_epi32(sums[0], values, _mm256_loadu_si256(weights.cast()));
             let high = _mm256_dpbusd_avx_epi32(sums[1], values, _mm256_loadu_si256(weights.add(32).cast()));
             [low, high]

@@ -53,6 +53,9 @@ pub(crate) struct Corrections {
     pub weights: Vec<[i8; 4 * BLOCK]>,
     /// Range of each block; empty where the instruction set needs none.
     pub blocks: Vec<Range<usize>>,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    /// The weights left are such that the products of two quads of a row may be added in 16 bits.
+    pub by_two: bool,
 }
 
 impl Corrections {

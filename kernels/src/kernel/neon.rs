@@ -31,19 +31,23 @@ pub(super) unsafe fn load_signed(bytes: *const u8) -> int8x16_t {
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [int32x4_t; 4]) {
-    let zero_point = f32::from(convolve.output_zero_point);
     // SAFETY: the caller's.
     unsafe {
         let multipliers = convolve.multipliers.as_ptr().add(channel);
-        let (low, high) = (vdupq_n_f32(-zero_point), vdupq_n_f32(255.0 - zero_point));
-        let mut values = [vdupq_n_f32(0.0); 4];
-        for quarter in 0..4 {
-            let product = vmulq_f32(vcvtq_f32_s32(sums[quarter]), vld1q_f32(multipliers.add(4 * quarter)));
-            let clamped = vminq_f32(vmaxq_f32(product, low), high);
-            values[quarter] = vaddq_f32(vrndnq_f32(clamped), vdupq_n_f32(zero_point));
+        let round = |quarter: usize| {
+            let multipliers = vld1q_f32(multipliers.add(4 * quarter));
+            vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quarter]), multipliers))
+        };
+        let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
+        let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(round(0)), round(1)), zero_point);
+        let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(round(2)), round(3)), zero_point);
+        let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
+        if convolve.sums.is_empty() {
+            return vst1q_u8(pixel.output.add(channel), bytes);
         }
+        let mut values = to_floats(bytes);
         for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
-            values = apply(sum, values, load(operand.add(channel)));
+            values = apply(sum, values, to_floats(vld1q_u8(operand.add(channel))));
         }
         store(pixel.output.add(channel), values);
     }
@@ -72,9 +76,7 @@ fn add(a: ([float32x4_t; 4], f32), b: ([float32x4_t; 4], f32), offset: f32) -> [
 
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load(bytes: *const u8) -> [float32x4_t; 4] {
-    // SAFETY: the caller's.
-    let bytes = unsafe { vld1q_u8(bytes) };
+fn to_floats(bytes: uint8x16_t) -> [float32x4_t; 4] {
     let (low, high) = (vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes));
     let words =
         [vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high)];
@@ -97,8 +99,8 @@ pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, 
     for i in (0..bytes).step_by(BLOCK) {
         // SAFETY: the caller's.
         unsafe {
-            let (a, b) = ((load(a.add(i)), addition.a_ratio), (load(b.add(i)), addition.b_ratio));
-            store(output.add(i), add(a, b, addition.offset));
+            let (a, b) = (to_floats(vld1q_u8(a.add(i))), to_floats(vld1q_u8(b.add(i))));
+            store(output.add(i), add((a, addition.a_ratio), (b, addition.b_ratio), addition.offset));
         }
     }
 }

@@ -25,11 +25,11 @@ impl InstructionSet for Sdot {
     }
 
     fn layout(&self) -> Layout {
-        Layout::Quads { row_multiple: 16 }
+        Layout::Quads { row_multiple: 4 }
     }
 
     fn tile(&self) -> Tile {
-        Tile { pixels: 4, blocks: 1 }
+        Tile { pixels: 4, blocks: 2 }
     }
 
     fn value_offset(&self) -> i32 {
@@ -66,11 +66,32 @@ fn dot<const LANE: i32>(mut sums: int32x4_t, weights: int8x16_t, values: int8x16
     sums
 }
 
+/// Adds to `P` pixels' sums the products of a quad: 16 output channels with the four values at `LANE`.
+///
+/// # Safety
+/// 64 weights can be read.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn add_quad<const LANE: i32, const P: usize>(
+    sums: &mut [[int32x4_t; 4]; P],
+    values: &[int8x16_t; P],
+    weights: *const i8,
+) {
+    // SAFETY: the caller's.
+    let int8x16x4_t(w0, w1, w2, w3) = unsafe { vld1q_s8_x4(weights.add(LANE as usize * 4 * BLOCK)) };
+    for (n, weights) in [w0, w1, w2, w3].into_iter().enumerate() {
+        for p in 0..P {
+            sums[p][n] = dot::<LANE>(sums[p][n], weights, values[p]);
+        }
+    }
+}
+
 /// One block of `P` pixels.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
     let weights = &convolve.weights;
-    // SAFETY: the caller's; a block of weights holds 256 bytes for each 16 bytes of a window's rows.
+    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows, and behind every
+    // tensor there are bytes to be read.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); 4]; P];
         for p in 0..P {
@@ -84,27 +105,31 @@ unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixe
             for p in 0..P {
                 windows[p] = pixels[p].window.add(row * convolve.input_row_pitch);
             }
+            let mut values = [vdupq_n_s8(0); P];
             for _ in 0..weights.row_bytes / 16 {
-                let mut values = [vdupq_n_s8(0); P];
                 for p in 0..P {
                     values[p] = load_signed(windows[p]);
                     windows[p] = windows[p].add(16);
                 }
-                macro_rules! quad {
-                    ($lane:literal) => {
-                        for n in 0..4 {
-                            let weights = vld1q_s8(weight.add($lane * 64 + n * 16));
-                            for p in 0..P {
-                                sums[p][n] = dot::<$lane>(sums[p][n], weights, values[p]);
-                            }
-                        }
-                    };
-                }
-                quad!(0);
-                quad!(1);
-                quad!(2);
-                quad!(3);
+                add_quad::<0, P>(&mut sums, &values, weight);
+                add_quad::<1, P>(&mut sums, &values, weight);
+                add_quad::<2, P>(&mut sums, &values, weight);
+                add_quad::<3, P>(&mut sums, &values, weight);
                 weight = weight.add(16 * BLOCK);
+            }
+            let quads_left = weights.row_bytes % 16 / 4;
+            if quads_left > 0 {
+                for p in 0..P {
+                    values[p] = load_signed(windows[p]);
+                }
+                add_quad::<0, P>(&mut sums, &values, weight);
+                if quads_left > 1 {
+                    add_quad::<1, P>(&mut sums, &values, weight);
+                }
+                if quads_left > 2 {
+                    add_quad::<2, P>(&mut sums, &values, weight);
+                }
+                weight = weight.add(quads_left * 4 * BLOCK);
             }
         }
         for p in 0..P {

@@ -5,6 +5,8 @@
 
 use std::arch::x86_64::*;
 
+#[cfg(doc)]
+use super::Corrections;
 use super::{Convolve, Pixel, PixelSum};
 use crate::graph::Addition;
 use crate::tensor::BLOCK;
@@ -19,11 +21,21 @@ pub(super) trait Dot {
     /// The set is supported and the biases can be read.
     unsafe fn start(bias: *const i32) -> Self::Sums;
 
-    /// Adds four `u8` values, the bytes of `values`, times 64 weights `[16 output channels, 4 bytes]`.
+    /// Adds four values times 64 weights `[16 output channels, 4 bytes]`.
     ///
     /// # Safety
-    /// The set is supported and the weights can be read.
-    unsafe fn add(sums: Self::Sums, values: i32, weights: *const i8) -> Self::Sums;
+    /// The set is supported; values and weights can be read.
+    unsafe fn add(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums;
+
+    /// Adds eight values times weights `[2, 16 output channels, 4 bytes]` that [`Corrections::by_two`] allows.
+    ///
+    /// # Safety
+    /// The set is supported; values and weights can be read.
+    #[inline(always)]
+    unsafe fn add_two(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
+        // SAFETY: the caller's.
+        unsafe { Self::add(Self::add(sums, values, weights), values.add(4), weights.add(4 * BLOCK)) }
+    }
 
     /// Channels 0 to 7, and 8 to 15.
     ///
@@ -48,9 +60,19 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
         let mut weight = weights.bytes.as_ptr().cast::<i8>().add(block * weights.block_bytes);
         for row in 0..convolve.window_rows {
             let row = row * convolve.input_row_pitch;
-            for byte in (0..weights.row_bytes).step_by(4) {
+            let pairs = if convolve.corrections.by_two { weights.row_bytes / 8 } else { 0 };
+            for pair in 0..pairs {
                 for p in 0..P {
-                    let values = windows[p].add(row + byte).cast::<i32>().read_unaligned();
+                    let values = windows[p].add(row + 8 * pair);
+                    for b in 0..B {
+                        sums[p][b] = D::add_two(sums[p][b], values, weight.add(b * weights.block_bytes));
+                    }
+                }
+                weight = weight.add(8 * BLOCK);
+            }
+            for byte in (8 * pairs..weights.row_bytes).step_by(4) {
+                for p in 0..P {
+                    let values = windows[p].add(row + byte);
                     for b in 0..B {
                         sums[p][b] = D::add(sums[p][b], values, weight.add(b * weights.block_bytes));
                     }
@@ -62,8 +84,8 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
             for correction in convolve.corrections.of(block + b) {
                 let weight = convolve.corrections.weights[correction].as_ptr();
                 for p in 0..P {
-                    let values = windows[p].add(convolve.corrections.offsets[correction]).cast::<i32>();
-                    sums[p][b] = D::add(sums[p][b], values.read_unaligned(), weight);
+                    let values = windows[p].add(convolve.corrections.offsets[correction]);
+                    sums[p][b] = D::add(sums[p][b], values, weight);
                 }
             }
         }
@@ -78,17 +100,22 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
 /// Rounds sums to stored values, adds the operands and writes 16 channels from `channel` on.
 #[inline(always)]
 unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [__m256i; 2]) {
-    let zero_point = f32::from(convolve.output_zero_point);
     // SAFETY: the caller's.
     unsafe {
         let multipliers = convolve.multipliers.as_ptr().add(channel);
-        let (low, high) = (_mm256_set1_ps(-zero_point), _mm256_set1_ps(255.0 - zero_point));
-        let mut values = [_mm256_setzero_ps(); 2];
+        let mut rounded = [_mm256_setzero_si256(); 2];
         for half in 0..2 {
             let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[half]), _mm256_loadu_ps(multipliers.add(8 * half)));
-            let clamped = _mm256_min_ps(_mm256_max_ps(product, low), high);
-            values[half] = _mm256_add_ps(round(clamped), _mm256_set1_ps(zero_point));
+            // Beyond i32 the conversion gives its smallest value, which is right below and wrong above.
+            rounded[half] = _mm256_cvtps_epi32(_mm256_min_ps(product, _mm256_set1_ps(f32::from(i16::MAX))));
         }
+        let zero_point = _mm256_set1_epi16(i16::from(convolve.output_zero_point));
+        let words = _mm256_adds_epi16(_mm256_packs_epi32(rounded[0], rounded[1]), zero_point);
+        let bytes = in_order(words);
+        if convolve.sums.is_empty() {
+            return _mm_storeu_si128(pixel.output.add(channel).cast(), bytes);
+        }
+        let mut values = to_floats(bytes);
         for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
             values = apply(sum, values, load(operand.add(channel)));
         }
@@ -120,6 +147,26 @@ unsafe fn add(a: ([__m256; 2], f32), b: ([__m256; 2], f32), offset: f32) -> [__m
     }
 }
 
+/// 16 biases, eight a register.
+///
+/// # Safety
+/// The biases can be read, on a machine with AVX2.
+#[inline(always)]
+pub(super) unsafe fn load_sums(bias: *const i32) -> [__m256i; 2] {
+    // SAFETY: the caller's.
+    unsafe { [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())] }
+}
+
+/// Four values in each 32 bits.
+///
+/// # Safety
+/// The values can be read, on a machine with AVX2.
+#[inline(always)]
+pub(super) unsafe fn broadcast(values: *const u8) -> __m256i {
+    // SAFETY: the caller's.
+    unsafe { _mm256_set1_epi32(values.cast::<i32>().read_unaligned()) }
+}
+
 #[inline(always)]
 unsafe fn round(values: __m256) -> __m256 {
     // SAFETY: the caller's.
@@ -129,8 +176,13 @@ unsafe fn round(values: __m256) -> __m256 {
 #[inline(always)]
 unsafe fn load(bytes: *const u8) -> [__m256; 2] {
     // SAFETY: the caller's.
+    unsafe { to_floats(_mm_loadu_si128(bytes.cast())) }
+}
+
+#[inline(always)]
+unsafe fn to_floats(bytes: __m128i) -> [__m256; 2] {
+    // SAFETY: the caller's.
     unsafe {
-        let bytes = _mm_loadu_si128(bytes.cast());
         let high = _mm_unpackhi_epi64(bytes, bytes);
         [_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(high))]
     }
@@ -142,9 +194,17 @@ unsafe fn store(output: *mut u8, values: [__m256; 2]) {
     // SAFETY: the caller's.
     unsafe {
         let words = _mm256_packs_epi32(_mm256_cvtps_epi32(values[0]), _mm256_cvtps_epi32(values[1]));
+        _mm_storeu_si128(output.cast(), in_order(words));
+    }
+}
+
+/// 16 words as `_mm256_packs_epi32` leaves them, clamped to bytes, in the channels' order.
+#[inline(always)]
+unsafe fn in_order(words: __m256i) -> __m128i {
+    // SAFETY: the caller's.
+    unsafe {
         let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
-        let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-        _mm_storeu_si128(output.cast(), bytes);
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words))
     }
 }
 

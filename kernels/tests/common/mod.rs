@@ -34,7 +34,17 @@ impl Random {
         (self.next() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// A convolution whose results spread over all of 0..=255; now and then all weights are extreme.
+    /// A weight, of a net in which all are extreme, spread over all bytes, or mostly small, as after training.
+    fn weight(&mut self, kind: usize) -> i8 {
+        match kind {
+            0 => self.pick(&[-128, -127, 127]),
+            1 => self.byte() as i8,
+            _ if self.below(200) == 0 => self.pick(&[-63, 63, 63]),
+            _ => self.byte() as i8 / 4,
+        }
+    }
+
+    /// A convolution whose results spread over all of 0..=255.
     pub fn convolution(
         &mut self,
         channels: usize,
@@ -44,11 +54,9 @@ impl Random {
         padding: usize,
     ) -> Convolution {
         let taps = window * window * channels;
-        let extreme = self.below(4) == 0;
-        let weights = (0..outputs * taps)
-            .map(|_| if extreme { self.pick(&[-128, -127, 127]) } else { self.byte() as i8 })
-            .collect();
-        let spread = if extreme { 127.0 } else { 74.0 } * 74.0 * (taps as f32).sqrt();
+        let kind = self.below(4);
+        let weights = (0..outputs * taps).map(|_| self.weight(kind)).collect();
+        let spread = [127.0, 74.0, 18.0, 18.0][kind] * 74.0 * (taps as f32).sqrt();
         Convolution {
             window: [window; 2],
             stride: [stride; 2],

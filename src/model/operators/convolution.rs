@@ -1,10 +1,13 @@
 //! `QLinearConv`: x, its scale and zero point, weights, theirs, the result's, and a bias.
 
+use std::ops::RangeInclusive;
+
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 use wingmark_kernels::{Convolution, Operator};
 
+use super::quantised::{Dims, Quantised, Rules};
 use super::wiring::{Built, constants, expect, pair, quantisation, wire};
 
 #[derive(Debug, Clone)]
@@ -25,38 +28,27 @@ pub(super) fn qlinear_conv(_context: &ParsingContext, node: &NodeProto) -> Built
     };
     let stride = pair(node, "strides", 1)?;
     ensure!(!stride.contains(&0), "{}: strides are {stride:?}", node.name);
-    Ok((expand(QLinearConv { stride, padding }), vec![]))
+    Ok((expand(Rules(QLinearConv { stride, padding })), vec![]))
 }
 
-impl Expansion for QLinearConv {
-    fn name(&self) -> StaticName {
-        "QLinearConv".into()
-    }
+impl Quantised for QLinearConv {
+    const NAME: &'static str = "QLinearConv";
+    const INPUTS: RangeInclusive<usize> = 8..=9;
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        ensure!((8..=9).contains(&inputs.len()), "QLinearConv with {} inputs, expected 8 or 9", inputs.len());
-        solver.equals(&inputs[0].rank, 4)?;
-        solver.equals(&inputs[3].rank, 4)?;
-        solver.equals(&outputs[0].datum_type, u8::datum_type())?;
-        solver.given_2(&inputs[0].shape, &inputs[3].shape, move |solver, x, w| {
-            let along = |axis: usize, padding: usize| -> TractResult<TDim> {
-                let padded = x[axis].to_usize()? + padding;
-                let last = padded.checked_sub(w[axis].to_usize()?).context("QLinearConv: the window does not fit")?;
-                Ok((last / self.stride[axis - 2] + 1).to_dim())
-            };
-            let [top, left, bottom, right] = self.padding;
-            let shape = tvec!(x[0].clone(), w[0].clone(), along(2, top + bottom)?, along(3, left + right)?);
-            solver.equals(&outputs[0].shape, shape)
-        })
+    fn result_shape(&self, inputs: &[Dims]) -> TractResult<Dims> {
+        let (x, w) = (&inputs[0], &inputs[3]);
+        ensure!(w.len() == 4, "weights of {} axes, expected four", w.len());
+        let along = |axis: usize, padding: usize| -> TractResult<TDim> {
+            let padded = x[axis].to_usize()? + padding;
+            let last = padded.checked_sub(w[axis].to_usize()?).context("the window does not fit")?;
+            Ok((last / self.stride[axis - 2] + 1).to_dim())
+        };
+        let [top, left, bottom, right] = self.padding;
+        Ok(tvec!(x[0].clone(), w[0].clone(), along(2, top + bottom)?, along(3, left + right)?))
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let convolution = self.convolution(model, inputs).with_context(|| format!("QLinearConv {prefix}"))?;
+        let convolution = self.convolution(model, inputs)?;
         wire(prefix, model, Operator::Convolution(convolution), &inputs[..1])
     }
 }

@@ -3,6 +3,7 @@
 
 mod convolution;
 mod elementwise;
+mod quantised;
 mod spatial;
 mod typed;
 mod wiring;

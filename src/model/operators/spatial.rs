@@ -1,10 +1,13 @@
 //! `MaxPool`, `Resize` and `Concat` of `u8` tensors.
 
+use std::ops::RangeInclusive;
+
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 use wingmark_kernels::Operator;
 
+use super::quantised::{Dims, Quantised, Rules};
 use super::wiring::{Built, constants, expect, pair, wire};
 
 /// 2x2, stride 2.
@@ -18,27 +21,16 @@ pub(super) fn max_pool(_context: &ParsingContext, node: &NodeProto) -> Built {
     expect(node, "pads", node.get_attr_opt_vec::<usize>("pads")?.unwrap_or(vec![0; 4]), &[vec![0; 4]])?;
     expect(node, "ceil_mode", node.get_attr_opt::<i64>("ceil_mode")?.unwrap_or(0), &[0])?;
     expect(node, "auto_pad", node.get_attr_opt("auto_pad")?.unwrap_or("NOTSET"), &["NOTSET", "VALID"])?;
-    Ok((expand(MaxPool), vec![]))
+    Ok((expand(Rules(MaxPool)), vec![]))
 }
 
-impl Expansion for MaxPool {
-    fn name(&self) -> StaticName {
-        "MaxPool".into()
-    }
+impl Quantised for MaxPool {
+    const NAME: &'static str = "MaxPool";
+    const INPUTS: RangeInclusive<usize> = 1..=1;
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        solver.equals(&inputs[0].rank, 4)?;
-        solver.equals(&outputs[0].datum_type, u8::datum_type())?;
-        solver.given(&inputs[0].shape, move |solver, x| {
-            let half = |dim: &TDim| dim.clone() / 2;
-            solver.equals(&outputs[0].shape, tvec!(x[0].clone(), x[1].clone(), half(&x[2]), half(&x[3])))
-        })
+    fn result_shape(&self, inputs: &[Dims]) -> TractResult<Dims> {
+        let [picture, channels, rows, columns] = &inputs[0][..] else { bail!("a picture of four axes expected") };
+        Ok(tvec!(picture.clone(), channels.clone(), rows.clone() / 2, columns.clone() / 2))
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
@@ -57,26 +49,16 @@ pub(super) fn resize(_context: &ParsingContext, node: &NodeProto) -> Built {
     // At twice the size, these two read the same pixels.
     let doubles = [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")];
     expect(node, "coordinate_transformation_mode and nearest_mode", (transformation, nearest), &doubles)?;
-    Ok((expand(Resize), vec![]))
+    Ok((expand(Rules(Resize)), vec![]))
 }
 
-impl Expansion for Resize {
-    fn name(&self) -> StaticName {
-        "Resize".into()
-    }
+impl Quantised for Resize {
+    const NAME: &'static str = "Resize";
+    const INPUTS: RangeInclusive<usize> = 2..=4;
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        solver.equals(&inputs[0].rank, 4)?;
-        solver.equals(&outputs[0].datum_type, u8::datum_type())?;
-        solver.given(&inputs[0].shape, move |solver, x| {
-            let double = |dim: &TDim| dim.clone() * 2;
-            solver.equals(&outputs[0].shape, tvec!(x[0].clone(), x[1].clone(), double(&x[2]), double(&x[3])))
-        })
+    fn result_shape(&self, inputs: &[Dims]) -> TractResult<Dims> {
+        let [picture, channels, rows, columns] = &inputs[0][..] else { bail!("a picture of four axes expected") };
+        Ok(tvec!(picture.clone(), channels.clone(), rows.clone() * 2, columns.clone() * 2))
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
@@ -88,7 +70,7 @@ impl Expansion for Resize {
             let shape = model.outlet_fact(inputs[0])?.shape.eval_to_usize(&SymbolValues::default())?.into_owned();
             sizes.len() == 4 && (0..4).all(|i| sizes[i] as usize == if i < 2 { shape[i] } else { shape[i] * 2 })
         };
-        ensure!(doubles, "Resize {prefix}: expected twice the rows and columns");
+        ensure!(doubles, "expected twice the rows and columns");
         wire(prefix, model, Operator::Upsample, &inputs[..1])
     }
 }
@@ -99,29 +81,18 @@ struct Concat;
 
 pub(super) fn concat(_context: &ParsingContext, node: &NodeProto) -> Built {
     expect(node, "axis", node.get_attr::<i64>("axis")?, &[1, -3])?;
-    Ok((expand(Concat), vec![]))
+    Ok((expand(Rules(Concat)), vec![]))
 }
 
-impl Expansion for Concat {
-    fn name(&self) -> StaticName {
-        "Concat".into()
-    }
+impl Quantised for Concat {
+    const NAME: &'static str = "Concat";
+    const INPUTS: RangeInclusive<usize> = 1..=usize::MAX;
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        ensure!(!inputs.is_empty(), "Concat without inputs");
-        solver.equals(&outputs[0].datum_type, u8::datum_type())?;
-        solver.equals(&outputs[0].rank, 4)?;
-        let shapes: Vec<_> = inputs.iter().map(|input| &input.shape).collect();
-        solver.given_all(shapes, move |solver, shapes| {
-            let mut shape = shapes[0].clone();
-            shape[1] = shapes.iter().map(|shape| shape[1].clone()).sum();
-            solver.equals(&outputs[0].shape, shape)
-        })
+    fn result_shape(&self, inputs: &[Dims]) -> TractResult<Dims> {
+        ensure!(inputs.iter().all(|input| input.len() == 4), "tensors of {inputs:?}, expected four axes");
+        let mut shape = inputs[0].clone();
+        shape[1] = inputs.iter().map(|input| input[1].clone()).sum();
+        Ok(shape)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {

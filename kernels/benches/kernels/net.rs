@@ -1,11 +1,6 @@
-//! Runs frames of a net like the preset `small`, with random weights and nothing but this crate, so that it can be
-//! built for any machine: `frames FRAMES [THREADS]`. Asks for the parent process before each frame and at the end, a
-//! system call by which a counting emulator can tell frames apart (tests/arm/count.sh).
+//! Nets with random weights.
 
-use std::os::unix::process::parent_id;
-use std::time::Instant;
-
-use wingmark_kernels::{Addition, Convolution, Graph, Kernel, Operator, Program, Shape, Tensor};
+use wingmark_kernels::{Addition, Convolution, Graph, Operator, Shape, Tensor};
 
 /// Builds a graph; all tensors have scale 1 and zero point 0, or 128 before a sum.
 struct Net {
@@ -14,11 +9,16 @@ struct Net {
 }
 
 impl Net {
+    fn new(input: Shape) -> Self {
+        Net { graph: Graph::new(input), state: 1 }
+    }
+
     fn weight(&mut self) -> i8 {
-        // The sum of four bytes has the bell shape of trained weights.
+        // The sum of four bytes has the bell shape of trained weights; deviation and limit are those of `small`.
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let sum: i32 = self.state.to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();
-        (sum / 5).clamp(-127, 127) as i8
+        let mixed = (self.state ^ self.state >> 15).wrapping_mul(0x2c1b_3c6d);
+        let sum: i32 = (mixed ^ mixed >> 13).to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();
+        (sum / 8).clamp(-63, 63) as i8
     }
 
     fn conv(&mut self, x: Tensor, outputs: usize, window: usize, stride: usize) -> Tensor {
@@ -70,40 +70,22 @@ impl Net {
     }
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<usize>().expect("frames FRAMES [THREADS]"));
-    let (frames, threads) = (arguments.next().unwrap_or(100), arguments.next().unwrap_or(1));
-    let shape = Shape { rows: 128, columns: 128, channels: 3 };
-    let mut net = Net { graph: Graph::new(shape), state: 1 };
-    let input = net.graph.input();
-    let x = net.coord_conv(input, 32, 3, 2);
+/// One convolution with padding, of as many channels as it reads.
+pub fn convolution(side: usize, channels: usize, window: usize) -> (Graph, Tensor) {
+    let mut net = Net::new(Shape { rows: side, columns: side, channels });
+    let output = net.conv(net.graph.input(), channels, window, 1);
+    (net.graph, output)
+}
+
+/// A net like the preset `small`.
+pub fn small() -> (Graph, Tensor) {
+    let mut net = Net::new(Shape { rows: 128, columns: 128, channels: 3 });
+    let x = net.coord_conv(net.graph.input(), 32, 3, 2);
     let x = net.conv(x, 64, 3, 2);
     let x = net.residual(x, 64);
     let x = net.coord_conv(x, 64, 1, 1);
     let x = net.hourglass(x, &[64, 64, 96, 128]);
     let x = net.conv(x, 64, 1, 1);
     let output = net.conv(x, 68, 1, 1);
-
-    let kernel = Kernel::from_environment().expect("kernels");
-    let program = Program::plan(&net.graph, output, kernel).expect("a sound graph");
-    let mut workspace = program.workspace(threads);
-    let picture: Vec<u8> = (0..shape.elements()).map(|i| (i * 31 % 251) as u8).collect();
-    let mut micros: Vec<f64> = (0..frames)
-        .map(|_| {
-            let _mark = parent_id();
-            let started = Instant::now();
-            program.run(&mut workspace, &picture);
-            started.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    let _mark = parent_id();
-    micros.sort_by(f64::total_cmp);
-    let (smallest, median, macs) = (micros[0], micros[frames / 2], program.macs());
-    let gmac = |micros: f64| macs as f64 / micros / 1e3;
-    println!(
-        "{}, {threads} threads, {macs} MAC: median {median:.0} us ({:.1} GMAC/s), smallest {smallest:.0} us ({:.1} GMAC/s)",
-        kernel.name(),
-        gmac(median),
-        gmac(smallest)
-    );
+    (net.graph, output)
 }

@@ -1,7 +1,9 @@
-//! Times a net for benches/compare.py: `net_timer FILE.onnx THREADS`. Each line of standard input is a number of
-//! frames; the answer is a line with the microseconds of each.
+//! Runs a net for benches/compare.py and tests/arm/count.sh: `net_timer FILE.onnx THREADS`. Each line of standard input
+//! is a number of frames; the answer is a line with the microseconds of each. Asks for the parent process before
+//! each frame and after the last, a system call by which a counting emulator tells frames apart.
 
 use std::io::{BufRead, stdin};
+use std::os::unix::process::parent_id;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -26,10 +28,12 @@ fn main() -> Result<()> {
         let frames: usize = line?.trim().parse()?;
         let mut micros = Vec::with_capacity(frames);
         for _ in 0..frames {
+            parent_id();
             let started = Instant::now();
             session.infer(&picture)?;
             micros.push(format!("{:.1}", started.elapsed().as_secs_f64() * 1e6));
         }
+        parent_id();
         println!("{}", micros.join(" "));
     }
     Ok(())
