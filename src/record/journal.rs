@@ -135,7 +135,8 @@ impl<S: Storage> Journal<S> {
         if left.bytes == 0 {
             return self.storage.remove(&self.names.path);
         }
-        let number = self.archives.last().map_or(1, |last| last.number + 1);
+        let number = self.archives.last().map_or(Some(1), |last| last.number.checked_add(1));
+        let number = number.ok_or_else(|| io::Error::other("its files' numbers are used up; move them away"))?;
         let archive = Archive { number, modified: left.modified, bytes: left.bytes };
         self.storage.rename(&self.names.path, &self.names.archive_path(archive))?;
         self.archives.push(archive);
