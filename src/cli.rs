@@ -36,13 +36,18 @@ pub struct DemoArgs {
     pub out: PathBuf,
 }
 
-/// Follow faces in pictures; show them, record them, or both.
+/// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A JPEG or PNG picture, or a folder of them, replayed in name order at 30 a second. Without it, the built-in
-    /// picture moves about for ten seconds.
-    #[arg(long, value_name = "PATH")]
+    /// A picture (JPEG, PNG), a folder of pictures in name order, video (Y4M, MJPEG) in a file or a pipe, - for video on
+    /// standard input, or clip: the built-in picture moving about for ten seconds, which is what is taken without this.
+    #[arg(long, value_name = "PATH|-|clip")]
     pub source: Option<SourceChoice>,
+
+    /// Video comes from a camera: the newest frame is taken, others are dropped and counted, and time is that of arrival.
+    /// Otherwise every frame is taken, and who writes to the pipe has to wait.
+    #[arg(long)]
+    pub live: bool,
 
     /// Where to show the overlay: auto, png:DIR (a file a frame), none.
     #[arg(long, value_name = "SCREEN", default_value = "auto")]

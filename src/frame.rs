@@ -152,7 +152,7 @@ pub trait PixelReader {
 }
 
 /// BT.601 limited range to RGB, in 16.16 fixed point.
-fn rgb_from_yuv(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+pub(crate) fn rgb_from_yuv(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let y = (i32::from(y) - 16) * 76_309;
     let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
     let to_u8 = |v: i32| ((v + 32_768) >> 16).clamp(0, 255) as u8;

@@ -22,6 +22,7 @@ pub mod model;
 pub mod observe;
 pub mod overlay;
 pub mod picture;
+pub mod pipeline;
 pub mod plan;
 pub mod record;
 pub mod scene;

@@ -39,6 +39,8 @@ struct Counts {
     faces: u64,
     faces_now: usize,
     source_errors: u64,
+    camera_down: bool,
+    camera_reconnects: u64,
     stages: [Histogram; STAGES.len()],
 }
 
@@ -109,7 +111,17 @@ impl MetricsFile {
         }
     }
 
-    /// A frame that the source could not give.
+    /// Whether frames come, and how often the camera came back.
+    pub fn set_camera(&self, up: bool, reconnects: u64) {
+        let mut counts = self.counts.lock().expect(UNPOISONED);
+        counts.camera_down = !up;
+        counts.camera_reconnects = reconnects;
+        if !up {
+            counts.faces_now = 0;
+        }
+    }
+
+    /// A frame that the source could not give, or gave damaged.
     pub fn count_source_error(&self) {
         self.counts.lock().expect(UNPOISONED).source_errors += 1;
     }
@@ -141,7 +153,14 @@ fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {
     let figures = [
         ("frames_total", "counter", "Frames observed.", counts.frames),
         ("dropped_frames_total", "counter", "Frames that the source dropped.", counts.dropped),
-        ("source_errors_total", "counter", "Frames that the source could not give.", counts.source_errors),
+        (
+            "source_errors_total",
+            "counter",
+            "Frames that the source could not give, or gave damaged.",
+            counts.source_errors,
+        ),
+        ("camera_up", "gauge", "Whether frames come.", u64::from(!counts.camera_down)),
+        ("camera_reconnects_total", "counter", "Times that the camera came back.", counts.camera_reconnects),
         ("faces_total", "counter", "Faces seen, summed over all frames.", counts.faces),
         ("faces", "gauge", "Faces seen in the last frame.", counts.faces_now as u64),
     ];
@@ -183,18 +202,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wingmark.prom");
         let metrics = MetricsFile::start(&path, &[]).unwrap();
-        assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_frames_total 0\n"));
+        assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_camera_up 1\n"));
         for total in [Duration::from_millis(2), Duration::from_millis(15), Duration::from_secs(3)] {
             let timings = Timings { total, ..Timings::default() };
             metrics.count(&Observation { dropped: 2, timings, ..Observation::default() });
         }
         metrics.count_source_error();
+        metrics.set_camera(false, 3);
         drop(metrics);
         let text = std::fs::read_to_string(&path).unwrap();
         for line in [
             "wingmark_frames_total 3",
             "wingmark_dropped_frames_total 6",
             "wingmark_source_errors_total 1",
+            "wingmark_camera_up 0",
+            "wingmark_camera_reconnects_total 3",
             "wingmark_stage_seconds_bucket{stage=\"total\",le=\"0.001\"} 0",
             "wingmark_stage_seconds_bucket{stage=\"total\",le=\"0.002\"} 1",
             "wingmark_stage_seconds_bucket{stage=\"total\",le=\"0.02\"} 2",

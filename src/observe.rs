@@ -55,7 +55,7 @@ pub struct Observation {
     pub sequence: u32,
     /// Since the source's start, monotonic.
     pub captured_at: Duration,
-    /// Frames dropped between the previous observation and this one.
+    /// Frames dropped between the previous observation, or the source's start, and this one.
     pub dropped: u32,
     pub faces: Vec<Face>,
     pub timings: Timings,
@@ -134,7 +134,10 @@ impl Observer {
         Ok(Observation {
             sequence: frame.sequence,
             captured_at: frame.captured_at,
-            dropped: previous.map_or(0, |sequence| frame.sequence.wrapping_sub(sequence).saturating_sub(1)),
+            dropped: match previous {
+                None => frame.sequence,
+                Some(sequence) => frame.sequence.wrapping_sub(sequence).saturating_sub(1),
+            },
             faces,
             timings: Timings {
                 detect,

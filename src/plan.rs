@@ -1,11 +1,12 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::capture::{CaptureError, Clip, Replay, Source};
+use crate::capture::{self, CaptureError, Clip, Source, Stream};
 use crate::cli::{LogArgs, RunArgs};
 use crate::frame::Frame;
 use crate::metrics_file::MetricsFile;
@@ -29,8 +30,12 @@ pub fn built_in_picture() -> Frame {
 /// Where frames come from.
 #[derive(Debug, Clone)]
 pub enum SourceChoice {
-    /// A picture or a folder of pictures.
-    Pictures(PathBuf),
+    /// The built-in picture, moving about.
+    Clip,
+    /// A stream from standard input.
+    Stdin,
+    /// A picture, a folder of pictures, or a stream in a file or a pipe.
+    Path(PathBuf),
 }
 
 /// Where the overlay goes.
@@ -49,8 +54,6 @@ pub struct RecordChoice(PathBuf);
 /// A value on the command line is not one that this version knows.
 #[derive(Debug, Error)]
 pub enum ChoiceError {
-    #[error("cameras and pipes are not supported yet; expected a JPEG or PNG picture, or a folder of them")]
-    Source,
     #[error("expected auto, png:DIR or none; other screens are not supported yet")]
     Screen,
     #[error("expected a file that ends in .csv, .jsonl or .mcap")]
@@ -58,11 +61,14 @@ pub enum ChoiceError {
 }
 
 impl FromStr for SourceChoice {
-    type Err = ChoiceError;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        let live = text == "-" || text.starts_with("/dev/") || text == "v4l2" || text.starts_with("v4l2:");
-        if live { Err(ChoiceError::Source) } else { Ok(SourceChoice::Pictures(text.into())) }
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "-" => SourceChoice::Stdin,
+            "clip" => SourceChoice::Clip,
+            _ => SourceChoice::Path(text.into()),
+        })
     }
 }
 
@@ -89,9 +95,12 @@ impl FromStr for RecordChoice {
 }
 
 impl SourceChoice {
-    pub fn open(&self) -> Result<Box<dyn Source>, CaptureError> {
+    /// Opens it; streams are `live` or not.
+    pub fn open(&self, live: bool) -> Result<Box<dyn Source>, CaptureError> {
         match self {
-            SourceChoice::Pictures(path) => Ok(Box::new(Replay::open(path)?)),
+            SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
+            SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live))),
+            SourceChoice::Path(path) => capture::open_path(path, live),
         }
     }
 }
@@ -140,10 +149,7 @@ pub struct RunPlan {
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
-        let source = match &args.source {
-            Some(choice) => choice.open()?,
-            None => Box::new(Clip::of(built_in_picture())),
-        };
+        let source = args.source.as_ref().unwrap_or(&SourceChoice::Clip).open(args.live)?;
         let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
         let screen = args.screen.open()?;
         let logs = args.log.open(&args.record)?;

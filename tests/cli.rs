@@ -1,7 +1,9 @@
 //! The binary, as a user meets it.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-collins.jpg");
 
@@ -87,10 +89,102 @@ fn sources_that_are_none_are_refused() {
     for (source, expected) in [
         ("empty", "holds no picture; expected files named .jpg, .jpeg or .png"),
         ("nothing.png", "cannot read nothing.png"),
-        ("notes.txt", "notes.txt is no JPEG or PNG picture"),
+        ("notes.txt", "notes.txt is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
     ] {
         let message = failure(folder.path(), &["run", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+/// The binary with these bytes on its standard input, which then ends.
+fn piped(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A reader that has seen enough closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(bytes);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_pipe_of_jpegs_gives_what_the_picture_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = std::fs::read(PORTRAIT).unwrap();
+    let output =
+        piped(folder.path(), &["run", "--source", "-", "--record", "piped.csv"], &[&portrait[..], &portrait].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("2 frames, a face in each"), "{}", text(&output.stdout));
+    let output = wingmark(folder.path(), &["run", "--source", PORTRAIT, "--record", "file.csv"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let first_row = |name: &str| -> Vec<String> {
+        let table = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        table.lines().nth(1).unwrap().split(',').take(5 + 2 * 68).map(String::from).collect()
+    };
+    assert_eq!(first_row("piped.csv"), first_row("file.csv"));
+}
+
+#[test]
+fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let y4m =
+        [&b"YUV4MPEG2 W64 H48 F30:1 C420jpeg\n"[..], &[b"FRAME\n", &[128; 64 * 48 * 3 / 2][..]].concat().repeat(3)];
+    let y4m = y4m.concat();
+    let portrait = std::fs::read(PORTRAIT).unwrap();
+    for (bytes, end, frames, expected) in [
+        (&y4m, 100, 2, "standard input: it ends in the middle of frame 2, after 4508 of 4608 bytes"),
+        (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: it ends in the middle of picture 1"),
+    ] {
+        let output =
+            piped(folder.path(), &["run", "--source", "-", "--record", "seen.csv"], &bytes[..bytes.len() - end]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
+        let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
+        assert_eq!(table.lines().count(), 1 + frames);
+        std::fs::remove_file(folder.path().join("seen.csv")).unwrap();
+    }
+}
+
+#[test]
+fn a_pipe_without_video_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, expected) in [
+        (&b""[..], "standard input is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG): it is empty"),
+        (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
+        (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
+    ] {
+        let output = piped(folder.path(), &["run", "--source", "-"], bytes);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_a_pipe_ends_at_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    for started in [&b""[..], b"YUV4MPEG2 W64 H48 C420\nFRAME\n123"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
+            .args(["run", "--source", "-", "--metrics", "ready.prom"])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(started).unwrap();
+        while !folder.path().join("ready.prom").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let signalled = Instant::now();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(signalled.elapsed() < Duration::from_secs(1), "took {:?}", signalled.elapsed());
+        std::fs::remove_file(folder.path().join("ready.prom")).unwrap();
     }
 }
 
@@ -99,8 +193,6 @@ fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
         (["run", "--model", "tall"], "model \"tall\" is not known; expected one of small, faces, or a folder"),
-        (["run", "--source", "/dev/video0"], "cameras and pipes are not supported yet"),
-        (["run", "--source", "-"], "cameras and pipes are not supported yet"),
         (["run", "--screen", "drm"], "expected auto, png:DIR or none"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),

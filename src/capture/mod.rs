@@ -1,32 +1,55 @@
 //! Where frames come from.
 
 mod clip;
+mod jpeg;
+mod mjpeg;
 mod replay;
+mod status;
+mod stream;
+mod y4m;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
 pub use clip::Clip;
+pub use jpeg::JpegError;
+pub use mjpeg::{Mjpeg, MjpegError};
 pub use replay::Replay;
+pub use status::Status;
+pub use stream::{Stream, open_path};
+pub use y4m::{Y4m, Y4mError};
 
 use crate::frame::Frame;
 use crate::picture::PictureError;
 
 /// Frames a second of sources that have no clock of their own.
 const NOMINAL_RATE: u32 = 30;
+/// Longest side of a frame that is taken from a stream or a camera: bounds what a hostile header makes us allocate.
+const MAX_SIDE_PX: u32 = 8192;
 
 /// Something that gives one frame after the other.
-pub trait Source {
-    /// Overwrites `frame` with the next one. An error costs the frame it is about; the source can be asked again.
+pub trait Source: Send {
+    /// Overwrites `frame` with the next one. An error costs the frame it is about, and leaves `frame` with no particular
+    /// content; the source can be asked again.
     fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError>;
+
+    /// Whether frames come at their own time, so that one that is not taken in time is of no more use.
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// What [`Source::capture_into`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Captured {
     Frame,
+    /// A frame came, and its bytes are not to be trusted; it has taken a number of its own.
+    Damaged,
+    /// No frame came within a quarter of a second, for the reason given.
+    Waiting(Status),
     /// There are no more frames; the one given is as it was.
     End,
 }
@@ -34,11 +57,17 @@ pub enum Captured {
 #[derive(Debug, Error)]
 pub enum CaptureError {
     #[error("cannot read {path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: io::Error },
     #[error("{0} holds no picture; expected files named .jpg, .jpeg or .png")]
     NoPictures(PathBuf),
     #[error(transparent)]
     Picture(#[from] PictureError),
+    #[error("{name} is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG){hint}")]
+    UnknownKind { name: String, hint: &'static str },
+    #[error("{name}: {source}")]
+    Y4m { name: String, source: Y4mError },
+    #[error("{name}: {source}")]
+    Mjpeg { name: String, source: MjpegError },
 }
 
 /// When a frame of a source without a clock was captured.

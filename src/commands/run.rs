@@ -1,98 +1,206 @@
-//! `wingmark run`: every frame of a source through the observer, to screen and recorders.
+//! `wingmark run`: the frames of a source through the observer, to screen and recorders.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use embedded_graphics::Drawable;
-use log::error;
+use log::{error, warn};
 
 use super::{Outcome, counted};
-use crate::capture::Captured;
 use crate::cli::RunArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::metrics_file::MetricsFile;
-use crate::observe::Observation;
+use crate::observe::{Observation, Observer};
 use crate::overlay::Overlay;
+use crate::pipeline::{Display, Feed, Note, Policy, Show, StatusWatch, Taken};
 use crate::plan::RunPlan;
 use crate::record::Recorder;
 use crate::record::log::Log;
 use crate::scheme::Scheme;
-use crate::screen::{Canvas, Screen};
+use crate::screen::{Canvas, Screen, ScreenError};
 use crate::service::{ServiceManager, Signals};
 
-/// Logs have this long to be made safe after a signal, so that the process is gone within a second.
+/// After a signal everything is made safe within this time, so that the process is gone within a second.
 const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
-/// And this long when the source ended.
+/// And within this time when the source ended.
 const SAFE_WITHIN: Duration = Duration::from_secs(30);
+/// Signals are looked for this often while no frame comes.
+const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
-    let mut plan = RunPlan::open(args)?;
-    let mut service = ServiceManager::from_environment();
-    let mut tally = Tally::default();
-    let observed = observe_all(&mut plan, &signals, &mut service, &mut tally);
+    let plan = RunPlan::open(args)?;
+    let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
+    let scheme = plan.observer.scheme();
+    let view = plan.screen.map(|screen| View { screen, scheme, canvas: Canvas::default() });
+    let mut run = Run {
+        observer: plan.observer,
+        logs: plan.logs,
+        metrics: plan.metrics,
+        display: view.map(|view| Display::start(view, policy)).transpose()?,
+        service: ServiceManager::from_environment(),
+        watch: StatusWatch::default(),
+        tally: Tally::default(),
+        frames: plan.frames,
+    };
+    let feed = Feed::start(plan.source)?;
+    let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
-    service.stopping();
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
-    let kept = finish(plan.logs, within);
+    let kept = run.finish(feed, within);
     observed?;
-    writeln!(std::io::stdout(), "{}", tally.summary())?;
+    writeln!(std::io::stdout(), "{}", run.tally.summary())?;
     // Who stops a service knows of its losses from its log.
-    let complete = tally.unreadable == 0 && (kept || signals.stop());
+    let complete = run.tally.failures() == 0 && (kept || signals.stop());
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
 
-/// Takes frames until the source ends, enough were seen or a signal comes.
-fn observe_all(
-    plan: &mut RunPlan,
-    signals: &Signals,
-    service: &mut ServiceManager,
-    tally: &mut Tally,
-) -> anyhow::Result<()> {
-    let scheme = plan.observer.scheme();
-    let mut frame = Frame::default();
-    let mut canvas = Canvas::default();
-    let enough = |tally: &Tally| plan.frames.is_some_and(|limit| tally.frames + tally.unreadable >= limit as usize);
-    while !signals.stop() && !enough(tally) {
-        if signals.take_reopen() {
-            plan.logs.iter().for_each(Log::reopen);
-        }
-        match plan.source.capture_into(&mut frame) {
-            Ok(Captured::Frame) => {}
-            Ok(Captured::End) => break,
-            Err(e) => {
-                error!("{e}");
-                tally.unreadable += 1;
-                plan.metrics.iter().for_each(MetricsFile::count_source_error);
-                continue;
-            }
-        }
-        let seen = plan.observer.observe(&frame)?;
-        for log in &mut plan.logs {
-            log.record(&seen)?;
-        }
-        if let Some(screen) = &mut plan.screen {
-            show(&frame, &seen, scheme, &mut canvas, screen.as_mut())?;
-        }
-        plan.metrics.iter().for_each(|metrics| metrics.count(&seen));
-        tally.count(&seen);
-        service.frame_done();
-    }
-    Ok(())
+/// What frames go through.
+struct Run {
+    observer: Observer,
+    logs: Vec<Log>,
+    metrics: Option<MetricsFile>,
+    display: Option<Display>,
+    service: ServiceManager,
+    watch: StatusWatch,
+    tally: Tally,
+    frames: Option<u32>,
 }
 
-/// Makes all logs safe; whether nothing was lost.
-fn finish(logs: Vec<Log>, within: Duration) -> bool {
-    let deadline = Instant::now() + within;
-    let mut kept = true;
-    for log in logs {
-        if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {
-            error!("{e}");
-            kept = false;
+impl Run {
+    /// Takes frames until the source ends, enough were seen or a signal comes.
+    fn observe_all(&mut self, feed: &Feed, signals: &Signals) -> anyhow::Result<()> {
+        let mut frame = Frame::default();
+        while !signals.stop() && !self.is_enough() {
+            if signals.take_reopen() {
+                self.logs.iter().for_each(Log::reopen);
+            }
+            let taken = feed.take(&mut frame, TICK);
+            feed.notes().for_each(|note| self.heed(note));
+            match taken {
+                Taken::Value if self.is_enough() => {}
+                Taken::Value => self.observe(&mut frame)?,
+                Taken::Nothing => self.wait(),
+                Taken::Closed => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_enough(&self) -> bool {
+        self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
+    }
+
+    /// The frame leaves with another one's memory.
+    fn observe(&mut self, frame: &mut Frame) -> anyhow::Result<()> {
+        let seen = self.observer.observe(frame)?;
+        for log in &mut self.logs {
+            log.record(&seen)?;
+        }
+        self.metrics.iter().for_each(|metrics| metrics.count(&seen));
+        self.tally.count(&seen);
+        self.show(|display| display.show(frame, seen));
+        // This may have been the last frame of a camera that is known to be gone.
+        self.notify();
+        self.service.frame_done();
+        Ok(())
+    }
+
+    fn heed(&mut self, note: Note) {
+        match note {
+            Note::Unreadable(e) => {
+                error!("{e}");
+                self.tally.unreadable += 1;
+                self.metrics.iter().for_each(MetricsFile::count_source_error);
+            }
+            Note::Damaged => {
+                self.tally.damaged += 1;
+                self.metrics.iter().for_each(MetricsFile::count_source_error);
+            }
+            Note::Status(status) => {
+                if let Some(message) = self.watch.change(status, Instant::now()) {
+                    warn!("{message}");
+                }
+                if self.watch.status().is_live() {
+                    // Who was there may have left meanwhile.
+                    self.observer.forget();
+                }
+                let (up, reconnects) = (self.watch.status().is_live(), self.watch.reconnects());
+                self.metrics.iter().for_each(|metrics| metrics.set_camera(up, reconnects));
+                self.notify();
+            }
         }
     }
-    kept
+
+    /// No frame came for a moment.
+    fn wait(&mut self) {
+        if self.watch.status().is_live() {
+            return;
+        }
+        if let Some(message) = self.watch.reminder(Instant::now()) {
+            warn!("{message}");
+        }
+        // A camera that is gone comes back no sooner when this process is started anew.
+        self.service.waiting();
+    }
+
+    fn notify(&mut self) {
+        let status = self.watch.status();
+        if !status.is_live() {
+            let notice = status.to_string();
+            self.show(|display| display.notify(notice));
+        }
+    }
+
+    /// A run goes on without its screen.
+    fn show(&mut self, show: impl FnOnce(&mut Display) -> Result<(), ScreenError>) {
+        let Some(display) = &mut self.display else { return };
+        if let Err(e) = show(display) {
+            error!("{e}; going on without a screen");
+            self.tally.screen_failures += 1;
+            self.display = None;
+        }
+    }
+
+    /// Ends all threads and makes all logs safe; whether nothing was lost.
+    fn finish(&mut self, feed: Feed, within: Duration) -> bool {
+        self.service.stopping();
+        let deadline = Instant::now() + within;
+        self.display.iter().for_each(Display::close);
+        let mut kept = true;
+        for log in self.logs.drain(..) {
+            if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {
+                error!("{e}");
+                kept = false;
+            }
+        }
+        if let Some(Err(e)) = self.display.take().map(|display| display.finish(deadline)) {
+            error!("{e}");
+            self.tally.screen_failures += 1;
+        }
+        feed.stop(deadline.min(Instant::now() + TICK * 5));
+        kept
+    }
+}
+
+/// What the screen thread draws on.
+struct View {
+    screen: Box<dyn Screen>,
+    scheme: &'static Scheme,
+    canvas: Canvas,
+}
+
+impl Show for View {
+    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+        show(frame, seen, self.scheme, &mut self.canvas, self.screen.as_mut())
+    }
+
+    fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+        let Ok(()) = Overlay { scheme: self.scheme, seen: &Observation::default(), ellipses: false, figures: notice }
+            .draw(&mut self.canvas);
+        self.screen.present(&self.canvas)
+    }
 }
 
 /// Presents a frame with what was seen in it.
@@ -102,28 +210,37 @@ pub fn show(
     scheme: &Scheme,
     canvas: &mut Canvas,
     screen: &mut dyn Screen,
-) -> anyhow::Result<()> {
+) -> Result<(), ScreenError> {
     let faces = counted(seen.faces.len(), "face", "faces");
     let figures = format!("frame {}  {faces}  {:.1} ms", seen.sequence, seen.timings.total.as_secs_f64() * 1e3);
     canvas.show(frame);
     let Ok(()) = Overlay { scheme, seen, ellipses: false, figures: &figures }.draw(canvas);
-    Ok(screen.present(canvas)?)
+    screen.present(canvas)
 }
 
 /// What a run came to.
 #[derive(Debug, Default)]
 struct Tally {
     frames: usize,
+    dropped: u64,
     with_a_face: usize,
     unreadable: usize,
+    damaged: usize,
+    screen_failures: usize,
     latencies: Latencies,
 }
 
 impl Tally {
     fn count(&mut self, seen: &Observation) {
         self.frames += 1;
+        self.dropped += u64::from(seen.dropped);
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
+    }
+
+    /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
+    fn failures(&self) -> usize {
+        self.unreadable + self.screen_failures
     }
 
     fn summary(&self) -> String {
@@ -133,10 +250,11 @@ impl Tally {
             all if all == self.frames => "a face in each".into(),
             some => format!("a face in {some}"),
         };
-        let unreadable = match self.unreadable {
-            0 => String::new(),
-            some => format!("; {} not readable", counted(some, "picture", "pictures")),
-        };
-        format!("{frames}, {faces}{unreadable}; observing one: {}", self.latencies)
+        let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
+        let unreadable =
+            some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
+        let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
+        let damaged = some(self.damaged, format!(", {} of them damaged", self.damaged));
+        format!("{frames}, {faces}{unreadable}{dropped}{damaged}; observing one: {}", self.latencies)
     }
 }

@@ -13,7 +13,7 @@ pub use png::PngFolder;
 use crate::frame::Size;
 
 /// Something that shows a canvas.
-pub trait Screen {
+pub trait Screen: Send {
     /// The size that a canvas should have; `None` where any will do.
     fn size(&self) -> Option<Size>;
 

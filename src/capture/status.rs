@@ -1,0 +1,40 @@
+//! How a live source stands, for the screen, the log and the metrics.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Shown as one short line of ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Status {
+    /// Frames come.
+    #[default]
+    Live,
+    /// The source is there, and has given no frame for so long.
+    Stalled { name: String, since: Duration },
+    /// The source is gone and looked for again and again.
+    Gone { name: String, reason: String },
+    /// The source is back; its first frame is awaited.
+    Returning { name: String },
+}
+
+impl Status {
+    pub fn is_live(&self) -> bool {
+        *self == Status::Live
+    }
+
+    /// Whether both say the same but for times and reasons.
+    pub fn is_like(&self, other: &Status) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Live => write!(f, "live"),
+            Status::Stalled { name, since } => write!(f, "{name} stalled: no frame for {} s", since.as_secs()),
+            Status::Gone { name, reason } => write!(f, "{name} gone: {reason}; looking for it"),
+            Status::Returning { name } => write!(f, "{name} is back; waiting for its first frame"),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A screen on a thread of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::join_until;
+use super::slot::{Policy, Slot, Taken};
+use crate::frame::Frame;
+use crate::observe::Observation;
+use crate::screen::ScreenError;
+
+/// Something that draws what is seen, and may take its time.
+pub trait Show: Send {
+    /// Shows a frame with what was seen in it.
+    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError>;
+
+    /// Shows a sentence over the last frame, until the next one.
+    fn notify(&mut self, notice: &str) -> Result<(), ScreenError>;
+}
+
+/// Shows what it is given as soon as the screen is ready for it: the newest picture or every one.
+pub struct Display {
+    slot: Arc<Slot<Picture>>,
+    /// Memory for the next picture.
+    next: Picture,
+    failure: Receiver<ScreenError>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Picture {
+    frame: Frame,
+    seen: Observation,
+    /// To be shown in place of the frame.
+    notice: Option<String>,
+}
+
+impl Display {
+    pub fn start(mut view: impl Show + 'static, policy: Policy) -> io::Result<Self> {
+        let slot = Arc::new(Slot::<Picture>::new(policy));
+        let (fail, failure) = mpsc::sync_channel(1);
+        let shown = Arc::clone(&slot);
+        let show_all = move || {
+            let mut picture = Picture::default();
+            loop {
+                match shown.take(&mut picture, Duration::from_secs(1)) {
+                    Taken::Value => {}
+                    Taken::Nothing => continue,
+                    Taken::Closed => break,
+                }
+                let done = match &picture.notice {
+                    Some(notice) => view.notify(notice),
+                    None => view.show(&picture.frame, &picture.seen),
+                };
+                if let Err(e) = done {
+                    // There is room for one, and this is the only one.
+                    let _ = fail.send(e);
+                    shown.close();
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("screen".into()).spawn(show_all)?;
+        Ok(Display { slot, next: Picture::default(), failure, thread })
+    }
+
+    /// Gives a frame away, with what was seen in it, and takes memory of an earlier one for it. An error is that of an
+    /// earlier picture, and the last thing that this display does.
+    pub fn show(&mut self, frame: &mut Frame, seen: Observation) -> Result<(), ScreenError> {
+        std::mem::swap(&mut self.next.frame, frame);
+        self.next.seen = seen;
+        self.next.notice = None;
+        self.put()
+    }
+
+    /// Shows a sentence over the last frame; see [`Display::show`] for errors.
+    pub fn notify(&mut self, notice: String) -> Result<(), ScreenError> {
+        self.next.notice = Some(notice);
+        self.put()
+    }
+
+    fn put(&mut self) -> Result<(), ScreenError> {
+        self.slot.put(&mut self.next);
+        self.failure.try_recv().map_or(Ok(()), Err)
+    }
+
+    /// Takes nothing more; goes on with what it has.
+    pub fn close(&self) {
+        self.slot.close();
+    }
+
+    /// Shows what it has and lets the screen be as it was found, as far as that is done before `deadline`.
+    pub fn finish(self, deadline: Instant) -> Result<(), ScreenError> {
+        self.close();
+        join_until(self.thread, deadline);
+        self.failure.try_recv().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Takes its time, and tells what it showed.
+    struct Slow {
+        each: Duration,
+        shown: Arc<Mutex<Vec<String>>>,
+        fails_at: Option<u32>,
+    }
+
+    impl Show for Slow {
+        fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+            assert_eq!(frame.sequence, seen.sequence);
+            std::thread::sleep(self.each);
+            self.shown.lock().unwrap().push(frame.sequence.to_string());
+            if self.fails_at == Some(frame.sequence) {
+                return Err(ScreenError::Write { path: "screen".into(), source: io::ErrorKind::BrokenPipe.into() });
+            }
+            Ok(())
+        }
+
+        fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+            self.shown.lock().unwrap().push(notice.into());
+            Ok(())
+        }
+    }
+
+    fn slow(ms: u64, fails_at: Option<u32>) -> (Slow, Arc<Mutex<Vec<String>>>) {
+        let shown = Arc::default();
+        (Slow { each: Duration::from_millis(ms), shown: Arc::clone(&shown), fails_at }, shown)
+    }
+
+    fn show(display: &mut Display, sequence: u32) -> Result<(), ScreenError> {
+        let mut frame = Frame { sequence, ..Frame::default() };
+        display.show(&mut frame, Observation { sequence, ..Observation::default() })
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn a_slow_screen_holds_nobody_up_and_shows_the_last_picture() {
+        let (view, shown) = slow(200, None);
+        let mut display = Display::start(view, Policy::Newest).unwrap();
+        let before = Instant::now();
+        for sequence in 0..1000 {
+            show(&mut display, sequence).unwrap();
+        }
+        assert!(before.elapsed() < Duration::from_millis(200) * 100, "took {:?}", before.elapsed());
+        display.finish(later()).unwrap();
+        let shown = shown.lock().unwrap();
+        assert!(shown.len() < 200 && shown.last().unwrap() == "999", "{shown:?}");
+    }
+
+    #[test]
+    fn every_picture_is_shown_where_every_one_has_to_be() {
+        let (view, shown) = slow(1, None);
+        let mut display = Display::start(view, Policy::Every).unwrap();
+        for sequence in 0..20 {
+            show(&mut display, sequence).unwrap();
+        }
+        display.notify("gone".into()).unwrap();
+        display.finish(later()).unwrap();
+        let expected: Vec<String> = (0..20).map(|i: u32| i.to_string()).chain(["gone".into()]).collect();
+        assert_eq!(*shown.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_screen_that_fails_says_so_once_and_never_blocks() {
+        let (view, shown) = slow(0, Some(2));
+        let mut display = Display::start(view, Policy::Every).unwrap();
+        let failures = (0..10).filter(|&sequence| show(&mut display, sequence).is_err()).count();
+        let late = display.finish(later());
+        assert_eq!(failures + usize::from(late.is_err()), 1);
+        assert_eq!(*shown.lock().unwrap(), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn a_screen_that_hangs_is_left_behind() {
+        let (view, _) = slow(60_000, None);
+        let mut display = Display::start(view, Policy::Newest).unwrap();
+        show(&mut display, 0).unwrap();
+        let before = Instant::now();
+        display.finish(before + Duration::from_millis(50)).unwrap();
+        assert!(before.elapsed() < Duration::from_secs(30));
+    }
+}

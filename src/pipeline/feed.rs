@@ -1,0 +1,195 @@
+//! A source on a thread of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::join_until;
+use super::slot::{Policy, Slot, Taken};
+use crate::capture::{CaptureError, Captured, Source, Status};
+use crate::frame::Frame;
+
+/// So many notes wait to be read; a source that has more of them waits too.
+const NOTES: usize = 64;
+
+/// What a source has to say besides its frames.
+#[derive(Debug)]
+pub enum Note {
+    /// A frame could not be had.
+    Unreadable(CaptureError),
+    /// A frame came damaged and was passed over.
+    Damaged,
+    /// It stands otherwise than before.
+    Status(Status),
+}
+
+/// Frames as they come. Of a live source the newest one, of any other every one.
+pub struct Feed {
+    slot: Arc<Slot<Frame>>,
+    notes: Receiver<Note>,
+    thread: JoinHandle<()>,
+}
+
+impl Feed {
+    pub fn start(mut source: Box<dyn Source>) -> io::Result<Self> {
+        let policy = if source.is_live() { Policy::Newest } else { Policy::Every };
+        let slot = Arc::new(Slot::new(policy));
+        let (say, notes) = mpsc::sync_channel(NOTES);
+        let filled = ClosesWhenDropped(Arc::clone(&slot));
+        let capture = move || {
+            let ClosesWhenDropped(filled) = &filled;
+            let mut frame = Frame::default();
+            let mut status = Status::Live;
+            let mut change = |now: Status| {
+                let differs = now != status;
+                status = now.clone();
+                !differs || say.send(Note::Status(now)).is_ok()
+            };
+            loop {
+                let wanted = match source.capture_into(&mut frame) {
+                    Ok(Captured::Frame) => change(Status::Live) && filled.put(&mut frame),
+                    Ok(Captured::Damaged) => say.send(Note::Damaged).is_ok(),
+                    Ok(Captured::Waiting(now)) => change(now),
+                    Ok(Captured::End) => break,
+                    Err(e) => say.send(Note::Unreadable(e)).is_ok(),
+                };
+                if !wanted {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("capture".into()).spawn(capture)?;
+        Ok(Feed { slot, notes, thread })
+    }
+
+    /// Overwrites `frame` with the next one, waiting no longer than `within`.
+    pub fn take(&self, frame: &mut Frame, within: Duration) -> Taken {
+        self.slot.take(frame, within)
+    }
+
+    /// What was said since the last call. What concerns the frames before one that was taken has been said.
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
+        self.notes.try_iter()
+    }
+
+    /// Ends the thread, waiting for it until `deadline`. One that waits for a pipe stays behind: it ends with the process.
+    pub fn stop(self, deadline: Instant) {
+        let Feed { slot, notes, thread } = self;
+        slot.close();
+        drop(notes);
+        join_until(thread, deadline);
+    }
+}
+
+/// Whoever takes from the slot learns that the thread is gone, even where it panicked.
+struct ClosesWhenDropped(Arc<Slot<Frame>>);
+
+impl Drop for ClosesWhenDropped {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives what a list says, as fast as it is asked.
+    struct Script {
+        live: bool,
+        steps: std::vec::IntoIter<Step>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Step {
+        Frame(u32),
+        Damaged,
+        Gone,
+        Error,
+    }
+
+    impl Source for Script {
+        fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+            Ok(match self.steps.next() {
+                None => Captured::End,
+                Some(Step::Frame(sequence)) => {
+                    frame.sequence = sequence;
+                    Captured::Frame
+                }
+                Some(Step::Damaged) => Captured::Damaged,
+                Some(Step::Gone) => Captured::Waiting(gone()),
+                Some(Step::Error) => return Err(CaptureError::NoPictures("here".into())),
+            })
+        }
+
+        fn is_live(&self) -> bool {
+            self.live
+        }
+    }
+
+    fn gone() -> Status {
+        Status::Gone { name: "camera".into(), reason: "unplugged".into() }
+    }
+
+    fn start(live: bool, steps: Vec<Step>) -> Feed {
+        Feed::start(Box::new(Script { live, steps: steps.into_iter() })).unwrap()
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_live_source_skips_to_its_newest_frame_and_its_last_one_is_not_lost() {
+        // One frame in five was dropped by the driver.
+        let steps = (0..10_000).filter(|i| i % 5 != 3).map(Step::Frame).collect();
+        let feed = start(true, steps);
+        let mut frame = Frame::default();
+        let mut seen = Vec::new();
+        while feed.take(&mut frame, LONG) == Taken::Value {
+            seen.push(frame.sequence);
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        assert!(seen.is_sorted_by(|a, b| a < b) && seen.len() < 8000, "{} frames", seen.len());
+        assert_eq!(seen.last(), Some(&9999));
+    }
+
+    #[test]
+    fn every_frame_of_another_source_comes_in_order_with_its_notes_before_it() {
+        let feed = start(false, vec![Step::Frame(0), Step::Error, Step::Damaged, Step::Frame(3), Step::Error]);
+        let mut frame = Frame::default();
+        assert_eq!((feed.take(&mut frame, LONG), frame.sequence), (Taken::Value, 0));
+        assert_eq!((feed.take(&mut frame, LONG), frame.sequence), (Taken::Value, 3));
+        let mut notes = Vec::from_iter(feed.notes());
+        assert_eq!(feed.take(&mut frame, LONG), Taken::Closed);
+        notes.extend(feed.notes());
+        assert!(matches!(notes[..], [Note::Unreadable(_), Note::Damaged, Note::Unreadable(_)]), "{notes:?}");
+    }
+
+    #[test]
+    fn a_change_of_status_is_said_once_and_again_when_frames_come() {
+        let feed = start(true, vec![Step::Frame(0), Step::Gone, Step::Gone, Step::Damaged, Step::Gone, Step::Frame(1)]);
+        let mut frame = Frame::default();
+        while feed.take(&mut frame, LONG) == Taken::Value {}
+        let statuses =
+            feed.notes().filter_map(|note| if let Note::Status(status) = note { Some(status) } else { None });
+        assert_eq!(statuses.collect::<Vec<_>>(), [gone(), Status::Live]);
+    }
+
+    #[test]
+    fn a_source_that_waits_for_ever_does_not_hold_up_the_end() {
+        struct Pipe;
+        impl Source for Pipe {
+            fn capture_into(&mut self, _: &mut Frame) -> Result<Captured, CaptureError> {
+                loop {
+                    std::thread::park();
+                }
+            }
+        }
+        let feed = Feed::start(Box::new(Pipe)).unwrap();
+        assert_eq!(feed.take(&mut Frame::default(), Duration::from_millis(5)), Taken::Nothing);
+        let before = Instant::now();
+        feed.stop(before + Duration::from_millis(50));
+        assert!(before.elapsed() < LONG / 2);
+    }
+}

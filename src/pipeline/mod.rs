@@ -1,0 +1,28 @@
+//! The threads of a run: one captures, one observes and records, one shows. A slow one never holds up the one before it on
+//! a live source: it gets the newest frame, and those it missed are known by their numbers.
+
+mod display;
+mod feed;
+mod slot;
+mod watch;
+
+pub use display::{Display, Show};
+pub use feed::{Feed, Note};
+pub use slot::{Policy, Slot, Taken};
+pub use watch::StatusWatch;
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Waits for a thread no longer than until `deadline`; whether it ended.
+fn join_until(thread: JoinHandle<()>, deadline: Instant) -> bool {
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // A panic of the thread has been printed.
+    let _ = thread.join();
+    true
+}

@@ -1,0 +1,148 @@
+//! Room for one value between two threads.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// What becomes of a value that has not been taken when the next one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// It gives way.
+    Newest,
+    /// It stays, and who brings the next one waits.
+    Every,
+}
+
+/// What [`Slot::take`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Value,
+    /// Nothing came in time.
+    Nothing,
+    /// Nothing will come any more.
+    Closed,
+}
+
+/// Values are swapped in and out, so that their memory goes round and none is allocated.
+#[derive(Debug)]
+pub struct Slot<T> {
+    policy: Policy,
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    value: T,
+    /// Whether the value is one to take, and not memory of one that was.
+    full: bool,
+    closed: bool,
+}
+
+impl<T: Default> Slot<T> {
+    pub fn new(policy: Policy) -> Self {
+        let state = State { value: T::default(), full: false, closed: false };
+        Slot { policy, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Puts a value in and gives memory of an earlier one back; `false` where the slot is closed.
+    pub fn put(&self, value: &mut T) -> bool {
+        let mut state = self.lock();
+        if self.policy == Policy::Every {
+            state = self.changed.wait_while(state, |state| state.full && !state.closed).expect(UNPOISONED);
+        }
+        if state.closed {
+            return false;
+        }
+        std::mem::swap(&mut state.value, value);
+        state.full = true;
+        self.changed.notify_all();
+        true
+    }
+
+    /// Takes the value and leaves memory of an earlier one for it, waiting no longer than `within`.
+    pub fn take(&self, value: &mut T, within: Duration) -> Taken {
+        let waiting = |state: &mut State<T>| !state.full && !state.closed;
+        let (mut state, _) = self.changed.wait_timeout_while(self.lock(), within, waiting).expect(UNPOISONED);
+        if !state.full {
+            return if state.closed { Taken::Closed } else { Taken::Nothing };
+        }
+        std::mem::swap(&mut state.value, value);
+        state.full = false;
+        self.changed.notify_all();
+        Taken::Value
+    }
+
+    /// No more values will be put in; the one that is there can still be taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().expect(UNPOISONED)
+    }
+}
+
+const UNPOISONED: &str = "nobody panics while holding the slot";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn the_newest_value_takes_the_place_of_one_that_waits() {
+        let slot = Slot::new(Policy::Newest);
+        let mut taken = 0;
+        assert_eq!(slot.take(&mut taken, SOON), Taken::Nothing);
+        for mut value in 1..=3 {
+            assert!(slot.put(&mut value));
+        }
+        assert_eq!((slot.take(&mut taken, SOON), taken), (Taken::Value, 3));
+        assert_eq!(slot.take(&mut taken, SOON), Taken::Nothing);
+    }
+
+    #[test]
+    fn every_value_arrives_where_every_one_has_to() {
+        let slot = Slot::new(Policy::Every);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (1..=1000).for_each(|mut value| assert!(slot.put(&mut value)));
+                slot.close();
+            });
+            let mut taken = 0;
+            for expected in 1..=1000 {
+                assert_eq!((slot.take(&mut taken, Duration::from_secs(60)), taken), (Taken::Value, expected));
+            }
+            assert_eq!(slot.take(&mut taken, Duration::from_secs(60)), Taken::Closed);
+        });
+    }
+
+    #[test]
+    fn closing_ends_waiting_and_keeps_the_last_value() {
+        let slot = Slot::new(Policy::Every);
+        assert!(slot.put(&mut 1));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| slot.put(&mut 2));
+            std::thread::sleep(SOON);
+            slot.close();
+            assert!(!waiting.join().unwrap());
+        });
+        let mut taken = 0;
+        assert_eq!((slot.take(&mut taken, SOON), taken), (Taken::Value, 1));
+        assert_eq!(slot.take(&mut taken, SOON), Taken::Closed);
+    }
+
+    #[test]
+    fn memory_goes_round() {
+        let slot = Slot::<Vec<u8>>::new(Policy::Newest);
+        let (mut put, mut taken) = (Vec::with_capacity(100), Vec::with_capacity(100));
+        slot.put(&mut Vec::with_capacity(100));
+        for _ in 0..5 {
+            assert!(slot.put(&mut put) && put.capacity() == 100);
+            assert_eq!(slot.take(&mut taken, SOON), Taken::Value);
+            assert_eq!(taken.capacity(), 100);
+        }
+    }
+}

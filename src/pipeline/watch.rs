@@ -1,0 +1,105 @@
+//! Says how a live source stands: at once when that changes, and again each minute while no frames come.
+
+use std::time::{Duration, Instant};
+
+use crate::capture::Status;
+
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// Follows the statuses of a source.
+#[derive(Debug, Default)]
+pub struct StatusWatch {
+    status: Status,
+    /// Since when no frames come.
+    since: Option<Instant>,
+    said_at: Option<Instant>,
+    /// Whether the source was gone since frames came last.
+    was_gone: bool,
+    reconnects: u64,
+}
+
+impl StatusWatch {
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// How often the source came back after it was gone.
+    pub fn reconnects(&self) -> u64 {
+        self.reconnects
+    }
+
+    /// Takes note of a change. What is given back is to be logged.
+    pub fn change(&mut self, status: Status, now: Instant) -> Option<String> {
+        let before = std::mem::replace(&mut self.status, status);
+        match &self.status {
+            Status::Live => {
+                let since = self.since.take()?;
+                self.said_at = None;
+                self.reconnects += u64::from(std::mem::take(&mut self.was_gone));
+                return Some(format!("frames come again, after {:.1} s", (now - since).as_secs_f32()));
+            }
+            Status::Gone { .. } | Status::Returning { .. } => self.was_gone = true,
+            Status::Stalled { .. } => {}
+        }
+        self.since.get_or_insert(now);
+        if before.is_like(&self.status) {
+            return None;
+        }
+        self.said_at = Some(now);
+        Some(self.status.to_string())
+    }
+
+    /// What is to be logged again, if anything.
+    pub fn reminder(&mut self, now: Instant) -> Option<String> {
+        let since = self.since?;
+        if now - self.said_at? < SAY_EVERY {
+            return None;
+        }
+        self.said_at = Some(now);
+        Some(format!("{}; no frames for {} s", self.status, (now - since).as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gone(reason: &str) -> Status {
+        Status::Gone { name: "camera".into(), reason: reason.into() }
+    }
+
+    #[test]
+    fn trouble_is_said_once_and_then_each_minute() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = StatusWatch::default();
+        assert_eq!(watch.change(Status::Live, start), None);
+        assert_eq!(watch.reminder(after(100)), None);
+        assert_eq!(watch.change(gone("unplugged"), start).unwrap(), "camera gone: unplugged; looking for it");
+        assert_eq!(watch.change(gone("not found"), after(1)), None);
+        assert_eq!(watch.reminder(after(59)), None);
+        let reminder = "camera gone: not found; looking for it; no frames for 60 s";
+        assert_eq!(watch.reminder(after(60)).unwrap(), reminder);
+        assert_eq!(watch.reminder(after(100)), None);
+        assert_eq!(watch.change(Status::Live, after(121)).unwrap(), "frames come again, after 121.0 s");
+        assert_eq!(watch.reminder(after(500)), None);
+    }
+
+    #[test]
+    fn a_return_counts_and_a_pause_does_not() {
+        let now = Instant::now();
+        let mut watch = StatusWatch::default();
+        let stalled = Status::Stalled { name: "camera".into(), since: Duration::from_secs(2) };
+        let returning = Status::Returning { name: "camera".into() };
+        for (statuses, reconnects) in [
+            (vec![stalled.clone(), Status::Live], 0),
+            (vec![gone("a"), returning.clone(), Status::Live], 1),
+            (vec![stalled, gone("b"), gone("c"), returning.clone(), gone("d"), returning, Status::Live], 2),
+        ] {
+            for status in statuses {
+                watch.change(status, now);
+            }
+            assert_eq!(watch.reconnects(), reconnects);
+        }
+    }
+}
