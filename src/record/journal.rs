@@ -191,8 +191,9 @@ impl Names {
     }
 
     fn archive_name(&self, archive: Archive) -> String {
-        // A clock that stands outside jiff's range (years -9999 to 9999) is as good as none.
-        let utc = Timestamp::try_from(archive.modified).unwrap_or(Timestamp::UNIX_EPOCH).strftime("%Y%m%dT%H%M%SZ");
+        // A clock that stands before 1970 or after 9999 is as good as none.
+        let utc = Timestamp::try_from(archive.modified).unwrap_or_default().max(Timestamp::UNIX_EPOCH);
+        let utc = utc.strftime("%Y%m%dT%H%M%SZ");
         format!("{}-{:06}-{utc}{}", self.stem, archive.number, self.extension)
     }
 
