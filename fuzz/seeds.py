@@ -45,6 +45,20 @@ def pictures():
     )
 
 
+def mjpegs():
+    jpegs = [picture for picture in pictures() if picture.startswith(b"\xff\xd8")]
+    yield jpegs[0] + jpegs[1]
+    yield jpegs[2] + b"between" + jpegs[4]
+    # A picture in a picture's application segment.
+    yield jpegs[0][:2] + b"\xff\xe2" + struct.pack(">H", 2 + len(jpegs[4])) + jpegs[4] + jpegs[0][2:]
+
+
+def y4ms():
+    for chroma, samples in (("420jpeg", 4 * 3 + 2 * 2 * 2), ("422", 4 * 3 + 2 * 2 * 3), ("444", 36), ("mono", 12)):
+        head = f"YUV4MPEG2 W4 H3 F30:1 Ip A1:1 C{chroma} XCOLORRANGE=FULL\n".encode()
+        yield head + 2 * (b"FRAME\n" + bytes(range(100, 100 + samples)))
+
+
 def annotations():
     """Each begins with the byte that chooses its layout."""
     columns = ",".join(f"x{i},y{i}" for i in range(68))
@@ -103,7 +117,7 @@ def cards():
         yield card.read_bytes()
 
 
-SEEDS = {"picture": pictures, "dataset": annotations, "model": nets, "folder": folders, "frame": frames, "card": cards}
+SEEDS = {"picture": pictures, "mjpeg": mjpegs, "y4m": y4ms, "dataset": annotations, "model": nets, "folder": folders, "frame": frames, "card": cards}
 
 for target, make in SEEDS.items():
     folder = FUZZ / "inputs" / target

@@ -10,10 +10,14 @@ mod dataset;
 mod folder;
 #[path = "../fuzz/src/frame.rs"]
 mod frame;
+#[path = "../fuzz/src/mjpeg.rs"]
+mod mjpeg;
 #[path = "../fuzz/src/model.rs"]
 mod model;
 #[path = "../fuzz/src/picture.rs"]
 mod picture;
+#[path = "../fuzz/src/y4m.rs"]
+mod y4m;
 
 use std::path::Path;
 
@@ -43,6 +47,11 @@ fn frames() {
 }
 
 #[test]
+fn mjpeg_video() {
+    check("mjpeg", mjpeg::check);
+}
+
+#[test]
 fn models() {
     check("model", model::check);
 }
@@ -50,6 +59,11 @@ fn models() {
 #[test]
 fn pictures() {
     check("picture", picture::check);
+}
+
+#[test]
+fn y4m_video() {
+    check("y4m", y4m::check);
 }
 
 /// Checks each input of a fuzz target, then many damaged copies.
