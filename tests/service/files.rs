@@ -7,6 +7,11 @@ const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-colli
 /// More pictures of a face than are seen while a test lasts.
 const PICTURES: usize = 5_000;
 
+/// One picture of a face.
+pub fn jpeg() -> Vec<u8> {
+    std::fs::read(PORTRAIT).unwrap()
+}
+
 /// A folder of pictures of one face.
 pub fn faces(folder: &Path) {
     std::fs::create_dir(folder).unwrap();

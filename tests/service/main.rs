@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use files::{Csv, broken_pictures, faces, jsonl_rows, mcap_messages, metric};
+use files::{Csv, broken_pictures, faces, jpeg, jsonl_rows, mcap_messages, metric};
 use process::{Service, until};
 
 const WATCHDOG: Duration = Duration::from_millis(200);
@@ -37,7 +37,22 @@ fn pictures_that_cannot_be_read_make_nothing_ready_and_feed_no_watchdog() {
     let mut service = Service::start(folder.path(), WATCHDOG, &["--source", "album"]);
     assert_eq!(service.hear(), "STOPPING=1\n");
     assert_eq!(service.exit_code(), 1);
-    assert!(service.said_nothing_more());
+    assert!(service.says_nothing_for(Duration::from_millis(1)));
+}
+
+#[test]
+fn while_no_frame_comes_the_watchdog_goes_hungry_and_sigterm_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::start(folder.path(), WATCHDOG, &["--source", "-"]);
+    assert!(service.says_nothing_for(WATCHDOG));
+    service.feed(&jpeg());
+    assert_eq!(service.hear(), "READY=1\nWATCHDOG=1\n");
+    assert!(service.says_nothing_for(WATCHDOG));
+    service.feed(&jpeg());
+    assert_eq!(service.hear(), "WATCHDOG=1\n");
+    service.send(Signal::TERM);
+    assert_eq!(service.hear(), "STOPPING=1\n");
+    assert_eq!(service.exit_code(), 0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A `wingmark run` with a service manager that listens.
 
+use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -28,10 +29,16 @@ impl Service {
             .env("NOTIFY_SOCKET", &socket)
             .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
             .env_remove("WATCHDOG_PID")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         Service { child, notifications }
+    }
+
+    /// Writes to its standard input.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
     /// The next notification.
@@ -41,9 +48,11 @@ impl Service {
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 
-    pub fn said_nothing_more(&self) -> bool {
-        self.notifications.set_nonblocking(true).unwrap();
-        self.notifications.recv(&mut [0]).is_err()
+    pub fn says_nothing_for(&self, time: Duration) -> bool {
+        self.notifications.set_read_timeout(Some(time)).unwrap();
+        let silent = self.notifications.recv(&mut [0]).is_err();
+        self.notifications.set_read_timeout(Some(PATIENCE)).unwrap();
+        silent
     }
 
     pub fn send(&self, signal: Signal) {
