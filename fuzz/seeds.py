@@ -106,6 +106,11 @@ def folders():
     yield b"\0\0\x01\x6a" + f"faces-{2**64 - 1}-20261124T062804Z.csv\nfaces.csv".encode()
 
 
+def boards():
+    for board in ("jetson-orin-nano", "pi-zero-2w"):
+        yield (FUZZ.parent / f"boards/{board}.toml").read_bytes()
+
+
 def frames():
     """The format, seven fields of four bytes, then the pixels."""
     for layout, row, rows in ((0, 12, 3), (2, 4, 3), (3, 8, 3), (4, 4, 5)):
@@ -117,7 +122,17 @@ def cards():
         yield card.read_bytes()
 
 
-SEEDS = {"picture": pictures, "mjpeg": mjpegs, "y4m": y4ms, "dataset": annotations, "model": nets, "folder": folders, "frame": frames, "card": cards}
+SEEDS = {
+    "board": boards,
+    "card": cards,
+    "dataset": annotations,
+    "folder": folders,
+    "frame": frames,
+    "mjpeg": mjpegs,
+    "model": nets,
+    "picture": pictures,
+    "y4m": y4ms,
+}
 
 for target, make in SEEDS.items():
     folder = FUZZ / "inputs" / target

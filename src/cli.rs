@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::plan::{RecordChoice, ScreenChoice, SourceChoice};
+use crate::board;
+use crate::capture::v4l2::CameraFormat;
+use crate::frame::Size;
+use crate::plan::{RecordChoice, SourceChoice};
 use crate::record::limits;
+use crate::screen::ScreenChoice;
+use crate::screen::settings::Rotation;
 use crate::zoo;
 
 /// Face landmarks in real time on small boards.
@@ -26,6 +31,8 @@ pub enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
     Eval(EvalArgs),
+    Testcard(TestcardArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
@@ -39,19 +46,22 @@ pub struct DemoArgs {
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A picture (JPEG, PNG), a folder of pictures in name order, video (Y4M, MJPEG) in a file or a pipe, - for video on
-    /// standard input, or clip: the built-in picture moving about for ten seconds, which is what is taken without this.
+    /// A camera (/dev/video0), a picture (JPEG, PNG), a folder of pictures in name order, video (Y4M, MJPEG) in a file or a
+    /// pipe, - for video on standard input, or clip: the built-in picture moving about for ten seconds. Without it, the
+    /// first camera.
     #[arg(long, value_name = "PATH|-|clip")]
     pub source: Option<SourceChoice>,
 
-    /// Video comes from a camera: the newest frame is taken, others are dropped and counted, and time is that of arrival.
-    /// Otherwise every frame is taken, and who writes to the pipe has to wait.
+    #[command(flatten)]
+    pub camera: CameraArgs,
+
+    /// Video on standard input or in a pipe comes from a camera: the newest frame is taken, others are dropped and counted,
+    /// and time is that of arrival. Otherwise every frame is taken, and who writes to the pipe has to wait.
     #[arg(long)]
     pub live: bool,
 
-    /// Where to show the overlay: auto, png:DIR (a file a frame), none.
-    #[arg(long, value_name = "SCREEN", default_value = "auto")]
-    pub screen: ScreenChoice,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
 
     /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove). May be given
     /// several times. A file that is there already is renamed, not overwritten.
@@ -65,13 +75,65 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE.prom")]
     pub metrics: Option<PathBuf>,
 
-    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
-    #[arg(long, value_name = "NAME|DIR", default_value = zoo::DEFAULT_LANDMARKS)]
-    pub model: zoo::Choice,
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the one in the
+    /// board's profile.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<zoo::Choice>,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// Where pictures are shown.
+#[derive(Debug, Args)]
+pub struct ScreenArgs {
+    /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
+    /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
+    /// drm, fb, spi and window that works. Without it, what the board's profile says.
+    #[arg(long, value_name = "SCREEN")]
+    pub screen: Option<ScreenChoice>,
+
+    /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<Rotation>,
+
+    /// Show the camera's picture as a mirror would.
+    #[arg(long)]
+    pub mirror: bool,
+}
+
+/// Which board this is.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it, the board is
+    /// recognised. What the command line says goes before what a profile says.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub board: Option<board::Choice>,
+}
+
+/// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.
+#[derive(Debug, Args)]
+pub struct CameraArgs {
+    /// YUYV, NV12, MJPG, GREY, RGB3 or BGR3.
+    #[arg(id = "camera_format", long = "camera-format", value_name = "FORMAT")]
+    pub format: Option<CameraFormat>,
+
+    /// Such as 640x480.
+    #[arg(id = "camera_size", long = "camera-size", value_name = "WxH")]
+    pub size: Option<Size>,
+
+    /// Frames a second.
+    #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate: f64 = text.parse().map_err(|_| "expected frames a second, such as 30")?;
+    if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
 }
 
 /// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
@@ -93,6 +155,20 @@ pub struct LogArgs {
     /// most.
     #[arg(long, value_name = "SIZE", default_value = "none")]
     pub keep: limits::Size,
+}
+
+/// Show a card that reveals what is wrong with a screen's settings; boards/TESTCARD.md says which setting each fault means.
+#[derive(Debug, Args)]
+pub struct TestcardArgs {
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Stop after so many seconds; without it, at Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
 }
 
 /// Measure a model on annotated pictures.
@@ -125,4 +201,17 @@ pub struct EvalArgs {
     /// Find the faces with the detector instead of taking their boxes from the true points.
     #[arg(long)]
     pub detect: bool,
+}
+
+/// Look at this machine and say what is in the way of landmarks, and what to do about it.
+///
+/// Board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit code is 1 when something is in the way.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Write everything as one JSON object instead of as a table.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -17,6 +17,21 @@ impl std::fmt::Display for Size {
     }
 }
 
+/// A size is two numbers of 1 to 65535 with an x between them.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("expected a width and a height, such as 640x480")]
+pub struct SizeError;
+
+impl std::str::FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let side = |text: &str| text.parse::<u16>().ok().filter(|side| *side > 0).map(u32::from).ok_or(SizeError);
+        let (width, height) = text.split_once(['x', 'X']).ok_or(SizeError)?;
+        Ok(Size { width: side(width)?, height: side(height)? })
+    }
+}
+
 /// How pixels lie in [`Frame::bytes`]. Names follow V4L2's fourcc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PixelFormat {
@@ -178,6 +193,15 @@ mod tests {
         for frame in [yuyv, nv12, grey, bgr] {
             frame.check().unwrap();
             assert_eq!(frame.to_rgb(), expected, "{:?}", frame.format);
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_as_it_is_shown() {
+        let size = Size { width: 640, height: 480 };
+        assert_eq!(size.to_string().parse(), Ok(size));
+        for text in ["", "640", "640x", "640x0", "640x480x3", "640 x 480", "-640x480", "99999x1"] {
+            assert_eq!(text.parse::<Size>(), Err(SizeError), "{text}");
         }
     }
 

@@ -59,7 +59,7 @@ fn pictures_without_a_face_are_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (name, side) in [("tiny.png", 1), ("huge.png", 8000)] {
         image::GrayImage::new(side, side).save(folder.path().join(name)).unwrap();
-        let output = wingmark(folder.path(), &["run", "--source", name, "--record", "seen.csv"]);
+        let output = wingmark(folder.path(), &["run", "--screen", "none", "--source", name, "--record", "seen.csv"]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         assert!(text(&output.stdout).starts_with("1 frame, no face found"), "{name}: {}", text(&output.stdout));
         let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
@@ -75,7 +75,7 @@ fn broken_pictures_are_named_and_the_rest_goes_on() {
     let portrait = std::fs::read(PORTRAIT).unwrap();
     std::fs::write(folder.path().join("album/a.jpg"), &portrait[..portrait.len() / 2]).unwrap();
     std::fs::write(folder.path().join("album/b.jpg"), &portrait).unwrap();
-    let message = failure(folder.path(), &["run", "--source", "album", "--record", "seen.csv"], 1);
+    let message = failure(folder.path(), &["run", "--screen", "none", "--source", "album", "--record", "seen.csv"], 1);
     assert!(message.contains("a.jpg is a broken picture: it is cut short"), "{message}");
     let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
     assert!(table.lines().nth(1).unwrap().starts_with("1,1,"), "{table}");
@@ -91,9 +91,28 @@ fn sources_that_are_none_are_refused() {
         ("nothing.png", "cannot read nothing.png"),
         ("notes.txt", "notes.txt is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
     ] {
-        let message = failure(folder.path(), &["run", "--source", source], 1);
+        let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn what_is_no_camera_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (source, expected) in [
+        ("/dev/video99", "there is no /dev/video99; "),
+        ("/dev/v4l/by-id/usb-Camera-index0", "there is no /dev/v4l/by-id/usb-Camera-index0; "),
+        ("/dev/null", "/dev/null is no camera"),
+    ] {
+        let message = failure(folder.path(), &["run", "--source", source, "--record", "seen.csv"], 1);
+        assert!(message.contains(expected), "{message}");
+    }
+    // A machine with a camera would take it.
+    if wingmark::capture::v4l2::nodes().is_empty() {
+        let message = failure(folder.path(), &["run", "--record", "seen.csv"], 1);
+        assert!(message.contains("no camera was found") && message.contains("wingmark demo"), "{message}");
+    }
+    assert!(!folder.path().join("seen.csv").exists());
 }
 
 /// The binary with these bytes on its standard input, which then ends.
@@ -139,8 +158,11 @@ fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count(
         (&y4m, 100, 2, "standard input: it ends in the middle of frame 2, after 4508 of 4608 bytes"),
         (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: it ends in the middle of picture 1"),
     ] {
-        let output =
-            piped(folder.path(), &["run", "--source", "-", "--record", "seen.csv"], &bytes[..bytes.len() - end]);
+        let output = piped(
+            folder.path(),
+            &["run", "--screen", "none", "--source", "-", "--record", "seen.csv"],
+            &bytes[..bytes.len() - end],
+        );
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -158,7 +180,7 @@ fn a_pipe_without_video_is_refused() {
         (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
     ] {
-        let output = piped(folder.path(), &["run", "--source", "-"], bytes);
+        let output = piped(folder.path(), &["run", "--screen", "none", "--source", "-"], bytes);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -189,14 +211,46 @@ fn a_run_that_waits_for_a_pipe_ends_at_a_signal() {
 }
 
 #[test]
+fn screens_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (screen, expected) in [
+        ("drm:/nowhere/card0", "cannot open /nowhere/card0: No such file"),
+        ("fb:/nowhere/fb0", "cannot open /nowhere/fb0: No such file"),
+        ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
+        ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
+        ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+    ] {
+        for command in [&["run", "--source", "clip"][..], &["testcard"]] {
+            let message = failure(folder.path(), &[command, &["--screen", screen]].concat(), 1);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_test_card_is_a_picture_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["testcard", "--screen", "png:card"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
+    let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
+    assert_eq!((card.size.width, card.size.height), (800, 480));
+}
+
+#[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
         (["run", "--model", "tall"], "model \"tall\" is not known; expected one of small, faces, or a folder"),
-        (["run", "--screen", "drm"], "expected auto, png:DIR or none"),
+        (["run", "--screen", "x11"], "expected auto, drm, fb, spi, window, png:DIR or none"),
+        (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),
-        (["run", "--board", "pi4"], "unexpected argument '--board'"),
+        (["run", "--camera-format", "H264"], "expected one of YUYV, NV12, MJPG"),
+        (["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
+        (["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),
+        (["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
     ] {
         let message = failure(folder.path(), &arguments, 2);
         assert!(message.contains(expected), "{message}");
@@ -220,8 +274,11 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     let other_shape = card.replacen("stride = 4", "stride = 2", 1);
     assert!(error("shape", &other_shape, &model).contains("its card says 68 maps of 64x64"));
     assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
-    assert!(failure(folder.path(), &["run", "--model", "faces"], 1).contains("faces finds faces"));
-    assert!(failure(folder.path(), &["run", "--model", "./nowhere"], 1).contains("cannot read ./nowhere/card.toml"));
+    assert!(failure(folder.path(), &["run", "--source", "clip", "--model", "faces"], 1).contains("faces finds faces"));
+    assert!(
+        failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1)
+            .contains("cannot read ./nowhere/card.toml")
+    );
 }
 
 #[test]
@@ -231,7 +288,8 @@ fn eval_measures_its_own_predictions_as_perfect() {
     std::fs::create_dir_all(data.join("images")).unwrap();
     std::fs::copy(PORTRAIT, data.join("images/a.jpg")).unwrap();
     let points: Vec<String> = {
-        let output = wingmark(folder.path(), &["run", "--source", PORTRAIT, "--record", "seen.csv"]);
+        let output =
+            wingmark(folder.path(), &["run", "--screen", "none", "--source", PORTRAIT, "--record", "seen.csv"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
         table.lines().nth(1).unwrap().split(',').skip(5).map(String::from).collect()
@@ -254,4 +312,31 @@ fn eval_measures_its_own_predictions_as_perfect() {
     assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{figures}");
     assert_eq!(mine["box"], "true points");
     assert_eq!(std::fs::read_to_string(folder.path().join("found.csv")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_board_is_taken_by_name_or_file_and_its_mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("cannot read mine.toml"), "{said}");
+    let profile = include_str!("../boards/generic-aarch64.toml");
+    std::fs::write(folder.path().join("mine.toml"), profile.replace("threads = 1", "threads = 0")).unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("mine.toml, line 3, threads is 0; expected 1 to 256"), "{said}");
+    let args = ["run", "--source", PORTRAIT, "--screen", "none", "--board", "pi-4"];
+    let output = wingmark(folder.path(), &args);
+    assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctors_exit_code_says_whether_something_is_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let blocks = report["findings"].as_array().unwrap().iter().any(|finding| finding["blocks"] == true);
+    assert_eq!(output.status.code(), Some(i32::from(blocks)), "{report}");
+    assert!(report["models"].as_array().unwrap().iter().all(|model| model["fault"].is_null()), "{report}");
+    let table = text(&wingmark(folder.path(), &["doctor", "--board", "pi-zero-2w"]).stdout);
+    assert!(table.starts_with("board     Raspberry Pi Zero 2 W (pi-zero-2w)"), "{table}");
+    assert_eq!(table.contains("In the way:"), blocks, "{table}");
 }

@@ -2,6 +2,8 @@
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release --test hostile` tries more than the usual few.
 
+#[path = "../fuzz/src/board.rs"]
+mod board;
 #[path = "../fuzz/src/card.rs"]
 mod card;
 #[path = "../fuzz/src/dataset.rs"]
@@ -25,6 +27,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
+
+#[test]
+fn boards() {
+    check("board", board::check);
+}
 
 #[test]
 fn cards() {

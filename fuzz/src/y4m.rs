@@ -8,6 +8,7 @@ pub fn check(bytes: &[u8]) {
     let mut frame = Frame::default();
     while let Ok(true) = video.read_into(&mut frame) {
         frame.check().expect("a frame that was read fits its description");
+        frame.to_rgb();
     }
     assert!(matches!(video.read_into(&mut frame), Ok(false)), "there is more after the end");
 }

@@ -6,6 +6,7 @@ mod mjpeg;
 mod replay;
 mod status;
 mod stream;
+pub mod v4l2;
 mod y4m;
 
 use std::io;
@@ -20,6 +21,7 @@ pub use mjpeg::{Mjpeg, MjpegError};
 pub use replay::Replay;
 pub use status::Status;
 pub use stream::{Stream, open_path};
+pub use v4l2::{Camera, CameraError, CameraWish};
 pub use y4m::{Y4m, Y4mError};
 
 use crate::frame::Frame;
@@ -48,7 +50,7 @@ pub enum Captured {
     Frame,
     /// A frame came, and its bytes are not to be trusted; it has taken a number of its own.
     Damaged,
-    /// No frame came within a quarter of a second, for the reason given.
+    /// No frame came for a while, which is less than a quarter of a second; how the source stands.
     Waiting(Status),
     /// There are no more frames; the one given is as it was.
     End,
@@ -68,6 +70,8 @@ pub enum CaptureError {
     Y4m { name: String, source: Y4mError },
     #[error("{name}: {source}")]
     Mjpeg { name: String, source: MjpegError },
+    #[error(transparent)]
+    Camera(#[from] CameraError),
 }
 
 /// When a frame of a source without a clock was captured.

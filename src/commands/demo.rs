@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::Context;
 use nalgebra::{Point2, Vector2};
 
-use super::{Outcome, counted, run::show};
+use super::{Outcome, counted};
 use crate::capture::{Captured, Clip, Source};
 use crate::cli::DemoArgs;
 use crate::frame::Frame;
@@ -14,7 +14,7 @@ use crate::latency::Latencies;
 use crate::observe::{Face, Observer};
 use crate::plan::built_in_picture;
 use crate::record::{PlainFile, Recorder};
-use crate::screen::{Canvas, PngFolder};
+use crate::screen::{PngFolder, ScreenSettings, View};
 use crate::zoo;
 
 /// One period of the clip's motion.
@@ -30,17 +30,19 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let faces = zoo::shipped(zoo::FACES)?.load()?;
     let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
     let mut observer = Observer::new(&faces, &landmarks, true)?;
-    let mut screen = PngFolder::create(&args.out)?;
+    let folder = PngFolder::create(&args.out)?;
+    let first_picture = folder.path(0);
+    let mut view = View::new(Box::new(folder), observer.scheme(), &ScreenSettings::default());
     let table = args.out.join("landmarks.csv");
     let mut recorder = PlainFile::create(&table)?;
     let mut clip = Clip::of(built_in_picture());
-    let (mut frame, mut canvas) = (Frame::default(), Canvas::default());
+    let mut frame = Frame::default();
     let (mut latencies, mut with_a_face, mut first) = (Latencies::default(), 0, None);
     while frame.sequence + 1 < FRAMES && clip.capture_into(&mut frame)? == Captured::Frame {
         let seen = observer.observe(&frame)?;
         recorder.record(&seen)?;
         if frame.sequence.is_multiple_of(FRAMES_A_PICTURE) {
-            show(&frame, &seen, observer.scheme(), &mut canvas, &mut screen)?;
+            view.show(&frame, &seen)?;
         }
         latencies.push(seen.timings.total);
         with_a_face += usize::from(!seen.faces.is_empty());
@@ -50,14 +52,14 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let face = first.context("no face found in the built-in picture")?;
 
     let mut out = std::io::stdout().lock();
-    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", canvas.size(), face.confidence)?;
+    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size, face.confidence)?;
     for (name, points) in PARTS {
         let at = middle(&face, points);
         writeln!(out, "  {name:<16}{:>6.1} {:>6.1}", at.x, at.y)?;
     }
     writeln!(out, "Moved about for {}: followed in {with_a_face}", counted(FRAMES as usize, "frame", "frames"))?;
     writeln!(out, "Time to observe a frame: {latencies}")?;
-    writeln!(out, "Pictures with the overlay: {} and on; points: {}", screen.path(0).display(), table.display())?;
+    writeln!(out, "Pictures with the overlay: {} and on; points: {}", first_picture.display(), table.display())?;
     Ok(Outcome::Done)
 }
 

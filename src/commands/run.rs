@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use embedded_graphics::Drawable;
 use log::{error, warn};
 
 use super::{Outcome, counted};
@@ -12,13 +11,11 @@ use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::metrics_file::MetricsFile;
 use crate::observe::{Observation, Observer};
-use crate::overlay::Overlay;
-use crate::pipeline::{Display, Feed, Note, Policy, Show, StatusWatch, Taken};
+use crate::pipeline::{Display, Feed, Note, Policy, StatusWatch, Taken};
 use crate::plan::RunPlan;
 use crate::record::Recorder;
 use crate::record::log::Log;
-use crate::scheme::Scheme;
-use crate::screen::{Canvas, Screen, ScreenError};
+use crate::screen::ScreenError;
 use crate::service::{ServiceManager, Signals};
 
 /// After a signal everything is made safe within this time, so that the process is gone within a second.
@@ -32,13 +29,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
     let plan = RunPlan::open(args)?;
     let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
-    let scheme = plan.observer.scheme();
-    let view = plan.screen.map(|screen| View { screen, scheme, canvas: Canvas::default() });
     let mut run = Run {
         observer: plan.observer,
         logs: plan.logs,
         metrics: plan.metrics,
-        display: view.map(|view| Display::start(view, policy)).transpose()?,
+        display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
         service: ServiceManager::from_environment(),
         watch: StatusWatch::default(),
         tally: Tally::default(),
@@ -182,40 +177,6 @@ impl Run {
         feed.stop(deadline.min(Instant::now() + TICK * 5));
         kept
     }
-}
-
-/// What the screen thread draws on.
-struct View {
-    screen: Box<dyn Screen>,
-    scheme: &'static Scheme,
-    canvas: Canvas,
-}
-
-impl Show for View {
-    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
-        show(frame, seen, self.scheme, &mut self.canvas, self.screen.as_mut())
-    }
-
-    fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
-        let Ok(()) = Overlay { scheme: self.scheme, seen: &Observation::default(), ellipses: false, figures: notice }
-            .draw(&mut self.canvas);
-        self.screen.present(&self.canvas)
-    }
-}
-
-/// Presents a frame with what was seen in it.
-pub fn show(
-    frame: &Frame,
-    seen: &Observation,
-    scheme: &Scheme,
-    canvas: &mut Canvas,
-    screen: &mut dyn Screen,
-) -> Result<(), ScreenError> {
-    let faces = counted(seen.faces.len(), "face", "faces");
-    let figures = format!("frame {}  {faces}  {:.1} ms", seen.sequence, seen.timings.total.as_secs_f64() * 1e3);
-    canvas.show(frame);
-    let Ok(()) = Overlay { scheme, seen, ellipses: false, figures: &figures }.draw(canvas);
-    screen.present(canvas)
 }
 
 /// What a run came to.

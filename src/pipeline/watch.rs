@@ -1,4 +1,4 @@
-//! Says how a live source stands: at once when that changes, and again each minute while no frames come.
+//! Says how a live source stands: at once when that is new, and again each minute while no frames come.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ pub struct StatusWatch {
     /// Since when no frames come.
     since: Option<Instant>,
     said_at: Option<Instant>,
+    /// What was said of this time without frames.
+    said: Vec<Status>,
     /// Whether the source was gone since frames came last.
     was_gone: bool,
     reconnects: u64,
@@ -30,11 +32,11 @@ impl StatusWatch {
 
     /// Takes note of a change. What is given back is to be logged.
     pub fn change(&mut self, status: Status, now: Instant) -> Option<String> {
-        let before = std::mem::replace(&mut self.status, status);
+        self.status = status;
         match &self.status {
             Status::Live => {
                 let since = self.since.take()?;
-                self.said_at = None;
+                self.said.clear();
                 self.reconnects += u64::from(std::mem::take(&mut self.was_gone));
                 return Some(format!("frames come again, after {:.1} s", (now - since).as_secs_f32()));
             }
@@ -42,9 +44,11 @@ impl StatusWatch {
             Status::Stalled { .. } => {}
         }
         self.since.get_or_insert(now);
-        if before.is_like(&self.status) {
+        // A camera may come and go for hours.
+        if self.said.iter().any(|said| said.is_like(&self.status)) {
             return None;
         }
+        self.said.push(self.status.clone());
         self.said_at = Some(now);
         Some(self.status.to_string())
     }
@@ -83,6 +87,17 @@ mod tests {
         assert_eq!(watch.reminder(after(100)), None);
         assert_eq!(watch.change(Status::Live, after(121)).unwrap(), "frames come again, after 121.0 s");
         assert_eq!(watch.reminder(after(500)), None);
+    }
+
+    #[test]
+    fn a_camera_that_comes_and_goes_without_frames_is_said_to_once() {
+        let now = Instant::now();
+        let mut watch = StatusWatch::default();
+        let round = [gone("a"), Status::Returning { name: "camera".into() }];
+        let said = |watch: &mut StatusWatch| round.iter().filter_map(|s| watch.change(s.clone(), now)).count();
+        assert_eq!((said(&mut watch), said(&mut watch)), (2, 0));
+        assert!(watch.change(Status::Live, now).is_some());
+        assert_eq!(said(&mut watch), 2);
     }
 
     #[test]

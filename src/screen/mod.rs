@@ -1,27 +1,35 @@
 //! Where pictures go.
 
 mod canvas;
+mod choice;
+mod drm;
+mod error;
+mod fbdev;
+mod fit;
+mod pixels;
 mod png;
-
-use std::path::PathBuf;
-
-use thiserror::Error;
+pub mod settings;
+mod spi;
+mod testcard;
+mod view;
+#[cfg(feature = "window")]
+mod window;
 
 pub use canvas::Canvas;
+pub use choice::{ScreenChoice, ScreenChoiceError};
+pub use error::ScreenError;
 pub use png::PngFolder;
+pub use settings::ScreenSettings;
+pub use testcard::TestCard;
+pub use view::View;
 
 use crate::frame::Size;
 
 /// Something that shows a canvas.
 pub trait Screen: Send {
-    /// The size that a canvas should have; `None` where any will do.
+    /// The size that a canvas has to have; `None` where any will do.
     fn size(&self) -> Option<Size>;
 
+    /// Shows the canvas. May wait until the screen is ready for it.
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError>;
-}
-
-#[derive(Debug, Error)]
-pub enum ScreenError {
-    #[error("cannot write {path}: {source}")]
-    Write { path: PathBuf, source: std::io::Error },
 }

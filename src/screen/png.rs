@@ -34,7 +34,7 @@ impl Screen for PngFolder {
     }
 
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
-        let path = self.path(canvas.sequence());
+        let path = self.path(canvas.sequence);
         write(&path, canvas).map_err(|source| ScreenError::Write { path, source })
     }
 }
@@ -54,15 +54,15 @@ fn write(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Frame;
 
     #[test]
     fn a_file_a_frame_shows_what_was_presented() {
         let folder = tempfile::tempdir().unwrap();
         let mut screen = PngFolder::create(&folder.path().join("new/folder")).unwrap();
         let bytes: Vec<u8> = (0..18).collect();
-        let mut canvas = Canvas::default();
-        canvas.show(&Frame { sequence: 42, ..Frame::from_rgb(Size { width: 3, height: 2 }, bytes.clone()).unwrap() });
+        let mut canvas = Canvas::new(Size { width: 3, height: 2 });
+        canvas.sequence = 42;
+        canvas.rgb_mut().copy_from_slice(&bytes);
         screen.present(&canvas).unwrap();
         let frame = crate::picture::read(&folder.path().join("new/folder/000042.png")).unwrap();
         assert_eq!(frame.bytes, bytes);

@@ -1,0 +1,205 @@
+//! `--screen`: which screen to open, and the search for one that works.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use log::{debug, info, warn};
+use thiserror::Error;
+
+use super::drm::DrmScreen;
+use super::fbdev::FbScreen;
+use super::settings::{Rotation, ScreenSettings};
+use super::spi::SpiScreen;
+use super::{PngFolder, Screen, ScreenError};
+
+/// Where the overlay goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScreenChoice {
+    /// The first kind of screen that works here.
+    Auto,
+    /// A card of the kernel's mode setting; without a path the first with a display.
+    Drm(Option<PathBuf>),
+    /// A framebuffer device; without a path the first that works.
+    Framebuffer(Option<PathBuf>),
+    Spi,
+    Window,
+    /// A folder of files.
+    Png(PathBuf),
+    None,
+}
+
+/// The value of `--screen` is none that this version knows.
+#[derive(Debug, Error)]
+#[error(
+    "expected auto, drm, fb, spi, window, png:DIR or none; drm and fb may name a device, such as drm:/dev/dri/card1"
+)]
+pub struct ScreenChoiceError;
+
+impl FromStr for ScreenChoice {
+    type Err = ScreenChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ScreenChoiceError> {
+        let (kind, path) = match text.split_once(':') {
+            Some((_, "")) => return Err(ScreenChoiceError),
+            Some((kind, path)) => (kind, Some(PathBuf::from(path))),
+            None => (text, None),
+        };
+        match (kind, path) {
+            ("auto", None) => Ok(ScreenChoice::Auto),
+            ("drm", path) => Ok(ScreenChoice::Drm(path)),
+            ("fb", path) => Ok(ScreenChoice::Framebuffer(path)),
+            ("spi", None) => Ok(ScreenChoice::Spi),
+            ("window", None) => Ok(ScreenChoice::Window),
+            ("png", Some(folder)) => Ok(ScreenChoice::Png(folder)),
+            ("none", None) => Ok(ScreenChoice::None),
+            _ => Err(ScreenChoiceError),
+        }
+    }
+}
+
+impl ScreenChoice {
+    /// `None` where nothing is to be shown, or where there is nothing to show it on and none was asked for by name.
+    pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        let rotation = settings.rotation;
+        Ok(Some(match self {
+            ScreenChoice::None => return Ok(None),
+            ScreenChoice::Auto => return Ok(first_that_works(settings)),
+            ScreenChoice::Drm(Some(path)) => Box::new(DrmScreen::open(path, rotation)?),
+            ScreenChoice::Drm(None) => Box::new(first_card(rotation)?),
+            ScreenChoice::Framebuffer(Some(path)) => Box::new(FbScreen::open(path, rotation)?),
+            ScreenChoice::Framebuffer(None) => Box::new(first_framebuffer(rotation)?),
+            ScreenChoice::Spi => {
+                Box::new(SpiScreen::open(settings.spi.as_ref().ok_or(ScreenError::NoPanel)?, rotation)?)
+            }
+            ScreenChoice::Window => open_window()?,
+            ScreenChoice::Png(folder) => Box::new(PngFolder::create(folder)?),
+        }))
+    }
+}
+
+/// Tries all kinds; says which one it took, and why it did not take those before it.
+fn first_that_works(settings: &ScreenSettings) -> Option<Box<dyn Screen>> {
+    let kinds = [
+        ("drm", ScreenChoice::Drm(None)),
+        ("fb", ScreenChoice::Framebuffer(None)),
+        ("spi", ScreenChoice::Spi),
+        ("window", ScreenChoice::Window),
+    ];
+    let mut is_taken = false;
+    for (name, kind) in kinds {
+        // The framebuffer of a card that another program shows its pictures on is not seen.
+        if is_taken && name == "fb" {
+            debug!("screen: not fb, as what it shows would stay hidden");
+            continue;
+        }
+        match kind.open(settings) {
+            Ok(screen) => {
+                info!("screen: {name}");
+                return screen;
+            }
+            Err(e) => {
+                is_taken |= matches!(e, ScreenError::Taken(_));
+                debug!("screen: not {name}: {e}");
+            }
+        }
+    }
+    warn!("no screen was found, so nothing is shown (RUST_LOG=debug says why; --screen none does without)");
+    None
+}
+
+fn first_card(rotation: Rotation) -> Result<DrmScreen, ScreenError> {
+    let cards = devices("/dev/dri", "card");
+    first_that_opens(cards, "DRM card (/dev/dri/card*)", |path| DrmScreen::open(path, rotation))
+}
+
+fn first_framebuffer(rotation: Rotation) -> Result<FbScreen, ScreenError> {
+    let devices = devices("/dev", "fb");
+    first_that_opens(devices, "framebuffer (/dev/fb*)", |path| FbScreen::open(path, rotation))
+}
+
+/// The files in a folder whose names are the prefix and a number, in the numbers' order.
+fn devices(folder: &str, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let number = |name: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
+    let mut numbers: Vec<u32> = entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    numbers.sort_unstable();
+    numbers.into_iter().map(|number| Path::new(folder).join(format!("{prefix}{number}"))).collect()
+}
+
+/// Otherwise the error of the device that came nearest: one without a display says least.
+fn first_that_opens<S>(
+    paths: Vec<PathBuf>,
+    kind: &'static str,
+    open: impl Fn(&Path) -> Result<S, ScreenError>,
+) -> Result<S, ScreenError> {
+    let mut nearest = ScreenError::NoDevice(kind);
+    for path in paths {
+        match open(&path) {
+            Ok(screen) => return Ok(screen),
+            Err(e) => {
+                debug!("{e}");
+                if matches!(nearest, ScreenError::NoDevice(_) | ScreenError::NoDisplay { .. }) {
+                    nearest = e;
+                }
+            }
+        }
+    }
+    Err(nearest)
+}
+
+#[cfg(feature = "window")]
+fn open_window() -> Result<Box<dyn Screen>, ScreenError> {
+    Ok(Box::new(super::window::WindowScreen::open()?))
+}
+
+#[cfg(not(feature = "window"))]
+fn open_window() -> Result<Box<dyn Screen>, ScreenError> {
+    Err(ScreenError::WindowNotBuilt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_may_be_named() {
+        for (text, expected) in [
+            ("auto", ScreenChoice::Auto),
+            ("drm", ScreenChoice::Drm(None)),
+            ("drm:/dev/dri/card1", ScreenChoice::Drm(Some("/dev/dri/card1".into()))),
+            ("fb:/dev/fb1", ScreenChoice::Framebuffer(Some("/dev/fb1".into()))),
+            ("png:a:b", ScreenChoice::Png("a:b".into())),
+        ] {
+            assert_eq!(text.parse::<ScreenChoice>().unwrap(), expected);
+        }
+        for text in ["", "x11", "png", "png:", "drm:", "none:1", "spi:/dev/spidev0.0", "fb0"] {
+            assert!(text.parse::<ScreenChoice>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn devices_are_tried_in_the_order_of_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["card10", "card2", "renderD128", "cardx", "card"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = folder.path().to_str().unwrap();
+        assert_eq!(devices(path, "card"), [folder.path().join("card2"), folder.path().join("card10")]);
+    }
+
+    #[test]
+    fn the_error_that_says_most_is_kept() {
+        let opened = |paths: &[&str]| {
+            let paths = paths.iter().map(PathBuf::from).collect();
+            first_that_opens(paths, "card", |path| match path.to_str().unwrap() {
+                "works" => Ok(()),
+                "empty" => Err(ScreenError::NoDisplay { path: path.into(), outputs: "HDMI-A-1".into() }),
+                _ => Err(ScreenError::Taken(path.into())),
+            })
+        };
+        assert!(opened(&["taken", "works"]).is_ok());
+        assert!(matches!(opened(&["empty", "taken", "empty"]), Err(ScreenError::Taken(_))));
+        assert!(matches!(opened(&["empty"]), Err(ScreenError::NoDisplay { .. })));
+        assert!(matches!(opened(&[]), Err(ScreenError::NoDevice("card"))));
+    }
+}
