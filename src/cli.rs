@@ -149,7 +149,7 @@ pub struct LogArgs {
     pub rotate_size: limits::Size,
 
     /// Begin another file when one is this old.
-    #[arg(long, value_name = "TIME", default_value = "1h")]
+    #[arg(long, value_name = "TIME", default_value = "none")]
     pub rotate_every: limits::Time,
 
     /// Keep the files of each record within this size together, removing the oldest; one file takes a quarter of it at

@@ -135,7 +135,8 @@ impl<S: Storage> Journal<S> {
         if left.bytes == 0 {
             return self.storage.remove(&self.names.path);
         }
-        let number = self.archives.last().map_or(1, |last| last.number + 1);
+        let number = self.archives.last().map_or(Some(1), |last| last.number.checked_add(1));
+        let number = number.ok_or_else(|| io::Error::other("its files' numbers are used up; move them away"))?;
         let archive = Archive { number, modified: left.modified, bytes: left.bytes };
         self.storage.rename(&self.names.path, &self.names.archive_path(archive))?;
         self.archives.push(archive);
@@ -190,8 +191,9 @@ impl Names {
     }
 
     fn archive_name(&self, archive: Archive) -> String {
-        // A clock that stands outside jiff's range (years -9999 to 9999) is as good as none.
-        let utc = Timestamp::try_from(archive.modified).unwrap_or(Timestamp::UNIX_EPOCH).strftime("%Y%m%dT%H%M%SZ");
+        // A clock that stands before 1970 or after 9999 is as good as none.
+        let utc = Timestamp::try_from(archive.modified).unwrap_or_default().max(Timestamp::UNIX_EPOCH);
+        let utc = utc.strftime("%Y%m%dT%H%M%SZ");
         format!("{}-{:06}-{utc}{}", self.stem, archive.number, self.extension)
     }
 

@@ -64,6 +64,20 @@ fn other_files_are_left_alone() {
 }
 
 #[test]
+fn after_the_last_number_nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.csv");
+    let last = folder.path().join(format!("faces-{}-20261124T062804Z.csv", u64::MAX));
+    std::fs::write(&path, "an earlier run's").unwrap();
+    std::fs::write(&last, "the last one").unwrap();
+    let (mut log, tally) = writer(Disk, &path, NO_LIMITS);
+    write(&mut log, &entries(3), 1);
+    assert_eq!((tally.written(), tally.lost()), (0, 3));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "an earlier run's");
+    assert_eq!(std::fs::read_to_string(&last).unwrap(), "the last one");
+}
+
+#[test]
 fn an_earlier_file_of_the_same_name_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.mcap");

@@ -1,0 +1,18 @@
+//! MJPEG of any bytes: pictures that fit their descriptions and errors, then an end.
+
+use wingmark::capture::Mjpeg;
+use wingmark::frame::Frame;
+
+pub fn check(bytes: &[u8]) {
+    let mut video = Mjpeg::new(bytes);
+    let mut frame = Frame::default();
+    // A picture or an error takes at least a byte.
+    for _ in 0..=bytes.len() {
+        match video.read_into(&mut frame) {
+            Ok(true) => frame.check().expect("a picture that was read fits its description"),
+            Ok(false) => return,
+            Err(_) => {}
+        }
+    }
+    panic!("it does not end");
+}
