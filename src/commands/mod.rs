@@ -1,7 +1,10 @@
 //! One verb, one file.
 
+mod bench;
+mod compare;
 mod demo;
 mod eval;
+mod latency;
 mod run;
 mod testcard;
 
@@ -21,6 +24,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Run(args) => run::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Testcard(args) => testcard::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Latency(args) => latency::run(&args),
     }
 }
 
