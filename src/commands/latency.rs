@@ -18,6 +18,8 @@ use crate::screen::{Canvas, Screen, ScreenSettings};
 const HOLD: Duration = Duration::from_millis(500);
 /// Before the camera's exposure has settled on a colour.
 const SETTLE: Duration = Duration::from_secs(2);
+/// A camera that gives no frame for this long is gone.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Of screens that take any size.
 const SIZE: Size = Size { width: 640, height: 480 };
 /// Steps of this share of a whole fill it more evenly than chance does: the golden ratio's.
@@ -141,7 +143,8 @@ impl<'a> ScreenAndCamera<'a> {
     }
 
     fn capture(&mut self) -> anyhow::Result<Cells> {
-        loop {
+        let until = self.clock.now() + PATIENCE;
+        while self.clock.now() < until {
             let captured = self.source.capture_into(&mut self.frame)?;
             if captured == Captured::Frame {
                 self.frame.check()?;
@@ -151,6 +154,7 @@ impl<'a> ScreenAndCamera<'a> {
                 bail!("the source ended; expected a camera that looks at the screen");
             }
         }
+        bail!("the camera gave no frame for {PATIENCE:?}")
     }
 
     fn show(&mut self, white: bool) -> anyhow::Result<()> {

@@ -20,7 +20,8 @@ impl Rows {
     }
 
     pub fn markdown(&self) -> String {
-        self.text(ASCII_MARKDOWN, |cell| cell.replace('|', "\\|"))
+        // HTML in Markdown is HTML.
+        self.text(ASCII_MARKDOWN, |cell| cell.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|"))
     }
 
     fn text(&self, style: TableStyle, cell: impl Fn(&str) -> String) -> String {
@@ -80,7 +81,7 @@ pub fn stages(reports: &[Report]) -> Rows {
     Rows { header, names: 4, rows: rows(reports, row) }
 }
 
-/// A row for each count of instructions; none where nobody counted.
+/// A row a model: the instructions that were counted.
 pub fn instructions(reports: &[Report]) -> Rows {
     let header = vec!["board", "model", "threads", "kernels", "million instructions", "a MAC"];
     let row = |model: &Measured| {
@@ -90,9 +91,7 @@ pub fn instructions(reports: &[Report]) -> Rows {
             optional(counted.filter(|_| model.gmac > 0.0).map(|count| count / (model.gmac * 1e9)), 3),
         ]
     };
-    let mut all = rows(reports, row);
-    all.retain(|row| !row[4].is_empty());
-    Rows { header, names: 4, rows: all }
+    Rows { header, names: 4, rows: rows(reports, row) }
 }
 
 /// A row for each meter and model; none where there is no meter.
@@ -130,7 +129,7 @@ pub fn peers(reports: &[Report]) -> Rows {
     Rows { header, names: 3, rows: rows.collect() }
 }
 
-/// Every table that has a row, under its title.
+/// Every table that has a row with a figure, under its title; other rows are left out.
 pub fn all(reports: &[Report]) -> Vec<(&'static str, Rows)> {
     let tables = [
         ("Each model, from a frame in hand to its landmarks shown and recorded", figures(reports)),
@@ -139,8 +138,11 @@ pub fn all(reports: &[Report]) -> Vec<(&'static str, Rows)> {
         ("Instructions of the net a frame, counted in emulation", instructions(reports)),
         ("Other nets, run by tract on one thread", peers(reports)),
     ];
-    let measured = |rows: &Rows| rows.rows.iter().any(|row| row[rows.names..].iter().any(|cell| !cell.is_empty()));
-    tables.into_iter().filter(|(_, rows)| measured(rows)).collect()
+    let measured = |(title, mut rows): (_, Rows)| {
+        rows.rows.retain(|row| row[rows.names..].iter().any(|figure| !figure.is_empty()));
+        (!rows.rows.is_empty()).then_some((title, rows))
+    };
+    tables.into_iter().filter_map(measured).collect()
 }
 
 fn rows(reports: &[Report], figures: impl Fn(&Measured) -> Vec<String>) -> Vec<Vec<String>> {
@@ -183,9 +185,9 @@ mod tests {
     #[test]
     fn a_name_cannot_break_a_markdown_table() {
         let mut report = sample::report();
-        report.board = "a|b".into();
+        report.board = "a|<b>".into();
         let text = figures(&[report]).markdown();
         assert_eq!(text.lines().count(), 3);
-        assert!(text.lines().nth(2).unwrap().starts_with("| a\\|b"), "{text}");
+        assert!(text.lines().nth(2).unwrap().starts_with("| a\\|&lt;b>"), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::capture::{CaptureError, Captured, Source};
 use crate::frame::Frame;
 
-type Open = Box<dyn Fn() -> Result<Box<dyn Source>, CaptureError>>;
+type Open = Box<dyn Fn() -> Result<Box<dyn Source>, CaptureError> + Send>;
 
 /// Numbers and times go on where the round before ended, as if a camera saw one scene after the other.
 pub struct Looped {
