@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::board;
 use crate::plan::{RecordChoice, SourceChoice};
 use crate::record::limits;
 use crate::screen::ScreenChoice;
@@ -32,6 +33,7 @@ pub enum Command {
     Bench(BenchArgs),
     Compare(CompareArgs),
     Latency(LatencyArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
@@ -65,9 +67,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE.prom")]
     pub metrics: Option<PathBuf>,
 
-    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
-    #[arg(long, value_name = "NAME|DIR", default_value = zoo::DEFAULT_LANDMARKS)]
-    pub model: zoo::Choice,
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the one in the
+    /// board's profile.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<zoo::Choice>,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
@@ -79,9 +85,9 @@ pub struct RunArgs {
 pub struct ScreenArgs {
     /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
     /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
-    /// drm, fb, spi and window that works.
-    #[arg(long, value_name = "SCREEN", default_value = "auto")]
-    pub screen: ScreenChoice,
+    /// drm, fb, spi and window that works. Without it, what the board's profile says.
+    #[arg(long, value_name = "SCREEN")]
+    pub screen: Option<ScreenChoice>,
 
     /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
     #[arg(long, value_name = "DEGREES")]
@@ -90,6 +96,15 @@ pub struct ScreenArgs {
     /// Show the camera's picture as a mirror would.
     #[arg(long)]
     pub mirror: bool,
+}
+
+/// Which board this is.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it, the board is
+    /// recognised. What the command line says goes before what a profile says.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub board: Option<board::Choice>,
 }
 
 /// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
@@ -118,6 +133,9 @@ pub struct LogArgs {
 pub struct TestcardArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Stop after so many seconds; without it, at Ctrl-C.
     #[arg(long, value_name = "N")]
@@ -175,8 +193,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     pub seconds: f64,
 
-    /// Threads that share the nets' work; several numbers, as 1,2,4, are measured one after the other.
-    #[arg(long, value_name = "N", default_value = "1", value_delimiter = ',')]
+    /// Threads that share the nets' work; several numbers, as 1,2,4, are measured one after the other. Without it, as many
+    /// as the board's profile says.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Vec<u16>,
 
@@ -184,6 +203,9 @@ pub struct BenchArgs {
     /// those of real use.
     #[arg(long)]
     pub paced: bool,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Time another ONNX file too, as tract runs it by itself. May be given several times.
     #[arg(long, value_name = "FILE.onnx")]
@@ -230,6 +252,9 @@ pub struct LatencyArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
 
+    #[command(flatten)]
+    pub board: BoardArgs,
+
     /// How often the screen changes.
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(10..))]
     pub flips: u16,
@@ -243,4 +268,17 @@ pub struct LatencyArgs {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
     if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
+}
+
+/// Look at this machine and say what is in the way of landmarks, and what to do about it.
+///
+/// Board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit code is 1 when something is in the way.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Write everything as one JSON object instead of as a table.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -3,6 +3,7 @@
 //! A frame flows one way: a source fills a [`frame::Frame`], a crop of it is cut by [`convert`], the net turns the
 //! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
 
+pub mod board;
 pub mod capture;
 pub mod card;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod convert;
 pub mod dataset;
 pub mod decode;
 pub mod detect;
+pub mod doctor;
 mod files;
 pub mod frame;
 pub mod geometry;

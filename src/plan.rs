@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::board::Board;
 use crate::capture::{CaptureError, Clip, Replay, Source};
 use crate::cli::{LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
@@ -92,8 +93,8 @@ impl ScreenArgs {
     }
 
     /// `None` where nothing is to be shown, or nothing can be.
-    pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
-        self.screen.open(settings)
+    pub fn open(&self, board: &Board, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        self.screen.as_ref().unwrap_or(&board.screen).open(settings)
     }
 }
 
@@ -131,13 +132,15 @@ pub struct RunPlan {
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
+        let board = Board::choose(args.board.board.as_ref())?;
         let source = match &args.source {
             Some(choice) => choice.open()?,
             None => Box::new(Clip::of(built_in_picture())),
         };
-        let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
-        let settings = args.screen.settings(&ScreenSettings::default());
-        let view = args.screen.open(&settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
+        let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
+        let observer = Observer::with_threads(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, true, board.threads)?;
+        let settings = args.screen.settings(&board.screen_settings);
+        let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let logs = args.log.open(&args.record)?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
         Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from) })

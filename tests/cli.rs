@@ -89,9 +89,37 @@ fn sources_that_are_none_are_refused() {
         ("nothing.png", "cannot read nothing.png"),
         ("notes.txt", "notes.txt is no JPEG or PNG picture"),
     ] {
-        let message = failure(folder.path(), &["run", "--source", source], 1);
+        let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn screens_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (screen, expected) in [
+        ("drm:/nowhere/card0", "cannot open /nowhere/card0: No such file"),
+        ("fb:/nowhere/fb0", "cannot open /nowhere/fb0: No such file"),
+        ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
+        ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
+        ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+    ] {
+        for command in ["run", "testcard"] {
+            let message = failure(folder.path(), &[command, "--screen", screen], 1);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_test_card_is_a_picture_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["testcard", "--screen", "png:card"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
+    let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
+    assert_eq!((card.size.width, card.size.height), (800, 480));
 }
 
 #[test]
@@ -105,7 +133,7 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),
-        (["run", "--board", "pi4"], "unexpected argument '--board'"),
+        (["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
     ] {
         let message = failure(folder.path(), &arguments, 2);
         assert!(message.contains(expected), "{message}");
@@ -164,4 +192,31 @@ fn eval_measures_its_own_predictions_as_perfect() {
     assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{figures}");
     assert_eq!(mine["box"], "true points");
     assert_eq!(std::fs::read_to_string(folder.path().join("found.csv")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_board_is_taken_by_name_or_file_and_its_mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("cannot read mine.toml"), "{said}");
+    let profile = include_str!("../boards/generic-aarch64.toml");
+    std::fs::write(folder.path().join("mine.toml"), profile.replace("threads = 1", "threads = 0")).unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("mine.toml, line 3, threads is 0; expected 1 to 256"), "{said}");
+    let args = ["run", "--source", PORTRAIT, "--screen", "none", "--board", "pi-4"];
+    let output = wingmark(folder.path(), &args);
+    assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctors_exit_code_says_whether_something_is_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let blocks = report["findings"].as_array().unwrap().iter().any(|finding| finding["blocks"] == true);
+    assert_eq!(output.status.code(), Some(i32::from(blocks)), "{report}");
+    assert!(report["models"].as_array().unwrap().iter().all(|model| model["fault"].is_null()), "{report}");
+    let table = text(&wingmark(folder.path(), &["doctor", "--board", "pi-zero-2w"]).stdout);
+    assert!(table.starts_with("board     Raspberry Pi Zero 2 W (pi-zero-2w)"), "{table}");
+    assert_eq!(table.contains("In the way:"), blocks, "{table}");
 }

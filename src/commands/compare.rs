@@ -13,24 +13,37 @@ use crate::report::{Report, chart, page, table};
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let shown = told_apart(&reports);
     let mut out = std::io::stdout().lock();
-    for (title, rows) in table::all(&reports) {
+    for (title, rows) in table::all(&shown) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
     }
     if let Some(path) = &args.markdown {
-        write(path, &markdown(&reports))?;
+        write(path, &markdown(&shown))?;
     }
     if let Some(path) = &args.html {
-        write(path, &page::html(&reports))?;
+        write(path, &page::html(&shown))?;
     }
     if let Some(folder) = &args.svg {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        for (name, chart) in [("accuracy.svg", chart::accuracy(&reports)), ("stages.svg", chart::stages(&reports))] {
+        for (name, chart) in [("accuracy.svg", chart::accuracy(&shown)), ("stages.svg", chart::stages(&shown))] {
             chart.map_or(Ok(()), |svg| write(&folder.join(name), &svg))?;
         }
     }
     let [before, after] = &reports[..] else { return Ok(Outcome::Done) };
     check(before, after, &mut out)
+}
+
+/// The reports, with a number after the name of each board that occurs more than once.
+fn told_apart(reports: &[Report]) -> Vec<Report> {
+    let mut shown = reports.to_vec();
+    for (i, report) in shown.iter_mut().enumerate() {
+        if reports.iter().filter(|other| other.board == report.board).count() > 1 {
+            let earlier = reports[..i].iter().filter(|other| other.board == report.board).count();
+            report.board = format!("{} #{}", report.board, earlier + 1);
+        }
+    }
+    shown
 }
 
 /// Compares two reports of one machine, figure by figure.

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::Outcome;
+use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
 use crate::files;
 use crate::frame::{Frame, Size};
 use crate::glass::{Cells, Delays, Flip, Sight, Spot, delays};
 use crate::report::Quantiles;
-use crate::screen::{Canvas, Screen, ScreenSettings};
+use crate::screen::{Canvas, Screen};
 
 /// The screen keeps a colour this long at least, and as long as this again at most. Longer delays are not found.
 const HOLD: Duration = Duration::from_millis(500);
@@ -27,8 +28,9 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
     let mut source = args.source.open()?;
-    let settings = args.screen.settings(&ScreenSettings::default());
-    let screen = args.screen.open(&settings)?.context("no screen to flip; --screen names one")?;
+    let board = Board::choose(args.board.board.as_ref())?;
+    let settings = args.screen.settings(&board.screen_settings);
+    let screen = args.screen.open(&board, &settings)?.context("no screen to flip; --screen names one")?;
     let flips = u32::from(args.flips);
     let found = ScreenAndCamera::new(screen, source.as_mut(), &WallClock(Instant::now())).measure(flips)?;
     let seen = Quantiles::of(&found.seen).filter(|_| found.missed < flips as usize / 2);

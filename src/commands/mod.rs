@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod demo;
+mod doctor;
 mod eval;
 mod latency;
 mod run;
@@ -14,7 +15,7 @@ use crate::cli::{Cli, Command};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Some pictures could not be read; the rest was dealt with.
+    /// Some pictures could not be read, or something is in the way; the rest was dealt with.
     Incomplete,
 }
 
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Testcard(args) => testcard::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Compare(args) => compare::run(&args),

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use log::warn;
 
 use super::Outcome;
+use crate::board::Board;
 use crate::cli::BenchArgs;
 use crate::machine::{self, Machine, State, Tree};
 use crate::report::{Method, Report, ReportError, SCHEMA, table};
@@ -21,11 +22,14 @@ use crate::zoo;
 pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let models: Vec<zoo::Choice> =
         if args.model.is_empty() { zoo::landmark_models().collect() } else { args.model.clone() };
-    let mut report = begun(args);
+    let board = Board::choose(args.board.board.as_ref())?;
+    let threads: Vec<usize> =
+        if args.threads.is_empty() { vec![board.threads] } else { args.threads.iter().map(|n| (*n).into()).collect() };
+    let mut report = begun(args, board);
     for model in &models {
-        for threads in &args.threads {
+        for &threads in &threads {
             let bar = progress(format!("{model}, threads {threads}"), args.seconds);
-            let (measured, warnings) = measure::landmark_model(model, usize::from(*threads), args, &bar)?;
+            let (measured, warnings) = measure::landmark_model(model, threads, args, &bar)?;
             bar.finish_and_clear();
             report.models.push(measured);
             report.warnings.extend(warnings);
@@ -51,11 +55,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
 }
 
 /// A report without figures.
-fn begun(args: &BenchArgs) -> Report {
+fn begun(args: &BenchArgs, board: Board) -> Report {
     let machine = Machine::here();
     let before = State::read(&Tree::here());
-    let board =
-        machine.model.clone().or_else(|| machine.cpu.name.clone()).unwrap_or_else(|| machine.architecture.clone());
     let built_for_speed = if cfg!(debug_assertions) {
         vec!["this program was built without optimisation; use `cargo run --release`".into()]
     } else {
@@ -65,7 +67,7 @@ fn begun(args: &BenchArgs) -> Report {
         schema: SCHEMA,
         wingmark: env!("CARGO_PKG_VERSION").into(),
         taken: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        board,
+        board: board.slug,
         emulated: false,
         method: Method {
             source: args.source.as_ref().map_or_else(|| "the built-in clip".into(), |source| source.to_string()),
