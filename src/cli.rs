@@ -33,6 +33,9 @@ pub enum Command {
     Run(RunArgs),
     Eval(EvalArgs),
     Testcard(TestcardArgs),
+    Bench(BenchArgs),
+    Compare(CompareArgs),
+    Latency(LatencyArgs),
     Doctor(DoctorArgs),
 }
 
@@ -207,6 +210,102 @@ pub struct EvalArgs {
     /// Find the faces with the detector instead of taking their boxes from the true points.
     #[arg(long)]
     pub detect: bool,
+}
+
+/// Measure how fast models are on this machine, each stage of a frame and the whole of it.
+///
+/// Frames go the way they go in `run`: found, followed, drawn, presented (into memory), recorded (into a temporary file).
+/// The table goes to standard output.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// A landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. May be given several times.
+    /// Without it, all shipped ones.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Vec<zoo::Choice>,
+
+    /// Where frames come from, over and over. Without it, the built-in picture moves about.
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<SourceChoice>,
+
+    /// How long each model is measured, after a fifth of that for warming up.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
+    pub seconds: f64,
+
+    /// Threads that share the nets' work; several numbers, as 1,2,4, are measured one after the other. Without it, as many
+    /// as the board's profile says.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Vec<u16>,
+
+    /// Take frames at the source's rate, as from a camera, instead of as fast as possible: clocks and caches then are
+    /// those of real use.
+    #[arg(long)]
+    pub paced: bool,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Time another ONNX file too, as tract runs it by itself. May be given several times.
+    #[arg(long, value_name = "FILE.onnx")]
+    pub against: Vec<PathBuf>,
+
+    /// Write the report to this file, anew after each model. boards/results/SCHEMA.md describes it.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Show reports of `bench` side by side; with two of one machine, tell whether it became slower.
+///
+/// The exit code is 1 when the second report of a machine has a time above the first by more than 5 % and twice the noise,
+/// or 2 % more instructions.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// What `bench --json` wrote.
+    #[arg(value_name = "REPORT.json", required = true)]
+    pub reports: Vec<PathBuf>,
+
+    /// Write the tables as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
+    /// Write charts and tables as one page that opens without a network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write the charts, accuracy.svg and stages.svg, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Measure the time from a picture handed to a screen to a camera's frame that shows it: glass to glass.
+///
+/// Point the camera at the screen, which then flips between black and white at varying times, and keep both still. A minute
+/// gives about 80 flips.
+#[derive(Debug, Args)]
+pub struct LatencyArgs {
+    /// The camera.
+    #[arg(long, value_name = "PATH")]
+    pub source: SourceChoice,
+
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// How often the screen changes.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(10..))]
+    pub flips: u16,
+
+    /// Write the figures to a JSON file too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// From a tenth of a second to a day.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
+    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
 }
 
 /// Look at this machine and say what is in the way of landmarks, and what to do about it.

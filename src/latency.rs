@@ -33,6 +33,11 @@ impl Latencies {
         }
     }
 
+    /// How many there were, kept or not.
+    pub fn count(&self) -> usize {
+        self.seen
+    }
+
     /// The smallest duration that at least this share (0 to 1) of all do not exceed; zero without durations.
     pub fn quantile(&self, share: f64) -> Duration {
         let mut sorted = self.kept.clone();

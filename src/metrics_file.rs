@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::files;
 use crate::observe::{Observation, Timings};
 use crate::record::log::Log;
 use crate::record::losses::Tally;
@@ -73,7 +74,7 @@ impl MetricsFile {
         let records: Vec<_> =
             logs.iter().map(|log| (log.path().display().to_string(), Arc::clone(log.tally()))).collect();
         let failed = |source| MetricsFileError::Write { path: path.into(), source };
-        replace(path, &text(&counts.lock().expect(UNPOISONED), &records)).map_err(failed)?;
+        files::replace(path, &text(&counts.lock().expect(UNPOISONED), &records)).map_err(failed)?;
         let (stop, stopped) = mpsc::channel();
         let (thread_counts, path) = (Arc::clone(&counts), path.to_path_buf());
         let write_on = move || {
@@ -81,7 +82,7 @@ impl MetricsFile {
             loop {
                 let more = stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout);
                 let text = text(&thread_counts.lock().expect(UNPOISONED), &records);
-                let written = replace(&path, &text);
+                let written = files::replace(&path, &text);
                 // Said once for each time of trouble: the figures themselves come back with the next file.
                 if let Err(e) = &written
                     && !failing
@@ -137,15 +138,6 @@ impl Drop for MetricsFile {
             let _ = writer.join();
         }
     }
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
-    // node_exporter reads files that end in .prom only.
-    name.push(".new");
-    let new = path.with_file_name(name);
-    std::fs::write(&new, text)?;
-    std::fs::rename(&new, path)
 }
 
 fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {

@@ -64,6 +64,15 @@ impl FromStr for SourceChoice {
     }
 }
 
+/// As it is written on the command line.
+impl std::fmt::Display for SourceChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SourceChoice::Pictures(path) => path.display().fmt(f),
+        }
+    }
+}
+
 impl FromStr for RecordChoice {
     type Err = ChoiceError;
 

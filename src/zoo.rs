@@ -79,6 +79,21 @@ impl FromStr for Choice {
     }
 }
 
+/// As it is written on the command line.
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Choice::Shipped(shipped) => f.write_str(shipped.name),
+            Choice::Folder(folder) => folder.display().fmt(f),
+        }
+    }
+}
+
+/// The shipped nets that find landmarks.
+pub fn landmark_models() -> impl Iterator<Item = Choice> {
+    SHIPPED.iter().filter(|shipped| shipped.name != FACES).map(Choice::Shipped)
+}
+
 /// The shipped net of that name.
 pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
     SHIPPED.iter().find(|shipped| shipped.name == name).map(Choice::Shipped).ok_or_else(|| {

@@ -1,8 +1,11 @@
 //! One verb, one file.
 
+mod bench;
+mod compare;
 mod demo;
 mod doctor;
 mod eval;
+mod latency;
 mod run;
 mod testcard;
 
@@ -23,6 +26,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Testcard(args) => testcard::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Latency(args) => latency::run(&args),
     }
 }
 

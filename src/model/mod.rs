@@ -9,12 +9,15 @@ mod int8;
 mod lower;
 mod onnx;
 mod operators;
+mod plain;
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tract_onnx::prelude::TractError;
 use wingmark_kernels::{GraphError, Kernel, KernelError};
+
+pub use plain::PlainNet;
 
 use crate::convert::CropImage;
 use crate::heatmaps::Heatmaps;

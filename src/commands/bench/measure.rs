@@ -1,0 +1,170 @@
+//! One landmark model, measured.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+
+use super::looped::Looped;
+use super::noise::NoiseMeter;
+use super::process;
+use super::rig::{Rig, Turn};
+use crate::capture::{Clip, Source};
+use crate::cli::BenchArgs;
+use crate::latency::Latencies;
+use crate::machine::{Meter, Metering, Tree};
+use crate::observe::Observer;
+use crate::plan::built_in_picture;
+use crate::report::{Accuracy, Measured, Quantiles, Stage};
+use crate::zoo::{self, Net};
+
+/// This share of the time measured goes before it, until caches and clock are as they will be.
+pub const WARM_UP: f64 = 0.2;
+/// Measured at least, however slow the machine.
+const FEWEST_FRAMES: usize = 10;
+/// Noise is measured after one frame of this many.
+const FRAMES_A_NOISE: usize = 5;
+/// With fewer, the slowest in a hundred is one frame.
+const FRAMES_FOR_P99: usize = 200;
+/// Above this the figures tell more of what else the machine does.
+const NOISY: f64 = 0.1;
+
+/// Measures a landmark model; the second value says why its figures are not to be trusted.
+pub fn landmark_model(
+    choice: &zoo::Choice,
+    threads: usize,
+    args: &BenchArgs,
+    bar: &ProgressBar,
+) -> anyhow::Result<(Measured, Vec<String>)> {
+    process::restart_peak();
+    let started = Instant::now();
+    let faces = zoo::shipped(zoo::FACES)?.load()?;
+    let landmarks = choice.load()?;
+    let observer = Observer::with_threads(&faces, &landmarks, true, threads)?;
+    let mut rig = Rig::new(source(args)?, observer, args.paced)?;
+
+    let measured_for = Duration::from_secs_f64(args.seconds);
+    let mut tally = Tally::default();
+    let mut first_landmarks = None;
+    for_at_least(measured_for.mul_f64(WARM_UP), FEWEST_FRAMES / 2, bar, || {
+        let turn = rig.turn()?;
+        if first_landmarks.is_none() && turn.faces > 0 {
+            first_landmarks = Some(started.elapsed());
+        }
+        Ok(())
+    })?;
+    let metering = Metering::start(Meter::all(&Tree::here()));
+    let (allocations, waited, begun) = (process::allocations(), process::waited(), Instant::now());
+    for_at_least(measured_for, FEWEST_FRAMES, bar, || {
+        tally.count(&rig.turn()?);
+        Ok(())
+    })?;
+    let allocations = process::allocations().zip(allocations).map(|(after, before)| after - before);
+    let waited = process::waited().zip(waited).map(|(after, before)| after - before);
+    let waited_share = waited.map(|waited| waited.as_secs_f64() / begun.elapsed().as_secs_f64());
+    let energy = metering.map(Metering::finish).unwrap_or_default();
+    let lost = rig.finish();
+
+    let measured = Measured {
+        stages: tally.stages(),
+        frame: Quantiles::of(&tally.frames),
+        noise: tally.noise.noise(waited_share),
+        first_landmarks_ms: first_landmarks.map(|took| took.as_secs_f64() * 1e3),
+        peak_memory_bytes: process::peak_bytes(),
+        allocations_a_frame: allocations.map(|count| count as f64 / tally.frames.count() as f64),
+        energy,
+        ..described(&landmarks, threads)
+    };
+    let warnings = warnings(&measured, &tally, lost);
+    Ok((measured, warnings))
+}
+
+/// What is known of a model before it is measured.
+fn described(net: &Net, threads: usize) -> Measured {
+    let nme = net.card.accuracy.iter().find(|accuracy| accuracy.measure == "nme_percent");
+    Measured {
+        name: net.card.name.clone(),
+        threads,
+        kernel: net.model.kernel_name().into(),
+        input_px: net.card.input_px,
+        gmac: net.card.gmac,
+        accuracy: nme.map(|nme| Accuracy { data: nme.data.clone(), split: nme.split.clone(), nme_percent: nme.int8 }),
+        ..Measured::default()
+    }
+}
+
+/// The source of the command line, over and over.
+fn source(args: &BenchArgs) -> anyhow::Result<Looped> {
+    let choice = args.source.clone();
+    let open = move || -> Result<Box<dyn Source>, _> {
+        match &choice {
+            Some(choice) => choice.open(),
+            None => Ok(Box::new(Clip::of(built_in_picture()))),
+        }
+    };
+    Ok(Looped::open(Box::new(open))?)
+}
+
+/// Takes turns for this long, and at least so many. The bar moves on with the time.
+fn for_at_least(
+    duration: Duration,
+    turns: usize,
+    bar: &ProgressBar,
+    mut turn: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (start, begun_at) = (Instant::now(), bar.position());
+    let mut taken = 0;
+    while taken < turns || start.elapsed() < duration {
+        turn()?;
+        taken += 1;
+        bar.set_position(begun_at + start.elapsed().min(duration).as_millis() as u64);
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    stages: [Latencies; Stage::ALL.len()],
+    frames: Latencies,
+    without_face: usize,
+    noise: NoiseMeter,
+}
+
+impl Tally {
+    fn count(&mut self, turn: &Turn) {
+        for (stage, took) in self.stages.iter_mut().zip(turn.stages) {
+            // What did not run took no time at all.
+            if !took.is_zero() {
+                stage.push(took);
+            }
+        }
+        self.frames.push(turn.total);
+        self.without_face += usize::from(turn.faces == 0);
+        if self.frames.count().is_multiple_of(FRAMES_A_NOISE) {
+            self.noise.measure();
+        }
+    }
+
+    fn stages(&self) -> BTreeMap<Stage, Quantiles> {
+        let timed = Stage::ALL.into_iter().zip(&self.stages);
+        timed.filter_map(|(stage, latencies)| Some((stage, Quantiles::of(latencies)?))).collect()
+    }
+}
+
+fn warnings(measured: &Measured, tally: &Tally, lost: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    let frames = tally.frames.count();
+    if frames < FRAMES_FOR_P99 {
+        found.push(format!("only {frames} frames, too few for a p99; measure for longer (--seconds)"));
+    }
+    if tally.without_face > 0 {
+        found.push(format!("{} of {frames} frames without a face, which take less time", tally.without_face));
+    }
+    if let Some(share) = measured.noise.map(|noise| noise.share()).filter(|share| *share > NOISY) {
+        found.push(format!("noise of {:.0} %: the machine does other work, or its clock changes", share * 1e2));
+    }
+    if lost > 0 {
+        found.push(format!("the log lost {lost} records, which makes recording look faster"));
+    }
+    found.iter().map(|warning| format!("{}, threads {}: {warning}", measured.name, measured.threads)).collect()
+}

@@ -1,0 +1,37 @@
+//! Another net on the same machine, as tract runs it by itself.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::latency::Latencies;
+use crate::model::PlainNet;
+use crate::report::{Peer, Quantiles};
+
+/// Run before anything is timed.
+const WARM_UP_RUNS: usize = 3;
+const FEWEST_RUNS: usize = 5;
+
+/// Times the net of an ONNX file for this long.
+pub fn measure(path: &Path, seconds: f64) -> anyhow::Result<Peer> {
+    let name = path.display();
+    let file = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let start = Instant::now();
+    let net = PlainNet::from_onnx(&file).with_context(|| format!("{name}"))?;
+    let load_ms = start.elapsed().as_secs_f64() * 1e3;
+    let run = || net.run().with_context(|| format!("{name}"));
+    for _ in 0..WARM_UP_RUNS {
+        run()?;
+    }
+    let mut times = Latencies::default();
+    let begun = Instant::now();
+    while times.count() < FEWEST_RUNS || begun.elapsed() < Duration::from_secs_f64(seconds) {
+        let start = Instant::now();
+        run()?;
+        times.push(start.elapsed());
+    }
+    let net_times = Quantiles::of(&times).expect("it ran");
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Peer { name: stem, input: net.input_shape().to_vec(), load_ms, net: net_times })
+}

@@ -1,0 +1,79 @@
+//! `wingmark compare`: reports of `bench` side by side, and whether a machine became slower.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::{Outcome, counted};
+use crate::cli::CompareArgs;
+use crate::report::regression::changes;
+use crate::report::{Report, chart, page, table};
+
+pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
+    let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let shown = told_apart(&reports);
+    let mut out = std::io::stdout().lock();
+    for (title, rows) in table::all(&shown) {
+        writeln!(out, "{title}\n\n{}", rows.terminal())?;
+    }
+    if let Some(path) = &args.markdown {
+        write(path, &markdown(&shown))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &page::html(&shown))?;
+    }
+    if let Some(folder) = &args.svg {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for (name, chart) in [("accuracy.svg", chart::accuracy(&shown)), ("stages.svg", chart::stages(&shown))] {
+            chart.map_or(Ok(()), |svg| write(&folder.join(name), &svg))?;
+        }
+    }
+    let [before, after] = &reports[..] else { return Ok(Outcome::Done) };
+    check(before, after, &mut out)
+}
+
+/// The reports, with a number after the name of each board that occurs more than once.
+fn told_apart(reports: &[Report]) -> Vec<Report> {
+    let mut shown = reports.to_vec();
+    for (i, report) in shown.iter_mut().enumerate() {
+        if reports.iter().filter(|other| other.board == report.board).count() > 1 {
+            let earlier = reports[..i].iter().filter(|other| other.board == report.board).count();
+            report.board = format!("{} #{}", report.board, earlier + 1);
+        }
+    }
+    shown
+}
+
+/// Compares two reports of one machine, figure by figure.
+fn check(before: &Report, after: &Report, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let changes = match changes(before, after) {
+        Ok(changes) => changes,
+        Err(reason) => {
+            writeln!(out, "No check for regressions: {reason}")?;
+            return Ok(Outcome::Done);
+        }
+    };
+    for change in &changes {
+        writeln!(out, "{change}")?;
+    }
+    let regressions = changes.iter().filter(|change| change.is_regression());
+    let worst = regressions.clone().max_by(|a, b| a.share().total_cmp(&b.share()));
+    match worst {
+        None => Ok(Outcome::Done),
+        Some(worst) => bail!("{}: {worst}", counted(regressions.count(), "regression, it", "regressions, the worst")),
+    }
+}
+
+fn markdown(reports: &[Report]) -> String {
+    let mut text = String::new();
+    for (title, rows) in table::all(reports) {
+        let _ = writeln!(text, "{title}:\n\n{}", rows.markdown());
+    }
+    text
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

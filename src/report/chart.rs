@@ -1,0 +1,227 @@
+//! Reports as SVG pictures that need nothing beside them.
+
+use std::fmt::Write;
+
+use super::{Measured, Report, Stage};
+
+const WIDTH: f64 = 760.0;
+/// Of the accuracy chart.
+const HEIGHT: f64 = 380.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 150.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 50.0;
+/// Of one bar and the gap after it.
+const BAR: f64 = 20.0;
+const BAR_PITCH: f64 = 30.0;
+/// Room for the names beside the bars.
+const NAMES: f64 = 250.0;
+/// Of one entry of the bars' legend; four stand in a row.
+const LEGEND_PITCH: f64 = 120.0;
+
+/// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
+const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800"];
+
+const STYLE: &str = "text{font:13px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}";
+
+/// A point a model: error of the landmarks against the median time of a frame. `None` where no model has both.
+pub fn accuracy(reports: &[Report]) -> Option<String> {
+    let points: Vec<(usize, &Measured, f64, f64)> = reports
+        .iter()
+        .enumerate()
+        .flat_map(|(board, report)| report.models.iter().map(move |model| (board, model)))
+        .filter_map(|(board, model)| {
+            Some((board, model, model.frame?.median_us / 1e3, model.accuracy.as_ref()?.nme_percent))
+        })
+        .collect();
+    let x_axis = Axis::over(points.iter().map(|point| point.2), [LEFT, WIDTH - RIGHT])?;
+    let y_axis = Axis::over(points.iter().map(|point| point.3), [HEIGHT - BOTTOM, TOP])?;
+    let mut svg = open(HEIGHT);
+    text(&mut svg, [LEFT, 22.0], "title", "Error of the landmarks against time, lower left is better");
+    for tick in x_axis.ticks() {
+        let x = x_axis.place(tick);
+        line(&mut svg, [x, TOP], [x, HEIGHT - BOTTOM]);
+        text(&mut svg, [x - 8.0, HEIGHT - BOTTOM + 18.0], "tick", &x_axis.label(tick));
+    }
+    for tick in y_axis.ticks() {
+        let y = y_axis.place(tick);
+        line(&mut svg, [LEFT, y], [WIDTH - RIGHT, y]);
+        text(&mut svg, [LEFT - 38.0, y + 4.0], "tick", &y_axis.label(tick));
+    }
+    text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", "median time of a frame, ms");
+    text(&mut svg, [6.0, TOP - 6.0], "axis", "NME, %");
+    for (board, model, ms, nme) in &points {
+        let (x, y) = (x_axis.place(*ms), y_axis.place(*nme));
+        let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="5" fill="{}"/>"#, colour(*board));
+        text(&mut svg, [x + 9.0, y + 4.0], "name", &name(model));
+    }
+    for (board, report) in reports.iter().enumerate() {
+        let y = TOP + 20.0 * board as f64;
+        legend(&mut svg, [WIDTH - RIGHT + 20.0, y], colour(board), &report.board);
+    }
+    Some(svg + "</svg>\n")
+}
+
+/// A bar a model: what each stage takes of a frame. `None` where no stage was timed.
+pub fn stages(reports: &[Report]) -> Option<String> {
+    let bars: Vec<(String, Vec<(Stage, f64)>)> = reports
+        .iter()
+        .flat_map(|report| report.models.iter().map(move |model| (format!("{}: {}", report.board, name(model)), model)))
+        .map(|(label, model)| (label, parts_ms(model)))
+        .filter(|(_, parts)| !parts.is_empty())
+        .collect();
+    let total = |parts: &[(Stage, f64)]| parts.iter().map(|(_, ms)| ms).sum::<f64>();
+    let axis = Axis::over(bars.iter().map(|(_, parts)| total(parts)), [NAMES, WIDTH - 80.0])?;
+    let first_bar = TOP + 50.0;
+    let mut svg = open(first_bar + BAR_PITCH * bars.len() as f64);
+    text(&mut svg, [10.0, 22.0], "title", "What each stage takes of a frame, ms");
+    for (i, stage) in timed_stages().enumerate() {
+        let at = [10.0 + LEGEND_PITCH * (i % 4) as f64, TOP + 20.0 * (i / 4) as f64];
+        legend(&mut svg, at, colour(i), stage.name());
+    }
+    for (i, (label, parts)) in bars.iter().enumerate() {
+        let y = first_bar + BAR_PITCH * i as f64;
+        text(&mut svg, [10.0, y + BAR * 0.7], "name", label);
+        let mut from = 0.0;
+        for (stage, ms) in parts {
+            let (x, end) = (axis.place(from), axis.place(from + ms));
+            let colour = colour(timed_stages().position(|timed| timed == *stage).unwrap_or_default());
+            let _ = writeln!(
+                svg,
+                r#"<rect x="{x:.1}" y="{y:.1}" width="{:.1}" height="{BAR}" fill="{colour}"><title>{} {ms:.3} ms</title></rect>"#,
+                end - x,
+                stage.name()
+            );
+            from += ms;
+        }
+        text(&mut svg, [axis.place(from) + 6.0, y + BAR * 0.7], "total", &format!("{from:.2} ms"));
+    }
+    Some(svg + "</svg>\n")
+}
+
+/// The stages that are part of a frame's time.
+fn timed_stages() -> impl Iterator<Item = Stage> {
+    Stage::ALL.into_iter().filter(|stage| *stage != Stage::Capture)
+}
+
+fn parts_ms(model: &Measured) -> Vec<(Stage, f64)> {
+    timed_stages().filter_map(|stage| Some((stage, model.stage_us_a_frame(stage)? / 1e3))).collect()
+}
+
+fn name(model: &Measured) -> String {
+    match model.threads {
+        1 => model.name.clone(),
+        threads => format!("{}, {threads} threads", model.name),
+    }
+}
+
+fn colour(i: usize) -> &'static str {
+    COLOURS[i % COLOURS.len()]
+}
+
+/// A linear axis from 0 to a round number.
+struct Axis {
+    step: f64,
+    steps: usize,
+    /// Where 0 and the largest value stand, in pixels.
+    ends: [f64; 2],
+}
+
+impl Axis {
+    /// `None` without values.
+    fn over(values: impl Iterator<Item = f64>, ends: [f64; 2]) -> Option<Axis> {
+        let largest = values.reduce(f64::max)?.max(1e-6);
+        let power = 10f64.powf((largest / 5.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| largest <= step * 6.0)?;
+        Some(Axis { step, steps: (largest / step).ceil() as usize, ends })
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        let [zero, end] = self.ends;
+        zero + (end - zero) * value / (self.step * self.steps as f64)
+    }
+
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        (0..=self.steps).map(|i| self.step * i as f64)
+    }
+
+    fn label(&self, tick: f64) -> String {
+        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        format!("{tick:.decimals$}")
+    }
+}
+
+fn open(height: f64) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\n\
+         <style>{STYLE}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+    )
+}
+
+fn text(svg: &mut String, [x, y]: [f64; 2], class: &str, text: &str) {
+    let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" class="{class}">{}</text>"#, escaped(text));
+}
+
+fn line(svg: &mut String, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
+    let _ = writeln!(svg, r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#);
+}
+
+fn legend(svg: &mut String, [x, y]: [f64; 2], colour: &str, label: &str) {
+    let _ = writeln!(svg, r#"<rect x="{x:.1}" y="{:.1}" width="12" height="12" fill="{colour}"/>"#, y - 2.0);
+    text(svg, [x + 18.0, y + 9.0], "legend", label);
+}
+
+/// Text that stands in XML or HTML as it is read.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_point_stands_where_its_figures_say() {
+        let svg = accuracy(&[sample::report()]).unwrap();
+        // 5 ms on an axis to 5 ms; 3.43 % on one to 4 %.
+        assert!(svg.contains(r#"<circle cx="610.0" cy="81.3" r="5""#), "{svg}");
+        assert_eq!(svg.matches("<circle").count(), 1);
+    }
+
+    #[test]
+    fn bars_are_as_long_as_what_they_stand_for() {
+        let svg = stages(&[sample::report()]).unwrap();
+        // 4 ms of net on an axis of 430 px to 5 ms.
+        assert!(svg.contains(r##"width="344.0" height="20" fill="#009e73"><title>net 4.000 ms"##), "{svg}");
+        assert!(!svg.contains("capture"), "{svg}");
+    }
+
+    #[test]
+    fn names_are_text_and_nothing_else() {
+        let mut report = sample::report();
+        report.board = "<script>alert(\"&\")</script>".into();
+        for svg in [accuracy(&[report.clone()]).unwrap(), stages(&[report]).unwrap()] {
+            assert!(svg.contains("&lt;script&gt;alert(&quot;&amp;&quot;)") && !svg.contains("<script"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_timed_gives_no_chart() {
+        assert_eq!((accuracy(&[sample::emulated()]), stages(&[])), (None, None));
+    }
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        for (largest, steps, step) in [(5.0, 5, 1.0), (3.43, 4, 1.0), (0.31, 4, 0.1), (130.0, 3, 50.0), (1e12, 5, 2e11)]
+        {
+            let axis = Axis::over([0.0, largest].into_iter(), [0.0, 1.0]).unwrap();
+            assert!(
+                (axis.step - step).abs() < step * 1e-9 && axis.steps == steps,
+                "{largest}: {} {}",
+                axis.steps,
+                axis.step
+            );
+        }
+    }
+}
