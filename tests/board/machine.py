@@ -23,6 +23,7 @@ class Machine:
 
     share: the folder that the board sees as /share; init runs the shell script `job` in it.
     disks: image files, /dev/vda and on.
+    What the console says is in the share's file `console` too.
     The board's clock counts instructions, one a nanosecond, so that what a test times is the same on a busy and a quiet host."""
 
     # A net under hung machines; what a test expects within a time, it measures with the board's clock.
@@ -43,6 +44,7 @@ class Machine:
         for number, disk in enumerate(disks):
             command += ["-drive", f"file={disk},format=raw,if=none,id=disk{number}", "-device", f"virtio-blk-pci,drive=disk{number}"]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._log = (share / "console").open("a")
         self._ends = time.monotonic() + self.HOST_SECONDS
         self._text = ""
         self._waited_for = 0
@@ -60,9 +62,13 @@ class Machine:
     def _read(self):
         # os.read and not the buffered file: what is there now, a line or less.
         while chunk := os.read(self._process.stdout.fileno(), 65536):
+            text = chunk.decode(errors="replace").replace("\r", "")
+            self._log.write(text)
+            self._log.flush()
             with self._changed:
-                self._text += chunk.decode(errors="replace").replace("\r", "")
+                self._text += text
                 self._changed.notify_all()
+        self._log.close()
         with self._changed:
             self._changed.notify_all()
 
