@@ -12,7 +12,6 @@ use crate::cli::DemoArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::observe::{Face, Observer};
-use crate::pipeline::Show;
 use crate::plan::built_in_picture;
 use crate::record::{PlainFile, Recorder};
 use crate::screen::{PngFolder, ScreenSettings, View};

@@ -10,7 +10,7 @@ use super::join_until;
 use super::slot::{Policy, Slot, Taken};
 use crate::frame::Frame;
 use crate::observe::Observation;
-use crate::screen::ScreenError;
+use crate::screen::{ScreenError, View};
 
 /// Something that draws what is seen, and may take its time.
 pub trait Show: Send {
@@ -19,6 +19,16 @@ pub trait Show: Send {
 
     /// Shows a sentence over the last frame, until the next one.
     fn notify(&mut self, notice: &str) -> Result<(), ScreenError>;
+}
+
+impl Show for View {
+    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+        View::show(self, frame, seen)
+    }
+
+    fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+        View::notify(self, notice)
+    }
 }
 
 /// Shows what it is given as soon as the screen is ready for it: the newest picture or every one.

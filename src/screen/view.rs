@@ -7,7 +7,6 @@ use super::{Canvas, Screen, ScreenError, ScreenSettings};
 use crate::frame::{Frame, Size};
 use crate::observe::Observation;
 use crate::overlay::{FigureLines, Figures, Notice, Overlay};
-use crate::pipeline::Show;
 use crate::scheme::Scheme;
 
 /// Of a notice before there is a frame, on a screen that takes any size.
@@ -27,12 +26,12 @@ impl View {
         let fitter = Fitter::new(settings.mirror);
         View { screen, scheme, fitter, canvas: Canvas::default(), figures: Figures::default() }
     }
-}
 
-impl Show for View {
+    /// Shows a frame with what was seen in it.
+    ///
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
-    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+    pub fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
         self.canvas.resize(self.screen.size().unwrap_or(frame.size));
         self.fitter.fit(frame, &mut self.canvas);
         let canvas_from_frame = self.fitter.canvas_from_frame();
@@ -41,7 +40,8 @@ impl Show for View {
         self.screen.present(&self.canvas)
     }
 
-    fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+    /// Shows a sentence over the last frame, until the next one.
+    pub fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
         let last = if self.canvas.rgb().is_empty() { BLANK } else { self.canvas.size() };
         self.canvas.resize(self.screen.size().unwrap_or(last));
         let Ok(()) = Notice(notice).draw(&mut self.canvas);

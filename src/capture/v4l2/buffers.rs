@@ -24,6 +24,8 @@ pub struct Buffers {
     device: Device,
     layout: Layout,
     memory: Vec<Mapping>,
+    /// Why the driver did not take a buffer back. The frame in it was read, so that it is said with the next one.
+    failure: Option<io::Error>,
 }
 
 /// A frame in the driver's memory.
@@ -39,7 +41,7 @@ pub struct Filled<'a> {
 
 impl Buffers {
     pub(super) fn start(device: Device, layout: Layout) -> Result<Self, CameraError> {
-        let mut buffers = Buffers { device, layout, memory: Vec::new() };
+        let mut buffers = Buffers { device, layout, memory: Vec::new(), failure: None };
         let count = buffers.request(BUFFERS).map_err(buffers.device.failed("asking for buffers"))?;
         if count == 0 {
             return Err(CameraError::from_io(
@@ -67,6 +69,9 @@ impl Buffers {
 
     /// Reads the next frame by `read`, and gives its memory back to the driver; `None` where none comes within the time.
     pub fn next<T>(&mut self, within: Duration, read: impl FnOnce(Filled) -> T) -> io::Result<Option<T>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let within_ms = i32::try_from(within.as_millis()).unwrap_or(i32::MAX);
         match self.device.handle().handle().poll(POLLIN, within_ms) {
             Ok(0) => return Ok(None),
@@ -90,7 +95,7 @@ impl Buffers {
             captured_at: if is_monotonic { since_epoch(buffer.timestamp) } else { None },
             is_damaged: buffer.flags & sys::V4L2_BUF_FLAG_ERROR != 0,
         });
-        self.queue(buffer.index)?;
+        self.failure = self.queue(buffer.index).err();
         Ok(Some(value))
     }
 

@@ -79,7 +79,7 @@ impl<O: Opener> Camera<O> {
             state: State::Open { stream, last_frame: now },
             status: Status::Live,
             numbers: Numbers::default(),
-            clock: Clock { started: now, anchor: None, last: Duration::ZERO },
+            clock: Clock { started: now, offset_nanos: None, last: Duration::ZERO },
         }
     }
 
@@ -180,8 +180,9 @@ impl Numbers {
 #[derive(Debug)]
 struct Clock {
     started: Instant,
-    /// A time stamp and the time of its arrival, since the start. The clock of both is the same, so one pair is enough.
-    anchor: Option<(Duration, Duration)>,
+    /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the same, and no frame arrives
+    /// before it was captured, so it is what the frame of least delay says.
+    offset_nanos: Option<i128>,
     last: Duration,
 }
 
@@ -192,8 +193,11 @@ impl Clock {
 
     fn time_at(&mut self, stamp: Option<Duration>, arrived: Duration) -> Duration {
         let stamped = stamp.and_then(|stamp| {
-            let (first, first_arrived) = *self.anchor.get_or_insert((stamp, arrived));
-            let time = (first_arrived + stamp).checked_sub(first)?;
+            let stamp = stamp.as_nanos() as i128;
+            let offset = arrived.as_nanos() as i128 - stamp;
+            let least = self.offset_nanos.map_or(offset, |least| least.min(offset));
+            self.offset_nanos = Some(least);
+            let time = Duration::from_nanos(u64::try_from(stamp + least).ok()?);
             (time.abs_diff(arrived) <= CLOCK_SLACK).then_some(time)
         });
         self.last = self.last.max(stamped.unwrap_or(arrived));
@@ -403,16 +407,18 @@ mod tests {
 
     #[test]
     fn time_stamps_count_from_the_start_and_never_go_back() {
-        let mut clock = Clock { started: Instant::now(), anchor: None, last: Duration::ZERO };
+        let mut clock = Clock { started: Instant::now(), offset_nanos: None, last: Duration::ZERO };
         let ms = Duration::from_millis;
         let mut time = |stamp: Option<u64>, arrived| clock.time_at(stamp.map(ms), ms(arrived)).as_millis();
         assert_eq!(time(Some(500_000), 40), 40);
         assert_eq!(time(Some(500_033), 90), 73);
-        // Earlier than the one before, earlier than the start, and of another clock.
+        // Earlier than the one before.
         assert_eq!(time(Some(500_020), 95), 73);
-        assert_eq!(time(Some(499_900), 100), 100);
-        assert_eq!(time(Some(0), 110), 110);
-        assert_eq!(time(None, 120), 120);
-        assert_eq!(time(Some(500_100), 145), 140);
+        // One of less delay, from which on the others' delay shows.
+        assert_eq!(time(Some(500_090), 110), 110);
+        assert_eq!(time(Some(500_120), 150), 140);
+        assert_eq!(time(None, 160), 160);
+        // Of another clock.
+        assert_eq!(time(Some(400_000), 170), 170);
     }
 }
