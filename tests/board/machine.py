@@ -3,13 +3,11 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -30,12 +28,12 @@ class Machine:
     HOST_SECONDS = 1800
 
     def __init__(self, lab, share, disks=(), memory_mb=1024):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="machine.", dir=lab))
-        kernel, = lab.glob("kernel/boot/vmlinuz-*")
+        self.folder = lab.folder()
+        kernel, = lab.path.glob("kernel/boot/vmlinuz-*")
         command = [
             "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", str(memory_mb),
             "-icount", "shift=0", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-            "-kernel", str(kernel), "-initrd", str(lab / "board.cpio"),
+            "-kernel", str(kernel), "-initrd", str(lab.path / "board.cpio"),
             "-append", "console=ttyAMA0 quiet panic=-1",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none",
             "-device", "virtio-gpu-pci,xres=800,yres=480",
