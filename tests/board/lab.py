@@ -23,6 +23,8 @@ class Lab:
     def __init__(self, binary=None):
         self.path = pathlib.Path(os.environ.get("WINGMARK_BOARD_LAB", pathlib.Path.home() / ".cache/wingmark-board"))
         subprocess.run([HERE / "prepare", self.path], check=True)
+        # Of this run: others may go on beside it.
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.path))
         self.binary = pathlib.Path(binary) if binary else self._cross_build()
         self.portrait = Image.open(CHECKOUT / "assets/eileen-collins.jpg")
 
@@ -35,12 +37,17 @@ class Lab:
             "PATH": f"{cross_std.stdout.strip()}:{os.environ['PATH']}",
             "CARGO_TARGET_DIR": str(target_folder),
         }
-        command = ["cargo", "build", "--locked", "--release", "--target", TARGET, "--bin", "wingmark"]
+        command = ["cargo", "build", "--locked", "--profile", "board", "--target", TARGET, "--bin", "wingmark"]
         subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
-        return target_folder / TARGET / "release/wingmark"
+        return target_folder / TARGET / "board/wingmark"
 
     def folder(self):
-        return pathlib.Path(tempfile.mkdtemp(prefix="test.", dir=self.path))
+        return pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
+
+    def tidy(self):
+        """Removes what was made for tests."""
+        shutil.rmtree(self.scratch)
+        self.scratch.mkdir()
 
     def share(self, job):
         """A folder for a board: wingmark, the scripts for jobs, and the job's command line."""
@@ -52,7 +59,7 @@ class Lab:
         return share
 
     def machine(self, share, **options):
-        return Machine(self.path, share, **options)
+        return Machine(self, share, **options)
 
     def disk(self, megabytes, *options):
         """An image file with an empty ext4 file system."""

@@ -3,13 +3,11 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -23,18 +21,19 @@ class Machine:
 
     share: the folder that the board sees as /share; init runs the shell script `job` in it.
     disks: image files, /dev/vda and on.
+    What the console says is in the share's file `console` too.
     The board's clock counts instructions, one a nanosecond, so that what a test times is the same on a busy and a quiet host."""
 
     # A net under hung machines; what a test expects within a time, it measures with the board's clock.
     HOST_SECONDS = 1800
 
     def __init__(self, lab, share, disks=(), memory_mb=1024):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="machine.", dir=lab))
-        kernel, = lab.glob("kernel/boot/vmlinuz-*")
+        self.folder = lab.folder()
+        kernel, = lab.path.glob("kernel/boot/vmlinuz-*")
         command = [
             "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", str(memory_mb),
             "-icount", "shift=0", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-            "-kernel", str(kernel), "-initrd", str(lab / "board.cpio"),
+            "-kernel", str(kernel), "-initrd", str(lab.path / "board.cpio"),
             "-append", "console=ttyAMA0 quiet panic=-1",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none",
             "-device", "virtio-gpu-pci,xres=800,yres=480",
@@ -43,6 +42,7 @@ class Machine:
         for number, disk in enumerate(disks):
             command += ["-drive", f"file={disk},format=raw,if=none,id=disk{number}", "-device", f"virtio-blk-pci,drive=disk{number}"]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._log = (share / "console").open("a")
         self._ends = time.monotonic() + self.HOST_SECONDS
         self._text = ""
         self._waited_for = 0
@@ -60,9 +60,13 @@ class Machine:
     def _read(self):
         # os.read and not the buffered file: what is there now, a line or less.
         while chunk := os.read(self._process.stdout.fileno(), 65536):
+            text = chunk.decode(errors="replace").replace("\r", "")
+            self._log.write(text)
+            self._log.flush()
             with self._changed:
-                self._text += chunk.decode(errors="replace").replace("\r", "")
+                self._text += text
                 self._changed.notify_all()
+        self._log.close()
         with self._changed:
             self._changed.notify_all()
 

@@ -95,7 +95,7 @@ def restarts(lab, cuts=3):
     before = {extension: [] for extension in logs.READERS}
     for cut in range(cuts):
         with lab.machine(share, disks=[disk]) as board:
-            for _ in range(30 + 7 * cut):
+            for _ in range(20 + 7 * cut):
                 board.wait_for("^AT")
             board.cut_power()
             at = _now(board.console)

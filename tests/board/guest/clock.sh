@@ -8,7 +8,7 @@ frames_flow
 for second in 2147483640 60 1800000100; do
     date -s @$second >/dev/null
     frames_flow
-    sleep 4
+    sleep 2
 done
 wingmark_stop 0
 cp $log* .
