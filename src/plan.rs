@@ -68,7 +68,9 @@ impl FromStr for SourceChoice {
 impl std::fmt::Display for SourceChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            SourceChoice::Pictures(path) => path.display().fmt(f),
+            SourceChoice::Clip => f.write_str("clip"),
+            SourceChoice::Stdin => f.write_str("-"),
+            SourceChoice::Path(path) => path.display().fmt(f),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::looped::Looped;
 use super::noise::NoiseMeter;
 use super::process;
 use super::rig::{Rig, Turn};
-use crate::capture::{Clip, Source};
+use crate::capture::{CameraWish, Clip, Source};
 use crate::cli::BenchArgs;
 use crate::latency::Latencies;
 use crate::machine::{Meter, Metering, Tree};
@@ -98,7 +98,7 @@ fn source(args: &BenchArgs) -> anyhow::Result<Looped> {
     let choice = args.source.clone();
     let open = move || -> Result<Box<dyn Source>, _> {
         match &choice {
-            Some(choice) => choice.open(),
+            Some(choice) => choice.open(false, CameraWish::default()),
             None => Ok(Box::new(Clip::of(built_in_picture()))),
         }
     };
