@@ -12,6 +12,7 @@ use crate::cli::DemoArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
 use crate::observe::{Face, Observer};
+use crate::overlay::Figures;
 use crate::plan::built_in_picture;
 use crate::record::{PlainFile, Recorder};
 use crate::screen::{PngFolder, ScreenSettings, View};
@@ -37,12 +38,14 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let mut recorder = PlainFile::create(&table)?;
     let mut clip = Clip::of(built_in_picture());
     let mut frame = Frame::default();
+    let mut figures = Figures::default();
     let (mut latencies, mut with_a_face, mut first) = (Latencies::default(), 0, None);
     while frame.sequence + 1 < FRAMES && clip.capture_into(&mut frame)? == Captured::Frame {
         let seen = observer.observe(&frame)?;
         recorder.record(&seen)?;
+        let figures = figures.count(&seen);
         if frame.sequence.is_multiple_of(FRAMES_A_PICTURE) {
-            view.show(&frame, &seen)?;
+            view.show(&frame, &seen, figures)?;
         }
         latencies.push(seen.timings.total);
         with_a_face += usize::from(!seen.faces.is_empty());

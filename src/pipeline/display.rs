@@ -10,20 +10,21 @@ use super::join_until;
 use super::slot::{Policy, Slot, Taken};
 use crate::frame::Frame;
 use crate::observe::Observation;
+use crate::overlay::Figures;
 use crate::screen::{ScreenError, View};
 
 /// Something that draws what is seen, and may take its time.
 pub trait Show: Send {
-    /// Shows a frame with what was seen in it.
-    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError>;
+    /// Shows a frame with what was seen in it, and the run's figures in words.
+    fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError>;
 
     /// Shows a sentence over the last frame, until the next one.
     fn notify(&mut self, notice: &str) -> Result<(), ScreenError>;
 }
 
 impl Show for View {
-    fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
-        View::show(self, frame, seen)
+    fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
+        View::show(self, frame, seen, figures)
     }
 
     fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
@@ -36,6 +37,8 @@ pub struct Display {
     slot: Arc<Slot<Picture>>,
     /// Memory for the next picture.
     next: Picture,
+    /// Counted here, where all frames come by, shown or not.
+    figures: Figures,
     failure: Receiver<ScreenError>,
     thread: JoinHandle<()>,
 }
@@ -44,6 +47,7 @@ pub struct Display {
 struct Picture {
     frame: Frame,
     seen: Observation,
+    figures: String,
     /// To be shown in place of the frame.
     notice: Option<String>,
 }
@@ -63,7 +67,7 @@ impl Display {
                 }
                 let done = match &picture.notice {
                     Some(notice) => view.notify(notice),
-                    None => view.show(&picture.frame, &picture.seen),
+                    None => view.show(&picture.frame, &picture.seen, &picture.figures),
                 };
                 if let Err(e) = done {
                     // There is room for one, and this is the only one.
@@ -74,13 +78,15 @@ impl Display {
             }
         };
         let thread = std::thread::Builder::new().name("screen".into()).spawn(show_all)?;
-        Ok(Display { slot, next: Picture::default(), failure, thread })
+        Ok(Display { slot, next: Picture::default(), figures: Figures::default(), failure, thread })
     }
 
     /// Gives a frame away, with what was seen in it, and takes memory of an earlier one for it. An error is that of an
     /// earlier picture, and the last thing that this display does.
     pub fn show(&mut self, frame: &mut Frame, seen: Observation) -> Result<(), ScreenError> {
         std::mem::swap(&mut self.next.frame, frame);
+        self.next.figures.clear();
+        self.next.figures.push_str(self.figures.count(&seen));
         self.next.seen = seen;
         self.next.notice = None;
         self.put()
@@ -120,12 +126,15 @@ mod tests {
     struct Slow {
         each: Duration,
         shown: Arc<Mutex<Vec<String>>>,
+        figures: Arc<Mutex<String>>,
         fails_at: Option<u32>,
     }
 
     impl Show for Slow {
-        fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+        fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
             assert_eq!(frame.sequence, seen.sequence);
+            self.figures.lock().unwrap().clear();
+            self.figures.lock().unwrap().push_str(figures);
             std::thread::sleep(self.each);
             self.shown.lock().unwrap().push(frame.sequence.to_string());
             if self.fails_at == Some(frame.sequence) {
@@ -142,7 +151,8 @@ mod tests {
 
     fn slow(ms: u64, fails_at: Option<u32>) -> (Slow, Arc<Mutex<Vec<String>>>) {
         let shown = Arc::default();
-        (Slow { each: Duration::from_millis(ms), shown: Arc::clone(&shown), fails_at }, shown)
+        let figures = Arc::default();
+        (Slow { each: Duration::from_millis(ms), shown: Arc::clone(&shown), figures, fails_at }, shown)
     }
 
     fn show(display: &mut Display, sequence: u32) -> Result<(), ScreenError> {
@@ -166,6 +176,25 @@ mod tests {
         display.finish(later()).unwrap();
         let shown = shown.lock().unwrap();
         assert!(shown.len() < 200 && shown.last().unwrap() == "999", "{shown:?}");
+    }
+
+    #[test]
+    fn figures_count_the_frames_that_were_not_shown() {
+        let (view, shown) = slow(100, None);
+        let figures = Arc::clone(&view.figures);
+        let mut display = Display::start(view, Policy::Newest).unwrap();
+        // A hundred frames a second, each with one lost before it.
+        for sequence in 0..300 {
+            let mut frame = Frame { sequence, ..Frame::default() };
+            let captured_at = Duration::from_millis(10) * sequence;
+            display
+                .show(&mut frame, Observation { sequence, captured_at, dropped: 1, ..Observation::default() })
+                .unwrap();
+        }
+        display.finish(later()).unwrap();
+        assert!(shown.lock().unwrap().len() < 300);
+        let figures = figures.lock().unwrap();
+        assert!(figures.starts_with("100.0 fps") && figures.contains("251 dropped"), "{figures}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::fit::Fitter;
 use super::{Canvas, Screen, ScreenError, ScreenSettings};
 use crate::frame::{Frame, Size};
 use crate::observe::Observation;
-use crate::overlay::{FigureLines, Figures, Notice, Overlay};
+use crate::overlay::{FigureLines, Notice, Overlay};
 use crate::scheme::Scheme;
 
 /// Of a notice before there is a frame, on a screen that takes any size.
@@ -18,25 +18,24 @@ pub struct View {
     scheme: &'static Scheme,
     fitter: Fitter,
     canvas: Canvas,
-    figures: Figures,
 }
 
 impl View {
     pub fn new(screen: Box<dyn Screen>, scheme: &'static Scheme, settings: &ScreenSettings) -> Self {
         let fitter = Fitter::new(settings.mirror);
-        View { screen, scheme, fitter, canvas: Canvas::default(), figures: Figures::default() }
+        View { screen, scheme, fitter, canvas: Canvas::default() }
     }
 
-    /// Shows a frame with what was seen in it.
+    /// Shows a frame with what was seen in it, and a run's figures in words.
     ///
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
-    pub fn show(&mut self, frame: &Frame, seen: &Observation) -> Result<(), ScreenError> {
+    pub fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
         self.canvas.resize(self.screen.size().unwrap_or(frame.size));
         self.fitter.fit(frame, &mut self.canvas);
         let canvas_from_frame = self.fitter.canvas_from_frame();
         let Ok(()) = Overlay { scheme: self.scheme, seen, canvas_from_frame }.draw(&mut self.canvas);
-        let Ok(()) = FigureLines(self.figures.count(seen)).draw(&mut self.canvas);
+        let Ok(()) = FigureLines(figures).draw(&mut self.canvas);
         self.screen.present(&self.canvas)
     }
 
@@ -116,7 +115,7 @@ mod tests {
         ] {
             let (mut view, shown) = view(size, mirror);
             let (frame, seen) = frame_and_seen(Size { width: 400, height: 300 }, 240, 200);
-            view.show(&frame, &seen).unwrap();
+            view.show(&frame, &seen, "30 fps").unwrap();
             let canvas = shown.lock().unwrap();
             assert_eq!((canvas.sequence, canvas.size()), (5, size.unwrap_or(frame.size)));
             let points = (0..canvas.size().height)
@@ -134,14 +133,14 @@ mod tests {
         view.notify("no camera").unwrap();
         assert_eq!(shown.lock().unwrap().size(), BLANK);
         let (frame, seen) = frame_and_seen(Size { width: 120, height: 90 }, 60, 50);
-        view.show(&frame, &seen).unwrap();
+        view.show(&frame, &seen, "30 fps").unwrap();
         let without = shown.lock().unwrap().clone();
         view.notify("camera gone").unwrap();
         let with = shown.lock().unwrap().clone();
         assert_eq!(with.size(), without.size());
         assert_eq!(with.rgb()[..40 * 360], without.rgb()[..40 * 360]);
         assert_ne!(with.rgb(), without.rgb());
-        view.show(&frame, &seen).unwrap();
+        view.show(&frame, &seen, "30 fps").unwrap();
         assert_eq!(shown.lock().unwrap().rgb(), without.rgb());
     }
 }

@@ -10,6 +10,7 @@ use super::looped::Looped;
 use crate::capture::{Captured, Source};
 use crate::frame::Frame;
 use crate::observe::Observer;
+use crate::overlay::Figures;
 use crate::record::Recorder;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
@@ -31,6 +32,7 @@ pub struct Rig {
     observer: Observer,
     frame: Frame,
     view: View,
+    figures: Figures,
     present_time: PresentTime,
     log: Log,
     _folder: TemporaryFolder,
@@ -60,6 +62,7 @@ impl Rig {
             observer,
             frame: Frame::default(),
             view,
+            figures: Figures::default(),
             present_time,
             log,
             _folder: folder,
@@ -85,7 +88,7 @@ impl Rig {
         let start = Instant::now();
         let seen = self.observer.observe(&self.frame)?;
         let observed = Instant::now();
-        self.view.show(&self.frame, &seen)?;
+        self.view.show(&self.frame, &seen, self.figures.count(&seen))?;
         let shown = Instant::now();
         self.log.record(&seen)?;
         let recorded = Instant::now();
