@@ -2,5 +2,5 @@
 
 from . import camera, durability, resources, service
 
-QUICK = {"camera", "restarts", "full_disk"}
+QUICK = {"camera", "full_disk"}
 TESTS = {test.__name__: test for module in [camera, durability, resources, service] for test in module.TESTS}

@@ -23,6 +23,14 @@ stall() {
     within 60 has_said 'stalled'
     control percentage_of_dropped_buffers=0
 }
+# The error is for who queues a buffer next, which must not be the feeder.
+not_taken_back() {
+    gone=$(said ' gone: ')
+    kill -STOP $camera_feeder
+    control inject_vidioc_qbuf_error=1
+    within 60 has_said_more ' gone: ' $gone
+    kill -CONT $camera_feeder
+}
 fails_to_start() {
     control $1=1
     control inject_fatal_streaming_error=1
@@ -41,7 +49,7 @@ wingmark_start --source /dev/video0 --camera-format YUYV --camera-size 640x480 -
     --record $log.jsonl --metrics /tmp/wingmark.prom
 fault none true
 fault "damaged frame" control inject_v4l2_buf_flag_error=1
-fault "buffer not taken back" control inject_vidioc_qbuf_error=1
+fault "buffer not taken back" not_taken_back
 fault "frames lost" control percentage_of_dropped_buffers=60
 control percentage_of_dropped_buffers=0
 fault "stall" stall
