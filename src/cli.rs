@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::board;
 use crate::capture::v4l2::CameraFormat;
 use crate::frame::Size;
 use crate::plan::{RecordChoice, SourceChoice};
@@ -31,6 +32,7 @@ pub enum Command {
     Run(RunArgs),
     Eval(EvalArgs),
     Testcard(TestcardArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
@@ -73,13 +75,44 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE.prom")]
     pub metrics: Option<PathBuf>,
 
-    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
-    #[arg(long, value_name = "NAME|DIR", default_value = zoo::DEFAULT_LANDMARKS)]
-    pub model: zoo::Choice,
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the one in the
+    /// board's profile.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<zoo::Choice>,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// Where pictures are shown.
+#[derive(Debug, Args)]
+pub struct ScreenArgs {
+    /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
+    /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
+    /// drm, fb, spi and window that works. Without it, what the board's profile says.
+    #[arg(long, value_name = "SCREEN")]
+    pub screen: Option<ScreenChoice>,
+
+    /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
+    #[arg(long, value_name = "DEGREES")]
+    pub rotate: Option<Rotation>,
+
+    /// Show the camera's picture as a mirror would.
+    #[arg(long)]
+    pub mirror: bool,
+}
+
+/// Which board this is.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it, the board is
+    /// recognised. What the command line says goes before what a profile says.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub board: Option<board::Choice>,
 }
 
 /// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.
@@ -101,24 +134,6 @@ pub struct CameraArgs {
 fn rate(text: &str) -> Result<f64, &'static str> {
     let rate: f64 = text.parse().map_err(|_| "expected frames a second, such as 30")?;
     if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
-}
-
-/// Where pictures are shown.
-#[derive(Debug, Args)]
-pub struct ScreenArgs {
-    /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
-    /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
-    /// drm, fb, spi and window that works.
-    #[arg(long, value_name = "SCREEN", default_value = "auto")]
-    pub screen: ScreenChoice,
-
-    /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
-    #[arg(long, value_name = "DEGREES")]
-    pub rotate: Option<Rotation>,
-
-    /// Show the camera's picture as a mirror would.
-    #[arg(long)]
-    pub mirror: bool,
 }
 
 /// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
@@ -147,6 +162,9 @@ pub struct LogArgs {
 pub struct TestcardArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
 
     /// Stop after so many seconds; without it, at Ctrl-C.
     #[arg(long, value_name = "N")]
@@ -183,4 +201,17 @@ pub struct EvalArgs {
     /// Find the faces with the detector instead of taking their boxes from the true points.
     #[arg(long)]
     pub detect: bool,
+}
+
+/// Look at this machine and say what is in the way of landmarks, and what to do about it.
+///
+/// Board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit code is 1 when something is in the way.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Write everything as one JSON object instead of as a table.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -45,13 +45,14 @@ pub struct Detection {
 }
 
 impl Detector {
-    pub fn new(net: &Net) -> Result<Self, CardError> {
+    /// `threads`, the caller's included, share each frame.
+    pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
         let card = &net.card;
         let Task::Faces { smallest_px, octaves, score } = card.task else {
             return Err(CardError::OtherTask { name: card.name.clone(), found: "landmarks", expected: "faces" });
         };
         let meaning = Meaning { stride: card.stride as f32, smallest_px, octaves, score };
-        Ok(Detector { session: net.model.session(), image: CropImage::new(card.input_px), meaning })
+        Ok(Detector { session: net.model.session_with_threads(threads), image: CropImage::new(card.input_px), meaning })
     }
 
     /// Finds faces in the whole frame, best first.

@@ -53,13 +53,14 @@ pub struct LookTimings {
 }
 
 impl Landmarker {
-    pub fn new(net: &Net) -> Result<Self, CardError> {
+    /// `threads`, the caller's included, share each look.
+    pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
         let card = &net.card;
         let Task::Landmarks { scheme, crop_margin, face_confidence } = card.task else {
             return Err(CardError::OtherTask { name: card.name.clone(), found: "faces", expected: "landmarks" });
         };
         Ok(Landmarker {
-            session: net.model.session(),
+            session: net.model.session_with_threads(threads),
             image: CropImage::new(card.input_px),
             crop_from_cells: crop_from_cells(card.stride as f32),
             scheme,

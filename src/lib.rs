@@ -3,6 +3,7 @@
 //! A frame flows one way: a source fills a [`frame::Frame`], a crop of it is cut by [`convert`], the net turns the
 //! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
 
+pub mod board;
 pub mod capture;
 pub mod card;
 pub mod cli;
@@ -11,11 +12,13 @@ pub mod convert;
 pub mod dataset;
 pub mod decode;
 pub mod detect;
+pub mod doctor;
 pub mod frame;
 pub mod geometry;
 pub mod heatmaps;
 pub mod landmarks;
 pub mod latency;
+pub mod machine;
 pub mod metrics;
 pub mod metrics_file;
 pub mod model;

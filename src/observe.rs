@@ -83,9 +83,14 @@ pub struct Observer {
 impl Observer {
     /// `smoothing` steadies the points from frame to frame; pictures that stand alone are not changed by it.
     pub fn new(faces: &Net, landmarks: &Net, smoothing: bool) -> Result<Self, CardError> {
+        Observer::with_threads(faces, landmarks, smoothing, 1)
+    }
+
+    /// An observer whose nets share each frame among `threads` threads, the caller's included.
+    pub fn with_threads(faces: &Net, landmarks: &Net, smoothing: bool, threads: usize) -> Result<Self, CardError> {
         Ok(Observer {
-            detector: Detector::new(faces)?,
-            landmarker: Landmarker::new(landmarks)?,
+            detector: Detector::new(faces, threads)?,
+            landmarker: Landmarker::new(landmarks, threads)?,
             tracker: Tracker::new(smoothing),
             frames_since_search: 0,
             scene: SceneWatch::default(),

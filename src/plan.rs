@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::board::{self, Board};
+use crate::capture::v4l2::Aim;
 use crate::capture::{self, Camera, CameraWish, CaptureError, Clip, Source, Stream};
 use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
 use crate::frame::Frame;
@@ -92,8 +94,15 @@ fn is_device(path: &Path) -> bool {
 }
 
 impl CameraArgs {
-    pub fn wish(&self) -> CameraWish {
-        CameraWish { format: self.format, size: self.size, rate: self.rate }
+    /// What the command line asks for has to be had; what the board's profile says is aimed at.
+    pub fn wish(&self, profile: &board::Camera) -> CameraWish {
+        let any = Aim::default();
+        let aim = Aim {
+            format: profile.format,
+            size: profile.size.unwrap_or(any.size),
+            rate: profile.rate.map_or(any.rate, f64::from),
+        };
+        CameraWish { format: self.format, size: self.size, rate: self.rate, aim }
     }
 }
 
@@ -108,8 +117,8 @@ impl ScreenArgs {
     }
 
     /// `None` where nothing is to be shown, or nothing can be.
-    pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
-        self.screen.open(settings)
+    pub fn open(&self, board: &Board, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
+        self.screen.as_ref().unwrap_or(&board.screen).open(settings)
     }
 }
 
@@ -147,14 +156,16 @@ pub struct RunPlan {
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
-        let wish = args.camera.wish();
+        let board = Board::choose(args.board.board.as_ref())?;
+        let wish = args.camera.wish(&board.camera);
         let source = match &args.source {
             Some(choice) => choice.open(args.live, wish)?,
-            None => Box::new(Camera::open(None, wish).map_err(CaptureError::from)?),
+            None => Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?),
         };
-        let observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &args.model.load()?, true)?;
-        let settings = args.screen.settings(&ScreenSettings::default());
-        let view = args.screen.open(&settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
+        let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
+        let observer = Observer::with_threads(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, true, board.threads)?;
+        let settings = args.screen.settings(&board.screen_settings);
+        let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let logs = args.log.open(&args.record)?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
         Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from) })

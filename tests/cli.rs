@@ -91,7 +91,7 @@ fn sources_that_are_none_are_refused() {
         ("nothing.png", "cannot read nothing.png"),
         ("notes.txt", "notes.txt is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
     ] {
-        let message = failure(folder.path(), &["run", "--source", source], 1);
+        let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -160,7 +160,7 @@ fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count(
     ] {
         let output = piped(
             folder.path(),
-            &["run", "--source", "-", "--screen", "none", "--record", "seen.csv"],
+            &["run", "--screen", "none", "--source", "-", "--record", "seen.csv"],
             &bytes[..bytes.len() - end],
         );
         let message = text(&output.stderr);
@@ -180,7 +180,7 @@ fn a_pipe_without_video_is_refused() {
         (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
     ] {
-        let output = piped(folder.path(), &["run", "--source", "-", "--screen", "none"], bytes);
+        let output = piped(folder.path(), &["run", "--screen", "none", "--source", "-"], bytes);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(message.contains(expected) && message.trim().lines().count() == 1, "{message}");
@@ -211,6 +211,34 @@ fn a_run_that_waits_for_a_pipe_ends_at_a_signal() {
 }
 
 #[test]
+fn screens_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (screen, expected) in [
+        ("drm:/nowhere/card0", "cannot open /nowhere/card0: No such file"),
+        ("fb:/nowhere/fb0", "cannot open /nowhere/fb0: No such file"),
+        ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
+        ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
+        ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+    ] {
+        for command in [&["run", "--source", "clip"][..], &["testcard"]] {
+            let message = failure(folder.path(), &[command, &["--screen", screen]].concat(), 1);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_test_card_is_a_picture_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["testcard", "--screen", "png:card"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
+    let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
+    assert_eq!((card.size.width, card.size.height), (800, 480));
+}
+
+#[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
@@ -222,7 +250,7 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--camera-format", "H264"], "expected one of YUYV, NV12, MJPG"),
         (["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
         (["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),
-        (["run", "--board", "pi4"], "unexpected argument '--board'"),
+        (["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
     ] {
         let message = failure(folder.path(), &arguments, 2);
         assert!(message.contains(expected), "{message}");
@@ -284,4 +312,31 @@ fn eval_measures_its_own_predictions_as_perfect() {
     assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{figures}");
     assert_eq!(mine["box"], "true points");
     assert_eq!(std::fs::read_to_string(folder.path().join("found.csv")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_board_is_taken_by_name_or_file_and_its_mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("cannot read mine.toml"), "{said}");
+    let profile = include_str!("../boards/generic-aarch64.toml");
+    std::fs::write(folder.path().join("mine.toml"), profile.replace("threads = 1", "threads = 0")).unwrap();
+    let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);
+    assert!(said.contains("mine.toml, line 3, threads is 0; expected 1 to 256"), "{said}");
+    let args = ["run", "--source", PORTRAIT, "--screen", "none", "--board", "pi-4"];
+    let output = wingmark(folder.path(), &args);
+    assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctors_exit_code_says_whether_something_is_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let blocks = report["findings"].as_array().unwrap().iter().any(|finding| finding["blocks"] == true);
+    assert_eq!(output.status.code(), Some(i32::from(blocks)), "{report}");
+    assert!(report["models"].as_array().unwrap().iter().all(|model| model["fault"].is_null()), "{report}");
+    let table = text(&wingmark(folder.path(), &["doctor", "--board", "pi-zero-2w"]).stdout);
+    assert!(table.starts_with("board     Raspberry Pi Zero 2 W (pi-zero-2w)"), "{table}");
+    assert_eq!(table.contains("In the way:"), blocks, "{table}");
 }

@@ -1,6 +1,7 @@
 //! One verb, one file.
 
 mod demo;
+mod doctor;
 mod eval;
 mod run;
 mod testcard;
@@ -11,7 +12,7 @@ use crate::cli::{Cli, Command};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Some pictures could not be read; the rest was dealt with.
+    /// Some pictures could not be read, or something is in the way; the rest was dealt with.
     Incomplete,
 }
 
@@ -20,6 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Testcard(args) => testcard::run(&args),
     }
 }

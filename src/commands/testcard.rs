@@ -8,9 +8,10 @@ use anyhow::Context;
 use embedded_graphics::Drawable;
 
 use super::Outcome;
+use crate::board::Board;
 use crate::cli::TestcardArgs;
 use crate::frame::Size;
-use crate::screen::{Canvas, ScreenError, ScreenSettings, TestCard};
+use crate::screen::{Canvas, ScreenError, TestCard};
 use crate::service::Signals;
 
 /// On a screen that takes any size.
@@ -20,8 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
-    let settings = args.screen.settings(&ScreenSettings::default());
-    let mut screen = args.screen.open(&settings)?.context("there is no screen to show a card on")?;
+    let board = Board::choose(args.board.board.as_ref())?;
+    let settings = args.screen.settings(&board.screen_settings);
+    let mut screen = args.screen.open(&board, &settings)?.context("there is no screen to show a card on")?;
     let started = Instant::now();
     let mut canvas = Canvas::default();
     let size = screen.size();

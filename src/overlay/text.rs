@@ -2,7 +2,7 @@
 
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, Point, Size};
-use embedded_graphics::mono_font::ascii::{FONT_6X10, FONT_10X20};
+use embedded_graphics::mono_font::ascii::{FONT_6X10, FONT_8X13, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::prelude::{Drawable, Pixel};
@@ -11,9 +11,11 @@ use embedded_graphics::text::{Baseline, Text};
 
 const NOTICE: Rgb888 = Rgb888::new(170, 30, 30);
 
-/// A canvas whose shorter side is below this has the small font.
+/// A canvas whose shorter side is below this has the small font,
 const SMALL_BELOW_PX: u32 = 400;
-/// So many pixels of the shorter side are worth one size of the large font.
+/// and one below this the middle one.
+const MIDDLE_BELOW_PX: u32 = 700;
+/// So many pixels of the shorter side are worth one size of a font.
 const PX_A_SIZE: u32 = 500;
 
 /// Figures at the top left. They are parted by two spaces, and each stays whole where a line ends.
@@ -98,7 +100,11 @@ fn wrap<'a>(text: &'a str, separator: &'a str, columns: usize) -> impl Iterator<
 pub fn magnified<D: DrawTarget<Color = Rgb888>>(target: &mut D) -> (&'static MonoFont<'static>, Magnified<'_, D>) {
     let Size { width, height } = target.bounding_box().size;
     let shorter = width.min(height);
-    let font = if shorter < SMALL_BELOW_PX { &FONT_6X10 } else { &FONT_10X20 };
+    let font = match shorter {
+        ..SMALL_BELOW_PX => &FONT_6X10,
+        SMALL_BELOW_PX..MIDDLE_BELOW_PX => &FONT_8X13,
+        _ => &FONT_10X20,
+    };
     (font, Magnified { target, factor: (shorter / PX_A_SIZE).max(1) })
 }
 
@@ -199,7 +205,7 @@ mod tests {
             let rows = drawn(FigureLines("1"), width, canvas_height);
             rows.iter().filter(|row| row.starts_with('.')).count()
         };
-        assert_eq!([height(240, 240), height(800, 480), height(1920, 1080), height(3840, 2160)], [10, 20, 40, 80]);
+        assert_eq!([height(240, 240), height(800, 480), height(1280, 720), height(1920, 1080)], [10, 13, 20, 40]);
     }
 
     #[test]

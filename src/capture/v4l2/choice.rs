@@ -5,28 +5,49 @@ use std::fmt;
 use super::CameraFormat;
 use crate::frame::Size;
 
-/// What is aimed at where nothing is asked for: a face as large as a third of the picture fills the nets' input.
-const SIZE: Size = Size { width: 640, height: 480 };
-const RATE: f64 = 30.0;
+/// A format that is not the one aimed at costs as much as twice the area.
+const NOT_AIMED_AT: f64 = 1.0;
 /// Rates are equal within this share: 30 is 29.97.
 const RATE_TOLERANCE: f64 = 0.01;
 
-/// What is asked of a camera. `None` leaves the choice to what it offers.
+/// What is asked of a camera: what is `Some` has to be had, the rest is chosen as near as possible to the aim.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CameraWish {
     pub format: Option<CameraFormat>,
     pub size: Option<Size>,
     /// Frames a second.
     pub rate: Option<f64>,
+    pub aim: Aim,
+}
+
+/// What is aimed at where nothing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aim {
+    /// `None` where any format will do.
+    pub format: Option<CameraFormat>,
+    pub size: Size,
+    /// Frames a second.
+    pub rate: f64,
+}
+
+/// A face as large as a third of the picture fills the nets' input.
+impl Default for Aim {
+    fn default() -> Self {
+        Aim { format: None, size: Size { width: 640, height: 480 }, rate: 30.0 }
+    }
 }
 
 impl CameraWish {
     pub(super) fn size_near(&self) -> Size {
-        self.size.unwrap_or(SIZE)
+        self.size.unwrap_or(self.aim.size)
     }
 
     pub(super) fn rate_near(&self) -> f64 {
-        self.rate.unwrap_or(RATE)
+        self.rate.unwrap_or(self.aim.rate)
+    }
+
+    fn format_cost(&self, format: CameraFormat) -> f64 {
+        if self.aim.format == Some(format) { 0.0 } else { format_cost(format) + NOT_AIMED_AT }
     }
 }
 
@@ -120,8 +141,9 @@ pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<Choice> {
         if wish.rate.is_some() && !mode.intervals.is_empty() && interval.is_none() {
             continue;
         }
-        let cost =
-            size_cost(mode.size, wish.size_near()) + rate_cost(interval, wish.rate_near()) + format_cost(mode.format);
+        let cost = size_cost(mode.size, wish.size_near())
+            + rate_cost(interval, wish.rate_near())
+            + wish.format_cost(mode.format);
         if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, Choice { format: mode.format, size: mode.size, interval }));
         }
@@ -221,7 +243,12 @@ mod tests {
         Some((format!("{} {}", choice.format, choice.size), choice.interval.map_or(0, |i| i.rate().round() as u32)))
     }
 
-    const ANY: CameraWish = CameraWish { format: None, size: None, rate: None };
+    const ANY: CameraWish = CameraWish {
+        format: None,
+        size: None,
+        rate: None,
+        aim: Aim { format: None, size: Size { width: 640, height: 480 }, rate: 30.0 },
+    };
 
     #[test]
     fn without_a_wish_it_is_plain_pixels_of_the_size_and_rate_that_are_aimed_at() {
@@ -242,12 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_aimed_at_is_taken_where_it_is_there() {
+        let aimed_at = |format, size| CameraWish { aim: Aim { format: Some(format), size, rate: 30.0 }, ..ANY };
+        assert_eq!(chosen(&usb(), aimed_at(CameraFormat::Mjpeg, size(640, 480))), Some(("MJPG 640x480".into(), 30)));
+        assert_eq!(chosen(&usb(), aimed_at(CameraFormat::Grey, size(640, 400))), Some(("YUYV 640x480".into(), 30)));
+    }
+
+    #[test]
     fn what_is_asked_for_is_taken_or_nothing_is() {
         for wish in [
             CameraWish { format: Some(CameraFormat::Grey), ..ANY },
             CameraWish { size: Some(size(800, 600)), ..ANY },
             CameraWish { rate: Some(60.0), ..ANY },
-            CameraWish { format: Some(CameraFormat::Yuyv), size: Some(size(1280, 720)), rate: Some(30.0) },
+            CameraWish { format: Some(CameraFormat::Yuyv), size: Some(size(1280, 720)), rate: Some(30.0), ..ANY },
         ] {
             assert_eq!(choose(&usb(), &wish), None, "{wish}");
         }
@@ -303,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_there_is() {
-        let wish = CameraWish { format: Some(CameraFormat::Yuyv), size: Some(size(800, 600)), rate: None };
+        let wish = CameraWish { format: Some(CameraFormat::Yuyv), size: Some(size(800, 600)), ..ANY };
         assert_eq!(describe(&usb(), &wish), "YUYV 1920x1080 1280x720 640x480 320x240");
         let wish = CameraWish { size: Some(size(640, 480)), rate: Some(60.0), ..ANY };
         assert_eq!(describe(&usb(), &wish), "15, 30 fps");
@@ -311,7 +345,7 @@ mod tests {
         let all = "MJPG 1920x1080 1280x720 640x480, YUYV 1920x1080 1280x720 640x480 320x240";
         assert_eq!(describe(&usb(), &wish), all);
         assert_eq!(wish.to_string(), "GREY");
-        let wish = CameraWish { format: None, size: Some(size(640, 480)), rate: Some(60.0) };
+        let wish = CameraWish { size: Some(size(640, 480)), rate: Some(60.0), ..ANY };
         assert_eq!(wish.to_string(), "640x480 at 60 fps");
         assert_eq!(CameraWish { rate: Some(12.5), ..ANY }.to_string(), "12.5 fps");
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use camera::Camera;
-pub use choice::{CameraWish, Choice, Interval, Mode};
+pub use choice::{Aim, CameraWish, Choice, Interval, Mode};
 pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
 pub use identity::nodes;

@@ -28,7 +28,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         Some(choice) => choice.load()?,
         None => zoo::shipped(zoo::FACES)?.load()?,
     };
-    let mut detector = Detector::new(&net)?;
+    let mut detector = Detector::new(&net, 1)?;
     let mut figures = Figures { iou: HIT_IOU, ..Figures::default() };
     let bar = progress(scenes.len());
     for scene in bar.wrap_iter(scenes.iter()) {

@@ -133,7 +133,7 @@ impl Finder {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
             Ok(Finder::Detector(Box::new(Observer::new(&faces, net, false)?)))
         } else {
-            Ok(Finder::TruePoints(Landmarker::new(net)?))
+            Ok(Finder::TruePoints(Landmarker::new(net, 1)?))
         }
     }
 

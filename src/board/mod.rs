@@ -1,0 +1,200 @@
+//! Boards as data: what is known of one before it is started. `boards/<slug>.toml`.
+//!
+//! The profiles are part of the program. The one that fits is found by the device tree, else by the architecture; `--board`
+//! takes another one, or a file, and the rest of the command line overrides what it says.
+
+mod place;
+mod profile;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+pub use place::Place;
+
+use crate::capture::v4l2::CameraFormat;
+use crate::frame::Size;
+use crate::machine::Machine;
+use crate::screen::{ScreenChoice, ScreenSettings};
+use crate::zoo;
+use profile::{Invalid, RawBoard};
+
+/// A profile whose values are all possible.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// The file's name without its extension: `pi-4`.
+    pub slug: String,
+    pub name: String,
+    /// What to build for it: `aarch64-unknown-linux-gnu`.
+    pub target: String,
+    /// Where all boards of this kind have as many.
+    pub cores: Option<usize>,
+    /// Threads that share a frame, 1 at least.
+    pub threads: usize,
+    pub camera: Camera,
+    pub screen: ScreenChoice,
+    pub screen_settings: ScreenSettings,
+    pub model: zoo::Choice,
+    /// For its users, a sentence or two each.
+    pub notes: Vec<String>,
+    recognise: Recognise,
+}
+
+/// What to ask of a camera; absent where any will do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Camera {
+    pub device: Option<PathBuf>,
+    pub format: Option<CameraFormat>,
+    pub size: Option<Size>,
+    /// Frames a second.
+    pub rate: Option<u32>,
+}
+
+/// How a board is told from others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Recognise {
+    /// Begin of the device tree's model.
+    model: Option<String>,
+    /// Entries of the device tree's list.
+    compatible: Vec<String>,
+    /// For machines of which no more is known.
+    architecture: Option<String>,
+}
+
+/// The value of `--board`.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    Shipped(&'static Shipped),
+    File(PathBuf),
+}
+
+/// A profile in this program.
+#[derive(Debug)]
+pub struct Shipped {
+    pub slug: &'static str,
+    text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($slug:literal),*) => {
+        /// The profiles in this program.
+        pub const SHIPPED: &[Shipped] =
+            &[$(Shipped { slug: $slug, text: include_str!(concat!("../../boards/", $slug, ".toml")) }),*];
+    };
+}
+
+shipped![
+    "pi-zero-2w",
+    "pi-3",
+    "pi-4",
+    "pi-5",
+    "jetson-nano",
+    "jetson-orin-nano",
+    "generic-aarch64",
+    "generic-armv7",
+    "generic-x86-64"
+];
+
+#[derive(Debug, Error)]
+pub enum BoardError {
+    #[error("board {wanted:?} is not known; expected one of {known}, or a file that ends in .toml")]
+    Unknown { wanted: String, known: String },
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{place}: {}", in_one_line(source))]
+    Toml { place: Place, source: Box<toml::de::Error> },
+    #[error("{place} is {found}; expected {expected}")]
+    Value { place: Place, found: String, expected: String },
+    #[error("no profile fits a machine of architecture {0}; expected --board with a profile for it")]
+    NoneFits(String),
+}
+
+/// A shipped profile's name; or a file, which ends in `.toml`.
+impl FromStr for Choice {
+    type Err = BoardError;
+
+    fn from_str(text: &str) -> Result<Self, BoardError> {
+        if Path::new(text).extension().is_some_and(|extension| extension == "toml") {
+            return Ok(Choice::File(text.into()));
+        }
+        SHIPPED.iter().find(|shipped| shipped.slug == text).map(Choice::Shipped).ok_or_else(|| {
+            let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.slug).collect();
+            BoardError::Unknown { wanted: text.into(), known: known.join(", ") }
+        })
+    }
+}
+
+impl Choice {
+    fn load(&self) -> Result<Board, BoardError> {
+        match self {
+            Choice::Shipped(shipped) => shipped.load(),
+            Choice::File(path) => {
+                let text = fs::read_to_string(path);
+                let text = text.map_err(|source| BoardError::Read { path: path.clone(), source })?;
+                Board::from_toml(&path.display().to_string(), &text)
+            }
+        }
+    }
+}
+
+impl Shipped {
+    pub fn load(&self) -> Result<Board, BoardError> {
+        Board::from_toml(&format!("boards/{}.toml", self.slug), self.text)
+    }
+}
+
+impl Board {
+    /// The one chosen, or else the one that this machine is.
+    pub fn choose(choice: Option<&Choice>) -> Result<Board, BoardError> {
+        match choice {
+            Some(choice) => choice.load(),
+            None => Board::recognise(&Machine::here()),
+        }
+    }
+
+    /// The profile that fits best: by the device tree's list, whose first entry says most, then by its model, then by the
+    /// architecture.
+    pub fn recognise(machine: &Machine) -> Result<Board, BoardError> {
+        let boards = SHIPPED.iter().map(Shipped::load).collect::<Result<Vec<Board>, BoardError>>()?;
+        let by_list = || {
+            let position =
+                |board: &Board| machine.compatible.iter().position(|name| board.recognise.compatible.contains(name));
+            let fitting = boards.iter().filter_map(|board| Some((position(board)?, board)));
+            fitting.min_by_key(|(position, _)| *position).map(|(_, board)| board)
+        };
+        let fits = |wanted: &Option<String>, found: &str| wanted.as_ref().is_some_and(|start| found.starts_with(start));
+        let by_model = || {
+            let model = machine.model.as_ref()?;
+            boards.iter().find(|board| fits(&board.recognise.model, model))
+        };
+        let by_architecture = || {
+            let wanted = Some(&machine.architecture);
+            boards.iter().find(|board| board.recognise.architecture.as_ref() == wanted)
+        };
+        let board = by_list().or_else(by_model).or_else(by_architecture);
+        board.cloned().ok_or_else(|| BoardError::NoneFits(machine.architecture.clone()))
+    }
+
+    /// Reads a profile; `file` is what messages call it.
+    pub fn from_toml(file: &str, text: &str) -> Result<Board, BoardError> {
+        let raw: RawBoard = toml::from_str(text).map_err(|source| {
+            let range = source.span().unwrap_or(0..text.len());
+            BoardError::Toml { place: Place::at(file, text, range), source: Box::new(source) }
+        })?;
+        let slug = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        raw.check(&slug).map_err(|Invalid { key, found, expected }| BoardError::Value {
+            place: Place::of(file, text, &key),
+            found,
+            expected,
+        })
+    }
+}
+
+/// The message without the excerpt from the file.
+fn in_one_line(error: &toml::de::Error) -> String {
+    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
+}

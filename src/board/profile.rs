@@ -1,0 +1,168 @@
+//! A profile as it is written, and what it has to hold.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Board, Camera, Recognise};
+use crate::capture::v4l2::CameraFormat;
+use crate::frame::Size;
+use crate::screen::settings::{Pin, Rotation, SpiPanel};
+use crate::screen::{ScreenChoice, ScreenSettings};
+
+/// `boards/<slug>.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBoard {
+    name: String,
+    target: String,
+    /// Absent where boards differ.
+    cores: Option<usize>,
+    threads: usize,
+    /// Lines of the largest GPIO chip.
+    gpio_lines: Option<u32>,
+    model: String,
+    #[serde(default)]
+    notes: Vec<String>,
+    recognise: Recognise,
+    #[serde(default)]
+    camera: RawCamera,
+    #[serde(default)]
+    screen: RawScreen,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCamera {
+    device: Option<PathBuf>,
+    format: Option<String>,
+    size: Option<String>,
+    rate: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawScreen {
+    kind: Option<String>,
+    rotation: Rotation,
+    mirror: bool,
+    spi: Option<SpiPanel>,
+}
+
+/// A value that is of the right type and makes no sense.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invalid {
+    pub key: String,
+    pub found: String,
+    pub expected: String,
+}
+
+const TARGETS: [&str; 3] = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "x86_64-unknown-linux-gnu"];
+const MAX_CORES: usize = 256;
+/// As many as a chip of the kernel may have.
+const MAX_GPIO_LINES: u32 = 1024;
+
+impl RawBoard {
+    pub fn check(self, slug: &str) -> Result<Board, Invalid> {
+        if self.name.trim().is_empty() {
+            return invalid("name", &self.name, "the board's name");
+        }
+        if !TARGETS.contains(&self.target.as_str()) {
+            return invalid("target", &self.target, TARGETS.join(", "));
+        }
+        if let Some(cores) = self.cores {
+            within("cores", cores, 1, MAX_CORES)?;
+        }
+        within("threads", self.threads, 1, self.cores.unwrap_or(MAX_CORES))?;
+        let Ok(model) = self.model.parse() else {
+            let known: Vec<&str> = crate::zoo::SHIPPED.iter().map(|shipped| shipped.name).collect();
+            return invalid(
+                "model",
+                &self.model,
+                format!("{}, or a folder with model.onnx and card.toml", known.join(", ")),
+            );
+        };
+        let recognise = self.recognise;
+        if recognise.model.is_none() && recognise.compatible.is_empty() && recognise.architecture.is_none() {
+            return invalid("recognise", "", "one of model, compatible and architecture");
+        }
+        let (screen, screen_settings) = self.screen.check(self.gpio_lines.unwrap_or(MAX_GPIO_LINES))?;
+        Ok(Board {
+            slug: slug.into(),
+            name: self.name,
+            target: self.target,
+            cores: self.cores,
+            threads: self.threads,
+            model,
+            notes: self.notes,
+            recognise,
+            camera: self.camera.check()?,
+            screen,
+            screen_settings,
+        })
+    }
+}
+
+impl RawCamera {
+    fn check(self) -> Result<Camera, Invalid> {
+        let format = self.format.as_deref().map(|format| match format.parse::<CameraFormat>() {
+            Ok(known) => Ok(known),
+            Err(_) => invalid("camera.format", format, CameraFormat::ALL.map(|known| known.to_string()).join(", ")),
+        });
+        let size = self.size.as_deref().map(|size| match parse_size(size) {
+            Some(size) => Ok(size),
+            None => invalid("camera.size", size, "width and height of 16 to 8192 pixels, such as 640x480"),
+        });
+        if let Some(rate) = self.rate {
+            within("camera.rate", rate, 1, 1000)?;
+        }
+        Ok(Camera { device: self.device, format: format.transpose()?, size: size.transpose()?, rate: self.rate })
+    }
+}
+
+impl RawScreen {
+    fn check(self, gpio_lines: u32) -> Result<(ScreenChoice, ScreenSettings), Invalid> {
+        let kind = self.kind.as_deref().unwrap_or("auto");
+        let Ok(choice) = kind.parse::<ScreenChoice>() else {
+            return invalid("screen.kind", kind, "auto, drm, fb, spi, window, png:DIR or none");
+        };
+        match &self.spi {
+            Some(panel) => check_panel(panel, gpio_lines)?,
+            None if choice == ScreenChoice::Spi => {
+                return invalid("screen.kind", kind, "a table [screen.spi] that describes the panel");
+            }
+            None => {}
+        }
+        Ok((choice, ScreenSettings { rotation: self.rotation, mirror: self.mirror, spi: self.spi }))
+    }
+}
+
+fn check_panel(panel: &SpiPanel, gpio_lines: u32) -> Result<(), Invalid> {
+    if !panel.device.starts_with("/dev") {
+        return invalid("screen.spi.device", panel.device.display(), "a device such as /dev/spidev0.0");
+    }
+    within("screen.spi.clock_hz", panel.clock_hz, 10_000, 200_000_000)?;
+    within("screen.spi.width", panel.width, 1, 4096)?;
+    within("screen.spi.height", panel.height, 1, 4096)?;
+    let pin = |key: &str, pin: &Pin| within(&format!("screen.spi.{key}"), pin.line, 0, gpio_lines - 1);
+    pin("data_pin", &panel.data_pin)?;
+    panel.reset_pin.iter().try_for_each(|found| pin("reset_pin", found))?;
+    panel.backlight_pin.iter().try_for_each(|found| pin("backlight_pin", found))
+}
+
+fn parse_size(text: &str) -> Option<Size> {
+    let (width, height) = text.split_once('x')?;
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=8192).contains(side));
+    Some(Size { width: side(width)?, height: side(height)? })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(key: &str, found: T, least: T, most: T) -> Result<(), Invalid> {
+    if (&least..=&most).contains(&&found) {
+        return Ok(());
+    }
+    Err(Invalid { key: key.into(), found: found.to_string(), expected: format!("{least} to {most}") })
+}
+
+fn invalid<T>(key: &str, found: impl std::fmt::Display, expected: impl Into<String>) -> Result<T, Invalid> {
+    Err(Invalid { key: key.into(), found: format!("{:?}", found.to_string()), expected: expected.into() })
+}

@@ -1,0 +1,52 @@
+//! Cameras and screens, as the kernel lists them.
+
+use std::path::{Path, PathBuf};
+
+use super::probe::Probe;
+use super::{Camera, Screen};
+use crate::machine::Tree;
+
+/// Video devices that capture something, or that may not be asked.
+pub(super) fn cameras(tree: &Tree, probe: &dyn Probe) -> Vec<Camera> {
+    let devices = tree.entries("sys/class/video4linux", "video");
+    let cameras = devices.iter().filter_map(|folder| {
+        let device = Path::new("/dev").join(folder.file_name()?);
+        let name = tree.text(folder.join("name"));
+        let may_open = probe.may_open(&device);
+        let formats = if may_open { probe.camera_formats(&device) } else { Ok(Vec::new()) };
+        match formats {
+            Ok(formats) if may_open && formats.is_empty() => None,
+            Ok(formats) => Some(Camera { device, name, formats, may_open, fault: None }),
+            Err(e) => Some(Camera { device, name, formats: Vec::new(), may_open, fault: Some(e.to_string()) }),
+        }
+    });
+    cameras.collect()
+}
+
+/// Outputs of DRM cards, framebuffers and SPI buses.
+pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
+    let node = |folder: &Path| Path::new("/dev").join(folder.file_name().unwrap_or_default());
+    let screen = |device: PathBuf, name: String, shows: String, is_ready: bool| {
+        let may_open = probe.may_open(&device);
+        Screen { device, name, shows, is_ready, may_open }
+    };
+    let outputs = tree.entries("sys/class/drm", "card").into_iter().filter_map(|folder| {
+        let name = folder.file_name()?.to_string_lossy().into_owned();
+        let (card, output) = name.split_once('-')?;
+        let is_connected = tree.text(folder.join("status"))? == "connected";
+        let modes = tree.text(folder.join("modes")).unwrap_or_default();
+        let shows =
+            if is_connected { modes.lines().next().unwrap_or("no mode").into() } else { "nothing connected".into() };
+        Some(screen(Path::new("/dev/dri").join(card), output.into(), shows, is_connected))
+    });
+    let framebuffers = tree.entries("sys/class/graphics", "fb").into_iter().filter_map(|folder| {
+        let size = tree.text(folder.join("virtual_size"))?.replace(',', "x");
+        let bits = tree.text(folder.join("bits_per_pixel"))?;
+        let name = tree.text(folder.join("name")).unwrap_or_default();
+        Some(screen(node(&folder), name, format!("{size}, {bits} bits"), true))
+    });
+    let buses = tree.entries("dev", "spidev").into_iter();
+    let buses =
+        buses.map(|device| screen(node(&device), "SPI".into(), "a panel, if the profile describes one".into(), false));
+    outputs.chain(framebuffers).chain(buses).collect()
+}

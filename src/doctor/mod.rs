@@ -1,0 +1,130 @@
+//! Looks at a machine: what it is, what it has, and what is in the way of landmarks on it.
+
+mod devices;
+mod findings;
+mod probe;
+mod table;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use probe::{Probe, ThisMachine};
+
+use crate::board::Board;
+use crate::machine::{Machine, Program, State, Tree};
+
+/// All that was seen. `Display` gives it as a table, serde as JSON.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub board: Profile,
+    pub machine: Machine,
+    pub state: State,
+    /// Why the int8 kernels cannot be trusted here.
+    pub kernel_fault: Option<String>,
+    pub models: Vec<ModelCheck>,
+    pub cameras: Vec<Camera>,
+    pub screens: Vec<Screen>,
+    pub free_disk_mib: Option<u64>,
+    pub findings: Vec<Finding>,
+}
+
+/// What is taken from the board's profile.
+#[derive(Debug, Serialize)]
+pub struct Profile {
+    pub slug: String,
+    pub name: String,
+    pub target: String,
+    pub threads: usize,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ModelCheck {
+    pub name: String,
+    pub fault: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Camera {
+    pub device: PathBuf,
+    pub name: Option<String>,
+    pub formats: Vec<CameraFormat>,
+    pub may_open: bool,
+    pub fault: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CameraFormat {
+    /// V4L2's code.
+    pub format: String,
+    pub sizes: Vec<CameraSize>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CameraSize {
+    /// `640x480`; the least where `most` is there.
+    pub size: String,
+    /// Where all sizes between two are possible.
+    pub most: Option<String>,
+    /// Frames a second, at most.
+    pub rate: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Screen {
+    pub device: PathBuf,
+    /// The output, or the driver.
+    pub name: String,
+    /// Mode or size.
+    pub shows: String,
+    /// Something would be seen on it.
+    pub is_ready: bool,
+    pub may_open: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Without a remedy, landmarks will not be had.
+    pub blocks: bool,
+    pub found: String,
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn obstacle(found: String, remedy: String) -> Finding {
+        Finding { blocks: true, found, remedy: Some(remedy) }
+    }
+
+    fn advice(found: String, remedy: String) -> Finding {
+        Finding { blocks: false, found, remedy: Some(remedy) }
+    }
+}
+
+impl Report {
+    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe) -> Report {
+        let mut report = Report {
+            board: Profile {
+                slug: board.slug.clone(),
+                name: board.name.clone(),
+                target: board.target.clone(),
+                threads: board.threads,
+                notes: board.notes.clone(),
+            },
+            machine: Machine::read(tree, program),
+            state: State::read(tree),
+            kernel_fault: probe.kernel_fault(),
+            models: probe.models(),
+            cameras: devices::cameras(tree, probe),
+            screens: devices::screens(tree, probe),
+            free_disk_mib: probe.free_disk_mib(),
+            findings: Vec::new(),
+        };
+        report.findings = findings::findings(&report, board, tree);
+        report
+    }
+
+    pub fn is_clear(&self) -> bool {
+        self.findings.iter().all(|finding| !finding.blocks)
+    }
+}

@@ -1,0 +1,125 @@
+//! What of a machine changes from minute to minute.
+
+use serde::{Deserialize, Serialize};
+
+use super::throttling::Throttling;
+use super::tree::Tree;
+
+/// What could not be read is absent or empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub frequencies: Vec<Frequency>,
+    pub temperatures: Vec<Temperature>,
+    /// Raspberry Pi only.
+    pub throttling: Option<Throttling>,
+    /// Jetson only.
+    pub power_mode: Option<PowerMode>,
+    /// Tasks that ran or waited, over the last minute.
+    pub load_average: Option<f64>,
+    pub available_memory_mib: Option<u64>,
+}
+
+/// Cores that share a clock: one folder of cpufreq.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frequency {
+    pub policy: String,
+    /// Numbers of the cores, as the kernel writes them.
+    pub cores: Option<String>,
+    /// `intel_pstate` and `amd-pstate-epp` give `powersave` a meaning of their own.
+    pub driver: Option<String>,
+    pub governor: Option<String>,
+    pub current_mhz: Option<u32>,
+    /// What the governor may choose at most.
+    pub allowed_mhz: Option<u32>,
+    /// What the cores can do.
+    pub highest_mhz: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Temperature {
+    /// The kernel's type of the thermal zone: `cpu-thermal`.
+    pub zone: String,
+    pub celsius: f64,
+    /// Where the kernel begins to slow down: the lowest passive trip point.
+    pub limit_celsius: Option<f64>,
+}
+
+/// What `nvpmodel` has set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerMode {
+    pub id: u32,
+    /// `15W`, `MAXN`.
+    pub name: Option<String>,
+}
+
+impl State {
+    pub fn read(tree: &Tree) -> State {
+        State {
+            frequencies: frequencies(tree),
+            temperatures: temperatures(tree),
+            throttling: Throttling::read(tree),
+            power_mode: power_mode(tree),
+            load_average: tree.text("proc/loadavg").and_then(|text| text.split_whitespace().next()?.parse().ok()),
+            available_memory_mib: memory_mib(tree, "MemAvailable"),
+        }
+    }
+}
+
+fn frequencies(tree: &Tree) -> Vec<Frequency> {
+    let policies = tree.entries("sys/devices/system/cpu/cpufreq", "policy");
+    policies
+        .iter()
+        .map(|folder| {
+            let text = |name: &str| tree.text(folder.join(name));
+            let mhz = |name: &str| tree.number::<u32>(folder.join(name)).map(|khz| khz / 1000);
+            Frequency {
+                policy: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                cores: text("affected_cpus"),
+                driver: text("scaling_driver"),
+                governor: text("scaling_governor"),
+                current_mhz: mhz("scaling_cur_freq"),
+                allowed_mhz: mhz("scaling_max_freq"),
+                highest_mhz: mhz("cpuinfo_max_freq"),
+            }
+        })
+        .collect()
+}
+
+fn temperatures(tree: &Tree) -> Vec<Temperature> {
+    let zones = tree.entries("sys/class/thermal", "thermal_zone");
+    zones
+        .iter()
+        .filter_map(|folder| {
+            let celsius = |name: &str| tree.number::<f64>(folder.join(name)).map(|thousandths| thousandths / 1000.0);
+            let passive = (0..)
+                .map_while(|trip| Some((trip, tree.text(folder.join(format!("trip_point_{trip}_type")))?)))
+                .filter(|(_, kind)| kind == "passive")
+                .filter_map(|(trip, _)| celsius(&format!("trip_point_{trip}_temp")));
+            Some(Temperature {
+                zone: tree.text(folder.join("type"))?,
+                celsius: celsius("temp")?,
+                limit_celsius: passive.reduce(f64::min),
+            })
+        })
+        .collect()
+}
+
+/// Mode from the status file (`pmode:0002 fmode:cool`), name from the table of modes.
+fn power_mode(tree: &Tree) -> Option<PowerMode> {
+    let status = tree.text("var/lib/nvpmodel/status")?;
+    let id = status.split_whitespace().find_map(|word| word.strip_prefix("pmode:")?.parse().ok())?;
+    let modes = tree.text("etc/nvpmodel.conf").unwrap_or_default();
+    // < POWER_MODEL ID=0 NAME=MAXN >
+    let name = modes.lines().filter(|line| line.contains("POWER_MODEL")).find_map(|line| {
+        let value = |key: &str| line.split_whitespace().find_map(|word| word.strip_prefix(key));
+        (value("ID=")?.parse() == Ok(id)).then(|| value("NAME=").map(str::to_owned))?
+    });
+    Some(PowerMode { id, name })
+}
+
+/// A line of `/proc/meminfo`.
+pub(super) fn memory_mib(tree: &Tree, key: &str) -> Option<u64> {
+    let text = tree.text("proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib / 1024)
+}

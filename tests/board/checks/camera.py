@@ -1,0 +1,96 @@
+"""What a camera shows is found where it is, on the display and in the logs."""
+
+import re
+
+import numpy
+from PIL import Image
+
+import logs
+import pictures
+
+# The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle; they are 2 px wide here.
+DOT = (255, 240, 80)
+DOT_RADIUS_PX = 1.5
+SCREEN = (800, 480)
+
+
+def _watch(lab, fourcc, picture, frames=6):
+    """Records of a still picture that a camera shows in a format, and a shot of the screen."""
+    share = lab.share(f"sh watch.sh {fourcc} {frames}")
+    if fourcc == "MJPG":
+        picture.save(share / "picture.jpg", quality=95)
+    else:
+        (share / "picture.raw").write_bytes(pictures.RAW[fourcc](picture))
+    with lab.machine(share) as board:
+        board.wait_for("^SHOW")
+        board.screen_shot(share / "shot.png")
+        (share / "stop").touch()
+        board.finish()
+    records = logs.jsonl(share / "log.jsonl")
+    rows = logs.csv_rows(share / "log.csv")
+    assert [r.sequence for r in rows] == [r.sequence for r in records], "CSV and JSONL hold different frames"
+    gaps = logs.unaccounted(records)
+    assert not gaps, f"frames neither observed nor counted as dropped: {gaps}"
+    return records, Image.open(share / "shot.png").convert("RGB")
+
+
+def _one_face(record):
+    face, = record.faces
+    return face
+
+
+def _check_overlay(shot, face):
+    """Every point of the face has a dot, and every dot is at a point, within 2 px; the distance of the farthest point."""
+    assert shot.size == SCREEN
+    # The frame is as high as the screen and stands in the middle of it.
+    points = face + [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
+    dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1]
+    assert len(dots) > 0, "the screen shows no points"
+    distances = numpy.linalg.norm(dots[:, None] - points[None], axis=2)
+    without_dot, without_point = distances.min(axis=0).max(), distances.min(axis=1).max()
+    assert without_dot <= 2, f"a point has no dot within {without_dot:.1f} px"
+    assert without_point <= 2 + DOT_RADIUS_PX, f"a dot has no point within {without_point:.1f} px"
+    return without_dot
+
+
+def _compare(lab, fourcc, picture, limit):
+    records, shot = _watch(lab, fourcc, picture)
+    face = _one_face(records[-1])
+    expected = _one_face(lab.reference(picture))
+    distance = logs.farthest(face, expected)
+    assert distance <= limit, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it"
+    dots = _check_overlay(shot, expected)
+    observed, dropped = len(records), sum(r.dropped for r in records)
+    return f"{fourcc}: points within {distance:.2f} px, dots within {dots:.1f} px, {observed} observed + {dropped} dropped"
+
+
+def camera(lab):
+    """YUYV from a camera, to the display and the logs; compared with this machine's run on the picture."""
+    return _compare(lab, "YUYV", lab.scene(), 1)
+
+
+def formats(lab):
+    """NV12, MJPEG and grey, as `camera`; grey beside a grey picture."""
+    results = [_compare(lab, fourcc, lab.scene(), 1) for fourcc in ("NV12", "MJPG")]
+    results.append(_compare(lab, "GREY", lab.scene().convert("L").convert("RGB"), 1))
+    return "; ".join(results)
+
+
+def camera_faults(lab, cycles=100):
+    """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
+    share = lab.share(f"sh camera_faults.sh {cycles}")
+    (share / "picture.raw").write_bytes(pictures.yuyv(lab.scene()))
+    with lab.machine(share) as board:
+        console = board.finish()
+    gaps = [gap for gap in logs.unaccounted(logs.jsonl(share / "log.jsonl")) if gap[0] < gap[1]]
+    assert not gaps, f"frames neither observed nor counted as dropped: {gaps}"
+    faults = re.findall(r"^FAULT (.*): \w+ flow", console, re.MULTILINE)
+    held = [(int(files), int(kb)) for files, kb in re.findall(r"^CYCLE \d+: (\d+) files, (\d+) kB", console, re.MULTILINE)]
+    warm = held[min(10, len(held) - 1)]
+    assert held[-1][0] <= warm[0], f"open files grow: {held}"
+    assert held[-1][1] <= warm[1] + 1024, f"memory grows: {held}"
+    reconnects = re.search(r"^wingmark_camera_reconnects_total (\d+)", (share / "wingmark.prom").read_text(), re.MULTILINE)
+    return f"{', '.join(faults)}; {len(held)} times unplugged, {reconnects.group(1)} reconnects; {held[-1][0]} files, {held[-1][1]} kB"
+
+
+TESTS = [camera, formats, camera_faults]

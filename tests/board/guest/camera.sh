@@ -1,0 +1,40 @@
+# Cameras of the board. Sourced by jobs.
+
+# camera_plug: a vivid with one camera (/dev/video0, HDMI) and the display it is wired to (/dev/video1).
+camera_plug() {
+    modprobe vivid n_devs=1 node_types=0x101 num_inputs=2 input_types=0xc num_outputs=1 output_types=1
+    until [ -e /dev/video1 ]; do sleep 0.1; done
+    v4l2-ctl -d0 -i 1 -c osd_text_mode=2,loop_video=1
+}
+
+# camera_pattern: a vivid that is a webcam with a test pattern (/dev/video0).
+camera_pattern() {
+    modprobe vivid n_devs=1 node_types=1 num_inputs=1 input_types=0
+    until [ -e /dev/video0 ]; do sleep 0.1; done
+}
+
+# camera_shows FOURCC FILE: 640x480 pictures of FILE, over and over, 60 a second.
+camera_shows() {
+    v4l2-ctl -d1 --set-output=0 --set-dv-bt-timings=index=0 --set-fmt-video-out=width=640,height=480,pixelformat=$1
+    v4l2-ctl -d0 --set-dv-bt-timings=index=0 --set-fmt-video=width=640,height=480,pixelformat=$1
+    v4l2-ctl -d1 --stream-out-mmap=4 --stream-from=$2 --stream-loop >/dev/null 2>&1 &
+    camera_feeder=$!
+}
+
+# camera_blank: ends camera_shows.
+camera_blank() {
+    kill $camera_feeder
+    wait $camera_feeder
+}
+
+# loopback_shows FILE: the other kind of camera, v4l2loopback on /dev/video0, shows a JPEG picture ten times a second.
+loopback_shows() {
+    modprobe v4l2loopback video_nr=0 card_label=loopback exclusive_caps=0 max_buffers=4
+    until [ -e /dev/video0 ]; do sleep 0.1; done
+    v4l2-ctl -d0 --set-fmt-video-out=width=640,height=480,pixelformat=MJPG
+    v4l2-ctl -d0 -c keep_format=1
+    cp $1 /tmp/picture
+    while dd if=/tmp/picture bs=1M 2>/dev/null; do sleep 0.1; done >/dev/video0 &
+    camera_feeder=$!
+    until v4l2-ctl -d0 --list-formats | grep -q MJPG; do sleep 0.1; done
+}

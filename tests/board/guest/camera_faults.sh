@@ -1,0 +1,71 @@
+# A camera that shows picture.raw (YUYV) does all that cameras do: camera_faults.sh CYCLES
+# After each fault frames flow again; the console has what wingmark holds then.
+set -e
+log=/tmp/log
+. ./wingmark.sh
+. ./camera.sh
+
+faces() { cat $log.jsonl 2>/dev/null | grep -c '"points"' || true; }
+has_faces() { [ $(faces) -ge $1 ]; }
+said() { grep -c "$1" /tmp/messages || true; }
+has_said_more() { [ $(said "$1") -gt $2 ]; }
+control() { v4l2-ctl -d0 -c $1; }
+# fault NAME COMMAND..: landmarks flow again after it.
+fault() {
+    name=$1
+    shift
+    "$@"
+    within 120 has_faces $(($(faces) + 2))
+    echo "FAULT $name: landmarks flow; $(open_files) files, $(resident_kb) kB"
+}
+stall() {
+    control percentage_of_dropped_buffers=100
+    within 60 has_said 'stalled'
+    control percentage_of_dropped_buffers=0
+}
+fails_to_start() {
+    control $1=1
+    control inject_fatal_streaming_error=1
+}
+# unplug, plug: the driver lets go of the camera, and takes it again.
+unplug() {
+    gone=$(said ' gone: ')
+    echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind
+    within 60 has_said_more ' gone: ' $gone
+}
+plug() { echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; }
+
+camera_plug
+camera_shows YUYV picture.raw
+wingmark_start --source /dev/video0 --camera-format YUYV --camera-size 640x480 --screen none \
+    --record $log.jsonl --metrics /tmp/wingmark.prom
+fault none true
+fault "damaged frame" control inject_v4l2_buf_flag_error=1
+fault "buffer not taken back" control inject_vidioc_qbuf_error=1
+fault "frames lost" control percentage_of_dropped_buffers=60
+control percentage_of_dropped_buffers=0
+fault "stall" stall
+fault "fatal error" control inject_fatal_streaming_error=1
+fault "no start" fails_to_start inject_vidioc_streamon_error
+fault "no buffers" fails_to_start inject_vidioc_reqbufs_error
+
+gone=$(said ' gone: ')
+control disconnect=1
+within 60 has_said_more ' gone: ' $gone
+echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind
+plug
+frames_flow
+echo "FAULT disconnect: frames flow; $(open_files) files, $(resident_kb) kB"
+
+cycle=1
+while [ $cycle -le $1 ]; do
+    unplug
+    plug
+    within 60 has_logged $(($(logged) + 1))
+    echo "CYCLE $cycle: $(open_files) files, $(resident_kb) kB"
+    cycle=$((cycle + 1))
+done
+
+unplug
+wingmark_stop 0
+cp $log.jsonl /tmp/wingmark.prom /tmp/messages .

@@ -1,0 +1,145 @@
+//! What `wingmark doctor` says of recorded machines, word for word. `WINGMARK_WRITE_GOLDEN=1` writes what it says now.
+
+mod machines;
+
+use std::path::Path;
+use std::{env, fs, io};
+
+use machines::Recorded;
+use wingmark::board::Board;
+use wingmark::doctor::{CameraFormat, CameraSize, ModelCheck, Probe, Report};
+use wingmark::machine::{Machine, Program, Tree};
+
+/// What a machine answers that is only a folder.
+struct Answers {
+    cameras: Vec<(&'static str, Vec<CameraFormat>)>,
+    forbidden: Vec<&'static str>,
+    free_disk_mib: u64,
+    model_fault: Option<&'static str>,
+    kernel_fault: Option<&'static str>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Answers {
+            cameras: Vec::new(),
+            forbidden: Vec::new(),
+            free_disk_mib: 9000,
+            model_fault: None,
+            kernel_fault: None,
+        }
+    }
+}
+
+impl Probe for Answers {
+    fn may_open(&self, device: &Path) -> bool {
+        !self.forbidden.iter().any(|forbidden| Path::new(forbidden) == device)
+    }
+
+    fn camera_formats(&self, device: &Path) -> io::Result<Vec<CameraFormat>> {
+        let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == device);
+        Ok(camera.map(|(_, formats)| formats.clone()).unwrap_or_default())
+    }
+
+    fn free_disk_mib(&self) -> Option<u64> {
+        Some(self.free_disk_mib)
+    }
+
+    fn models(&self) -> Vec<ModelCheck> {
+        vec![ModelCheck { name: "small".into(), fault: self.model_fault.map(str::to_owned) }]
+    }
+
+    fn kernel_fault(&self) -> Option<String> {
+        self.kernel_fault.map(str::to_owned)
+    }
+}
+
+fn format(name: &str, sizes: &[(&str, f64)]) -> CameraFormat {
+    let sizes = sizes.iter().map(|(size, rate)| CameraSize { size: (*size).into(), most: None, rate: Some(*rate) });
+    CameraFormat { format: name.into(), sizes: sizes.collect() }
+}
+
+fn report(machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
+    let tree = Tree::at(machine.root());
+    let program = Program { architecture: architecture.into(), kernels: kernels.into() };
+    let board = Board::recognise(&Machine::read(&tree, program.clone())).unwrap();
+    Report::of(&tree, program, &board, answers)
+}
+
+fn assert_golden(name: &str, report: &Report) {
+    let path = format!("{}/tests/machines/{name}.doctor", env!("CARGO_MANIFEST_DIR"));
+    let said = report.to_string();
+    if env::var_os("WINGMARK_WRITE_GOLDEN").is_some() {
+        fs::write(&path, &said).unwrap();
+    }
+    assert_eq!(said, fs::read_to_string(&path).unwrap(), "{path}");
+}
+
+#[test]
+fn a_pi_4_with_camera_and_display_is_clear_and_its_power_supply_is_not() {
+    let camera = vec![format("YUYV", &[("640x480", 30.0), ("1280x720", 10.0)]), format("MJPG", &[("1280x720", 30.0)])];
+    let answers = Answers { cameras: vec![("/dev/video0", camera)], ..Answers::default() };
+    let report = report(&Recorded::named("pi-4"), "aarch64", "smull", &answers);
+    assert_golden("pi-4", &report);
+    assert!(report.is_clear());
+}
+
+#[test]
+fn a_hot_pi_5_without_anything_is_told_what_to_connect() {
+    let report = report(&Recorded::named("pi-5"), "aarch64", "sdot", &Answers::default());
+    assert_golden("pi-5", &report);
+    assert!(!report.is_clear());
+}
+
+#[test]
+fn a_jetson_shows_its_power_mode() {
+    let answers = Answers { cameras: vec![("/dev/video0", vec![format("RG10", &[])])], ..Answers::default() };
+    let jetson = Recorded::named("jetson-orin-nano");
+    jetson.write("sys/class/video4linux/video0/name", "vi-output, imx219\n");
+    let report = report(&jetson, "aarch64", "sdot", &answers);
+    assert_golden("jetson-orin-nano", &report);
+    assert!(!report.is_clear());
+}
+
+#[test]
+fn each_obstacle_is_named_with_its_remedy() {
+    let pi = Recorded::named("pi-4");
+    let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
+    let obstacle = |architecture: &str, answers: Answers| {
+        let report = report(&pi, architecture, "smull", &answers);
+        let mut blocking = report.findings.into_iter().filter(|finding| finding.blocks);
+        let finding = blocking.next().map(|finding| (finding.found, finding.remedy.unwrap()));
+        assert_eq!(blocking.next(), None);
+        finding
+    };
+    let answers = || Answers { cameras: camera.clone(), ..Answers::default() };
+    assert_eq!(obstacle("aarch64", answers()), None);
+
+    let (found, remedy) = obstacle("aarch64", Answers { forbidden: vec!["/dev/video0"], ..answers() }).unwrap();
+    assert_eq!(found, "/dev/video0 may not be opened");
+    assert_eq!(remedy, "sudo usermod -aG video $USER, then log in again");
+    let (found, _) = obstacle("aarch64", Answers { forbidden: vec!["/dev/dri/card1"], ..answers() }).unwrap();
+    assert_eq!(found, "/dev/dri/card1 may not be opened");
+    // Nothing is shown on a bus whose panel no profile describes.
+    assert_eq!(obstacle("aarch64", Answers { forbidden: vec!["/dev/spidev0.0"], ..answers() }), None);
+
+    let (found, _) = obstacle("aarch64", Answers { free_disk_mib: 63, ..answers() }).unwrap();
+    assert_eq!(found, "only 63 MiB are free here");
+    let (found, _) = obstacle("aarch64", Answers { model_fault: Some("model small: cut short"), ..answers() }).unwrap();
+    assert_eq!(found, "model small: cut short");
+    let (_, remedy) = obstacle("aarch64", Answers { kernel_fault: Some("wrong"), ..answers() }).unwrap();
+    assert_eq!(remedy, "unset WINGMARK_KERNEL, or run with WINGMARK_KERNEL=portable");
+
+    pi.write("etc/group", "root:x:0:\n");
+    let (_, remedy) = obstacle("aarch64", Answers { forbidden: vec!["/dev/video0"], ..answers() }).unwrap();
+    assert!(remedy.starts_with("there is no group video here"), "{remedy}");
+}
+
+#[test]
+fn a_32_bit_program_is_advised_against() {
+    let report = report(&Recorded::named("pi-4"), "arm", "portable", &Answers::default());
+    assert!(report.findings.iter().any(|finding| finding.found.contains("32 bits") && !finding.blocks));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["board"]["slug"], "pi-4");
+    assert_eq!(json["machine"]["cpu"]["name"], "Cortex-A72");
+}
