@@ -51,13 +51,15 @@ impl CameraWish {
     }
 }
 
-/// Such as `YUYV 640x480 at 30 fps`.
+/// Such as `YUYV 640x480 at 30 fps`, or `30 fps`.
 impl fmt::Display for CameraWish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = self.format.map(|format| format.to_string());
         let size = self.size.map(|size| size.to_string());
-        let rate = self.rate.map(|rate| format!("at {rate} fps"));
-        f.write_str(&[format, size, rate].into_iter().flatten().collect::<Vec<_>>().join(" "))
+        let rate = self.rate.map(|rate| format!("{rate} fps"));
+        let picture = [format, size].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let parts = [Some(picture).filter(|text| !text.is_empty()), rate];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(" at "))
     }
 }
 
@@ -345,5 +347,6 @@ mod tests {
         assert_eq!(wish.to_string(), "GREY");
         let wish = CameraWish { size: Some(size(640, 480)), rate: Some(60.0), ..ANY };
         assert_eq!(wish.to_string(), "640x480 at 60 fps");
+        assert_eq!(CameraWish { rate: Some(12.5), ..ANY }.to_string(), "12.5 fps");
     }
 }
