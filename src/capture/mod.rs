@@ -30,7 +30,7 @@ use crate::picture::PictureError;
 /// Frames a second of sources that have no clock of their own.
 const NOMINAL_RATE: u32 = 30;
 /// Longest side of a frame that is taken from a stream or a camera: bounds what a hostile header makes us allocate.
-const MAX_SIDE_PX: u32 = 8192;
+const MAX_SIDE_PX: u32 = 4096;
 
 /// Something that gives one frame after the other.
 pub trait Source: Send {

@@ -61,7 +61,7 @@ impl Header {
             let wrong = |expected| Y4mError::Parameter { found: parameter.into(), expected };
             let side = |text: &str| match text.parse() {
                 Ok(side @ 1..=MAX_SIDE_PX) => Ok(Some(side)),
-                _ => Err(wrong("a width (W) and a height (H) of 1 to 8192")),
+                _ => Err(wrong("a width (W) and a height (H) of 1 to 4096")),
             };
             let Some((kind, value)) = parameter.split_at_checked(1) else { continue };
             match kind {
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_that_is_not_there_takes_no_memory() {
-        let mut y4m = Y4m::open(&b"YUV4MPEG2 W8192 H8192 C444\nFRAME\n12345"[..]).unwrap();
+        let mut y4m = Y4m::open(&b"YUV4MPEG2 W4096 H4096 C444\nFRAME\n12345"[..]).unwrap();
         assert!(matches!(y4m.read_into(&mut Frame::default()), Err(Y4mError::Cut { found: 5, .. })));
         assert!(y4m.planes.capacity() < 1 << 16);
     }

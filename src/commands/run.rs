@@ -113,8 +113,8 @@ impl Run {
                 self.tally.damaged += 1;
                 self.metrics.iter().for_each(MetricsFile::count_source_error);
             }
-            Note::Status(status) => {
-                if let Some(message) = self.watch.change(status, Instant::now()) {
+            Note::Status(status, at) => {
+                if let Some(message) = self.watch.change(status, at) {
                     warn!("{message}");
                 }
                 if self.watch.status().is_live() {

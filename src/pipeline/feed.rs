@@ -21,8 +21,8 @@ pub enum Note {
     Unreadable(CaptureError),
     /// A frame came damaged and was passed over.
     Damaged,
-    /// It stands otherwise than before.
-    Status(Status),
+    /// It stands otherwise than before, since then.
+    Status(Status, Instant),
 }
 
 /// Frames as they come. Of a live source the newest one, of any other every one.
@@ -45,7 +45,7 @@ impl Feed {
             let mut change = |now: Status| {
                 let differs = now != status;
                 status = now.clone();
-                !differs || say.send(Note::Status(now)).is_ok()
+                !differs || say.send(Note::Status(now, Instant::now())).is_ok()
             };
             loop {
                 let wanted = match source.capture_into(&mut frame) {
@@ -172,7 +172,7 @@ mod tests {
         let mut frame = Frame::default();
         while feed.take(&mut frame, LONG) == Taken::Value {}
         let statuses =
-            feed.notes().filter_map(|note| if let Note::Status(status) = note { Some(status) } else { None });
+            feed.notes().filter_map(|note| if let Note::Status(status, _) = note { Some(status) } else { None });
         assert_eq!(statuses.collect::<Vec<_>>(), [gone(), Status::Live]);
     }
 

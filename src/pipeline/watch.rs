@@ -38,7 +38,10 @@ impl StatusWatch {
                 let since = self.since.take()?;
                 self.said.clear();
                 self.reconnects += u64::from(std::mem::take(&mut self.was_gone));
-                return Some(format!("frames come again, after {:.1} s", (now - since).as_secs_f32()));
+                return Some(format!(
+                    "frames come again, after {:.1} s",
+                    now.saturating_duration_since(since).as_secs_f32()
+                ));
             }
             Status::Gone { .. } | Status::Returning { .. } => self.was_gone = true,
             Status::Stalled { .. } => {}

@@ -106,7 +106,7 @@ impl<O: Opener> Camera<O> {
                 self.state = State::Open { stream, last_frame: Instant::now() };
                 self.wait(Status::Returning { name: self.name.clone() })
             }
-            Err(e) => self.is_gone(e.to_string(), (wait * 2).min(LOOK_AGAIN[1])),
+            Err(e) => self.is_gone(e.reason(), (wait * 2).min(LOOK_AGAIN[1])),
         }
     }
 }
@@ -139,7 +139,7 @@ impl<O: Opener> Source for Camera<O> {
                     Captured::Waiting(self.status.clone())
                 })
             }
-            Err(e) => Ok(self.is_gone(e.to_string(), LOOK_AGAIN[0])),
+            Err(e) => Ok(self.is_gone(e.reason(), LOOK_AGAIN[0])),
         }
     }
 
@@ -359,7 +359,7 @@ mod tests {
             Step::Frame(0),
             Step::Frame(2),
         ];
-        let gone = "camera gone: /dev/video0 was unplugged; looking for it";
+        let gone = "camera gone: unplugged; looking for it";
         let back = "camera is back; waiting for its first frame";
         assert_eq!(run(&steps), ["frame 0", gone, gone, gone, back, back, "frame 1", "frame 3"]);
     }

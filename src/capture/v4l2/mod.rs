@@ -64,6 +64,17 @@ pub enum CameraError {
 }
 
 impl CameraError {
+    /// Why a camera whose name is known is not there, in a few words.
+    fn reason(&self) -> String {
+        match self {
+            CameraError::NotThere { .. } | CameraError::Unplugged { .. } => "unplugged".into(),
+            CameraError::NoPermission(_) => "no permission".into(),
+            CameraError::Busy(_) => "another program uses it".into(),
+            CameraError::Io { doing, source, .. } => format!("{doing} failed: {source}"),
+            other => other.to_string(),
+        }
+    }
+
     /// What an error of the system means for a camera.
     fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         let path = path.to_path_buf();
