@@ -67,7 +67,7 @@ impl ScreenChoice {
             ScreenChoice::Drm(Some(path)) => Box::new(DrmScreen::open(path, rotation)?),
             ScreenChoice::Drm(None) => Box::new(first_card(rotation)?),
             ScreenChoice::Framebuffer(Some(path)) => Box::new(FbScreen::open(path, rotation)?),
-            ScreenChoice::Framebuffer(None) => Box::new(first_framebuffer(rotation)?),
+            ScreenChoice::Framebuffer(None) => Box::new(first_framebuffer(|path| FbScreen::open(path, rotation))?),
             ScreenChoice::Spi => {
                 Box::new(SpiScreen::open(settings.spi.as_ref().ok_or(ScreenError::NoPanel)?, rotation)?)
             }
@@ -79,32 +79,37 @@ impl ScreenChoice {
 
 /// Tries all kinds; says which one it took, and why it did not take those before it.
 fn first_that_works(settings: &ScreenSettings) -> Option<Box<dyn Screen>> {
-    let kinds = [
-        ("drm", ScreenChoice::Drm(None)),
-        ("fb", ScreenChoice::Framebuffer(None)),
-        ("spi", ScreenChoice::Spi),
-        ("window", ScreenChoice::Window),
+    type Open = fn(&ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError>;
+    let kinds: [(&str, Open); 4] = [
+        ("drm", |settings| ScreenChoice::Drm(None).open(settings)),
+        ("fb", |settings| Ok(Some(Box::new(first_framebuffer(|path| open_unless_of_drm(path, settings.rotation))?)))),
+        ("spi", |settings| ScreenChoice::Spi.open(settings)),
+        ("window", |settings| ScreenChoice::Window.open(settings)),
     ];
-    let mut is_taken = false;
-    for (name, kind) in kinds {
-        // The framebuffer of a card that another program shows its pictures on is not seen.
-        if is_taken && name == "fb" {
-            debug!("screen: not fb, as what it shows would stay hidden");
-            continue;
-        }
-        match kind.open(settings) {
+    for (name, open) in kinds {
+        match open(settings) {
             Ok(screen) => {
                 info!("screen: {name}");
                 return screen;
             }
-            Err(e) => {
-                is_taken |= matches!(e, ScreenError::Taken(_));
-                debug!("screen: not {name}: {e}");
-            }
+            Err(e) => debug!("screen: not {name}: {e}"),
         }
     }
     warn!("no screen was found, so nothing is shown (RUST_LOG=debug says why; --screen none does without)");
     None
+}
+
+/// Where a card cannot be used, what its framebuffer shows stays hidden.
+fn open_unless_of_drm(path: &Path, rotation: Rotation) -> Result<FbScreen, ScreenError> {
+    let screen = FbScreen::open(path, rotation)?;
+    if screen.is_of_drm() {
+        return Err(ScreenError::Unsupported {
+            path: path.into(),
+            found: "a DRM card behind it".into(),
+            expected: "a framebuffer of its own, as that card cannot be used".into(),
+        });
+    }
+    Ok(screen)
 }
 
 fn first_card(rotation: Rotation) -> Result<DrmScreen, ScreenError> {
@@ -112,9 +117,8 @@ fn first_card(rotation: Rotation) -> Result<DrmScreen, ScreenError> {
     first_that_opens(cards, "DRM card (/dev/dri/card*)", |path| DrmScreen::open(path, rotation))
 }
 
-fn first_framebuffer(rotation: Rotation) -> Result<FbScreen, ScreenError> {
-    let devices = devices("/dev", "fb");
-    first_that_opens(devices, "framebuffer (/dev/fb*)", |path| FbScreen::open(path, rotation))
+fn first_framebuffer(open: impl Fn(&Path) -> Result<FbScreen, ScreenError>) -> Result<FbScreen, ScreenError> {
+    first_that_opens(devices("/dev", "fb"), "framebuffer (/dev/fb*)", open)
 }
 
 /// The files in a folder whose names are the prefix and a number, in the numbers' order.

@@ -22,6 +22,7 @@ pub struct FbScreen {
     /// Of the first visible pixel in the memory.
     start: usize,
     writer: PixelWriter,
+    is_of_drm: bool,
     before: Vec<u8>,
 }
 
@@ -40,6 +41,11 @@ impl FbScreen {
         FbScreen::over(&file, &info, path, rotation)
     }
 
+    /// Whether a DRM card stands behind it, which shows it only while nobody else uses the card.
+    pub fn is_of_drm(&self) -> bool {
+        self.is_of_drm
+    }
+
     fn over(file: &File, info: &Info, path: &Path, rotation: Rotation) -> Result<Self, ScreenError> {
         let layout = info.layout().map_err(|(found, expected)| ScreenError::Unsupported {
             path: path.into(),
@@ -51,7 +57,9 @@ impl FbScreen {
             memory.map_err(|e| ScreenError::Device { path: path.into(), task: "map its memory", source: e.into() })?;
         let writer = PixelWriter::new(layout.size, layout.pitch_bytes, layout.bits, rotation);
         let before = memory[layout.start..][..writer.memory_bytes()].to_vec();
-        Ok(FbScreen { memory, start: layout.start, writer, before })
+        // The kernel's name for such a framebuffer is the card's driver and "drmfb".
+        let is_of_drm = info.fixed.id.windows(5).any(|part| part == b"drmfb");
+        Ok(FbScreen { memory, start: layout.start, writer, is_of_drm, before })
     }
 }
 
@@ -368,6 +376,18 @@ mod tests {
         ] {
             let error = refused(change);
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_framebuffer_of_a_drm_card_is_known_by_its_name() {
+        for (name, expected) in [(b"virtio_gpudrmfb\0", true), (b"fb_st7789v\0\0\0\0\0\0", false)] {
+            let mut info = info();
+            info.fixed.id = *name;
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(40).unwrap();
+            let screen = FbScreen::over(&file, &info, Path::new(PATH), Rotation::Deg0).unwrap();
+            assert_eq!(screen.is_of_drm(), expected);
         }
     }
 
