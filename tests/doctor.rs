@@ -3,16 +3,18 @@
 mod machines;
 
 use std::path::Path;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use machines::Recorded;
 use wingmark::board::Board;
-use wingmark::doctor::{CameraFormat, CameraSize, ModelCheck, Probe, Report};
+use wingmark::capture::CameraError;
+use wingmark::doctor::{ModelCheck, OfferedFormat, OfferedSize, Probe, Report};
 use wingmark::machine::{Machine, Program, Tree};
 
 /// What a machine answers that is only a folder.
 struct Answers {
-    cameras: Vec<(&'static str, Vec<CameraFormat>)>,
+    cameras: Vec<(&'static str, Vec<OfferedFormat>)>,
+    busy: bool,
     forbidden: Vec<&'static str>,
     free_disk_mib: u64,
     model_fault: Option<&'static str>,
@@ -23,6 +25,7 @@ impl Default for Answers {
     fn default() -> Self {
         Answers {
             cameras: Vec::new(),
+            busy: false,
             forbidden: Vec::new(),
             free_disk_mib: 9000,
             model_fault: None,
@@ -36,8 +39,11 @@ impl Probe for Answers {
         !self.forbidden.iter().any(|forbidden| Path::new(forbidden) == device)
     }
 
-    fn camera_formats(&self, device: &Path) -> io::Result<Vec<CameraFormat>> {
-        let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == device);
+    fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
+        if self.busy {
+            return Err(CameraError::Busy(path.into()));
+        }
+        let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == path);
         Ok(camera.map(|(_, formats)| formats.clone()).unwrap_or_default())
     }
 
@@ -54,9 +60,9 @@ impl Probe for Answers {
     }
 }
 
-fn format(name: &str, sizes: &[(&str, f64)]) -> CameraFormat {
-    let sizes = sizes.iter().map(|(size, rate)| CameraSize { size: (*size).into(), most: None, rate: Some(*rate) });
-    CameraFormat { format: name.into(), sizes: sizes.collect() }
+fn format(name: &str, sizes: &[(&str, f64)]) -> OfferedFormat {
+    let sizes = sizes.iter().map(|(size, rate)| OfferedSize { size: (*size).into(), rate: Some(*rate) });
+    OfferedFormat { format: name.into(), sizes: sizes.collect() }
 }
 
 fn report(machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
@@ -108,7 +114,7 @@ fn each_obstacle_is_named_with_its_remedy() {
     let obstacle = |architecture: &str, answers: Answers| {
         let report = report(&pi, architecture, "smull", &answers);
         let mut blocking = report.findings.into_iter().filter(|finding| finding.blocks);
-        let finding = blocking.next().map(|finding| (finding.found, finding.remedy.unwrap()));
+        let finding = blocking.next().map(|finding| (finding.found, finding.remedy.unwrap_or_default()));
         assert_eq!(blocking.next(), None);
         finding
     };
@@ -123,6 +129,8 @@ fn each_obstacle_is_named_with_its_remedy() {
     // Nothing is shown on a bus whose panel no profile describes.
     assert_eq!(obstacle("aarch64", Answers { forbidden: vec!["/dev/spidev0.0"], ..answers() }), None);
 
+    let (found, _) = obstacle("aarch64", Answers { busy: true, ..answers() }).unwrap();
+    assert!(found.starts_with("/dev/video0 is busy"), "{found}");
     let (found, _) = obstacle("aarch64", Answers { free_disk_mib: 63, ..answers() }).unwrap();
     assert_eq!(found, "only 63 MiB are free here");
     let (found, _) = obstacle("aarch64", Answers { model_fault: Some("model small: cut short"), ..answers() }).unwrap();

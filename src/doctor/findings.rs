@@ -59,9 +59,12 @@ fn cameras(report: &Report) -> Option<Finding> {
     }
     let is_readable = |format: &str| format.parse::<CameraFormat>().is_ok();
     let works = |camera: &super::Camera| camera.formats.iter().any(|format| is_readable(&format.format));
-    let may_work = |camera: &super::Camera| !camera.may_open || works(camera);
+    let may_work = |camera: &super::Camera| camera.fault.is_none() && (!camera.may_open || works(camera));
     if report.cameras.iter().any(may_work) {
         return None;
+    }
+    if let Some(fault) = report.cameras.iter().find_map(|camera| camera.fault.clone()) {
+        return Some(Finding { blocks: true, found: fault, remedy: None });
     }
     let mut given: Vec<&str> =
         report.cameras.iter().flat_map(|camera| &camera.formats).map(|format| format.format.as_str()).collect();

@@ -49,24 +49,23 @@ pub struct ModelCheck {
 pub struct Camera {
     pub device: PathBuf,
     pub name: Option<String>,
-    pub formats: Vec<CameraFormat>,
+    pub formats: Vec<OfferedFormat>,
     pub may_open: bool,
     pub fault: Option<String>,
 }
 
+/// A format of a camera, which wingmark may not be able to read.
 #[derive(Debug, Clone, Serialize)]
-pub struct CameraFormat {
+pub struct OfferedFormat {
     /// V4L2's code.
     pub format: String,
-    pub sizes: Vec<CameraSize>,
+    pub sizes: Vec<OfferedSize>,
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub struct CameraSize {
-    /// `640x480`; the least where `most` is there.
+pub struct OfferedSize {
+    /// `640x480`; of a range, the one nearest to what `run` would ask for, and the largest.
     pub size: String,
-    /// Where all sizes between two are possible.
-    pub most: Option<String>,
     /// Frames a second, at most.
     pub rate: Option<f64>,
 }

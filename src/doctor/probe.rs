@@ -1,6 +1,5 @@
 //! What only the machine itself can answer; everything else is read from a [`Tree`](crate::machine::Tree).
 
-use std::io;
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
@@ -9,8 +8,8 @@ use v4l::framesize::FrameSizeEnum;
 use v4l::video::Capture;
 use wingmark_kernels::Kernel;
 
-use super::{CameraFormat, CameraSize, ModelCheck};
-use crate::frame::Size;
+use super::{ModelCheck, OfferedFormat, OfferedSize};
+use crate::capture::v4l2::{CameraError, CameraWish, Device};
 use crate::zoo;
 
 pub trait Probe {
@@ -18,7 +17,7 @@ pub trait Probe {
     fn may_open(&self, device: &Path) -> bool;
 
     /// What a video device captures; nothing if it is no camera.
-    fn camera_formats(&self, device: &Path) -> io::Result<Vec<CameraFormat>>;
+    fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError>;
 
     /// Free for this user where the program was started.
     fn free_disk_mib(&self) -> Option<u64>;
@@ -38,30 +37,19 @@ impl Probe for ThisMachine {
         access(device, Access::READ_OK | Access::WRITE_OK).is_ok()
     }
 
-    fn camera_formats(&self, device: &Path) -> io::Result<Vec<CameraFormat>> {
-        let device = v4l::Device::with_path(device)?;
-        // A device that captures nothing has no list of formats.
-        let formats = device.enum_formats().unwrap_or_default().into_iter().map(|format| {
-            let sizes = device.enum_framesizes(format.fourcc).unwrap_or_default();
-            let sizes = sizes.into_iter().map(|found| {
-                let (size, most) = match found.size {
-                    FrameSizeEnum::Discrete(size) => (Size { width: size.width, height: size.height }, None),
-                    FrameSizeEnum::Stepwise(range) => (
-                        Size { width: range.min_width, height: range.min_height },
-                        Some(Size { width: range.max_width, height: range.max_height }),
-                    ),
-                };
-                let Size { width, height } = most.unwrap_or(size);
-                let intervals = device.enum_frameintervals(format.fourcc, width, height).unwrap_or_default();
-                let shortest = intervals.into_iter().map(|found| match found.interval {
-                    FrameIntervalEnum::Discrete(interval) => interval,
-                    FrameIntervalEnum::Stepwise(range) => range.min,
-                });
-                let rate =
-                    shortest.map(|time| f64::from(time.denominator) / f64::from(time.numerator)).reduce(f64::max);
-                CameraSize { size: size.to_string(), most: most.map(|size| size.to_string()), rate }
+    fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
+        let device = match Device::open(path) {
+            Err(CameraError::NotACamera(_)) => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        let modes = device.modes(&CameraWish::default());
+        let formats = device.fourccs().into_iter().map(|fourcc| {
+            let modes = modes.iter().filter(|mode| mode.format.fourcc() == fourcc);
+            let sizes = modes.map(|mode| {
+                let rate = mode.intervals.iter().map(|interval| interval.rate()).reduce(f64::max);
+                OfferedSize { size: mode.size.to_string(), rate }
             });
-            CameraFormat { format: String::from_utf8_lossy(&format.fourcc.repr).trim().into(), sizes: sizes.collect() }
+            OfferedFormat { format: String::from_utf8_lossy(&fourcc).trim().into(), sizes: sizes.collect() }
         });
         Ok(formats.collect())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Camera, CameraFormat, Report};
+use super::{Camera, OfferedFormat, Report};
 use crate::machine::Frequency;
 
 /// Width of the names on the left.
@@ -91,13 +91,10 @@ fn title(camera: &Camera) -> String {
 }
 
 /// `YUYV 640x480@30 320x240@30`.
-fn sizes(format: &CameraFormat) -> String {
+fn sizes(format: &OfferedFormat) -> String {
     let mut text = format.format.clone();
     for size in &format.sizes {
         text += &format!(" {}", size.size);
-        if let Some(most) = &size.most {
-            text += &format!("..{most}");
-        }
         if let Some(rate) = size.rate {
             text += &format!("@{rate:.0}");
         }
