@@ -223,9 +223,12 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Vec<zoo::Choice>,
 
-    /// Where frames come from, over and over. Without it, the built-in picture moves about.
-    #[arg(long, value_name = "PATH")]
+    /// Where frames come from, as for `run`; over and over where they end. Without it, the built-in picture moves about.
+    #[arg(long, value_name = "PATH|-|clip")]
     pub source: Option<SourceChoice>,
+
+    #[command(flatten)]
+    pub camera: CameraArgs,
 
     /// How long each model is measured, after a fifth of that for warming up.
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
@@ -283,9 +286,12 @@ pub struct CompareArgs {
 /// gives about 80 flips.
 #[derive(Debug, Args)]
 pub struct LatencyArgs {
-    /// The camera.
-    #[arg(long, value_name = "PATH")]
+    /// The camera, such as /dev/video0; or, as - for standard input, live video from one.
+    #[arg(long, value_name = "PATH|-")]
     pub source: SourceChoice,
+
+    #[command(flatten)]
+    pub camera: CameraArgs,
 
     #[command(flatten)]
     pub screen: ScreenArgs,

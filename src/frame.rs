@@ -53,9 +53,9 @@ impl PixelFormat {
     pub fn row_bytes(self, width: u32) -> usize {
         let width = width as usize;
         match self {
-            Self::Rgb24 | Self::Bgr24 => width * 3,
+            Self::Rgb24 | Self::Bgr24 => width.saturating_mul(3),
             Self::Grey | Self::Nv12 => width,
-            Self::Yuyv => width.div_ceil(2) * 4,
+            Self::Yuyv => width.div_ceil(2).saturating_mul(4),
         }
     }
 }
@@ -101,15 +101,16 @@ impl Frame {
         }
         let row = format.row_bytes(size.width);
         // An NV12 chroma row holds a pair for each two columns, so an odd width needs one byte more.
-        let row = if format == PixelFormat::Nv12 { row.next_multiple_of(2) } else { row };
+        let row = if format == PixelFormat::Nv12 { row.saturating_add(row % 2) } else { row };
         if (stride_bytes as usize) < row {
             return Err(FrameError::StrideTooShort { format, size, found: stride_bytes, expected: row });
         }
         let rows = match format {
-            PixelFormat::Nv12 => size.height as usize + size.height.div_ceil(2) as usize,
+            PixelFormat::Nv12 => (size.height as usize).saturating_add(size.height.div_ceil(2) as usize),
             _ => size.height as usize,
         };
-        let expected = (rows - 1) * stride_bytes as usize + row;
+        // No memory holds as many bytes as sizes from outside can ask for.
+        let expected = (rows - 1).saturating_mul(stride_bytes as usize).saturating_add(row);
         if self.bytes.len() < expected {
             return Err(FrameError::TooFewBytes { format, size, stride_bytes, found: self.bytes.len(), expected });
         }
@@ -223,6 +224,8 @@ mod tests {
         let narrow = frame(PixelFormat::Yuyv, 5, 1, 10, vec![0; 12]).check().unwrap_err();
         assert_eq!(narrow.to_string(), "stride of 10 bytes is shorter than a row of Yuyv 5x1, which takes 12");
         assert!(frame(PixelFormat::Grey, 0, 1, 0, vec![]).check().is_err());
+        let endless = frame(PixelFormat::Nv12, 4, u32::MAX, u32::MAX, vec![0; 12]).check();
+        assert!(matches!(endless, Err(FrameError::TooFewBytes { .. })), "{endless:?}");
         // The last row need not be padded to the stride.
         frame(PixelFormat::Grey, 3, 2, 8, vec![0; 11]).check().unwrap();
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::Outcome;
 use crate::board::Board;
-use crate::capture::{CameraWish, Captured, Source};
+use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
 use crate::files;
 use crate::frame::{Frame, Size};
@@ -27,8 +27,8 @@ const SIZE: Size = Size { width: 640, height: 480 };
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
-    let mut source = args.source.open(true, CameraWish::default())?;
     let board = Board::choose(args.board.board.as_ref())?;
+    let mut source = args.source.open(true, args.camera.wish(&board.camera))?;
     let settings = args.screen.settings(&board.screen_settings);
     let screen = args.screen.open(&board, &settings)?.context("no screen to flip; --screen names one")?;
     let flips = u32::from(args.flips);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use log::{error, warn};
 
 use super::{Outcome, counted};
+use crate::capture::Status;
 use crate::cli::RunArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
@@ -136,8 +137,10 @@ impl Run {
         if let Some(message) = self.watch.reminder(Instant::now()) {
             warn!("{message}");
         }
-        // A camera that is gone comes back no sooner when this process is started anew.
-        self.service.waiting();
+        // A camera that is gone comes back no sooner when this process is started anew; one that hangs may.
+        if matches!(self.watch.status(), Status::Gone { .. }) {
+            self.service.waiting();
+        }
     }
 
     fn notify(&mut self) {

@@ -3,9 +3,6 @@
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
-use v4l::frameinterval::FrameIntervalEnum;
-use v4l::framesize::FrameSizeEnum;
-use v4l::video::Capture;
 use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};

@@ -34,6 +34,7 @@ pub fn landmark_model(
     choice: &zoo::Choice,
     threads: usize,
     args: &BenchArgs,
+    wish: CameraWish,
     bar: &ProgressBar,
 ) -> anyhow::Result<(Measured, Vec<String>)> {
     process::restart_peak();
@@ -41,7 +42,7 @@ pub fn landmark_model(
     let faces = zoo::shipped(zoo::FACES)?.load()?;
     let landmarks = choice.load()?;
     let observer = Observer::with_threads(&faces, &landmarks, true, threads)?;
-    let mut rig = Rig::new(source(args)?, observer, args.paced)?;
+    let mut rig = Rig::new(source(args, wish)?, observer, args.paced)?;
 
     let measured_for = Duration::from_secs_f64(args.seconds);
     let mut tally = Tally::default();
@@ -94,11 +95,11 @@ fn described(net: &Net, threads: usize) -> Measured {
 }
 
 /// The source of the command line, over and over.
-fn source(args: &BenchArgs) -> anyhow::Result<Looped> {
+fn source(args: &BenchArgs, wish: CameraWish) -> anyhow::Result<Looped> {
     let choice = args.source.clone();
     let open = move || -> Result<Box<dyn Source>, _> {
         match &choice {
-            Some(choice) => choice.open(false, CameraWish::default()),
+            Some(choice) => choice.open(false, wish),
             None => Ok(Box::new(Clip::of(built_in_picture()))),
         }
     };

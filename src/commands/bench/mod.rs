@@ -25,11 +25,12 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let board = Board::choose(args.board.board.as_ref())?;
     let threads: Vec<usize> =
         if args.threads.is_empty() { vec![board.threads] } else { args.threads.iter().map(|n| (*n).into()).collect() };
+    let wish = args.camera.wish(&board.camera);
     let mut report = begun(args, board);
     for model in &models {
         for &threads in &threads {
             let bar = progress(format!("{model}, threads {threads}"), args.seconds);
-            let (measured, warnings) = measure::landmark_model(model, threads, args, &bar)?;
+            let (measured, warnings) = measure::landmark_model(model, threads, args, wish, &bar)?;
             bar.finish_and_clear();
             report.models.push(measured);
             report.warnings.extend(warnings);

@@ -18,6 +18,8 @@ use crate::record::storage::Disk;
 use crate::report::Stage;
 use crate::screen::{MemoryScreen, PresentTime, ScreenSettings, View};
 
+/// A camera that gives no frame for this long is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The log is kept within this, so that a long run fills no disk.
 const LOG_BYTES: u64 = 64 << 20;
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -77,7 +79,7 @@ impl Rig {
             if captured == Captured::Frame {
                 break;
             }
-            if captured == Captured::End {
+            if captured == Captured::End || start.elapsed() > PATIENCE {
                 bail!("the source gives no frame");
             }
         }
