@@ -40,7 +40,9 @@ impl WindowScreen {
         let (opened, is_open) = mpsc::channel();
         let size = Arc::new(Mutex::new(FIRST_SIZE));
         // One is drawn while the other is shown.
-        [Picture::default(), Picture::default()].map(|picture| shown.send(picture).expect("the receiver is here"));
+        for _ in 0..2 {
+            shown.send(Picture::default()).expect("the receiver is here");
+        }
         let window_size = size.clone();
         thread::Builder::new()
             .name("window".into())

@@ -1,7 +1,7 @@
 #!/bin/bash
 # ARM instructions a frame of the shipped nets: count.sh [--record]
 #
-# Counts under qemu-user and compares with baseline.csv: more than 2 % above it fails. --record writes the counts there.
+# As built for boards. Counts under qemu-user and compares with baseline.csv: more than 2 % above it fails. --record writes the counts there.
 # Installs qemu-user and a cross compiler on Debian where they are missing.
 set -euo pipefail
 record=
@@ -12,8 +12,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 gcc -O2 -Wall -Wextra -shared -fPIC -o "$out/count.so" tests/arm/count.c
-cargo build --quiet --release -p wingmark-net-timer
-timer=$CARGO_TARGET_DIR/aarch64-unknown-linux-gnu/release/net_timer
+cargo build --quiet --locked --profile board -p wingmark-net-timer
+timer=$CARGO_TARGET_DIR/aarch64-unknown-linux-gnu/board/net_timer
 
 count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of three frames, multiply-accumulates
     echo 3 | WINGMARK_KERNEL=$3 qemu-aarch64 -cpu "$2" -plugin "$out/count.so" -d plugin -D "$out/counts" -L $sysroot \
