@@ -13,6 +13,9 @@ use crate::model::{ModelError, Session};
 use crate::scheme::Scheme;
 use crate::zoo::Net;
 
+/// Faces that lean in their crop, or lie at its border, still have this share of the confidence that upright ones have to have.
+const ROUGH: f32 = 0.7;
+
 /// A landmark net with its working memory.
 pub struct Landmarker {
     session: Session,
@@ -87,6 +90,11 @@ impl Landmarker {
     /// Whether a look with this confidence shows a face.
     pub fn is_face(&self, look: &Look) -> bool {
         look.confidence >= self.face_confidence
+    }
+
+    /// Whether a look at a crop that may be turned or off the face is worth a second one.
+    pub fn may_be_face(&self, look: &Look) -> bool {
+        look.confidence >= ROUGH * self.face_confidence
     }
 
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.

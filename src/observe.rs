@@ -181,7 +181,7 @@ impl Observer {
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
         let rough = self.landmarker.look(frame, &self.landmarker.crop_around(bounds), timings)?;
-        if !self.landmarker.is_face(&rough) {
+        if !self.landmarker.may_be_face(&rough) {
             return Ok(None);
         }
         let crop = self.landmarker.crop_around_points(&rough.points());

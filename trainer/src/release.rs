@@ -22,7 +22,7 @@ use crate::task::landmarks::{Landmarks, MARGIN};
 use crate::task::{Task, pictures};
 
 /// Below this mean confidence of its landmarks, a crop shows no face.
-const FACE_CONFIDENCE: f32 = 0.35;
+const FACE_CONFIDENCE: f32 = 0.5;
 /// Heat from which a peak is a face.
 const FACE_SCORE: f32 = 0.4;
 const CALIBRATION_SEED: u64 = 0x0c;
