@@ -50,8 +50,7 @@ impl ServiceManager {
         ServiceManager { watchdog: sd_notify::watchdog_enabled(), fed_at: None }
     }
 
-    /// A frame went through the whole pipeline. The first one makes the service ready; besides frames, only
-    /// [`ServiceManager::waiting`] feeds the watchdog.
+    /// A frame went through the whole pipeline. The first one makes the service ready, and nothing else feeds the watchdog.
     pub fn frame_done(&mut self) {
         let due = match (self.fed_at, self.watchdog) {
             (None, _) => true,
@@ -62,13 +61,6 @@ impl ServiceManager {
             let ready = self.fed_at.is_none().then_some(NotifyState::Ready);
             self.fed_at = Some(Instant::now());
             tell(&ready.into_iter().chain([NotifyState::Watchdog]).collect::<Vec<_>>());
-        }
-    }
-
-    /// The camera is gone and looked for: nothing hangs, and the watchdog of a service that was ready is fed.
-    pub fn waiting(&mut self) {
-        if self.fed_at.is_some() {
-            self.frame_done();
         }
     }
 

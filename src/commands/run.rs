@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use log::{error, warn};
 
 use super::{Outcome, counted};
-use crate::capture::Status;
 use crate::cli::RunArgs;
 use crate::frame::Frame;
 use crate::latency::Latencies;
@@ -131,15 +130,8 @@ impl Run {
 
     /// No frame came for a moment.
     fn wait(&mut self) {
-        if self.watch.status().is_live() {
-            return;
-        }
         if let Some(message) = self.watch.reminder(Instant::now()) {
             warn!("{message}");
-        }
-        // A camera that is gone comes back no sooner when this process is started anew; one that hangs may.
-        if matches!(self.watch.status(), Status::Gone { .. }) {
-            self.service.waiting();
         }
     }
 
