@@ -38,6 +38,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         watch: StatusWatch::default(),
         tally: Tally::default(),
         frames: plan.frames,
+        window_closed: false,
     };
     let feed = Feed::start(plan.source)?;
     let observed = run.observe_all(&feed, &signals);
@@ -61,6 +62,7 @@ struct Run {
     watch: StatusWatch,
     tally: Tally,
     frames: Option<u32>,
+    window_closed: bool,
 }
 
 impl Run {
@@ -84,7 +86,8 @@ impl Run {
     }
 
     fn is_enough(&self) -> bool {
-        self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
+        let is_unwatched = self.window_closed && self.logs.is_empty() && self.metrics.is_none();
+        is_unwatched || self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
     }
 
     /// The frame leaves with another one's memory.
@@ -143,13 +146,19 @@ impl Run {
         }
     }
 
-    /// A run goes on without its screen.
+    /// A run goes on without its screen. Where that is a window and nothing is recorded, nobody wants it any more.
     fn show(&mut self, show: impl FnOnce(&mut Display) -> Result<(), ScreenError>) {
         let Some(display) = &mut self.display else { return };
-        if let Err(e) = show(display) {
+        let Err(e) = show(display) else { return };
+        self.display = None;
+        if let ScreenError::WindowClosed = e {
+            self.window_closed = true;
+            if !self.is_enough() {
+                warn!("{e}; recording goes on");
+            }
+        } else {
             error!("{e}; going on without a screen");
             self.tally.screen_failures += 1;
-            self.display = None;
         }
     }
 
@@ -165,9 +174,12 @@ impl Run {
                 kept = false;
             }
         }
-        if let Some(Err(e)) = self.display.take().map(|display| display.finish(deadline)) {
-            error!("{e}");
-            self.tally.screen_failures += 1;
+        match self.display.take().map(|display| display.finish(deadline)) {
+            None | Some(Ok(()) | Err(ScreenError::WindowClosed)) => {}
+            Some(Err(e)) => {
+                error!("{e}");
+                self.tally.screen_failures += 1;
+            }
         }
         feed.stop(deadline.min(Instant::now() + TICK * 5));
         kept
@@ -212,5 +224,64 @@ impl Tally {
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
         let damaged = some(self.damaged, format!(", {} of them damaged", self.damaged));
         format!("{frames}, {faces}{unreadable}{dropped}{damaged}; observing one: {}", self.latencies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Clip;
+    use crate::pipeline::Show;
+    use crate::plan::built_in_picture;
+    use crate::record::journal::Limits;
+    use crate::record::log::LogOptions;
+    use crate::record::storage::Disk;
+    use crate::zoo;
+
+    /// A window that is closed after its first frame.
+    struct Window {
+        frames: u32,
+    }
+
+    impl Show for Window {
+        fn show(&mut self, _: &Frame, _: &Observation, _: &str) -> Result<(), ScreenError> {
+            self.frames += 1;
+            if self.frames > 1 { Err(ScreenError::WindowClosed) } else { Ok(()) }
+        }
+
+        fn notify(&mut self, _: &str) -> Result<(), ScreenError> {
+            Ok(())
+        }
+    }
+
+    /// A run of at most 50 frames on that window; how many it took.
+    fn frames_of_run(logs: Vec<Log>) -> usize {
+        let net = |name| zoo::shipped(name).unwrap().load().unwrap();
+        let mut run = Run {
+            observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), true).unwrap(),
+            logs,
+            metrics: None,
+            display: Some(Display::start(Window { frames: 0 }, Policy::Every).unwrap()),
+            service: ServiceManager::from_environment(),
+            watch: StatusWatch::default(),
+            tally: Tally::default(),
+            frames: Some(50),
+            window_closed: false,
+        };
+        let feed = Feed::start(Box::new(Clip::of(built_in_picture()))).unwrap();
+        run.observe_all(&feed, &Signals::catch().unwrap()).unwrap();
+        assert!(run.finish(feed, SAFE_WITHIN));
+        assert_eq!(run.tally.failures(), 0);
+        run.tally.frames
+    }
+
+    #[test]
+    fn a_closed_window_ends_a_run_that_nothing_else_wants() {
+        assert!(frames_of_run(Vec::new()) < 10);
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { file_bytes: None, file_age: None, total_bytes: None };
+        let options = LogOptions { flush_interval: Duration::from_secs(1), limits };
+        let log = Log::open(Disk, &folder.path().join("a.csv"), options).unwrap();
+        assert_eq!(frames_of_run(vec![log]), 50);
     }
 }
