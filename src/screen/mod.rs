@@ -34,4 +34,9 @@ pub trait Screen: Send {
 
     /// Shows the canvas. May wait until the screen is ready for it.
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError>;
+
+    /// Shows the canvas of the last frame again, with a notice on it.
+    fn present_notice(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
+        self.present(canvas)
+    }
 }

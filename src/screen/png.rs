@@ -37,6 +37,11 @@ impl Screen for PngFolder {
         let path = self.path(canvas.sequence);
         write(&path, canvas).map_err(|source| ScreenError::Write { path, source })
     }
+
+    /// Each file is a frame, and a notice is none.
+    fn present_notice(&mut self, _: &Canvas) -> Result<(), ScreenError> {
+        Ok(())
+    }
 }
 
 fn write(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
@@ -54,6 +59,10 @@ fn write(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Frame;
+    use crate::observe::Observation;
+    use crate::scheme::IBUG_68;
+    use crate::screen::{ScreenSettings, View};
 
     #[test]
     fn a_file_a_frame_shows_what_was_presented() {
@@ -66,5 +75,21 @@ mod tests {
         screen.present(&canvas).unwrap();
         let frame = crate::picture::read(&folder.path().join("new/folder/000042.png")).unwrap();
         assert_eq!(frame.bytes, bytes);
+    }
+
+    #[test]
+    fn a_notice_leaves_the_files_of_frames_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let screen = PngFolder::create(folder.path()).unwrap();
+        let first = screen.path(0);
+        let mut view = View::new(Box::new(screen), &IBUG_68, &ScreenSettings::default());
+        view.notify("no camera").unwrap();
+        assert!(!first.exists());
+        let frame = Frame::from_rgb(Size { width: 30, height: 20 }, vec![90; 1800]).unwrap();
+        view.show(&frame, &Observation::default(), "30 fps").unwrap();
+        let shown = std::fs::read(&first).unwrap();
+        view.notify("camera gone").unwrap();
+        assert_eq!(std::fs::read(&first).unwrap(), shown);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -44,7 +44,7 @@ impl View {
         let last = if self.canvas.rgb().is_empty() { BLANK } else { self.canvas.size() };
         self.canvas.resize(self.screen.size().unwrap_or(last));
         let Ok(()) = Notice(notice).draw(&mut self.canvas);
-        self.screen.present(&self.canvas)
+        self.screen.present_notice(&self.canvas)
     }
 }
 
