@@ -16,6 +16,8 @@ struct Answers {
     cameras: Vec<(&'static str, Vec<OfferedFormat>)>,
     busy: bool,
     forbidden: Vec<&'static str>,
+    /// Number of the group that devices belong to.
+    group: u32,
     free_disk_mib: u64,
     model_fault: Option<&'static str>,
     kernel_fault: Option<&'static str>,
@@ -27,6 +29,7 @@ impl Default for Answers {
             cameras: Vec::new(),
             busy: false,
             forbidden: Vec::new(),
+            group: 44,
             free_disk_mib: 9000,
             model_fault: None,
             kernel_fault: None,
@@ -37,6 +40,10 @@ impl Default for Answers {
 impl Probe for Answers {
     fn may_open(&self, device: &Path) -> bool {
         !self.forbidden.iter().any(|forbidden| Path::new(forbidden) == device)
+    }
+
+    fn group(&self, _: &Path) -> Option<u32> {
+        Some(self.group)
     }
 
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
@@ -138,9 +145,51 @@ fn each_obstacle_is_named_with_its_remedy() {
     let (_, remedy) = obstacle("aarch64", Answers { kernel_fault: Some("wrong"), ..answers() }).unwrap();
     assert_eq!(remedy, "unset WINGMARK_KERNEL, or run with WINGMARK_KERNEL=portable");
 
-    pi.write("etc/group", "root:x:0:\n");
-    let (_, remedy) = obstacle("aarch64", Answers { forbidden: vec!["/dev/video0"], ..answers() }).unwrap();
-    assert!(remedy.starts_with("there is no group video here"), "{remedy}");
+    let (found, remedy) =
+        obstacle("aarch64", Answers { forbidden: vec!["/dev/dri/card1"], group: 106, ..answers() }).unwrap();
+    assert_eq!(found, "/dev/dri/card1 may not be opened");
+    assert_eq!(remedy, "sudo usermod -aG render $USER, then log in again");
+    for group in [0, 4242] {
+        let forbidden = vec!["/dev/video0"];
+        let (_, remedy) = obstacle("aarch64", Answers { forbidden, group, ..answers() }).unwrap();
+        assert!(remedy.starts_with("it belongs to no group that one can join"), "{remedy}");
+    }
+}
+
+#[test]
+fn bus_and_pins_of_a_panel_have_to_be_there_and_open() {
+    const PANEL: &str = r#"
+        [screen.spi]
+        controller = "st7789"
+        device = "/dev/spidev0.0"
+        clock_hz = 40_000_000
+        data_pin = "gpiochip0:25"
+        reset_pin = "gpiochip0:27"
+        width = 240
+        height = 240
+    "#;
+    let board = Board::from_toml("panel.toml", &[include_str!("../boards/pi-4.toml"), PANEL].concat()).unwrap();
+    let pi = Recorded::named("pi-4");
+    let found = |forbidden: Vec<&'static str>, group| {
+        let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
+        let answers = Answers { cameras: camera, forbidden, group, ..Answers::default() };
+        let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+        let report = Report::of(&Tree::at(pi.root()), program, &board, &answers);
+        let about_panel = report.findings.into_iter().filter(|finding| finding.remedy.is_some());
+        about_panel.map(|finding| (finding.blocks, finding.found, finding.remedy.unwrap())).collect::<Vec<_>>()
+    };
+    let chip = "/dev/gpiochip0";
+    let absent = found(Vec::new(), 44);
+    assert!(
+        matches!(&absent[..], [(false, found, _)] if found.starts_with("there is no /dev/gpiochip0")),
+        "{absent:?}"
+    );
+    pi.write("dev/gpiochip0", "");
+    assert_eq!(found(Vec::new(), 44), []);
+    for (device, group, name) in [(chip, 997, "gpio"), ("/dev/spidev0.0", 999, "spi")] {
+        let remedy = format!("sudo usermod -aG {name} $USER, then log in again");
+        assert_eq!(found(vec![device], group), [(true, format!("{device} may not be opened"), remedy)]);
+    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Cameras and screens, as the kernel lists them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{Camera, Screen};
+use super::{Camera, Locked, Screen};
+use crate::board::Board;
 use crate::machine::Tree;
+use crate::screen::settings::SpiPanel;
 
 /// Video devices that capture something, or that may not be asked.
 pub(super) fn cameras(tree: &Tree, probe: &dyn Probe) -> Vec<Camera> {
@@ -49,4 +52,38 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
     let buses =
         buses.map(|device| screen(node(&device), "SPI".into(), "a panel, if the profile describes one".into(), false));
     outputs.chain(framebuffers).chain(buses).collect()
+}
+
+/// Cameras, displays, and bus and pins of the panel that the profile describes.
+pub(super) fn locked(
+    cameras: &[Camera],
+    screens: &[Screen],
+    board: &Board,
+    tree: &Tree,
+    probe: &dyn Probe,
+) -> Vec<Locked> {
+    let cameras = cameras.iter().filter(|camera| !camera.may_open).map(|camera| camera.device.as_path());
+    let screens = screens.iter().filter(|screen| screen.is_ready && !screen.may_open);
+    let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices);
+    let panel = panel.filter(|device| is_there(tree, device) && !probe.may_open(device));
+    let screens = screens.map(|screen| screen.device.as_path());
+    let devices: BTreeSet<&Path> = cameras.chain(screens).chain(panel).collect();
+    let group = |device| probe.group(device).and_then(|number| group_name(tree, number));
+    devices.into_iter().map(|device| Locked { device: device.into(), group: group(device) }).collect()
+}
+
+/// Whether a file is there, given by its path from the root folder on.
+pub(super) fn is_there(tree: &Tree, file: &Path) -> bool {
+    tree.path(file.strip_prefix("/").unwrap_or(file)).exists()
+}
+
+fn group_name(tree: &Tree, number: u32) -> Option<String> {
+    const ROOT: u32 = 0;
+    let groups = tree.text("etc/group")?;
+    let name = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, found) = (fields.next()?, fields.nth(1)?.parse::<u32>().ok()?);
+        (found == number).then_some(name)
+    });
+    name.filter(|_| number != ROOT).map(str::to_owned)
 }

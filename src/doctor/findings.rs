@@ -1,12 +1,12 @@
 //! What is in the way, and what to do about it.
 
-use std::path::Path;
-
-use super::{Finding, Report};
+use super::devices::is_there;
+use super::{Finding, Locked, Report};
 use crate::board::Board;
 use crate::capture::v4l2::CameraFormat;
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
+use crate::screen::settings::SpiPanel;
 
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
@@ -16,7 +16,8 @@ pub(super) fn findings(report: &Report, board: &Board, tree: &Tree) -> Vec<Findi
     found.extend(program(report, board));
     found.extend(cameras(report));
     found.extend(screens(report, board));
-    found.extend(permissions(report, board, tree));
+    found.extend(panel(board, tree));
+    found.extend(report.locked.iter().map(permission));
     if let Some(mib) = report.free_disk_mib
         && mib < LEAST_DISK_MIB
     {
@@ -87,24 +88,22 @@ fn screens(report: &Report, board: &Board) -> Option<Finding> {
     })
 }
 
-/// One finding for each device that is there and may not be opened.
-fn permissions(report: &Report, board: &Board, tree: &Tree) -> Vec<Finding> {
-    let has_panel = board.screen_settings.spi.is_some();
-    let cameras = report.cameras.iter().filter(|camera| !camera.may_open).map(|camera| camera.device.as_path());
-    let screens = report.screens.iter().filter(|screen| !screen.may_open && (screen.is_ready || has_panel));
-    let mut devices: Vec<&Path> = cameras.chain(screens.map(|screen| screen.device.as_path())).collect();
-    devices.dedup();
-    devices
-        .into_iter()
-        .map(|device| {
-            let group = if device.to_string_lossy().contains("spidev") { "spi" } else { "video" };
-            let groups = tree.text("etc/group").unwrap_or_default();
-            let remedy = if groups.lines().any(|line| line.split(':').next() == Some(group)) {
-                format!("sudo usermod -aG {group} $USER, then log in again")
-            } else {
-                format!("there is no group {group} here; a udev rule can give the device to a group of yours")
-            };
-            Finding::obstacle(format!("{} may not be opened", device.display()), remedy)
-        })
-        .collect()
+/// Where the profile's panel cannot be reached, the kernel gives no access to its bus or its pins.
+fn panel<'a>(board: &'a Board, tree: &'a Tree) -> impl Iterator<Item = Finding> + 'a {
+    let devices = board.screen_settings.spi.iter().flat_map(SpiPanel::devices);
+    devices.filter(|device| !is_there(tree, device)).map(|device| {
+        Finding::advice(
+            format!("there is no {}, which the profile's panel needs", device.display()),
+            "switch SPI on (dtparam=spi=on in config.txt of a Raspberry Pi), or name another device in the profile"
+                .into(),
+        )
+    })
+}
+
+fn permission(locked: &Locked) -> Finding {
+    let remedy = match &locked.group {
+        Some(group) => format!("sudo usermod -aG {group} $USER, then log in again"),
+        None => "it belongs to no group that one can join; a udev rule can give it to a group of yours".into(),
+    };
+    Finding::obstacle(format!("{} may not be opened", locked.device.display()), remedy)
 }

@@ -25,6 +25,7 @@ pub struct Report {
     pub models: Vec<ModelCheck>,
     pub cameras: Vec<Camera>,
     pub screens: Vec<Screen>,
+    pub locked: Vec<Locked>,
     pub free_disk_mib: Option<u64>,
     pub findings: Vec<Finding>,
 }
@@ -82,6 +83,14 @@ pub struct Screen {
     pub may_open: bool,
 }
 
+/// A device that a run would open, that is there, and that this user may not open.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Locked {
+    pub device: PathBuf,
+    /// Whose members most likely may; absent where that is root's or has no name.
+    pub group: Option<String>,
+}
+
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Without a remedy, landmarks will not be had.
@@ -102,6 +111,9 @@ impl Finding {
 
 impl Report {
     pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe) -> Report {
+        let cameras = devices::cameras(tree, probe);
+        let screens = devices::screens(tree, probe);
+        let locked = devices::locked(&cameras, &screens, board, tree, probe);
         let mut report = Report {
             board: Profile {
                 slug: board.slug.clone(),
@@ -114,8 +126,9 @@ impl Report {
             state: State::read(tree),
             kernel_fault: probe.kernel_fault(),
             models: probe.models(),
-            cameras: devices::cameras(tree, probe),
-            screens: devices::screens(tree, probe),
+            cameras,
+            screens,
+            locked,
             free_disk_mib: probe.free_disk_mib(),
             findings: Vec::new(),
         };

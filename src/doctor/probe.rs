@@ -1,5 +1,6 @@
 //! What only the machine itself can answer; everything else is read from a [`Tree`](crate::machine::Tree).
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
@@ -12,6 +13,9 @@ use crate::zoo;
 pub trait Probe {
     /// Whether this user may read and write a device.
     fn may_open(&self, device: &Path) -> bool;
+
+    /// The number of the group that a device belongs to.
+    fn group(&self, device: &Path) -> Option<u32>;
 
     /// What a video device captures; nothing if it is no camera.
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError>;
@@ -32,6 +36,10 @@ pub struct ThisMachine;
 impl Probe for ThisMachine {
     fn may_open(&self, device: &Path) -> bool {
         access(device, Access::READ_OK | Access::WRITE_OK).is_ok()
+    }
+
+    fn group(&self, device: &Path) -> Option<u32> {
+        std::fs::metadata(device).ok().map(|metadata| metadata.gid())
     }
 
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {

@@ -1,6 +1,7 @@
 //! What is to be known of a screen before it is opened; a board's profile holds it as `[screen]`.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -104,6 +105,14 @@ pub struct SpiPanel {
     /// The panel's columns run from right to left.
     #[serde(default)]
     pub mirrored: bool,
+}
+
+impl SpiPanel {
+    /// The bus and the chips of all pins, each once.
+    pub fn devices(&self) -> BTreeSet<&Path> {
+        let pins = [&self.data_pin].into_iter().chain(&self.reset_pin).chain(&self.backlight_pin);
+        pins.map(|pin| pin.chip.as_path()).chain([self.device.as_path()]).collect()
+    }
 }
 
 /// Polarity and phase of the clock, as SPI numbers them.
