@@ -48,9 +48,7 @@ impl Device {
             Some(ENOTTY | EINVAL) => CameraError::NotACamera(path.into()),
             _ => failed(e),
         })?;
-        if capabilities & sys::V4L2_CAP_VIDEO_CAPTURE == 0 || capabilities & sys::V4L2_CAP_STREAMING == 0 {
-            return Err(CameraError::NotACamera(path.into()));
-        }
+        check(capabilities, path)?;
         Ok(Device { path: path.into(), handle, description })
     }
 
@@ -206,6 +204,21 @@ fn fourcc(format: CameraFormat) -> v4l::FourCC {
     v4l::FourCC::new(&format.fourcc())
 }
 
+/// Whether a node with these capabilities gives pictures. Those that a media controller has to set up are parts of a pipeline,
+/// as the image processor of a Raspberry Pi 5 is.
+fn check(capabilities: u32, path: &Path) -> Result<(), CameraError> {
+    let can = |capability| capabilities & capability != 0;
+    if !can(sys::V4L2_CAP_STREAMING) {
+        Err(CameraError::NotACamera(path.into()))
+    } else if can(sys::V4L2_CAP_VIDEO_CAPTURE) {
+        Ok(())
+    } else if can(sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE) && !can(sys::V4L2_CAP_IO_MC) {
+        Err(CameraError::MultiPlanar(path.into()))
+    } else {
+        Err(CameraError::NotACamera(path.into()))
+    }
+}
+
 fn query(handle: &v4l::Device) -> io::Result<(Description, u32)> {
     // SAFETY: the structure consists of integers, for which zeros are values.
     let mut found: sys::v4l2_capability = unsafe { mem::zeroed() };
@@ -231,6 +244,29 @@ pub(super) unsafe fn ioctl<T>(handle: &v4l::Device, request: vidioc::_IOC_TYPE, 
         match unsafe { v4l2::ioctl(handle.handle().fd(), request, (&raw mut *argument).cast()) } {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_are_told_from_other_nodes_by_their_capabilities() {
+        let streams = sys::V4L2_CAP_STREAMING;
+        let planes = streams | sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+        let refusal = |capabilities| check(capabilities, Path::new("/dev/video0")).err();
+        assert!(refusal(streams | sys::V4L2_CAP_VIDEO_CAPTURE).is_none());
+        assert!(refusal(planes | sys::V4L2_CAP_VIDEO_CAPTURE).is_none());
+        assert!(matches!(refusal(planes), Some(CameraError::MultiPlanar(_))));
+        for other in [
+            planes | sys::V4L2_CAP_IO_MC,
+            streams | sys::V4L2_CAP_VIDEO_M2M_MPLANE,
+            sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_READWRITE,
+            streams | sys::V4L2_CAP_META_CAPTURE,
+        ] {
+            assert!(matches!(refusal(other), Some(CameraError::NotACamera(_))), "{other:#x}");
         }
     }
 }

@@ -43,6 +43,11 @@ pub enum CameraError {
     #[error("{0} is no camera: it does not know V4L2, or gives no pictures")]
     NotACamera(PathBuf),
     #[error(
+        "{0} gives pictures by V4L2's multi-planar interface alone, which this program does not know; let another one read it: \
+         gst-launch-1.0 -q v4l2src device={0} ! videoconvert ! y4menc ! fdsink | wingmark run --source - --live"
+    )]
+    MultiPlanar(PathBuf),
+    #[error(
         "no permission to open {0}; add the user to the group video: sudo usermod -aG video USER, and log in again"
     )]
     NoPermission(PathBuf),
