@@ -18,6 +18,7 @@ pub mod frame;
 pub mod geometry;
 pub mod glass;
 pub mod heatmaps;
+mod jpeg;
 pub mod landmarks;
 pub mod latency;
 pub mod machine;

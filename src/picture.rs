@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
 use crate::frame::{Frame, Size};
+use crate::jpeg;
 
 /// Longest side of a picture that is read.
 const MAX_SIDE_PX: u32 = 16_384;
@@ -41,8 +42,9 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
         _ => return Err(PictureError::UnknownKind { path: path.into() }),
     };
     let broken = |problem: String| PictureError::Broken { path: path.into(), problem };
-    if format == ImageFormat::Jpeg && jpeg_is_cut_short(bytes) {
-        return Err(broken("it is cut short, there is no end-of-image marker".into()));
+    // The decoder fills what is missing with grey.
+    if format == ImageFormat::Jpeg && jpeg::Walker::default().walk(bytes) == jpeg::Extent::Unfinished {
+        return Err(broken(jpeg::JpegError::Cut.to_string()));
     }
     let pixels = decode_upright(bytes, format).map_err(|e| broken(e.to_string()))?.into_rgb8();
     let size = Size { width: pixels.width(), height: pixels.height() };
@@ -62,19 +64,12 @@ fn decode_upright(bytes: &[u8], format: ImageFormat) -> image::ImageResult<Dynam
     Ok(pixels)
 }
 
-/// The decoder fills what is missing of a truncated JPEG with grey, so it is found here: the scan data after the last
-/// start-of-scan marker can contain an end-of-image marker only at its end.
-fn jpeg_is_cut_short(bytes: &[u8]) -> bool {
-    let marker = |code: u8| move |pair: &[u8]| pair == [0xff, code];
-    let Some(scan) = bytes.windows(2).rposition(marker(0xda)) else { return true };
-    !bytes[scan..].windows(2).any(marker(0xd9))
-}
-
 #[cfg(test)]
 mod tests {
     use image::RgbImage;
 
     use super::*;
+    use crate::jpeg::tests::with_thumbnail;
 
     fn encoded(format: ImageFormat) -> Vec<u8> {
         let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([(x * 6) as u8, (y * 8) as u8, 90]));
@@ -95,11 +90,13 @@ mod tests {
 
     #[test]
     fn a_file_cut_anywhere_is_an_error() {
-        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let bytes = encoded(format);
-            // The last chunk of a PNG (12 bytes) and the marker of a JPEG (2 bytes) carry no pixels.
-            for end in 0..bytes.len() - 16 {
-                assert!(decode(&bytes[..end], Path::new("a")).is_err(), "{format:?} cut at {end} of {}", bytes.len());
+        let [jpeg, png] = [ImageFormat::Jpeg, ImageFormat::Png].map(encoded);
+        let with_thumbnail = with_thumbnail(&jpeg, &jpeg);
+        // The last chunk of a PNG carries no pixels.
+        for (name, bytes, end) in [("JPEG", &jpeg, 0), ("PNG", &png, 12), ("with thumbnail", &with_thumbnail, 0)] {
+            assert!(decode(bytes, Path::new("a")).is_ok(), "{name}");
+            for length in 0..bytes.len() - end {
+                assert!(decode(&bytes[..length], Path::new("a")).is_err(), "{name} cut at {length} of {}", bytes.len());
             }
         }
     }

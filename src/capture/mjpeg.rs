@@ -4,9 +4,9 @@ use std::io::{ErrorKind, Read};
 
 use thiserror::Error;
 
-use super::jpeg::{self, Extent, JpegError, Walker};
 use super::nominal_time;
 use crate::frame::Frame;
+use crate::jpeg::{self, Extent, JpegError, Walker};
 
 /// A picture that takes more bytes is none.
 const MAX_PICTURE_BYTES: usize = 32 << 20;
@@ -119,8 +119,8 @@ impl<R: Read> Mjpeg<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::jpeg::tests::{jpeg, with_thumbnail};
     use super::*;
+    use crate::jpeg::tests::{jpeg, with_thumbnail};
 
     /// The grey of each picture, or the error of each that is none.
     fn read_all(bytes: impl Read) -> Vec<Result<(u32, u8), String>> {

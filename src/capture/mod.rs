@@ -1,7 +1,6 @@
 //! Where frames come from.
 
 mod clip;
-mod jpeg;
 mod mjpeg;
 mod replay;
 mod status;
@@ -16,7 +15,6 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use clip::Clip;
-pub use jpeg::JpegError;
 pub use mjpeg::{Mjpeg, MjpegError};
 pub use replay::Replay;
 pub use status::Status;
@@ -25,12 +23,13 @@ pub use v4l2::{Camera, CameraError, CameraWish};
 pub use y4m::{Y4m, Y4mError};
 
 use crate::frame::Frame;
+pub use crate::jpeg::JpegError;
 use crate::picture::PictureError;
 
 /// Frames a second of sources that have no clock of their own.
 const NOMINAL_RATE: u32 = 30;
 /// Longest side of a frame that is taken from a stream or a camera: bounds what a hostile header makes us allocate.
-const MAX_SIDE_PX: u32 = 4096;
+pub(crate) const MAX_SIDE_PX: u32 = 4096;
 
 /// Something that gives one frame after the other.
 pub trait Source: Send {

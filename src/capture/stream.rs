@@ -5,8 +5,9 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{CaptureError, Captured, Mjpeg, Replay, Source, Y4m, jpeg, y4m};
+use super::{CaptureError, Captured, Mjpeg, Replay, Source, Y4m, y4m};
 use crate::frame::Frame;
+use crate::jpeg;
 use crate::picture;
 
 const PNG: &[u8] = b"\x89PNG";
@@ -132,7 +133,7 @@ impl Source for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::jpeg::tests::jpeg;
+    use crate::jpeg::tests::jpeg;
 
     fn saved(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();

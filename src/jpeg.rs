@@ -1,4 +1,4 @@
-//! JPEGs as cameras and streams give them: where one ends, and its pixels.
+//! JPEGs: where one ends, and the pixels of one that a camera or a stream gave.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegDecoder;
 use image::{ColorType, ImageDecoder, ImageError};
 use thiserror::Error;
 
-use super::MAX_SIDE_PX;
+use crate::capture::MAX_SIDE_PX;
 use crate::frame::{Frame, PixelFormat, Size};
 
 /// The bytes that every JPEG begins with: start of image, and the first byte of the next marker.
