@@ -1,5 +1,6 @@
 //! A profile as it is written, and what it has to hold.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -59,6 +60,8 @@ pub(super) struct Invalid {
 
 const TARGETS: [&str; 3] = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "x86_64-unknown-linux-gnu"];
 const MAX_CORES: usize = 256;
+/// Width and height of a camera's picture.
+const CAMERA_SIDE_PX: RangeInclusive<u32> = 16..=8192;
 /// As many as a chip of the kernel may have.
 const MAX_GPIO_LINES: u32 = 1024;
 
@@ -109,9 +112,9 @@ impl RawCamera {
             Ok(known) => Ok(known),
             Err(_) => invalid("camera.format", format, CameraFormat::ALL.map(|known| known.to_string()).join(", ")),
         });
-        let size = self.size.as_deref().map(|size| match parse_size(size) {
-            Some(size) => Ok(size),
-            None => invalid("camera.size", size, "width and height of 16 to 8192 pixels, such as 640x480"),
+        let size = self.size.as_deref().map(|size| match size.parse::<Size>() {
+            Ok(known) if [known.width, known.height].iter().all(|side| CAMERA_SIDE_PX.contains(side)) => Ok(known),
+            _ => invalid("camera.size", size, "width and height of 16 to 8192 pixels, such as 640x480"),
         });
         if let Some(rate) = self.rate {
             within("camera.rate", rate, 1, 1000)?;
@@ -148,12 +151,6 @@ fn check_panel(panel: &SpiPanel, gpio_lines: u32) -> Result<(), Invalid> {
     pin("data_pin", &panel.data_pin)?;
     panel.reset_pin.iter().try_for_each(|found| pin("reset_pin", found))?;
     panel.backlight_pin.iter().try_for_each(|found| pin("backlight_pin", found))
-}
-
-fn parse_size(text: &str) -> Option<Size> {
-    let (width, height) = text.split_once('x')?;
-    let side = |text: &str| text.parse().ok().filter(|side| (16..=8192).contains(side));
-    Some(Size { width: side(width)?, height: side(height)? })
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(key: &str, found: T, least: T, most: T) -> Result<(), Invalid> {

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::Outcome;
+use super::{Outcome, write_json};
 use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
-use crate::files;
 use crate::frame::{Frame, Size};
 use crate::glass::{Cells, Delays, Flip, Sight, Spot, delays};
 use crate::report::Quantiles;
@@ -42,8 +41,7 @@ pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
     };
     if let Some(path) = &args.json {
         let figures = serde_json::json!({ "flips": flips, "missed": found.missed, "delay": seen });
-        let text = serde_json::to_string_pretty(&figures).expect("figures have text keys") + "\n";
-        files::replace(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        write_json(path, &figures)?;
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{flips} flips, {} not seen", found.missed)?;

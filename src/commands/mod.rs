@@ -9,6 +9,11 @@ mod latency;
 mod run;
 mod testcard;
 
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
 use crate::cli::{Cli, Command};
 
 /// How a command ended that did not stop with an error.
@@ -30,6 +35,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Compare(args) => compare::run(&args),
         Command::Latency(args) => latency::run(&args),
     }
+}
+
+fn write_json(path: &Path, figures: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(figures).expect("figures have text keys") + "\n";
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `1 face`, `2 faces`.

@@ -1,5 +1,6 @@
 //! Energy, from the meters that a machine has.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -35,13 +36,10 @@ pub struct Energy {
     pub seconds: f64,
 }
 
-const MICROWATT: f64 = 1e-6;
-const MILLIWATT: f64 = 1e-3;
-
 impl Meter {
     /// All that can be read here: INA219, INA3221 and their kind through hwmon or iio, and RAPL, which only root may read.
     pub fn all(tree: &Tree) -> Vec<Meter> {
-        let found = hwmon(tree).into_iter().chain(iio(tree)).chain(rapl(tree));
+        let found = HWMON.meters(tree).into_iter().chain(IIO.meters(tree)).chain(rapl(tree));
         found
             .map(|(name, reading)| Meter { name, tree: tree.clone(), reading })
             .filter(|meter| match &meter.reading {
@@ -64,38 +62,59 @@ impl Meter {
 
 type Found = Vec<(String, Reading)>;
 
-/// Microwatts in `power<n>_input`, or millivolts and milliamperes of the channel.
-fn hwmon(tree: &Tree) -> Found {
-    let chips = tree.entries("sys/class/hwmon", "hwmon").into_iter();
-    let chips = chips.filter_map(|chip| Some((tree.text(chip.join("name"))?, chip)));
-    let channels = chips.filter(|(name, _)| name.starts_with("ina")).flat_map(|(name, chip)| {
-        (1..=3).filter_map(move |channel| {
-            let [power, current, volts] =
-                ["power", "curr", "in"].map(|quantity| chip.join(format!("{quantity}{channel}_input")));
-            let factors = if tree.path(&power).is_file() { vec![power] } else { vec![volts, current] };
-            let label = tree.text(chip.join(format!("in{channel}_label"))).unwrap_or(channel.to_string());
-            let there = factors.iter().all(|file| tree.path(file).is_file());
-            there.then(|| (format!("{name} {label}"), Reading::Power { factors, watts: MICROWATT }))
-        })
-    });
-    channels.collect()
+/// How the kernel shows chips that measure power.
+struct Interface {
+    folder: &'static str,
+    /// Begin of the name of each chip's folder.
+    chip: &'static str,
+    /// Begin of the name that a chip has to have.
+    name: &'static str,
+    channels: RangeInclusive<u32>,
+    /// Files of which the product is a channel's power, # standing for its number; the second ones where the first are not.
+    power: [&'static [&'static str]; 2],
+    /// What `power` is in.
+    watts: f64,
+    /// File of the channel's name.
+    label: &'static str,
 }
 
-/// Milliwatts in `in_power<n>_input`, or in `in_power<n>_raw` times its scale. JetPack 4 names the rails.
-fn iio(tree: &Tree) -> Found {
-    let chips = tree.entries("sys/bus/iio/devices", "iio:device").into_iter();
-    let chips = chips.filter_map(|chip| Some((tree.text(chip.join("name"))?, chip)));
-    let channels = chips.flat_map(|(name, chip)| {
-        (0..=3).filter_map(move |channel| {
-            let [input, raw, scale] =
-                ["input", "raw", "scale"].map(|kind| chip.join(format!("in_power{channel}_{kind}")));
-            let factors = if tree.path(&input).is_file() { vec![input] } else { vec![raw, scale] };
-            let label = tree.text(chip.join(format!("rail_name_{channel}"))).unwrap_or(channel.to_string());
-            let there = factors.iter().all(|file| tree.path(file).is_file());
-            there.then(|| (format!("{name} {label}"), Reading::Power { factors, watts: MILLIWATT }))
-        })
-    });
-    channels.collect()
+/// Microwatts, or millivolts and milliamperes.
+const HWMON: Interface = Interface {
+    folder: "sys/class/hwmon",
+    chip: "hwmon",
+    name: "ina",
+    channels: 1..=3,
+    power: [&["power#_input"], &["in#_input", "curr#_input"]],
+    watts: 1e-6,
+    label: "in#_label",
+};
+
+/// Milliwatts, or a number of them and its scale. JetPack 4 names the rails.
+const IIO: Interface = Interface {
+    folder: "sys/bus/iio/devices",
+    chip: "iio:device",
+    name: "",
+    channels: 0..=3,
+    power: [&["in_power#_input"], &["in_power#_raw", "in_power#_scale"]],
+    watts: 1e-3,
+    label: "rail_name_#",
+};
+
+impl Interface {
+    fn meters(&self, tree: &Tree) -> Found {
+        let chips = tree.entries(self.folder, self.chip).into_iter();
+        let chips = chips.filter_map(|chip| Some((tree.text(chip.join("name"))?, chip)));
+        let meters = chips.filter(|(name, _)| name.starts_with(self.name)).flat_map(|(name, chip)| {
+            self.channels.clone().filter_map(move |channel| {
+                let file = |pattern: &str| chip.join(pattern.replace('#', &channel.to_string()));
+                let power = self.power.map(|files| files.iter().map(|pattern| file(pattern)).collect::<Vec<_>>());
+                let factors = power.into_iter().find(|files| files.iter().all(|file| tree.path(file).is_file()))?;
+                let label = tree.text(file(self.label)).unwrap_or(channel.to_string());
+                Some((format!("{name} {label}"), Reading::Power { factors, watts: self.watts }))
+            })
+        });
+        meters.collect()
+    }
 }
 
 /// The packages: `intel-rapl:0`, without the parts of one, `intel-rapl:0:0`. AMD's cores use the same driver.

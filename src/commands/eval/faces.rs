@@ -6,9 +6,9 @@ use anyhow::ensure;
 use log::error;
 use serde::Serialize;
 
-use super::{outcome, progress, write_json};
+use super::{outcome, progress};
 use crate::cli::EvalArgs;
-use crate::commands::{Outcome, counted};
+use crate::commands::{Outcome, counted, write_json};
 use crate::dataset::boxes;
 use crate::detect::Detector;
 use crate::frame::{Frame, Size};

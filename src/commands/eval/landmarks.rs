@@ -8,9 +8,9 @@ use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
-use super::{outcome, progress, write_json};
+use super::{outcome, progress};
 use crate::cli::EvalArgs;
-use crate::commands::{Outcome, counted};
+use crate::commands::{Outcome, counted, write_json};
 use crate::dataset::degrade::Degradation;
 use crate::dataset::{self, Sample};
 use crate::decode::Landmark;
@@ -40,7 +40,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         unreadable += result.unreadable;
         figures.insert(split, serde_json::to_value(result).expect("figures are plain data"));
         if let Some(path) = &args.json {
-            write_json(path, &figures.clone().into())?;
+            write_json(path, &figures)?;
         }
     }
     Ok(outcome(unreadable))

@@ -3,9 +3,6 @@
 mod faces;
 mod landmarks;
 
-use std::path::Path;
-
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Outcome;
@@ -20,11 +17,6 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
 fn progress(pictures: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
     ProgressBar::new(pictures as u64).with_style(style.expect("the template is sound"))
-}
-
-fn write_json(path: &Path, figures: &serde_json::Value) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(figures).expect("figures have text keys") + "\n";
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn outcome(unreadable: usize) -> Outcome {
