@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::message::in_one_line;
 use crate::scheme::Scheme;
 
 /// Channels of a face detector's output: heat, width, height.
@@ -98,7 +99,7 @@ pub struct Accuracy {
 
 #[derive(Debug, Error)]
 pub enum CardError {
-    #[error("{}", one_line(.0))]
+    #[error("{}", in_one_line(.0.message()))]
     Toml(#[from] toml::de::Error),
     #[error("{key} is {found}; expected {expected}")]
     OutOfRange { key: &'static str, found: String, expected: &'static str },
@@ -193,11 +194,6 @@ impl ModelCard {
             }
         }
     }
-}
-
-/// The message of a TOML error, without the excerpt from the file.
-fn one_line(error: &toml::de::Error) -> String {
-    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A scheme is written as its name.

@@ -22,6 +22,7 @@ mod jpeg;
 pub mod landmarks;
 pub mod latency;
 pub mod machine;
+mod message;
 pub mod metrics;
 pub mod metrics_file;
 pub mod model;

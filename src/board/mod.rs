@@ -18,6 +18,7 @@ pub use place::Place;
 use crate::capture::v4l2::CameraFormat;
 use crate::frame::Size;
 use crate::machine::Machine;
+use crate::message::in_one_line;
 use crate::screen::{ScreenChoice, ScreenSettings};
 use crate::zoo;
 use profile::{Invalid, RawBoard};
@@ -105,7 +106,7 @@ pub enum BoardError {
     Unknown { wanted: String, known: String },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{place}: {}", in_one_line(source))]
+    #[error("{place}: {}", in_one_line(source.message()))]
     Toml { place: Place, source: Box<toml::de::Error> },
     #[error("{place} is {found}; expected {expected}")]
     Value { place: Place, found: String, expected: String },
@@ -192,9 +193,4 @@ impl Board {
             expected,
         })
     }
-}
-
-/// The message without the excerpt from the file.
-fn in_one_line(error: &toml::de::Error) -> String {
-    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
 }

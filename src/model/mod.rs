@@ -21,6 +21,7 @@ pub use plain::PlainNet;
 
 use crate::convert::CropImage;
 use crate::heatmaps::Heatmaps;
+use crate::message::in_one_line;
 use float::{FloatNet, FloatSession};
 use int8::{Int8Net, Int8Session};
 
@@ -54,7 +55,7 @@ enum Running {
 
 #[derive(Debug, Error)]
 pub enum ModelError {
-    #[error("cannot read the ONNX file: {}; it may be cut short or damaged", one_line(cause))]
+    #[error("cannot read the ONNX file: {}; it may be cut short or damaged", in_one_line(&format!("{cause:#}")))]
     Onnx { cause: TractError },
     #[error("the ONNX file has {found}; expected {expected}")]
     Signature { found: String, expected: &'static str },
@@ -66,13 +67,8 @@ pub enum ModelError {
     Kernel(#[from] KernelError),
     #[error("the picture is {found} px wide; the net reads {expected} px")]
     Picture { found: u32, expected: u32 },
-    #[error("the net failed: {}", one_line(cause))]
+    #[error("the net failed: {}", in_one_line(&format!("{cause:#}")))]
     Run { cause: TractError },
-}
-
-/// A cause with its own causes. A damaged file may have control characters in its names.
-fn one_line(cause: &TractError) -> String {
-    format!("{cause:#}").replace(char::is_control, " ")
 }
 
 impl Model {
