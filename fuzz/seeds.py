@@ -6,6 +6,7 @@
 """
 
 import io
+import json
 import struct
 import sys
 from pathlib import Path
@@ -122,6 +123,12 @@ def cards():
         yield card.read_bytes()
 
 
+def reports():
+    for report in ("board", "emulated"):
+        text = (FUZZ.parent / f"tests/reports/{report}.json").read_text()
+        yield json.dumps(json.loads(text), separators=(",", ":")).encode()
+
+
 SEEDS = {
     "board": boards,
     "card": cards,
@@ -131,6 +138,7 @@ SEEDS = {
     "mjpeg": mjpegs,
     "model": nets,
     "picture": pictures,
+    "report": reports,
     "y4m": y4ms,
 }
 

@@ -18,6 +18,8 @@ mod mjpeg;
 mod model;
 #[path = "../fuzz/src/picture.rs"]
 mod picture;
+#[path = "../fuzz/src/report.rs"]
+mod report;
 #[path = "../fuzz/src/y4m.rs"]
 mod y4m;
 
@@ -66,6 +68,11 @@ fn models() {
 #[test]
 fn pictures() {
     check("picture", picture::check);
+}
+
+#[test]
+fn reports() {
+    check("report", report::check);
 }
 
 #[test]

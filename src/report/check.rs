@@ -1,6 +1,6 @@
 //! Values that a report may hold, so that tables and charts need not check again.
 
-use super::{Measured, Peer, Quantiles, Report};
+use super::{Measured, Peer, Quantiles, Report, Stage};
 
 const LARGEST: f64 = 1e12;
 const LONGEST_TEXT: usize = 1000;
@@ -51,7 +51,8 @@ fn measured(at: &str, model: &Measured) -> Checked {
         number(&format!("{at}.accuracy.nme_percent"), accuracy.nme_percent)?;
     }
     for (stage, timed) in &model.stages {
-        quantiles(&format!("{at}.stages.{}", stage.name()), timed)?;
+        let check = if *stage == Stage::Net { work } else { quantiles };
+        check(&format!("{at}.stages.{}", stage.name()), timed)?;
     }
     if let Some(frame) = &model.frame {
         work(&format!("{at}.frame"), frame)?;
@@ -69,8 +70,12 @@ fn measured(at: &str, model: &Measured) -> Checked {
     for (i, energy) in model.energy.iter().enumerate() {
         text(&format!("{at}.energy[{i}].meter"), &energy.meter)?;
         number(&format!("{at}.energy[{i}].joules"), energy.joules)?;
+        number(&format!("{at}.energy[{i}].seconds"), energy.seconds)?;
     }
-    Ok(())
+    match model.instructions_a_frame {
+        Some(0) => Err(Wrong { key: format!("{at}.instructions_a_frame"), found: "0".into(), expected: "at least 1" }),
+        _ => Ok(()),
+    }
 }
 
 fn peer(at: &str, peer: &Peer) -> Checked {

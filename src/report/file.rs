@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::{Report, SCHEMA, check};
 use crate::files;
+use crate::message::in_one_line;
 
 #[derive(Debug, Error)]
 pub enum ReportError {
@@ -23,7 +24,7 @@ pub enum ReportError {
     NoSchema(PathBuf),
     #[error("{path} has schema {found}; this version of wingmark reads schema {SCHEMA}, so measure again with it")]
     OtherSchema { path: PathBuf, found: Value },
-    #[error("{path} is not a report of schema {SCHEMA}: {source}")]
+    #[error("{path} is not a report of schema {SCHEMA}: {}", in_one_line(&source.to_string()))]
     Shape { path: PathBuf, source: serde_json::Error },
     #[error("{path}: {key} is {found}; expected {expected}")]
     Value { path: PathBuf, key: String, found: String, expected: &'static str },
@@ -106,12 +107,14 @@ mod tests {
         assert!(changed("\"schema\": 1", "\"schema\": \"1\"").starts_with("a.json has schema \"1\"; this version"));
         assert!(changed("\"wingmark\"", "\"winkmark\"").contains("unknown field `winkmark`"));
         assert!(changed("\"net\": {", "\"nets\": {").contains("unknown variant `nets`"));
+        assert!(changed("\"wingmark\"", "\"wing\\nmark\"").contains("unknown field `wing mark`"));
         assert!(changed("\"min_us\": 4000.0", "\"min_us\": \"fast\"").contains("line "));
         assert!(changed("\"min_us\": 4000.0", "\"min_us\": 1e400").contains("number out of range"));
         for (from, to, expected) in [
             ("\"min_us\": 4000.0", "\"min_us\": -1", "models[0].frame.min_us is -1; expected 0 to 1e12"),
             ("\"min_us\": 4000.0", "\"min_us\": 9000", "models[0].frame is not in order"),
             ("\"count\": 1000", "\"count\": 0", "models[0].stages.capture.count is 0; expected at least 1"),
+            ("\"min_us\": 3200.0", "\"min_us\": 0", "models[0].stages.net.min_us is 0; expected more than 0"),
             ("\"threads\": 1", "\"threads\": 0", "models[0].threads is 0; expected 1 to 1024"),
             ("\"name\": \"small\"", "\"name\": \"\\u001b[2J\"", "models[0].name"),
         ] {
