@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
+use super::guard::guarded;
 use super::onnx::signature;
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 use crate::heatmaps::Heatmaps;
@@ -27,8 +28,7 @@ pub(super) struct FloatSession {
 impl FloatNet {
     pub(super) fn new(model: TypedModel) -> Result<Self, ModelError> {
         let (input_size, output_shape) = shapes(&model)?;
-        let plan = model.into_optimized().and_then(|model| model.into_runnable());
-        let plan = plan.map_err(|cause| ModelError::Onnx { cause })?;
+        let plan = guarded(|| model.into_optimized()?.into_runnable()).map_err(|cause| ModelError::Onnx { cause })?;
         Ok(FloatNet { plan, input_size, output_shape })
     }
 
@@ -49,7 +49,7 @@ impl FloatNet {
 impl FloatSession {
     /// Runs the net on a picture of the right size, layout `[row, column, rgb]`.
     pub(super) fn infer(&mut self, rgb: &[u8]) -> Result<Heatmaps<'_, u8>, ModelError> {
-        run(&self.net, rgb, &mut self.cells).map_err(|cause| ModelError::Run { cause })?;
+        guarded(|| run(&self.net, rgb, &mut self.cells)).map_err(|cause| ModelError::Run { cause })?;
         Ok(Heatmaps::packed(&self.cells, self.net.output_shape, SCALE, ZERO_POINT))
     }
 }
@@ -83,13 +83,18 @@ fn shapes(model: &TypedModel) -> Result<Shapes, ModelError> {
     let read = || Ok((shape(model.input_fact(0))?, shape(model.output_fact(0))?));
     let (input, output) = read().map_err(|cause| ModelError::Onnx { cause })?;
     let [1, 3, rows, columns] = input[..] else { return Err(input_signature(&input)) };
-    let [1, channels, map_rows, map_columns] = output[..] else {
-        return Err(signature(format!("an output of {output:?}"), "[1, channels, rows, columns]"));
-    };
+    let [1, channels, map_rows, map_columns] = output[..] else { return Err(output_signature(&output)) };
+    if output.contains(&0) {
+        return Err(output_signature(&output));
+    }
     if rows != columns {
         return Err(input_signature(&input));
     }
     Ok(([rows, columns], [map_rows, map_columns, channels]))
+}
+
+fn output_signature(found: &[usize]) -> ModelError {
+    signature(format!("an output of {found:?}"), "[1, channels, rows, columns], none of them 0")
 }
 
 pub(super) fn input_signature(found: &[usize]) -> ModelError {

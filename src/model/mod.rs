@@ -5,6 +5,7 @@
 //! without quantised operators runs on tract's own f32 kernels.
 
 mod float;
+mod guard;
 mod int8;
 mod lower;
 mod onnx;

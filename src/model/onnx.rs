@@ -3,6 +3,7 @@
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
+use super::guard::guarded;
 use super::{ModelError, operators};
 
 pub(super) struct Loaded {
@@ -14,16 +15,16 @@ pub(super) struct Loaded {
 pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     let onnx_error = |cause| ModelError::Onnx { cause };
     let mut onnx = tract_onnx::onnx();
-    let file = onnx.proto_model_for_read(&mut &bytes[..]).map_err(onnx_error)?;
+    let file = guarded(|| onnx.proto_model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
     let is_int8 = check(&file)?;
     if is_int8 {
         operators::register(&mut onnx);
     }
-    let parsed = onnx.parse(&file, None).map_err(onnx_error)?;
+    let parsed = guarded(|| onnx.parse(&file, None)).map_err(onnx_error)?;
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
     }
-    let typed = parsed.model.into_typed().and_then(|model| model.into_decluttered()).map_err(onnx_error)?;
+    let typed = guarded(|| parsed.model.into_typed()?.into_decluttered()).map_err(onnx_error)?;
     Ok(Loaded { model: typed, is_int8 })
 }
 

@@ -6,6 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{DimLike, Factoid, GenericFactoid, InferenceFact, ShapeFactoid};
 
 use super::ModelError;
+use super::guard::guarded;
 use super::onnx::signature;
 
 /// A net with one input of 32-bit floats, and a picture of noise to run it on.
@@ -18,7 +19,7 @@ impl PlainNet {
     /// Loads an ONNX file, given as its bytes. An open batch becomes 1.
     pub fn from_onnx(bytes: &[u8]) -> Result<PlainNet, ModelError> {
         let onnx_error = |cause| ModelError::Onnx { cause };
-        let mut model = tract_onnx::onnx().model_for_read(&mut &bytes[..]).map_err(onnx_error)?;
+        let mut model = guarded(|| tract_onnx::onnx().model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
         let [_] = model.input_outlets().map_err(onnx_error)? else {
             let found = format!("{} inputs", model.inputs.len());
             return Err(signature(found, "one, a picture"));
@@ -26,11 +27,11 @@ impl PlainNet {
         let fact = model.input_fact(0).map_err(onnx_error)?.clone();
         let shape = concrete(&fact)?;
         let fixed = InferenceFact::dt_shape(f32::datum_type(), &shape);
-        let plan = model
-            .set_input_fact(0, fixed)
-            .and_then(|()| model.into_optimized())
-            .and_then(|model| model.into_runnable())
-            .map_err(onnx_error)?;
+        let plan = guarded(|| {
+            model.set_input_fact(0, fixed)?;
+            model.into_optimized()?.into_runnable()
+        });
+        let plan = plan.map_err(onnx_error)?;
         Ok(PlainNet { plan, input: noise(&shape).map_err(onnx_error)? })
     }
 
@@ -41,7 +42,7 @@ impl PlainNet {
 
     /// Runs the net on its picture.
     pub fn run(&self) -> Result<(), ModelError> {
-        self.plan.run(tvec!(self.input.clone().into())).map(drop).map_err(|cause| ModelError::Run { cause })
+        guarded(|| self.plan.run(tvec!(self.input.clone().into())).map(drop)).map_err(|cause| ModelError::Run { cause })
     }
 }
 

@@ -1,0 +1,47 @@
+//! tract panics at some damaged files. To whom a file is given, that is an error of the file.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use tract_onnx::prelude::{TractError, TractResult};
+
+thread_local! {
+    /// Whether a panic of this thread is going to be returned as an error.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `work` with tract comes to. A panic is an error, and nothing is printed of it.
+pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_GUARDED.get() {
+                print(panic);
+            }
+        }));
+    });
+    IS_GUARDED.set(true);
+    // Nobody sees what a panic leaves half done: it is dropped with `work`, or never used again.
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(false);
+    done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(TractError::msg(format!("tract gave up: {}", text.unwrap_or("it does not say why"))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_what_follows_is_as_before() {
+        let index = std::hint::black_box(3);
+        let error = guarded(|| Ok([1, 2][index])).unwrap_err().to_string();
+        assert_eq!(error, "tract gave up: index out of bounds: the len is 2 but the index is 3");
+        assert_eq!(guarded(|| Ok(5)).unwrap(), 5);
+        assert!(!IS_GUARDED.get());
+    }
+}
