@@ -1,4 +1,5 @@
-//! What a frame allocates once everything is warm: the net nothing, an observation no more than what it hands out.
+//! What a frame allocates once everything is warm: the net and the screen nothing, an observation no more than what it hands
+//! out.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
@@ -7,7 +8,9 @@ use std::time::Duration;
 
 use wingmark::convert::CropImage;
 use wingmark::frame::{Frame, Size};
-use wingmark::observe::Observer;
+use wingmark::observe::{Observation, Observer};
+use wingmark::overlay::Figures;
+use wingmark::screen::{MemoryScreen, ScreenSettings, View};
 use wingmark::zoo;
 
 struct Counting;
@@ -42,7 +45,7 @@ fn allocated(work: impl FnOnce()) -> (usize, usize) {
 
 /// One test, because another one beside it would be counted too.
 #[test]
-fn the_net_allocates_nothing_and_an_observation_only_its_points() {
+fn net_and_screen_allocate_nothing_and_an_observation_only_its_points() {
     let small = zoo::shipped(zoo::DEFAULT_LANDMARKS).unwrap().load().unwrap();
     let crop = CropImage::new(small.model.input_side_px());
     for threads in [1, 2] {
@@ -62,13 +65,30 @@ fn the_net_allocates_nothing_and_an_observation_only_its_points() {
     let picture = image::open(picture).unwrap().into_rgb8();
     let size = Size { width: picture.width(), height: picture.height() };
     let mut frame = Frame::from_rgb(size, picture.into_raw()).unwrap();
-    let mut observe = |sequence: u32| {
+    let mut view = View::new(Box::new(MemoryScreen::default()), observer.scheme(), &ScreenSettings::default());
+    let mut figures = Figures::default();
+    let mut take = |sequence: u32| {
         frame.sequence = sequence;
         frame.captured_at = Duration::from_millis(33) * sequence;
-        let seen = observer.observe(&frame).unwrap();
+        let mut seen = Observation::default();
+        let observed = allocated(|| seen = observer.observe(&frame).unwrap());
         assert_eq!(seen.faces.len(), 1, "frame {sequence}");
+        let shown = allocated(|| view.show(&frame, &seen, figures.count(&seen)).unwrap());
+        (seen.timings.detect.is_zero(), observed, shown)
     };
-    (0..5).for_each(&mut observe);
-    let found = allocated(|| observe(5));
-    assert!(found.0 <= 12 && found.1 <= 16 * 1024, "{} allocations of {} bytes for one face", found.0, found.1);
+    // After half a second the figures have all their words.
+    for sequence in 0..20 {
+        take(sequence);
+    }
+    let mut followed = 0;
+    for sequence in 20..40 {
+        let (only_follows, (count, bytes), shown) = take(sequence);
+        assert_eq!(shown, (0, 0), "frame {sequence} on the screen");
+        // A search of the whole frame takes some more.
+        if only_follows {
+            assert!(count <= 12 && bytes <= 16 * 1024, "{count} allocations of {bytes} bytes for one face");
+            followed += 1;
+        }
+    }
+    assert!(followed > 10, "{followed} frames without a search");
 }
