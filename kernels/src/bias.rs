@@ -24,23 +24,22 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
     let zero_point = i32::from(convolution.input_zero_point) - value_offset;
     let mut start = vec![0i32; channels];
     for (channel, weights) in convolution.weights.chunks(per_output).enumerate() {
-        let varying: i32 = weights
-            .chunks(all_channels)
-            .flat_map(|tap| &tap[fused.first_channel..fused.first_channel + input.channels])
-            .map(|w| i32::from(*w))
-            .sum();
+        let sum = |weights: &[i8]| weights.iter().map(|w| i32::from(*w)).sum::<i32>();
+        let varying: i32 =
+            weights.chunks(all_channels).map(|tap| sum(&tap[fused.first_channel..][..input.channels])).sum();
         start[channel] = convolution.bias[channel].wrapping_sub(zero_point.wrapping_mul(varying));
     }
     if fused.constants.is_empty() {
         return Biases { values: start, varies: false };
     }
     let constants = Constants::new(fused, input, all_channels, channels);
-    let mut values = vec![0i32; output.rows * output.columns * channels];
-    for (pixel, sums) in values.chunks_mut(channels).enumerate() {
-        sums.copy_from_slice(&start);
-        constants.add(pixel / output.columns, pixel % output.columns, sums);
+    let mut values = Vec::with_capacity(output.rows * output.columns * channels);
+    for (block, start) in start.as_chunks().0.iter().enumerate() {
+        for pixel in 0..output.rows * output.columns {
+            values.extend(constants.add_to(*start, block, pixel / output.columns, pixel % output.columns));
+        }
     }
-    Biases { values: by_block(&values, channels), varies: true }
+    Biases { values, varies: true }
 }
 
 /// The constant part of a convolution's input with the weights that read it.
@@ -70,8 +69,8 @@ impl<'a> Constants<'a> {
         Constants { fused, input, weights, output_channels }
     }
 
-    /// Adds what the window of the output pixel at `row`, `column` sees of the constant channels.
-    fn add(&self, row: usize, column: usize, sums: &mut [i32]) {
+    /// A block's sums plus what the window of the output pixel at `row`, `column` sees of the constant channels.
+    fn add_to(&self, mut sums: [i32; BLOCK], block: usize, row: usize, column: usize) -> [i32; BLOCK] {
         let convolution = self.fused.convolution;
         let zero_point = i32::from(convolution.input_zero_point);
         let mut weights = self.weights.chunks_exact(self.output_channels);
@@ -86,18 +85,13 @@ impl<'a> Constants<'a> {
                         }
                         let pixel = from_row * self.input.columns + from_column;
                         let value = i32::from(part.values[pixel * part.channels + channel]) - zero_point;
-                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                        for (sum, weight) in sums.iter_mut().zip(&weights[block * BLOCK..]) {
                             *sum += value * weight;
                         }
                     }
                 }
             }
         }
+        sums
     }
-}
-
-/// `[pixel, channel]` to `[block, pixel, 16 channels]`.
-fn by_block(values: &[i32], channels: usize) -> Vec<i32> {
-    let block = |b: usize| values.chunks_exact(channels).flat_map(move |pixel| &pixel[b * BLOCK..][..BLOCK]);
-    (0..channels / BLOCK).flat_map(block).copied().collect()
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// Size of a tensor. Layout `[row, column, channel]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,8 +38,8 @@ pub struct Convolution {
     pub stride: [usize; 2],
     /// Top, left, bottom, right; filled with the input's zero point.
     pub padding: [usize; 4],
-    /// Layout `[output channel, row, column, input channel]`.
-    pub weights: Vec<i8>,
+    /// Layout `[output channel, row, column, input channel]`. Shared, because graphs are copied while a net is loaded.
+    pub weights: Arc<[i8]>,
     /// One for each output channel.
     pub bias: Vec<i32>,
     /// Input scale * weight scale / output scale, one for each output channel.

@@ -16,18 +16,6 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// Where the bytes of a channel's window row go in their block: the first one, how many follow each other, and from
-    /// one such group to the next.
-    fn place(self, lane: usize, row: usize, rows: usize, row_bytes: usize) -> (usize, usize, usize) {
-        match self {
-            Layout::Quads { .. } => (row * row_bytes * BLOCK + lane * 4, 4, 4 * BLOCK),
-            Layout::Sixteens => {
-                let half = BLOCK / 2;
-                ((lane / half * rows + row) * row_bytes * half + lane % half * 16, 16, 16 * half)
-            }
-        }
-    }
-
     fn row_multiple(self) -> usize {
         match self {
             Layout::Quads { row_multiple } => row_multiple,
@@ -43,6 +31,13 @@ pub(crate) struct PackedWeights {
     pub block_bytes: usize,
     /// Bytes of a window row, padding included.
     pub row_bytes: usize,
+}
+
+/// Groups of `N` bytes, one a row of `lanes` such groups.
+fn scatter<const N: usize>(line: &[u8], rows: &mut [u8], lanes: usize) {
+    for (group, row) in line.as_chunks::<N>().0.iter().zip(rows.chunks_mut(lanes * N)) {
+        row[..N].copy_from_slice(group);
+    }
 }
 
 pub(crate) fn pack(fused: &FusedConvolution<'_>, input: &Placement, layout: Layout) -> PackedWeights {
@@ -61,9 +56,14 @@ pub(crate) fn pack(fused: &FusedConvolution<'_>, input: &Placement, layout: Layo
                 let varying = &weights[fused.first_channel..][..channels];
                 pixel.iter_mut().zip(varying).for_each(|(byte, weight)| *byte = *weight as u8);
             }
-            let (first, run, step) = layout.place(output % BLOCK, row, rows, row_bytes);
-            for (group, bytes) in line.chunks_exact(run).enumerate() {
-                block[first + group * step..][..run].copy_from_slice(bytes);
+            let lane = output % BLOCK;
+            match layout {
+                Layout::Quads { .. } => scatter::<4>(&line, &mut block[row * row_bytes * BLOCK + lane * 4..], BLOCK),
+                Layout::Sixteens => {
+                    let half = BLOCK / 2;
+                    let first = (lane / half * rows + row) * row_bytes * half + lane % half * 16;
+                    scatter::<16>(&line, &mut block[first..], half);
+                }
             }
         }
     }

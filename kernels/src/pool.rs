@@ -12,21 +12,22 @@ const SPINS: u32 = 2_000;
 #[derive(Clone, Copy)]
 struct Job {
     data: *const (),
-    call: unsafe fn(*const (), usize),
+    call: unsafe fn(*const ()),
 }
 
 // SAFETY: `data` is a `&F` with `F: Sync`, and is used only while `Pool::run` borrows it.
 unsafe impl Send for Job {}
 
 struct Shared {
+    /// The job's number, and the job while workers may still join it.
     job: Mutex<(u64, Option<Job>)>,
     started: Condvar,
-    /// Workers that are still in the current job.
+    /// Workers that have joined the current job and not left it.
     busy: AtomicUsize,
     stop: AtomicBool,
 }
 
-/// Worker threads 1 to n - 1; the caller is thread 0.
+/// All threads but the caller's.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
@@ -41,9 +42,9 @@ impl Pool {
             stop: AtomicBool::new(false),
         });
         let workers = (1..threads)
-            .map(|index| {
+            .map(|_| {
                 let shared = shared.clone();
-                thread::spawn(move || work(&shared, index))
+                thread::spawn(move || work(&shared))
             })
             .collect();
         Pool { shared, workers }
@@ -53,22 +54,23 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `job` with each thread's number, on all threads, and returns when all have returned.
-    pub(crate) fn run<F: Fn(usize) + Sync>(&mut self, job: &F) {
+    /// Calls `job` on the caller's thread and on every other that comes before the caller's has returned; returns when
+    /// all have.
+    pub(crate) fn run<F: Fn() + Sync>(&mut self, job: &F) {
         if self.workers.is_empty() {
-            return job(0);
+            return job();
         }
-        unsafe fn call<F: Fn(usize)>(data: *const (), thread: usize) {
+        unsafe fn call<F: Fn()>(data: *const ()) {
             // SAFETY: `data` is the `&F` below, which lives until all threads have returned.
-            unsafe { (*data.cast::<F>())(thread) }
+            unsafe { (*data.cast::<F>())() }
         }
-        self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
         {
             let mut current = lock(&self.shared.job);
             *current = (current.0 + 1, Some(Job { data: (job as *const F).cast(), call: call::<F> }));
         }
         self.shared.started.notify_all();
-        job(0);
+        job();
+        lock(&self.shared.job).1 = None;
         let mut wait = Wait::default();
         while self.shared.busy.load(Ordering::Acquire) > 0 {
             wait.turn();
@@ -88,7 +90,7 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared, index: usize) {
+fn work(shared: &Shared) {
     let mut seen = 0;
     loop {
         let job = {
@@ -101,13 +103,15 @@ fn work(shared: &Shared, index: usize) {
                     && number != seen
                 {
                     seen = number;
+                    shared.busy.fetch_add(1, Ordering::Relaxed);
                     break job;
                 }
                 current = shared.started.wait(current).unwrap_or_else(PoisonError::into_inner);
             }
         };
-        // SAFETY: `Pool::run` waits for `busy` to become 0 before the job's borrow ends.
-        unsafe { (job.call)(job.data, index) }
+        // SAFETY: `Pool::run` takes the job back, under the lock under which it was joined, and waits for `busy` to become
+        // 0 before the job's borrow ends.
+        unsafe { (job.call)(job.data) }
         shared.busy.fetch_sub(1, Ordering::Release);
     }
 }
@@ -116,25 +120,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where threads meet between two steps.
-pub(crate) struct Barrier {
-    threads: usize,
-    arrived: AtomicUsize,
+/// A step's chunks, which threads claim one by one: a thread that another process keeps from its core holds up one
+/// chunk at most, and one that comes late finds nothing left to do.
+#[derive(Default)]
+pub(crate) struct Chunks {
+    claimed: AtomicUsize,
+    done: AtomicUsize,
 }
 
-impl Barrier {
-    pub(crate) fn new(threads: usize) -> Self {
-        Barrier { threads, arrived: AtomicUsize::new(0) }
+impl Chunks {
+    /// Before a frame, while no thread works.
+    pub(crate) fn reset(&mut self) {
+        *self = Chunks::default();
     }
 
-    /// Returns when all threads have come for the `round`th time; rounds count from 1.
-    pub(crate) fn meet(&self, round: usize) {
-        let goal = round * self.threads;
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == goal {
-            return;
+    /// Calls `run` with the number of each of `count` chunks that no other thread has claimed, and returns when all
+    /// chunks are done. What any thread wrote in its chunks can be read then.
+    pub(crate) fn share(&self, count: usize, mut run: impl FnMut(usize)) {
+        loop {
+            let chunk = self.claimed.fetch_add(1, Ordering::Relaxed);
+            if chunk >= count {
+                break;
+            }
+            run(chunk);
+            self.done.fetch_add(1, Ordering::Release);
         }
         let mut wait = Wait::default();
-        while self.arrived.load(Ordering::Acquire) < goal {
+        while self.done.load(Ordering::Acquire) < count {
             wait.turn();
         }
     }

@@ -7,7 +7,7 @@ use crate::fuse::{Fused, FusedConvolution, Operand, Sum, Work, fuse};
 use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
 use crate::kernel::{Convolve, Kernel, PixelSum};
 use crate::pack::pack;
-use crate::pool::{Barrier, Pool};
+use crate::pool::{Chunks, Pool};
 use crate::step::{ConvolutionJob, Job, Step, View};
 use crate::tensor::{BLOCK, Placement, place};
 
@@ -25,10 +25,15 @@ pub struct Program {
 pub struct Workspace {
     arena: AlignedBytes,
     pool: Pool,
+    /// One for each step.
+    chunks: Vec<Chunks>,
 }
 
-/// A step of fewer multiply-accumulates (or bytes copied) is not worth the wait for other threads.
-const WORTH_SHARING: usize = 300_000;
+/// Fewer multiply-accumulates (or bytes copied) are not worth another thread's attention: it takes a microsecond or two.
+const CHUNK_WORK: usize = 150_000;
+
+/// Chunks of a large step for each thread, so that nobody waits long for the last one.
+const CHUNKS_A_THREAD: usize = 4;
 
 impl Program {
     /// Plans how `kernel` computes `output`.
@@ -74,7 +79,11 @@ impl Program {
 
     /// A workspace for one thread, or for several that share each frame.
     pub fn workspace(&self, threads: usize) -> Workspace {
-        Workspace { arena: AlignedBytes::zeroed(self.arena_bytes), pool: Pool::new(threads) }
+        Workspace {
+            arena: AlignedBytes::zeroed(self.arena_bytes),
+            pool: Pool::new(threads),
+            chunks: self.steps.iter().map(|_| Chunks::default()).collect(),
+        }
     }
 
     /// Runs the net on `picture`, layout `[row, column, channel]`. The result has the same layout, with
@@ -84,36 +93,29 @@ impl Program {
     /// When the picture is not of [`Program::input_shape`], or the workspace is another program's.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
         assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
-        assert!(workspace.arena.len() >= self.arena_bytes, "a workspace of this program");
+        let belongs = workspace.arena.len() >= self.arena_bytes && workspace.chunks.len() == self.steps.len();
+        assert!(belongs, "a workspace of this program");
         self.write_input(workspace.arena.as_mut_slice(), picture);
-        self.run_steps(&mut workspace.pool, Arena(workspace.arena.as_mut_ptr()));
+        self.run_steps(workspace);
         let shape = self.output.shape;
         &workspace.arena.as_mut_slice()[self.output.at(0, 0)..][..shape.rows * shape.columns * self.output.pitch]
     }
 
-    /// All steps on all threads, which meet between two steps of which one is shared. Small steps are thread 0's.
-    fn run_steps(&self, pool: &mut Pool, arena: Arena) {
-        let (kernel, threads) = (self.kernel.0, pool.threads());
-        let barrier = Barrier::new(threads);
-        let shared = |step: &Step| threads > 1 && step.work() >= WORTH_SHARING;
-        pool.run(&|thread| {
-            let (mut rounds, mut after_shared) = (0, false);
-            for step in &self.steps {
-                let is_shared = shared(step);
-                if is_shared || after_shared {
-                    rounds += 1;
-                    barrier.meet(rounds);
-                }
-                after_shared = is_shared;
+    /// All steps on all threads, which share each large one.
+    fn run_steps(&self, Workspace { arena, pool, chunks }: &mut Workspace) {
+        let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Arena(arena.as_mut_ptr()));
+        chunks.iter_mut().for_each(Chunks::reset);
+        pool.run(&|| {
+            for (step, chunks) in self.steps.iter().zip(&*chunks) {
                 let pieces = step.pieces(kernel);
-                let own = match (is_shared, thread) {
-                    (true, _) => pieces * thread / threads..pieces * (thread + 1) / threads,
-                    (false, 0) => 0..pieces,
-                    (false, _) => continue,
-                };
-                // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
-                // and threads meet before one reads what another has written.
-                unsafe { step.run(kernel, arena.pointer(), own) }
+                let most = if threads == 1 { 1 } else { threads * CHUNKS_A_THREAD };
+                let count = (step.work() / CHUNK_WORK).min(most).min(pieces).max(1);
+                chunks.share(count, |chunk| {
+                    let own = pieces * chunk / count..pieces * (chunk + 1) / count;
+                    // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
+                    // and a step begins when all chunks of the step before are done.
+                    unsafe { step.run(kernel, arena.pointer(), own) }
+                });
             }
         });
     }
@@ -145,7 +147,7 @@ impl Arena {
     }
 }
 
-// SAFETY: `Program::run_steps` lets no two threads touch the same bytes between two meetings.
+// SAFETY: `Program::run_steps` lets no two threads touch the same bytes during a step.
 unsafe impl Send for Arena {}
 // SAFETY: as above.
 unsafe impl Sync for Arena {}

@@ -1,6 +1,7 @@
 //! `QLinearConv`: x, its scale and zero point, weights, theirs, the result's, and a bias.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -8,7 +9,7 @@ use tract_onnx::tract_hir::internal::*;
 use wingmark_kernels::{Convolution, Operator};
 
 use super::quantised::{Dims, Quantised, Rules};
-use super::wiring::{Built, constants, expect, pair, quantisation, wire};
+use super::wiring::{Built, constant, constants, expect, pair, quantisation, values, wire};
 
 #[derive(Debug, Clone)]
 struct QLinearConv {
@@ -59,7 +60,7 @@ impl QLinearConv {
         let (output_scale, output_zero_point) = quantisation(model, inputs, 6)?;
         let shape = model.outlet_fact(inputs[3])?.shape.as_concrete().context("weights of a fixed size")?;
         let [outputs, channels, rows, columns] = *shape else { bail!("weights of {shape:?}, expected four axes") };
-        let weights = constants::<i8>(model, inputs[3], "weights (s8)")?;
+        let weights = constant(model, inputs[3], "weights (s8)")?;
         let scales = constants::<f32>(model, inputs[4], "the weights' scale")?;
         let zero_points = constants::<i8>(model, inputs[5], "the weights' zero point (s8)")?;
         ensure!(zero_points.iter().all(|z| *z == 0), "weights with a zero point, expected symmetric ones");
@@ -76,7 +77,7 @@ impl QLinearConv {
             window: [rows, columns],
             stride: self.stride,
             padding: self.padding,
-            weights: channels_last(&weights, channels, rows * columns),
+            weights: channels_last(values(&weights, "weights (s8)")?, channels, rows * columns),
             bias,
             multipliers: scales.iter().cycle().take(outputs).map(multiplier).collect(),
             input_zero_point,
@@ -86,11 +87,18 @@ impl QLinearConv {
 }
 
 /// `[output, channel, tap]` to `[output, tap, channel]`.
-fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
-    let mut moved = Vec::with_capacity(weights.len());
-    for output in weights.chunks_exact(channels * taps) {
-        for tap in 0..taps {
-            moved.extend(output[tap..].iter().step_by(taps));
+fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Arc<[i8]> {
+    if taps == 1 {
+        return weights.into();
+    }
+    let mut moved: Arc<[i8]> = std::iter::repeat_n(0, weights.len()).collect();
+    let per_output = channels * taps;
+    let outputs = Arc::get_mut(&mut moved).expect("nobody else has it yet").chunks_exact_mut(per_output);
+    for (from, to) in weights.chunks_exact(per_output).zip(outputs) {
+        for (tap, to) in to.chunks_exact_mut(channels).enumerate() {
+            for (to, of_channel) in to.iter_mut().zip(from.chunks_exact(taps)) {
+                *to = of_channel[tap];
+            }
         }
     }
     moved

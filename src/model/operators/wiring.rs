@@ -45,12 +45,19 @@ pub(super) fn nhwc_shape(shape: &[usize]) -> TractResult<Shape> {
     }
 }
 
-/// The values of an input that has to be constant.
+/// An input that has to be constant.
+pub(super) fn constant(model: &TypedModel, outlet: OutletId, what: &str) -> TractResult<Arc<Tensor>> {
+    model.outlet_fact(outlet)?.konst.clone().with_context(|| format!("{what} has to be constant"))
+}
+
+/// The values of a tensor that has to be of a certain type.
+pub(super) fn values<'t, T: Datum + Copy>(tensor: &'t Tensor, what: &str) -> TractResult<&'t [T]> {
+    tensor.try_as_plain_ram()?.as_slice().with_context(|| format!("{what} of another type"))
+}
+
+/// The values of an input that has to be constant and of a certain type.
 pub(super) fn constants<T: Datum + Copy>(model: &TypedModel, outlet: OutletId, what: &str) -> TractResult<Vec<T>> {
-    let constant = model.outlet_fact(outlet)?.konst.clone();
-    let constant = constant.with_context(|| format!("{what} has to be constant"))?;
-    let values = constant.try_as_plain_ram()?;
-    Ok(values.as_slice::<T>().with_context(|| format!("{what} of another type"))?.to_vec())
+    Ok(values(&*constant(model, outlet, what)?, what)?.to_vec())
 }
 
 /// Scale and zero point, the inputs `first` and `first + 1`.
