@@ -6,6 +6,9 @@ use tract_onnx::prelude::*;
 use super::guard::guarded;
 use super::{ModelError, operators};
 
+/// More than any tensor of a net for pictures holds.
+const MAX_ELEMENTS: usize = 1 << 28;
+
 pub(super) struct Loaded {
     pub model: TypedModel,
     /// The file holds quantised convolutions, so that all of it has to be our operators.
@@ -24,7 +27,9 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
     }
-    let typed = guarded(|| parsed.model.into_typed()?.into_decluttered()).map_err(onnx_error)?;
+    let typed = guarded(|| parsed.model.into_typed()).map_err(onnx_error)?;
+    check_sizes(&typed)?;
+    let typed = guarded(|| typed.into_decluttered()).map_err(onnx_error)?;
     Ok(Loaded { model: typed, is_int8 })
 }
 
@@ -46,6 +51,17 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
         });
     }
     Ok(is_int8)
+}
+
+/// Refuses what a damaged size may ask for before any memory is: where there is too little, a program has to end.
+pub(super) fn check_sizes(model: &TypedModel) -> Result<(), ModelError> {
+    let facts = model.nodes().iter().flat_map(|node| &node.outputs).map(|output| &output.fact);
+    for shape in facts.filter_map(|fact| fact.shape.as_concrete()) {
+        if shape.iter().fold(1, |elements: usize, side| elements.saturating_mul(*side)) > MAX_ELEMENTS {
+            return Err(signature(format!("a tensor of {shape:?}"), "at most 2^28 elements in each"));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn signature(found: String, expected: &'static str) -> ModelError {

@@ -7,7 +7,7 @@ use tract_onnx::tract_hir::internal::{DimLike, Factoid, GenericFactoid, Inferenc
 
 use super::ModelError;
 use super::guard::guarded;
-use super::onnx::signature;
+use super::onnx::{check_sizes, signature};
 
 /// A net with one input of 32-bit floats, and a picture of noise to run it on.
 pub struct PlainNet {
@@ -27,11 +27,13 @@ impl PlainNet {
         let fact = model.input_fact(0).map_err(onnx_error)?.clone();
         let shape = concrete(&fact)?;
         let fixed = InferenceFact::dt_shape(f32::datum_type(), &shape);
-        let plan = guarded(|| {
+        let typed = guarded(|| {
             model.set_input_fact(0, fixed)?;
-            model.into_optimized()?.into_runnable()
+            model.into_typed()
         });
-        let plan = plan.map_err(onnx_error)?;
+        let typed = typed.map_err(onnx_error)?;
+        check_sizes(&typed)?;
+        let plan = guarded(|| typed.into_optimized()?.into_runnable()).map_err(onnx_error)?;
         Ok(PlainNet { plan, input: noise(&shape).map_err(onnx_error)? })
     }
 
