@@ -34,11 +34,6 @@ def _watch(lab, fourcc, picture, frames=6):
     return records, Image.open(share / "shot.png").convert("RGB")
 
 
-def _one_face(record):
-    face, = record.faces
-    return face
-
-
 def _check_overlay(shot, face):
     """Every point of the face has a dot, and every dot is at a point, within 2 px; the distance of the farthest point."""
     assert shot.size == SCREEN
@@ -53,26 +48,32 @@ def _check_overlay(shot, face):
     return without_dot
 
 
-def _compare(lab, fourcc, picture, limit):
+def _compare(lab, fourcc, picture):
     records, shot = _watch(lab, fourcc, picture)
-    face = _one_face(records[-1])
-    expected = _one_face(lab.reference(picture))
-    distance = logs.farthest(face, expected)
-    assert distance <= limit, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it"
+    # Alike on both machines is only the first look. Later ones depend on when frames came, by the smoothing; and on a picture
+    # that stands still, each crop follows the points before it, so that a point with two likely places may go to and fro.
+    first, *later = [face for record in records for face in record.faces]
+    assert len(later) >= len(records) / 2, f"{fourcc}: {len(later) + 1} faces in {len(records)} frames"
+    expected, = lab.reference(picture).faces
+    distance = logs.farthest(first, expected)
+    assert distance <= 1, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it"
+    strayed = max(logs.farthest(face, expected) for face in later)
+    assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine finds it"
     dots = _check_overlay(shot, expected)
     observed, dropped = len(records), sum(r.dropped for r in records)
-    return f"{fourcc}: points within {distance:.2f} px, dots within {dots:.1f} px, {observed} observed + {dropped} dropped"
+    return (f"{fourcc}: points within {distance:.2f} px, followed ones within {strayed:.2f} px, dots within {dots:.1f} px, "
+            f"{observed} observed + {dropped} dropped")
 
 
 def camera(lab):
     """YUYV from a camera, to the display and the logs; compared with this machine's run on the picture."""
-    return _compare(lab, "YUYV", lab.scene(), 1)
+    return _compare(lab, "YUYV", lab.scene())
 
 
 def formats(lab):
     """NV12, MJPEG and grey, as `camera`; grey beside a grey picture."""
-    results = [_compare(lab, fourcc, lab.scene(), 1) for fourcc in ("NV12", "MJPG")]
-    results.append(_compare(lab, "GREY", lab.scene().convert("L").convert("RGB"), 1))
+    results = [_compare(lab, fourcc, lab.scene()) for fourcc in ("NV12", "MJPG")]
+    results.append(_compare(lab, "GREY", lab.scene().convert("L").convert("RGB")))
     return "; ".join(results)
 
 
@@ -93,4 +94,15 @@ def camera_faults(lab, cycles=100):
     return f"{', '.join(faults)}; {len(held)} times unplugged, {reconnects.group(1)} reconnects; {held[-1][0]} files, {held[-1][1]} kB"
 
 
-TESTS = [camera, formats, camera_faults]
+def stops(lab):
+    """SIGTERM while starting, running, with a camera that stalled or is gone, on a full disk: the end comes within a second."""
+    share = lab.share("sh stops.sh")
+    (share / "picture.raw").write_bytes(pictures.yuyv(lab.scene()))
+    with lab.machine(share) as board:
+        console = board.finish()
+    took = re.findall(r"^STATE (.*)\n(?:(?!STATE ).*\n)*?STOPPED 0 in (\d+ ms)", console, re.MULTILINE)
+    assert len(took) == console.count("STATE "), console
+    return "; ".join(f"{state}: {ms}" for state, ms in took)
+
+
+TESTS = [camera, formats, camera_faults, stops]
