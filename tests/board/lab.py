@@ -96,15 +96,16 @@ class Lab:
         copy.unlink()
         return folder / "files"
 
-    def reference(self, picture):
-        """What this machine's own wingmark makes of a picture: its record."""
+    def reference(self, name, content):
+        """What this machine's own wingmark makes of a picture or a video of one frame: the face's points."""
         folder = self.folder()
+        (folder / name).write_bytes(content)
         log = folder / "log.jsonl"
-        picture.save(folder / "picture.png")
-        command = [self.host_binary, "run", "--screen", "none", "--source", folder / "picture.png", "--record", log]
+        command = [self.host_binary, "run", "--screen", "none", "--source", folder / name, "--record", log]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         record, = logs.jsonl(log)
-        return record
+        face, = record.faces
+        return face
 
     def scene(self):
         return pictures.scene(self.portrait)

@@ -1,4 +1,4 @@
-# SIGTERM in every state, with a camera that shows picture.raw, the display and a log: each time the end comes within a second.
+# SIGTERM in every state, with a camera that shows /share/picture, the display and a log: each time the end comes within a second.
 set -e
 log=/tmp/log
 . ./wingmark.sh
@@ -20,7 +20,7 @@ driver() { echo vivid.0 >/sys/bus/platform/drivers/vivid/$1; }
 
 modprobe virtio-gpu
 camera_plug
-camera_shows YUYV picture.raw
+camera_shows YUYV picture
 for delay in 0 1 2 3; do
     starts
     sleep 0.$delay
