@@ -1,9 +1,10 @@
 //! ONNX file to tract's optimised graph.
 
+use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
-use super::{ModelError, operators};
+use super::{ModelError, float, operators};
 
 pub(super) struct Loaded {
     pub model: TypedModel,
@@ -13,12 +14,9 @@ pub(super) struct Loaded {
 
 pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     let onnx_error = |cause| ModelError::Onnx { cause };
-    let mut onnx = tract_onnx::onnx();
-    let file = onnx.proto_model_for_read(&mut &bytes[..]).map_err(onnx_error)?;
+    let file = Onnx::default().proto_model_for_read(&mut &bytes[..]).map_err(onnx_error)?;
     let is_int8 = check(&file)?;
-    if is_int8 {
-        operators::register(&mut onnx);
-    }
+    let onnx = if is_int8 { operators::register() } else { float::operators()? };
     let parsed = onnx.parse(&file, None).map_err(onnx_error)?;
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
@@ -49,4 +47,8 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
 
 pub(super) fn signature(found: String, expected: &'static str) -> ModelError {
     ModelError::Signature { found, expected }
+}
+
+pub(super) fn input_signature(found: &[usize]) -> ModelError {
+    signature(format!("an input of {found:?}"), "[1, 3, side, side], one square RGB picture")
 }
