@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
+use tract_onnx::Onnx;
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
-use super::onnx::signature;
+use super::onnx::{input_signature, signature};
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 use crate::heatmaps::Heatmaps;
 
 /// Steps of the stored heatmaps: from -0.12 to 1.13, a little more than a landmark's 0 to 1.
 const SCALE: f32 = 1.25 / 255.0;
 const ZERO_POINT: f32 = 25.0;
+
+/// tract's register, with all of its operators.
+pub(super) fn operators() -> Result<Onnx, ModelError> {
+    Ok(tract_onnx::onnx())
+}
 
 #[derive(Clone)]
 pub(super) struct FloatNet {
@@ -95,8 +101,4 @@ fn shapes(model: &TypedModel) -> Result<Shapes, ModelError> {
 
 fn output_signature(found: &[usize]) -> ModelError {
     signature(format!("an output of {found:?}"), "[1, channels, rows, columns], none of them 0")
-}
-
-pub(super) fn input_signature(found: &[usize]) -> ModelError {
-    signature(format!("an input of {found:?}"), "[1, 3, side, side], one square RGB picture")
 }

@@ -4,12 +4,16 @@
 //! them is lowered to a [`wingmark_kernels::Program`], which fuses steps and runs a frame without allocating. A file
 //! without quantised operators runs on tract's own f32 kernels.
 
+#[cfg(feature = "float")]
 mod float;
 mod guard;
 mod int8;
 mod lower;
+#[cfg(not(feature = "float"))]
+mod no_float;
 mod onnx;
 mod operators;
+#[cfg(feature = "float")]
 mod plain;
 
 use std::collections::BTreeMap;
@@ -18,6 +22,9 @@ use thiserror::Error;
 use tract_onnx::prelude::TractError;
 use wingmark_kernels::{GraphError, Kernel, KernelError};
 
+#[cfg(not(feature = "float"))]
+pub use no_float::PlainNet;
+#[cfg(feature = "float")]
 pub use plain::PlainNet;
 
 use crate::convert::CropImage;
@@ -25,6 +32,8 @@ use crate::heatmaps::Heatmaps;
 use crate::message::in_one_line;
 use float::{FloatNet, FloatSession};
 use int8::{Int8Net, Int8Session};
+#[cfg(not(feature = "float"))]
+use no_float as float;
 
 /// What a byte of a [`CropImage`] means to a net: `(byte - 128) / 128`.
 const PIXEL_SCALE: f32 = 1.0 / 128.0;
@@ -62,6 +71,10 @@ pub enum ModelError {
     Signature { found: String, expected: &'static str },
     #[error("operator {} (node {}) cannot run in int8; {expected}", operator.escape_debug(), node.escape_debug())]
     Operator { operator: String, node: String, expected: String },
+    #[error(
+        "the net is not quantised, and this binary has no float nets; give it an int8 net, or build it with the feature float"
+    )]
+    NoFloat,
     #[error("the net does not fit together: {0}")]
     Graph(#[from] GraphError),
     #[error(transparent)]
@@ -139,6 +152,7 @@ impl Model {
     }
 
     /// Working memory and `threads` threads, the caller's included, that share each frame. A float net uses one.
+    #[cfg_attr(not(feature = "float"), expect(unreachable_code, reason = "there is no float net"))]
     pub fn session_with_threads(&self, threads: usize) -> Session {
         let running = match &self.net {
             Net::Int8(net) => Running::Int8(net.session(threads)),

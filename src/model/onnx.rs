@@ -1,10 +1,11 @@
 //! ONNX file to tract's optimised graph.
 
+use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
-use super::{ModelError, operators};
+use super::{ModelError, float, operators};
 
 /// More than any tensor of a net for pictures holds.
 const MAX_ELEMENTS: usize = 1 << 28;
@@ -17,12 +18,9 @@ pub(super) struct Loaded {
 
 pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     let onnx_error = |cause| ModelError::Onnx { cause };
-    let mut onnx = tract_onnx::onnx();
-    let file = guarded(|| onnx.proto_model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
+    let file = guarded(|| Onnx::default().proto_model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
     let is_int8 = check(&file)?;
-    if is_int8 {
-        operators::register(&mut onnx);
-    }
+    let onnx = if is_int8 { operators::register() } else { float::operators()? };
     let parsed = guarded(|| onnx.parse(&file, None)).map_err(onnx_error)?;
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
@@ -66,4 +64,8 @@ pub(super) fn check_sizes(model: &TypedModel) -> Result<(), ModelError> {
 
 pub(super) fn signature(found: String, expected: &'static str) -> ModelError {
     ModelError::Signature { found, expected }
+}
+
+pub(super) fn input_signature(found: &[usize]) -> ModelError {
+    signature(format!("an input of {found:?}"), "[1, 3, side, side], one square RGB picture")
 }

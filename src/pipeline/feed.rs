@@ -51,7 +51,7 @@ impl Feed {
                 let wanted = match source.capture_into(&mut frame) {
                     Ok(Captured::Frame) => change(Status::Live) && filled.put(&mut frame),
                     Ok(Captured::Damaged) => say.send(Note::Damaged).is_ok(),
-                    Ok(Captured::Waiting(now)) => change(now),
+                    Ok(Captured::Waiting(now)) => change(now) && !filled.is_closed(),
                     Ok(Captured::End) => break,
                     Err(e) => say.send(Note::Unreadable(e)).is_ok(),
                 };
@@ -174,6 +174,21 @@ mod tests {
         let statuses =
             feed.notes().filter_map(|note| if let Note::Status(status, _) = note { Some(status) } else { None });
         assert_eq!(statuses.collect::<Vec<_>>(), [gone(), Status::Live]);
+    }
+
+    #[test]
+    fn a_source_without_frames_is_closed_at_the_end() {
+        struct Stalled(#[expect(dead_code, reason = "tells by its end that the source is dropped")] mpsc::Sender<()>);
+        impl Source for Stalled {
+            fn capture_into(&mut self, _: &mut Frame) -> Result<Captured, CaptureError> {
+                std::thread::sleep(Duration::from_millis(1));
+                Ok(Captured::Waiting(gone()))
+            }
+        }
+        let (held, dropped) = mpsc::channel();
+        let feed = Feed::start(Box::new(Stalled(held))).unwrap();
+        feed.stop(Instant::now() + LONG);
+        assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Disconnected));
     }
 
     #[test]

@@ -78,6 +78,10 @@ impl<T: Default> Slot<T> {
         self.changed.notify_all();
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().expect(UNPOISONED)
     }

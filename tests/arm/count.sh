@@ -12,7 +12,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 gcc -O2 -Wall -Wextra -shared -fPIC -o "$out/count.so" tests/arm/count.c
-cargo build --quiet --locked --profile board -p wingmark-net-timer
+cargo build --quiet --locked --profile board --no-default-features -p wingmark-net-timer
 timer=$CARGO_TARGET_DIR/aarch64-unknown-linux-gnu/board/net_timer
 
 count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of three frames, multiply-accumulates

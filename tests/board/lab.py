@@ -1,5 +1,7 @@
 """What the tests of the board share: the cache folder, the programs under test, folders and disks for machines."""
 
+import functools
+import json
 import os
 import pathlib
 import shutil
@@ -20,12 +22,13 @@ TARGET = "aarch64-unknown-linux-gnu"
 class Lab:
     checkout = CHECKOUT
 
-    def __init__(self, binary=None):
+    def __init__(self, binary=None, reference=None):
         self.path = pathlib.Path(os.environ.get("WINGMARK_BOARD_LAB", pathlib.Path.home() / ".cache/wingmark-board"))
         subprocess.run([HERE / "prepare", self.path], check=True)
         # Of this run: others may go on beside it.
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.path))
         self.binary = pathlib.Path(binary) if binary else self._cross_build()
+        self._reference = reference
         self.portrait = Image.open(CHECKOUT / "assets/eileen-collins.jpg")
 
     def _cross_build(self):
@@ -37,9 +40,19 @@ class Lab:
             "PATH": f"{cross_std.stdout.strip()}:{os.environ['PATH']}",
             "CARGO_TARGET_DIR": str(target_folder),
         }
-        command = ["cargo", "build", "--locked", "--profile", "board", "--target", TARGET, "--bin", "wingmark"]
+        command = ["cargo", "build", "--locked", "--profile", "board", "--no-default-features", "--target", TARGET, "--bin", "wingmark"]
         subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
         return target_folder / TARGET / "board/wingmark"
+
+    @functools.cached_property
+    def host_binary(self):
+        """wingmark for this machine."""
+        if self._reference:
+            return pathlib.Path(self._reference)
+        command = ["cargo", "build", "--quiet", "--locked", "--bin", "wingmark", "--message-format", "json"]
+        messages = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        built, = filter(None, (json.loads(line).get("executable") for line in messages.splitlines()))
+        return pathlib.Path(built)
 
     def folder(self):
         return pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
@@ -83,17 +96,16 @@ class Lab:
         copy.unlink()
         return folder / "files"
 
-    def reference(self, picture, frames=4):
-        """What this machine's own wingmark makes of a picture that stands still: the record of the last frame."""
+    def reference(self, name, content):
+        """What this machine's own wingmark makes of a picture or a video of one frame: the face's points."""
         folder = self.folder()
-        (folder / "pictures").mkdir()
-        for number in range(frames):
-            picture.save(folder / f"pictures/{number:03}.png")
+        (folder / name).write_bytes(content)
         log = folder / "log.jsonl"
-        command = ["cargo", "run", "--quiet", "--locked", "--bin", "wingmark", "--", "run", "--screen", "none"]
-        subprocess.run([*command, "--source", folder / "pictures", "--record", log], cwd=CHECKOUT, check=True,
-                       stdout=subprocess.DEVNULL)
-        return logs.jsonl(log)[-1]
+        command = [self.host_binary, "run", "--screen", "none", "--source", folder / name, "--record", log]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        record, = logs.jsonl(log)
+        face, = record.faces
+        return face
 
     def scene(self):
         return pictures.scene(self.portrait)

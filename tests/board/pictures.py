@@ -28,24 +28,28 @@ def _bytes(plane):
     return plane.round().clip(0, 255).astype(numpy.uint8)
 
 
-def yuyv(picture):
+def _planes(picture, fourcc):
+    """The bytes of each plane that a format keeps."""
+    if fourcc == "GREY":
+        # Full range, as cameras with GREY deliver.
+        return [numpy.asarray(picture.convert("L"))]
     y, u, v = _yuv(picture)
-    frame = numpy.empty((*y.shape, 2))
-    frame[:, :, 0] = y
-    frame[:, 0::2, 1] = u
-    frame[:, 1::2, 1] = v
-    return _bytes(frame).tobytes()
+    if fourcc == "NV12":
+        u, v = [(plane[0::2] + plane[1::2]) / 2 for plane in (u, v)]
+    return [_bytes(plane) for plane in (y, u, v)]
 
 
-def nv12(picture):
-    y, u, v = _yuv(picture)
-    rows = lambda plane: (plane[0::2] + plane[1::2]) / 2
-    return _bytes(y).tobytes() + _bytes(numpy.dstack([rows(u), rows(v)])).tobytes()
+def raw(picture, fourcc):
+    """As a camera delivers it."""
+    y, *chroma = _planes(picture, fourcc)
+    if fourcc == "YUYV":
+        pairs = numpy.dstack(chroma).reshape(y.shape)
+        return numpy.dstack([y, pairs]).tobytes()
+    return y.tobytes() + (numpy.dstack(chroma).tobytes() if chroma else b"")
 
 
-def grey(picture):
-    """Full range, as cameras with GREY deliver."""
-    return picture.convert("L").tobytes()
-
-
-RAW = {"YUYV": yuyv, "NV12": nv12, "GREY": grey}
+def y4m(picture, fourcc):
+    """The same samples as a file for programs without a camera."""
+    chroma = {"YUYV": "C422", "NV12": "C420", "GREY": "Cmono XCOLORRANGE=FULL"}[fourcc]
+    planes = b"".join(plane.tobytes() for plane in _planes(picture, fourcc))
+    return f"YUV4MPEG2 W{picture.width} H{picture.height} F30:1 {chroma}\nFRAME\n".encode() + planes

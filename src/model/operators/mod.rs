@@ -16,8 +16,9 @@ pub(super) use typed::{Dequantise, Int8, Quantise};
 pub(super) const NAMES: &[&str] =
     &["QuantizeLinear", "QLinearConv", "QLinearAdd", "MaxPool", "Resize", "Concat", "DequantizeLinear"];
 
-/// Puts ours in the place of tract's.
-pub(super) fn register(onnx: &mut Onnx) {
+/// A register that holds them alone.
+pub(super) fn register() -> Onnx {
+    let mut onnx = Onnx::default();
     let register = &mut onnx.op_register;
     register.insert("QuantizeLinear", elementwise::quantize_linear);
     register.insert("QLinearConv", convolution::qlinear_conv);
@@ -26,4 +27,5 @@ pub(super) fn register(onnx: &mut Onnx) {
     register.insert("Resize", spatial::resize);
     register.insert("Concat", spatial::concat);
     register.insert("DequantizeLinear", elementwise::dequantize_linear);
+    onnx
 }

@@ -1,5 +1,6 @@
 """What a camera shows is found where it is, on the display and in the logs."""
 
+import io
 import re
 
 import numpy
@@ -12,15 +13,26 @@ import pictures
 DOT = (255, 240, 80)
 DOT_RADIUS_PX = 1.5
 SCREEN = (800, 480)
+# The points of the jaw slide along it by up to 4 px at any change of a picture, be it by compression that no eye sees.
+BEYOND_JAW = slice(17, 68)
+
+
+def _jpeg(picture):
+    file = io.BytesIO()
+    picture.save(file, "jpeg", quality=95)
+    return file.getvalue()
+
+
+def _png(picture):
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
 
 
 def _watch(lab, fourcc, picture, frames=6):
     """Records of a still picture that a camera shows in a format, and a shot of the screen."""
     share = lab.share(f"sh watch.sh {fourcc} {frames}")
-    if fourcc == "MJPG":
-        picture.save(share / "picture.jpg", quality=95)
-    else:
-        (share / "picture.raw").write_bytes(pictures.RAW[fourcc](picture))
+    (share / "picture").write_bytes(_jpeg(picture) if fourcc == "MJPG" else pictures.raw(picture, fourcc))
     with lab.machine(share) as board:
         board.wait_for("^SHOW")
         board.screen_shot(share / "shot.png")
@@ -34,52 +46,58 @@ def _watch(lab, fourcc, picture, frames=6):
     return records, Image.open(share / "shot.png").convert("RGB")
 
 
-def _one_face(record):
-    face, = record.faces
-    return face
-
-
-def _check_overlay(shot, face):
-    """Every point of the face has a dot, and every dot is at a point, within 2 px; the distance of the farthest point."""
+def _check_overlay(shot, expected, seen):
+    """Every point but the jaw's has a dot, and every dot is at a point of a face seen, within 2 px; the distance of the farthest
+    point."""
     assert shot.size == SCREEN
     # The frame is as high as the screen and stands in the middle of it.
-    points = face + [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
-    dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1]
+    dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1] - [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
     assert len(dots) > 0, "the screen shows no points"
-    distances = numpy.linalg.norm(dots[:, None] - points[None], axis=2)
-    without_dot, without_point = distances.min(axis=0).max(), distances.min(axis=1).max()
+    distances = lambda points: numpy.linalg.norm(dots[:, None] - points[None], axis=2)
+    without_dot = distances(expected[BEYOND_JAW]).min(axis=0).max()
+    without_point = distances(numpy.concatenate(seen)).min(axis=1).max()
     assert without_dot <= 2, f"a point has no dot within {without_dot:.1f} px"
     assert without_point <= 2 + DOT_RADIUS_PX, f"a dot has no point within {without_point:.1f} px"
     return without_dot
 
 
-def _compare(lab, fourcc, picture, limit):
+def _compare(lab, fourcc, picture):
     records, shot = _watch(lab, fourcc, picture)
-    face = _one_face(records[-1])
-    expected = _one_face(lab.reference(picture))
-    distance = logs.farthest(face, expected)
-    assert distance <= limit, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it"
-    dots = _check_overlay(shot, expected)
+    first, *later = [face for record in records for face in record.faces]
+    assert len(later) >= len(records) / 2, f"{fourcc}: {len(later) + 1} faces in {len(records)} frames"
+
+    # Later looks depend on when frames came, by the smoothing; the first one depends on the samples alone.
+    file = ("picture.jpg", _jpeg(picture)) if fourcc == "MJPG" else ("picture.y4m", pictures.y4m(picture, fourcc))
+    distance = logs.farthest(first, lab.reference(*file))
+    assert distance <= 0.05, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it in the same samples"
+
+    expected = lab.reference("picture.png", _png(picture))
+    off, *later_off = [logs.farthest(face[BEYOND_JAW], expected[BEYOND_JAW]) for face in [first, *later]]
+    assert off <= 1, f"{fourcc}: a point is {off:.2f} px from where this machine finds it in the picture"
+    strayed = max(later_off)
+    assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine finds it in the picture"
+    dots = _check_overlay(shot, expected, [first, *later])
     observed, dropped = len(records), sum(r.dropped for r in records)
-    return f"{fourcc}: points within {distance:.2f} px, dots within {dots:.1f} px, {observed} observed + {dropped} dropped"
+    return (f"{fourcc}: same samples {distance:.2f} px, picture {off:.2f} px, followed {strayed:.2f} px, dots {dots:.1f} px; "
+            f"{observed} observed + {dropped} dropped")
 
 
 def camera(lab):
     """YUYV from a camera, to the display and the logs; compared with this machine's run on the picture."""
-    return _compare(lab, "YUYV", lab.scene(), 1)
+    return _compare(lab, "YUYV", lab.scene())
 
 
 def formats(lab):
     """NV12, MJPEG and grey, as `camera`; grey beside a grey picture."""
-    results = [_compare(lab, fourcc, lab.scene(), 1) for fourcc in ("NV12", "MJPG")]
-    results.append(_compare(lab, "GREY", lab.scene().convert("L").convert("RGB"), 1))
+    results = [_compare(lab, fourcc, lab.scene()) for fourcc in ("NV12", "MJPG")]
+    results.append(_compare(lab, "GREY", lab.scene().convert("L").convert("RGB")))
     return "; ".join(results)
 
 
 def camera_faults(lab, cycles=100):
     """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
     share = lab.share(f"sh camera_faults.sh {cycles}")
-    (share / "picture.raw").write_bytes(pictures.yuyv(lab.scene()))
+    (share / "picture").write_bytes(pictures.raw(lab.scene(), "YUYV"))
     with lab.machine(share) as board:
         console = board.finish()
     gaps = [gap for gap in logs.unaccounted(logs.jsonl(share / "log.jsonl")) if gap[0] < gap[1]]
@@ -93,4 +111,15 @@ def camera_faults(lab, cycles=100):
     return f"{', '.join(faults)}; {len(held)} times unplugged, {reconnects.group(1)} reconnects; {held[-1][0]} files, {held[-1][1]} kB"
 
 
-TESTS = [camera, formats, camera_faults]
+def stops(lab):
+    """SIGTERM while starting, running, with a camera that stalled or is gone, on a full disk: the end comes within a second."""
+    share = lab.share("sh stops.sh")
+    (share / "picture").write_bytes(pictures.raw(lab.scene(), "YUYV"))
+    with lab.machine(share) as board:
+        console = board.finish()
+    took = re.findall(r"^STATE (.*)\n(?:(?!STATE ).*\n)*?STOPPED 0 in (\d+ ms)", console, re.MULTILINE)
+    assert len(took) == console.count("STATE "), console
+    return "; ".join(f"{state}: {ms}" for state, ms in took)
+
+
+TESTS = [camera, formats, camera_faults, stops]

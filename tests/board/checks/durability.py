@@ -89,6 +89,17 @@ def power_cuts(lab, cuts=100):
     return f"{cuts} cuts in {times[-1]:.0f} s and {len(whole['.csv'])} frames; {max(lost)} records lost at most"
 
 
+def _check_continued(found, before, at):
+    """What was found after the cut at `at` is what was found after the one before, and then a run from its first frame up to the
+    flush interval before the cut."""
+    for extension, records in found.items():
+        kept, new = records[: len(before[extension])], records[len(before[extension]):]
+        assert _keys(kept) == _keys(before[extension]), f"{extension}: the cut at {at} s took earlier records"
+        assert [r.sequence for r in new] == list(range(len(new))) and new, f"{extension}: frames are missing"
+        # The next frame came, but at most one flush interval before the cut.
+        assert _seconds(new[-1]) > at - FLUSH_INTERVAL - 0.5, f"{extension}: cut at {at} s, last {_seconds(new[-1])} s"
+
+
 def restarts(lab, cuts=3):
     """The board is killed and boots again on the same disk: earlier records stay, recording goes on."""
     share, disk = recording(lab, "sh record.sh", 4000), lab.disk(32)
@@ -100,13 +111,25 @@ def restarts(lab, cuts=3):
             board.cut_power()
             at = _now(board.console)
         found = _read_disk(lab, disk)
-        for extension, records in found.items():
-            kept, new = records[: len(before[extension])], records[len(before[extension]):]
-            assert _keys(kept) == _keys(before[extension]), f"{extension}: cut {cut} took earlier records"
-            assert [r.sequence for r in new] == list(range(len(new))) and new, f"{extension}: frames are missing"
-            # The next frame came, but at most one flush interval before the cut.
-            assert _seconds(new[-1]) > at - FLUSH_INTERVAL - 0.5, f"{extension}: cut {cut} at {at} s, last {_seconds(new[-1])} s"
+        _check_continued(found, before, at)
         before = found
+    return f"{cuts} cuts; {len(before['.csv'])} frames"
+
+
+def dropped_writes(lab, cuts=20):
+    """The disk takes writes and keeps none (dm-flakey drop_writes), then the power goes: as restarts."""
+    share, disk = recording(lab, f"sh drops.sh {cuts}", 4000), lab.disk(32)
+    with lab.machine(share, disks=[disk]) as board:
+        console = board.finish()
+    clock, = re.findall(r"^CLOCK ([\d.]+)$", console, re.MULTILINE)
+    times = [float(text) - float(clock) for text in re.findall(r"^DROPS ([\d.]+)$", console, re.MULTILINE)]
+    assert len(times) == cuts, console
+    before = {extension: [] for extension in logs.READERS}
+    for number, at in enumerate(times, 1):
+        found = _read_logs(share / f"cut-{number}")
+        _check_continued(found, before, at)
+        before = found
+    assert _keys(_read_disk(lab, disk)[".csv"]) == _keys(before[".csv"]), "the disk holds other records than the board read"
     return f"{cuts} cuts; {len(before['.csv'])} frames"
 
 
@@ -152,4 +175,4 @@ def clock_jumps(lab):
     return f"{observed} frames"
 
 
-TESTS = [power_cuts, restarts, full_disk, disk_errors, clock_jumps]
+TESTS = [power_cuts, restarts, dropped_writes, full_disk, disk_errors, clock_jumps]

@@ -17,22 +17,22 @@ camera_pattern() {
 camera_shows() {
     v4l2-ctl -d1 --set-output=0 --set-dv-bt-timings=index=0 --set-fmt-video-out=width=640,height=480,pixelformat=$1
     v4l2-ctl -d0 --set-dv-bt-timings=index=0 --set-fmt-video=width=640,height=480,pixelformat=$1
-    v4l2-ctl -d1 --stream-out-mmap=4 --stream-from=$2 --stream-loop >/dev/null 2>&1 &
-    camera_feeder=$!
+    camera_feed $2
 }
 
-# camera_blank: ends camera_shows.
-camera_blank() {
-    kill $camera_feeder
-    wait $camera_feeder
+# camera_feed FILE: shows pictures in the format that is set.
+camera_feed() {
+    v4l2-ctl -d1 --stream-out-mmap=4 --stream-from=$1 --stream-loop >/dev/null 2>&1 &
+    camera_feeder=$!
 }
 
 # loopback_shows FILE: the other kind of camera, v4l2loopback on /dev/video0, shows a JPEG picture ten times a second.
 loopback_shows() {
     modprobe v4l2loopback video_nr=0 card_label=loopback exclusive_caps=0 max_buffers=4
     until [ -e /dev/video0 ]; do sleep 0.1; done
-    v4l2-ctl -d0 --set-fmt-video-out=width=640,height=480,pixelformat=MJPG
+    # Before the format, which is forgotten otherwise when v4l2-ctl closes the device.
     v4l2-ctl -d0 -c keep_format=1
+    v4l2-ctl -d0 --set-fmt-video-out=width=640,height=480,pixelformat=MJPG
     cp $1 /tmp/picture
     while dd if=/tmp/picture bs=1M 2>/dev/null; do sleep 0.1; done >/dev/video0 &
     camera_feeder=$!

@@ -4,12 +4,17 @@ set -e
 log=/data/faces
 . ./wingmark.sh
 
+# has_lost EXTENSION: that file lost records, which it says at once.
+has_lost() { has_said "faces.$1: .* lost"; }
+
 [ $1 = errors ] || dd if=/dev/zero of=/data/ballast bs=1k count=1700 2>/dev/null
 wingmark_start --source pictures --screen none --record $log.csv --record $log.jsonl --record $log.mcap
 within 60 has_logged 1
 files=$(open_files)
 [ $1 = full ] || disk_becomes $fails_writes
-within 120 has_said 'lost'
+within 120 has_lost csv
+within 120 has_lost jsonl
+within 120 has_lost mcap
 echo "LOST at $(logged) frames"
 sleep 2
 if [ $1 = full ]; then rm /data/ballast; else disk_becomes $sound; fi

@@ -1,10 +1,10 @@
-# Watches a camera that shows picture.raw or picture.jpg, with the display and two logs: watch.sh FOURCC FRAMES
+# Watches a camera that shows /share/picture, with the display and two logs: watch.sh FOURCC FRAMES
 # Says SHOW when so many frames are logged; ends when /share/stop appears. Leaves log.csv and log.jsonl in the share.
 set -e
 log=/tmp/log
 . ./wingmark.sh
 . ./camera.sh
-if [ $1 = MJPG ]; then loopback_shows picture.jpg; else camera_plug; camera_shows $1 picture.raw; fi
+if [ $1 = MJPG ]; then loopback_shows picture; else camera_plug; camera_shows $1 picture; fi
 modprobe virtio-gpu
 until [ -e /dev/dri/card0 ]; do sleep 0.1; done
 
