@@ -86,7 +86,7 @@ impl<'a> Constants<'a> {
                         let pixel = from_row * self.input.columns + from_column;
                         let value = i32::from(part.values[pixel * part.channels + channel]) - zero_point;
                         for (sum, weight) in sums.iter_mut().zip(&weights[block * BLOCK..]) {
-                            *sum += value * weight;
+                            *sum = sum.wrapping_add(value * weight);
                         }
                     }
                 }
