@@ -1,13 +1,12 @@
 //! NME, failure rate and AUC of a landmark model.
 
 use std::io::Write;
-use std::path::Path;
 
-use anyhow::Context;
 use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
+use super::predictions::Predictions;
 use super::{outcome, progress, write_json};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted};
@@ -125,17 +124,16 @@ fn evaluate(
             None => (frame, sample.points.clone()),
         };
         let found = finder.find(&frame, &truth)?;
-        let points: Option<Vec<_>> = found.as_ref().map(|found| found.landmarks.iter().map(|l| l.at).collect());
-        errors.push(match &points {
-            Some(points) => normalised_mean_error(finder.scheme(), &truth, points),
-            None => f64::INFINITY,
-        });
+        errors.push(found.as_ref().map_or(f64::INFINITY, |found| {
+            let points: Vec<_> = found.landmarks.iter().map(|landmark| landmark.at).collect();
+            normalised_mean_error(finder.scheme(), &truth, &points)
+        }));
         if let Some(found) = &found {
             rejected += usize::from(!found.is_face);
             found.landmarks.iter().zip(&truth).for_each(|(landmark, truth)| coverage.count(landmark, *truth));
         }
         if let Some(predictions) = &mut predictions {
-            predictions.write(&sample.file, points.as_deref())?;
+            predictions.write(&sample.file, found.as_ref().map(|found| found.landmarks.as_slice()))?;
         }
     }
     bar.finish_and_clear();
@@ -208,28 +206,4 @@ struct Found {
     landmarks: Vec<Landmark>,
     /// Whether the model takes it for a face.
     is_face: bool,
-}
-
-/// A row of points a face of the data set; no points where the face was not found.
-struct Predictions {
-    writer: csv::Writer<std::fs::File>,
-    landmarks: usize,
-}
-
-impl Predictions {
-    fn create(path: &Path, scheme: &Scheme) -> anyhow::Result<Self> {
-        let mut writer = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
-        let points = (0..scheme.landmarks).flat_map(|i| [format!("x{i}"), format!("y{i}")]);
-        writer.write_record(std::iter::once("file".to_owned()).chain(points))?;
-        Ok(Predictions { writer, landmarks: scheme.landmarks })
-    }
-
-    fn write(&mut self, file: &str, points: Option<&[Point2<f32>]>) -> anyhow::Result<()> {
-        let fields = match points {
-            Some(points) => points.iter().flat_map(|p| [format!("{:.3}", p.x), format!("{:.3}", p.y)]).collect(),
-            None => vec![String::new(); 2 * self.landmarks],
-        };
-        self.writer.write_record(std::iter::once(file.to_owned()).chain(fields))?;
-        Ok(self.writer.flush()?)
-    }
 }
