@@ -109,7 +109,7 @@ fn evaluate(
 ) -> anyhow::Result<SplitFigures> {
     let bar = progress(samples.len()).with_prefix(split.to_owned());
     let mut errors = Vec::with_capacity(samples.len());
-    let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::default());
+    let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::of(finder.tails()));
     for sample in bar.wrap_iter(samples.iter()) {
         let frame = match picture::read(&sample.picture) {
             Ok(frame) => frame,
@@ -174,6 +174,15 @@ impl Finder {
         }
     }
 
+    /// Of the model's errors; see [`crate::calibration`].
+    fn tails(&self) -> Option<f32> {
+        let calibration = match self {
+            Finder::TruePoints(landmarker) => landmarker.calibration(),
+            Finder::Detector(observer) => observer.calibration(),
+        };
+        calibration.map(|calibration| calibration.tails)
+    }
+
     fn boxes(&self) -> &'static str {
         match self {
             Finder::TruePoints(_) => "true points",
@@ -186,7 +195,7 @@ impl Finder {
         let truth = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {
             Finder::TruePoints(landmarker) => {
-                let crop = landmarker.crop_around(&truth);
+                let crop = landmarker.crop_around(&truth, 0.0);
                 let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
                 Ok(Some(Found { is_face: landmarker.is_face(&look), landmarks: look.landmarks }))
             }
