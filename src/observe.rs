@@ -219,7 +219,7 @@ impl Observer {
     }
 
     /// Looks twice at a face just found: a detector's box is rough and tells little of the roll, so that the first look only says
-    /// where the second has to be.
+    /// where the second has to be. A face that leans has to be sure: so many more views would give as many more false alarms.
     fn look_closer(
         &mut self,
         frame: &Frame,
@@ -233,6 +233,8 @@ impl Observer {
         }
         let crop = self.landmarker.crop_around_points(&rough.points());
         let look = self.landmarker.look(frame, &crop, timings)?;
-        Ok(self.landmarker.is_face(&look).then_some(look))
+        let upright = detection.roll == 0.0;
+        let is_face = if upright { self.landmarker.is_face(&look) } else { self.landmarker.is_sure(&look) };
+        Ok(is_face.then_some(look))
     }
 }
