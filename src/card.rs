@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::calibration::Calibration;
 use crate::message::in_one_line;
 use crate::scheme::Scheme;
 
@@ -46,6 +47,9 @@ pub enum Task {
         crop_margin: f32,
         /// Below this mean confidence of the landmarks, the crop shows no face.
         face_confidence: f32,
+        /// From heat to the covariance of the error. Without it, the covariance of the heat is reported as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calibration: Option<Calibration>,
     },
     /// Three maps of a whole picture: heat at the centres of faces, then width and height of the box of a face's
     /// landmarks. A width or height of `v` stands for `smallest_px * 2^(v * octaves)` pixels of the net's input.
@@ -182,12 +186,24 @@ impl ModelCard {
             return Err(CardError::OutOfRange { key: "sha256", found, expected: "64 lower-case hexadecimal digits" });
         }
         number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
-        match self.task {
-            Task::Landmarks { crop_margin, face_confidence, .. } => {
+        match &self.task {
+            &Task::Landmarks { scheme, crop_margin, face_confidence, ref calibration } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
-                number("task.landmarks.face_confidence", face_confidence.into(), 0.0..=1.0, "0 to 1")
+                number("task.landmarks.face_confidence", face_confidence.into(), 0.0..=1.0, "0 to 1")?;
+                let Some(Calibration { exponent, tails, spread }) = calibration else { return Ok(()) };
+                number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
+                number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
+                for spread in spread {
+                    number("task.landmarks.calibration.spread", (*spread).into(), 1e-6..=1e3, "1e-6 to 1000")?;
+                }
+                if spread.len() == scheme.landmarks {
+                    return Ok(());
+                }
+                let found = format!("{} numbers", spread.len());
+                let expected = "one number for each landmark of the scheme";
+                Err(CardError::OutOfRange { key: "task.landmarks.calibration.spread", found, expected })
             }
-            Task::Faces { smallest_px, octaves, score } => {
+            &Task::Faces { smallest_px, octaves, score } => {
                 number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0, "1 to 1024")?;
                 number("task.faces.octaves", octaves.into(), 0.5..=12.0, "0.5 to 12")?;
                 number("task.faces.score", score.into(), 0.0..=1.0, "0 to 1")
@@ -229,7 +245,12 @@ mod tests {
             gmac: 0.29,
             parameters: 1_000_000,
             date: "2026-11-24".into(),
-            task: Task::Landmarks { scheme: &IBUG_68, crop_margin: 1.25, face_confidence: 0.25 },
+            task: Task::Landmarks {
+                scheme: &IBUG_68,
+                crop_margin: 1.25,
+                face_confidence: 0.25,
+                calibration: Some(Calibration { exponent: 2.5, tails: 5.0, spread: vec![0.0625; 68] }),
+            },
             heat: Quantisation { scale: 0.005, zero_point: 25 },
             about: About { trained_on: "300-W".into(), licence: "research".into(), notes: "Two\nlines.".into() },
             accuracy: vec![Accuracy {
@@ -266,9 +287,15 @@ mod tests {
             error("crop_margin = 1.25", "crop_margin = nan"),
             "task.landmarks.crop_margin is NaN; expected 1 to 4"
         );
+        assert_eq!(error("tails = 5.0", "tails = 2.0"), "task.landmarks.calibration.tails is 2; expected 2.01 to 1000");
+        assert_eq!(
+            error("spread = [0.0625, ", "spread = ["),
+            "task.landmarks.calibration.spread is 67 numbers; expected one number for each landmark of the scheme"
+        );
         assert_eq!(error("\"ibug68\"", "\"ibug5\""), "scheme \"ibug5\" is not known; known: ibug68");
         assert!(error("stride = 4", "strides = 4").starts_with("unknown field `strides`"));
-        assert!(error("[task.landmarks]", "[task.hands]").starts_with("unknown variant `hands`"));
+        let of_hands = card().to_toml().replace("task.landmarks", "task.hands");
+        assert!(ModelCard::from_toml(&of_hands).unwrap_err().to_string().starts_with("unknown variant `hands`"));
     }
 
     #[test]

@@ -198,7 +198,8 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Write the points found to a CSV file: file, x0, y0 .. x67, y67; a row a face of the data set.
+    /// Write what is found to a CSV file, a row a face of the data set: file, points (x0, y0 ..), their confidence (p0 ..)
+    /// and covariance (xx0, xy0, yy0 ..).
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
 

@@ -23,7 +23,8 @@ pub struct Landmark {
     pub at: Point2<f32>,
     /// The heat of the hottest cell, cut to 0..=1.
     pub confidence: f32,
-    /// The spread of the heat around the point, in squared units of `at`.
+    /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a model whose card has a
+    /// [calibration](crate::calibration), the covariance of the point's error.
     pub covariance: Matrix2<f32>,
 }
 

@@ -1,6 +1,6 @@
 //! Where faces are in a whole frame, when nothing is being followed.
 
-use nalgebra::Vector2;
+use nalgebra::{Similarity2, Vector2};
 
 use crate::card::{CardError, Task};
 use crate::convert::CropImage;
@@ -42,6 +42,8 @@ pub struct Detection {
     pub bounds: Rect,
     /// Heat at its centre, 0 to 1.
     pub score: f32,
+    /// Roughly how far the face leans, as far as the view says in which it was found. Radians, positive clockwise on the screen.
+    pub roll: f32,
 }
 
 impl Detector {
@@ -55,27 +57,25 @@ impl Detector {
         Ok(Detector { session: net.model.session_with_threads(threads), image: CropImage::new(card.input_px), meaning })
     }
 
-    /// Finds faces in the whole frame, best first.
+    /// Finds faces in the whole frame that lean by about `roll` (radians, positive clockwise on the screen), best first.
     ///
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
-    pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        let crop = Crop::of_frame(frame.size, self.image.side_px);
+    pub fn detect(&mut self, frame: &Frame, roll: f32) -> Result<Vec<Detection>, ModelError> {
+        let crop = Crop::of_turned_frame(frame.size, roll, self.image.side_px);
         self.image.fill(frame, &crop);
         let maps = self.session.infer(&self.image)?;
-        let scale = crop.frame_from_crop.scaling();
-        let found = self.meaning.boxes(&maps).into_iter().map(|found| {
-            let centre = crop.frame_from_crop * found.bounds.centre();
-            let half = Vector2::new(found.bounds.width(), found.bounds.height()) * (scale / 2.0);
-            Detection { bounds: Rect { min: centre - half, max: centre + half }, ..found }
+        let found = self.meaning.boxes(&maps).into_iter().map(|(bounds, score)| {
+            let bounds = box_of_turned(&bounds, &crop.frame_from_crop);
+            Detection { bounds, score, roll }
         });
         Ok(without_doubles(found.collect()))
     }
 }
 
 impl Meaning {
-    /// A box, in pixels of the net's input, for each hill of heat.
-    fn boxes<T: Heat>(&self, maps: &Heatmaps<'_, T>) -> Vec<Detection> {
+    /// A box, in pixels of the net's input, and the score for each hill of heat.
+    fn boxes<T: Heat>(&self, maps: &Heatmaps<'_, T>) -> Vec<(Rect, f32)> {
         let input_from_cells = crop_from_cells(self.stride);
         let cells = (0..maps.rows).flat_map(|row| (0..maps.columns).map(move |column| (row, column)));
         cells
@@ -85,10 +85,21 @@ impl Meaning {
                 let side = |channel| self.smallest_px * (maps.heat(row, column, channel) * self.octaves).exp2();
                 let centre = input_from_cells * peak.at;
                 let half = Vector2::new(side(WIDTH), side(HEIGHT)) / 2.0;
-                Detection { bounds: Rect { min: centre - half, max: centre + half }, score: peak.confidence }
+                (Rect { min: centre - half, max: centre + half }, peak.confidence)
             })
             .collect()
     }
+}
+
+/// The upright box around the ellipse that fills `bounds`, in the other space: as a face turns, it is rather an ellipse than a
+/// rectangle.
+fn box_of_turned(bounds: &Rect, other_from_this: &Similarity2<f32>) -> Rect {
+    let centre = other_from_this * bounds.centre();
+    let axes = Vector2::new(bounds.width(), bounds.height()) * (other_from_this.scaling() / 2.0);
+    let turn = other_from_this.isometry.rotation.to_rotation_matrix();
+    let half = turn.matrix().component_mul(turn.matrix()) * axes.component_mul(&axes);
+    let half = half.map(f32::sqrt);
+    Rect { min: centre - half, max: centre + half }
 }
 
 /// Whether no neighbour is hotter; among equal neighbours the first in reading order is the peak.
@@ -145,9 +156,27 @@ mod tests {
         let expected = [Rect::new(5.7, 7.5, 15.7, 19.5), Rect::new(25.5, 22.5, 41.5, 42.5)];
         assert_eq!(found.len(), 2, "{found:?}");
         for (found, expected) in found.iter().zip(expected) {
-            assert!(found.bounds.iou(&expected) > 0.99, "{found:?} is not {expected:?}");
+            assert!(found.0.iou(&expected) > 0.99, "{found:?} is not {expected:?}");
         }
-        assert!((found[0].score - 0.9).abs() < 0.05);
+        assert!((found[0].1 - 0.9).abs() < 0.05);
+    }
+
+    #[test]
+    fn the_box_of_a_turned_face_is_that_of_an_ellipse() {
+        let bounds = Rect::new(0.0, 0.0, 8.0, 6.0);
+        let turned =
+            |degrees: f32| box_of_turned(&bounds, &Similarity2::new(Vector2::zeros(), degrees.to_radians(), 2.0));
+        for (degrees, width, height) in
+            [(0.0, 16.0, 12.0), (90.0, 12.0, 16.0), (180.0, 16.0, 12.0), (45.0, 14.14, 14.14)]
+        {
+            let found = turned(degrees);
+            assert!(
+                (found.width() - width).abs() < 0.01 && (found.height() - height).abs() < 0.01,
+                "{degrees}: {found:?}"
+            );
+        }
+        let centre = turned(90.0).centre();
+        assert!((centre.x + 6.0).abs() < 1e-4 && (centre.y - 8.0).abs() < 1e-4, "{centre}");
     }
 
     #[test]
@@ -161,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_better_of_two_boxes_on_a_face_stays() {
-        let at = |x: f32, score| Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score };
+        let at = |x: f32, score| Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score, roll: 0.0 };
         assert_eq!(without_doubles(vec![at(0.0, 0.5), at(2.0, 0.9), at(30.0, 0.4)]), [at(2.0, 0.9), at(30.0, 0.4)]);
     }
 }

@@ -74,7 +74,12 @@ impl Crop {
 
     /// The crop for a face whose landmarks fill `bounds`: a square around its centre, `margin` times its longer side.
     pub fn around(bounds: &Rect, margin: f32, side_px: u32) -> Self {
-        Crop::new(bounds.centre(), bounds.width().max(bounds.height()).max(1.0) * margin, 0.0, side_px)
+        Crop::around_turned(bounds, 0.0, margin, side_px)
+    }
+
+    /// The same square turned about its centre, so that a face with the given roll stands upright.
+    pub fn around_turned(bounds: &Rect, roll: f32, margin: f32, side_px: u32) -> Self {
+        Crop::new(bounds.centre(), bounds.width().max(bounds.height()).max(1.0) * margin, roll, side_px)
     }
 
     /// The crop for a face with these landmarks, turned by `roll`; the margin applies to the box in the turned frame.
@@ -88,8 +93,14 @@ impl Crop {
 
     /// The crop that shows a whole frame: the smallest square around it.
     pub fn of_frame(size: Size, side_px: u32) -> Self {
+        Crop::of_turned_frame(size, 0.0, side_px)
+    }
+
+    /// The same square turned about its centre, so that a face with the given roll stands upright; of a turn that is no
+    /// multiple of a right angle, the frame's corners stay outside.
+    pub fn of_turned_frame(size: Size, roll: f32, side_px: u32) -> Self {
         let (width, height) = (size.width as f32, size.height as f32);
-        Crop::new(Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0), width.max(height), 0.0, side_px)
+        Crop::new(Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0), width.max(height), roll, side_px)
     }
 
     pub fn crop_from_frame(&self) -> Similarity2<f32> {

@@ -4,6 +4,7 @@
 //! crop into [`heatmaps`], and [`mod@decode`] turns those into landmarks.
 
 pub mod board;
+pub mod calibration;
 pub mod capture;
 pub mod card;
 pub mod cli;
@@ -39,4 +40,5 @@ pub mod screen;
 pub mod service;
 pub mod smooth;
 pub mod track;
+mod views;
 pub mod zoo;

@@ -4,6 +4,7 @@
 use nalgebra::Point2;
 use serde::Serialize;
 
+use crate::calibration::squared_radius;
 use crate::decode::Landmark;
 use crate::geometry::Rect;
 use crate::scheme::Scheme;
@@ -52,34 +53,36 @@ impl Summary {
     }
 }
 
-/// Squared Mahalanobis distances that 68 % and 95 % of the points of a two-dimensional normal distribution do not
-/// exceed: `-2 ln(1 - share)`.
-const WITHIN_68: f32 = 2.2789;
-const WITHIN_95: f32 = 5.9915;
-
 /// How many true points lie within the ellipses that the covariances of the found ones draw.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coverage {
+    /// Squared Mahalanobis distances at the rims of the ellipses.
+    rims: [f32; 2],
     points: usize,
-    within_68: usize,
-    within_95: usize,
+    within: [usize; 2],
 }
 
 impl Coverage {
+    /// Of the 68 % and the 95 % ellipse of a model whose errors have these [tails](squared_radius).
+    pub fn of(tails: Option<f32>) -> Self {
+        Coverage { rims: [0.68, 0.95].map(|share| squared_radius(share, tails)), points: 0, within: [0; 2] }
+    }
+
     pub fn count(&mut self, found: &Landmark, truth: Point2<f32>) {
         let error = truth - found.at;
         // A covariance that has no inverse covers nothing.
         let distance =
             found.covariance.try_inverse().map_or(f32::INFINITY, |precision| error.dot(&(precision * error)));
         self.points += 1;
-        self.within_68 += usize::from(distance <= WITHIN_68);
-        self.within_95 += usize::from(distance <= WITHIN_95);
+        for (within, rim) in self.within.iter_mut().zip(self.rims) {
+            *within += usize::from(distance <= rim);
+        }
     }
 
     /// Shares within the 68 % and the 95 % ellipse, in per cent; `None` where nothing was counted.
     pub fn percent(&self) -> Option<[f64; 2]> {
         let share = |within: usize| 100.0 * within as f64 / self.points as f64;
-        (self.points > 0).then(|| [share(self.within_68), share(self.within_95)])
+        (self.points > 0).then(|| self.within.map(share))
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
         // Ten thousand points at the quantiles of the radius, spread over angles, through an oblique covariance.
         let factor = Matrix2::new(2.0, 0.0, 1.2, 0.5);
         let found = Landmark { at: Point2::new(5.0, 7.0), confidence: 1.0, covariance: factor * factor.transpose() };
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::of(None);
         assert_eq!(coverage.percent(), None);
         for i in 0..10_000 {
             let radius = (-2.0 * (1.0 - (i as f32 + 0.5) / 10_000.0).ln()).sqrt();

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::calibration::Calibration;
 use crate::card::CardError;
 use crate::decode::Landmark;
-use crate::detect::Detector;
+use crate::detect::{Detection, Detector};
 use crate::frame::{Frame, FrameError};
 use crate::geometry::{Crop, Rect};
 use crate::landmarks::{Landmarker, Look, LookTimings};
@@ -14,6 +15,7 @@ use crate::model::ModelError;
 use crate::scene::SceneWatch;
 use crate::scheme::Scheme;
 use crate::track::{SAME_FACE_IOU, Tracker};
+use crate::views::{Schedule, Views};
 use crate::zoo::Net;
 
 /// While faces are followed, every frame of this many is searched for new ones.
@@ -74,7 +76,10 @@ pub struct Observer {
     detector: Detector,
     landmarker: Landmarker,
     tracker: Tracker,
+    schedule: Schedule,
     frames_since_search: u32,
+    /// What the detector saw in the frame before, if it was searched.
+    detections: Vec<Detection>,
     scene: SceneWatch,
     /// Number of the frame before.
     previous: Option<u32>,
@@ -92,7 +97,9 @@ impl Observer {
             detector: Detector::new(faces, threads)?,
             landmarker: Landmarker::new(landmarks, threads)?,
             tracker: Tracker::new(smoothing),
+            schedule: Schedule::default(),
             frames_since_search: 0,
+            detections: Vec::new(),
             scene: SceneWatch::default(),
             previous: None,
         })
@@ -102,9 +109,19 @@ impl Observer {
         self.landmarker.scheme()
     }
 
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.landmarker.calibration()
+    }
+
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
+        self.schedule.restart();
+    }
+
+    /// What the detector saw in the frame observed last, faces or not; nothing where that was not searched.
+    pub fn detections(&self) -> &[Detection] {
+        &self.detections
     }
 
     /// Sees what is in the next frame of a source. A cut in the source starts anew.
@@ -115,6 +132,7 @@ impl Observer {
         if self.scene.is_cut(frame) {
             self.forget();
         }
+        self.detections.clear();
         let mut looked = LookTimings::default();
         let mut detect = Duration::ZERO;
 
@@ -123,16 +141,9 @@ impl Observer {
         self.frames_since_search += 1;
         if looks.is_empty() || lost || self.frames_since_search >= FRAMES_A_SEARCH {
             self.frames_since_search = 0;
-            let searching = Instant::now();
-            let found = self.detector.detect(frame)?;
-            detect = searching.elapsed();
-            for detection in found {
-                if looks.len() < MAX_FACES
-                    && looks.iter().all(|(_, l)| l.bounds().iou(&detection.bounds) <= SAME_FACE_IOU)
-                {
-                    looks.extend(self.look_closer(frame, &detection.bounds, &mut looked)?.map(|look| (None, look)));
-                }
-            }
+            let views = if looks.is_empty() { self.schedule.next() } else { Views::UPRIGHT };
+            let found = self.search(frame, views, &looks, &mut detect, &mut looked)?;
+            looks.extend(found.into_iter().map(|look| (None, look)));
         }
         let tracking = Instant::now();
         let faces = self.tracker.update(looks, frame.captured_at);
@@ -172,20 +183,58 @@ impl Observer {
         Ok(looks)
     }
 
-    /// Looks twice at a face just found: a detector's box is rough and knows no roll, so that the first look only says
-    /// where the second has to be.
+    /// Looks for faces that are not among those followed. Of looks at one face, seen in several views, the surest one stays.
+    fn search(
+        &mut self,
+        frame: &Frame,
+        views: Views,
+        followed: &[(Option<u32>, Look)],
+        detecting: &mut Duration,
+        timings: &mut LookTimings,
+    ) -> Result<Vec<Look>, ModelError> {
+        let mut found: Vec<Look> = Vec::new();
+        for (tried, &roll) in views.first.iter().chain(views.others).enumerate() {
+            let sure = found.iter().any(|look| self.landmarker.is_sure(look));
+            if sure || (found.is_empty() && tried >= views.first.len()) {
+                break;
+            }
+            let start = Instant::now();
+            let detections = self.detector.detect(frame, roll)?;
+            *detecting += start.elapsed();
+            for detection in detections.iter().take(MAX_FACES) {
+                if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
+                    continue;
+                }
+                let Some(look) = self.look_closer(frame, detection, timings)? else { continue };
+                match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
+                    Some(other) if other.confidence < look.confidence => *other = look,
+                    Some(_) => {}
+                    None => found.push(look),
+                }
+            }
+            self.detections.extend(detections);
+        }
+        found.truncate(MAX_FACES.saturating_sub(followed.len()));
+        Ok(found)
+    }
+
+    /// Looks twice at a face just found: a detector's box is rough and tells little of the roll, so that the first look only says
+    /// where the second has to be. A face that leans has to be sure: so many more views would give as many more false alarms.
     fn look_closer(
         &mut self,
         frame: &Frame,
-        bounds: &Rect,
+        detection: &Detection,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
-        let rough = self.landmarker.look(frame, &self.landmarker.crop_around(bounds), timings)?;
+        let crop = self.landmarker.crop_around(&detection.bounds, detection.roll);
+        let rough = self.landmarker.look(frame, &crop, timings)?;
         if !self.landmarker.may_be_face(&rough) {
             return Ok(None);
         }
         let crop = self.landmarker.crop_around_points(&rough.points());
         let look = self.landmarker.look(frame, &crop, timings)?;
-        Ok(self.landmarker.is_face(&look).then_some(look))
+        let upright = detection.roll == 0.0;
+        let is_face = if upright { self.landmarker.is_face(&look) } else { self.landmarker.is_sure(&look) };
+        Ok(is_face.then_some(look))
     }
 }

@@ -25,8 +25,6 @@ const UNCERTAIN: Rgb888 = Rgb888::new(255, 110, 60);
 
 /// Corners of the polygon that stands for an ellipse.
 const ELLIPSE_CORNERS: usize = 24;
-/// Radii of the ellipses in standard deviations of the heat. Whole ones of neighbouring points would cover each other.
-const ELLIPSE_RADIUS: f32 = 1.0 / 3.0;
 
 /// Beyond this the arithmetic of embedded-graphics overflows for the widest lines that are drawn here, (2 * 5 px * length)^2.
 const LONGEST_LINE_PX: i32 = 3000;
@@ -74,12 +72,12 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    /// How far the heat spreads around a landmark, as a closed polygon.
+    /// How far the truth may be from a landmark: one standard deviation all around, as a closed polygon. About half of the errors are
+    /// within.
     fn spread_around(&self, landmark: &Landmark) -> impl Iterator<Item = Point2<f32>> {
         let scale: Matrix2<f32> = self.canvas_from_frame.matrix().fixed_view::<2, 2>(0, 0).into_owned();
         // The Cholesky factor maps the unit circle onto one standard deviation.
-        let ellipse_from_unit =
-            scale * landmark.covariance.cholesky().map(|c| c.l()).unwrap_or_default() * ELLIPSE_RADIUS;
+        let ellipse_from_unit = scale * landmark.covariance.cholesky().map(|c| c.l()).unwrap_or_default();
         let centre = self.canvas_from_frame * landmark.at;
         (0..=ELLIPSE_CORNERS).map(move |i| {
             let (sin, cos) = (std::f32::consts::TAU * i as f32 / ELLIPSE_CORNERS as f32).sin_cos();
@@ -198,7 +196,7 @@ PP........";
 
     #[test]
     fn an_ellipse_leans_with_its_covariance() {
-        let oblique = Matrix2::new(9.0, -7.0, -7.0, 9.0) / ELLIPSE_RADIUS.powi(2);
+        let oblique = Matrix2::new(9.0, -7.0, -7.0, 9.0);
         let places = |canvas_from_frame: Affine2<f32>| {
             let centre = canvas_from_frame.inverse() * Point2::new(5.0, 5.0);
             let points = vec![landmark(centre.x, centre.y, oblique); 2];

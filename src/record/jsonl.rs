@@ -15,7 +15,9 @@
 //! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339, UTC;
 //! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the centre of the first
 //!   pixel at (0, 0), rounded to 1/1000;
-//! * `covariance`: 68 times xx, xy, yy in square pixels; `confidence`, `point_confidence`: 0 to 1, rounded to 1/10,000.
+//! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as it was found, before smoothing
+//!   (`src/calibration.rs` says which share of errors an ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to
+//!   1/10,000.
 //!
 //! A last line without `\n` is torn. The same object is the message of the MCAP topic `/wingmark/observation`.
 

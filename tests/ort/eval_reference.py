@@ -65,7 +65,7 @@ def main():
     theirs = {}
     if args.predictions:
         for line in list(csv.reader(args.predictions.open()))[1:]:
-            theirs[line[0]] = np.array(line[1:], float).reshape(68, 2)
+            theirs[line[0]] = np.array(line[1:137], float).reshape(68, 2)
     with (args.data / "points.csv").open() as table:
         rows = [r for r in csv.DictReader(table) if r["split"] == args.split]
     errors, apart = [], []

@@ -91,7 +91,12 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let task = if detects {
         card::Task::Faces { smallest_px: faces::SMALLEST_PX, octaves: faces::OCTAVES, score: FACE_SCORE }
     } else {
-        card::Task::Landmarks { scheme: &IBUG_68, crop_margin: MARGIN, face_confidence: FACE_CONFIDENCE }
+        card::Task::Landmarks {
+            scheme: &IBUG_68,
+            crop_margin: MARGIN,
+            face_confidence: FACE_CONFIDENCE,
+            calibration: None,
+        }
     };
     let (shipped, _) = folded_convs(&graph, &state.average, channels);
     let card = ModelCard {

@@ -46,12 +46,14 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
                 continue;
             }
         };
-        let detected: Vec<_> = detector.detect(&frame)?.iter().map(|detection| detection.bounds).collect();
-        let large_px = LARGE * frame.size.width.max(frame.size.height) as f32;
         figures.pictures += 1;
-        if let Some(alarms) = alarms.as_mut().filter(|_| scene.faces.is_empty()) {
-            alarms.count(&frame, !detected.is_empty(), &mut figures.without_faces)?;
+        if scene.faces.is_empty() {
+            let alarms = alarms.as_mut().expect("there are pictures without faces");
+            figures.detections += alarms.count(&frame, &mut figures.without_faces)?;
+            continue;
         }
+        let detected: Vec<_> = detector.detect(&frame, 0.0)?.iter().map(|detection| detection.bounds).collect();
+        let large_px = LARGE * frame.size.width.max(frame.size.height) as f32;
         figures.detections += detected.len();
         for (face, found) in scene.faces.iter().zip(found_faces(&scene.faces, &detected, HIT_IOU)) {
             figures.all.count(found);
@@ -103,7 +105,7 @@ impl Recall {
 #[derive(Debug, Default, Serialize)]
 struct Alarms {
     pictures: usize,
-    /// Pictures in which the detector alone saw a face.
+    /// Pictures in which the detector alone saw a face, whichever way up.
     detected: usize,
     /// Pictures in which a face was reported, as `run` would: the landmark net looked at what the detector saw.
     reported: usize,
@@ -127,18 +129,20 @@ impl AlarmCheck {
         })
     }
 
-    fn count(&mut self, frame: &Frame, detected: bool, alarms: &mut Alarms) -> anyhow::Result<()> {
+    /// Gives how many detections there were.
+    fn count(&mut self, frame: &Frame, alarms: &mut Alarms) -> anyhow::Result<usize> {
         alarms.pictures += 1;
-        alarms.detected += usize::from(detected);
         self.observer.forget();
         alarms.reported += usize::from(!self.observer.observe(frame)?.faces.is_empty());
+        let detections = self.observer.detections().len();
+        alarms.detected += usize::from(detections > 0);
         for bounds in boxes_all_over(frame.size) {
-            let crop = self.landmarker.crop_around(&bounds);
+            let crop = self.landmarker.crop_around(&bounds, 0.0);
             let look = self.landmarker.look(frame, &crop, &mut LookTimings::default())?;
             alarms.crops += 1;
             alarms.accepted += usize::from(self.landmarker.is_face(&look));
         }
-        Ok(())
+        Ok(detections)
     }
 }
 

@@ -1,13 +1,12 @@
 //! NME, failure rate and AUC of a landmark model.
 
 use std::io::Write;
-use std::path::Path;
 
-use anyhow::Context;
 use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
+use super::predictions::Predictions;
 use super::{outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, write_json};
@@ -110,7 +109,7 @@ fn evaluate(
 ) -> anyhow::Result<SplitFigures> {
     let bar = progress(samples.len()).with_prefix(split.to_owned());
     let mut errors = Vec::with_capacity(samples.len());
-    let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::default());
+    let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::of(finder.tails()));
     for sample in bar.wrap_iter(samples.iter()) {
         let frame = match picture::read(&sample.picture) {
             Ok(frame) => frame,
@@ -125,17 +124,16 @@ fn evaluate(
             None => (frame, sample.points.clone()),
         };
         let found = finder.find(&frame, &truth)?;
-        let points: Option<Vec<_>> = found.as_ref().map(|found| found.landmarks.iter().map(|l| l.at).collect());
-        errors.push(match &points {
-            Some(points) => normalised_mean_error(finder.scheme(), &truth, points),
-            None => f64::INFINITY,
-        });
+        errors.push(found.as_ref().map_or(f64::INFINITY, |found| {
+            let points: Vec<_> = found.landmarks.iter().map(|landmark| landmark.at).collect();
+            normalised_mean_error(finder.scheme(), &truth, &points)
+        }));
         if let Some(found) = &found {
             rejected += usize::from(!found.is_face);
             found.landmarks.iter().zip(&truth).for_each(|(landmark, truth)| coverage.count(landmark, *truth));
         }
         if let Some(predictions) = &mut predictions {
-            predictions.write(&sample.file, points.as_deref())?;
+            predictions.write(&sample.file, found.as_ref().map(|found| found.landmarks.as_slice()))?;
         }
     }
     bar.finish_and_clear();
@@ -176,6 +174,15 @@ impl Finder {
         }
     }
 
+    /// Of the model's errors; see [`crate::calibration`].
+    fn tails(&self) -> Option<f32> {
+        let calibration = match self {
+            Finder::TruePoints(landmarker) => landmarker.calibration(),
+            Finder::Detector(observer) => observer.calibration(),
+        };
+        calibration.map(|calibration| calibration.tails)
+    }
+
     fn boxes(&self) -> &'static str {
         match self {
             Finder::TruePoints(_) => "true points",
@@ -188,7 +195,7 @@ impl Finder {
         let truth = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {
             Finder::TruePoints(landmarker) => {
-                let crop = landmarker.crop_around(&truth);
+                let crop = landmarker.crop_around(&truth, 0.0);
                 let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
                 Ok(Some(Found { is_face: landmarker.is_face(&look), landmarks: look.landmarks }))
             }
@@ -208,28 +215,4 @@ struct Found {
     landmarks: Vec<Landmark>,
     /// Whether the model takes it for a face.
     is_face: bool,
-}
-
-/// A row of points a face of the data set; no points where the face was not found.
-struct Predictions {
-    writer: csv::Writer<std::fs::File>,
-    landmarks: usize,
-}
-
-impl Predictions {
-    fn create(path: &Path, scheme: &Scheme) -> anyhow::Result<Self> {
-        let mut writer = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
-        let points = (0..scheme.landmarks).flat_map(|i| [format!("x{i}"), format!("y{i}")]);
-        writer.write_record(std::iter::once("file".to_owned()).chain(points))?;
-        Ok(Predictions { writer, landmarks: scheme.landmarks })
-    }
-
-    fn write(&mut self, file: &str, points: Option<&[Point2<f32>]>) -> anyhow::Result<()> {
-        let fields = match points {
-            Some(points) => points.iter().flat_map(|p| [format!("{:.3}", p.x), format!("{:.3}", p.y)]).collect(),
-            None => vec![String::new(); 2 * self.landmarks],
-        };
-        self.writer.write_record(std::iter::once(file.to_owned()).chain(fields))?;
-        Ok(self.writer.flush()?)
-    }
 }

@@ -2,6 +2,7 @@
 
 mod faces;
 mod landmarks;
+mod predictions;
 
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -1,0 +1,75 @@
+//! How far landmarks may be off, from the heat around them.
+//!
+//! A net learns hills of one width, so that the covariance of the heat says along which direction a landmark may be off, but
+//! not how far; how low the hill is says that better. On faces that were held out of training
+//!
+//! ```text
+//! covariance of the error = spread[landmark] * confidence^-exponent * covariance of the heat
+//! ```
+//!
+//! fits, with errors that follow a two-dimensional Student t distribution of this covariance and `tails` degrees of freedom: a
+//! normal distribution has lighter tails than annotated faces have. `tests/accuracy/calibrate.py` fits the numbers.
+
+use nalgebra::Matrix2;
+use serde::{Deserialize, Serialize};
+
+use crate::decode::Landmark;
+
+/// Heat below this says no more than that the landmark may be anywhere.
+const LEAST_CONFIDENCE: f32 = 0.05;
+
+/// The numbers of one model, as they stand in its card. Without units: the error has those of the heat's covariance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    pub exponent: f32,
+    /// Degrees of freedom, more than 2.
+    pub tails: f32,
+    /// For each landmark, in the scheme's order.
+    pub spread: Vec<f32>,
+}
+
+impl Calibration {
+    /// The covariance of the error of a landmark, in squared units of its own, from that of its heat.
+    ///
+    /// # Panics
+    /// When there is no landmark of that index.
+    pub fn error_covariance(&self, index: usize, heat: &Landmark) -> Matrix2<f32> {
+        heat.covariance * (self.spread[index] * heat.confidence.max(LEAST_CONFIDENCE).powf(-self.exponent))
+    }
+}
+
+/// The squared Mahalanobis distance within which a `share` of the errors lie (0 to 1): the squared radius of the ellipse of that
+/// share, in standard deviations. With the card's `tails`, that of the t distribution; else that of a normal one.
+pub fn squared_radius(share: f32, tails: Option<f32>) -> f32 {
+    match tails {
+        Some(tails) => (tails - 2.0) * ((1.0 - share).powf(-2.0 / tails) - 1.0),
+        None => -2.0 * (1.0 - share).ln(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Point2;
+
+    use super::*;
+
+    #[test]
+    fn a_low_hill_is_less_certain_in_the_same_directions() {
+        let calibration = Calibration { exponent: 2.0, tails: 5.0, spread: vec![1.0, 0.1] };
+        let heat = Matrix2::new(4.0, 1.0, 1.0, 2.0);
+        let at = |confidence| Landmark { at: Point2::origin(), confidence, covariance: heat };
+        assert_eq!(calibration.error_covariance(1, &at(1.0)), heat * 0.1);
+        assert!((calibration.error_covariance(1, &at(0.5)) - heat * 0.4).norm() < 1e-5);
+        assert!((calibration.error_covariance(0, &at(0.0)) - heat * 400.0).norm() < 1e-2);
+    }
+
+    #[test]
+    fn radii_are_those_of_the_distributions() {
+        assert!((squared_radius(0.95, None) - 5.991).abs() < 1e-3);
+        // With so many degrees of freedom, t is a normal distribution.
+        assert!((squared_radius(0.95, Some(1e4)) - 5.991).abs() < 0.02);
+        // F(2, 5) has its 95 % quantile at 5.786; a squared distance is 2 F of the scale matrix, which is 3/5 of the covariance.
+        assert!((squared_radius(0.95, Some(5.0)) - 2.0 * 5.786 * 0.6).abs() < 1e-2);
+    }
+}

@@ -1,0 +1,46 @@
+//! What was found, face by face, for programs that judge it.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::decode::Landmark;
+use crate::scheme::Scheme;
+
+/// A CSV file with a row a face of the data set: `file`, the points `x0,y0 ..`, their confidence `p0 ..` (0 to 1), their covariance
+/// `xx0,xy0,yy0 ..`. Pixels and square pixels of the picture, made harder if `--degrade` says so; empty where the face was not found.
+pub struct Predictions {
+    writer: csv::Writer<File>,
+    landmarks: usize,
+}
+
+/// Fields of a landmark.
+const FIELDS: usize = 6;
+
+impl Predictions {
+    pub fn create(path: &Path, scheme: &Scheme) -> anyhow::Result<Self> {
+        let mut writer = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let numbered = |names: &'static [&str]| {
+            (0..scheme.landmarks).flat_map(move |i| names.iter().map(move |name| format!("{name}{i}")))
+        };
+        let columns = numbered(&["x", "y"]).chain(numbered(&["p"])).chain(numbered(&["xx", "xy", "yy"]));
+        writer.write_record(std::iter::once("file".to_owned()).chain(columns))?;
+        Ok(Predictions { writer, landmarks: scheme.landmarks })
+    }
+
+    pub fn write(&mut self, file: &str, found: Option<&[Landmark]>) -> anyhow::Result<()> {
+        let fields: Vec<String> = match found {
+            Some(found) => {
+                let points = found.iter().flat_map(|l| [format!("{:.3}", l.at.x), format!("{:.3}", l.at.y)]);
+                let confidences = found.iter().map(|l| format!("{:.4}", l.confidence));
+                let covariances =
+                    found.iter().flat_map(|l| [(0, 0), (0, 1), (1, 1)].map(|at| format!("{:.4}", l.covariance[at])));
+                points.chain(confidences).chain(covariances).collect()
+            }
+            None => vec![String::new(); FIELDS * self.landmarks],
+        };
+        self.writer.write_record(std::iter::once(file.to_owned()).chain(fields))?;
+        Ok(self.writer.flush()?)
+    }
+}

@@ -1,0 +1,64 @@
+"""What `wingmark eval --predictions` writes, beside the true points. Needs numpy."""
+import csv
+import dataclasses
+import math
+import pathlib
+import subprocess
+import tempfile
+import tomllib
+
+import numpy as np
+
+WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/release/wingmark"
+MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
+# iBUG's 68 points.
+PARTS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}
+OUTER_EYE_CORNERS = [36, 45]
+
+
+@dataclasses.dataclass
+class Found:
+    """Faces x 68 points, in pixels and square pixels of the pictures."""
+
+    files: list
+    truth: np.ndarray  # [n, 68, 2]
+    points: np.ndarray  # [n, 68, 2]
+    confidence: np.ndarray  # [n, 68]
+    covariance: np.ndarray  # [n, 68, 2, 2]
+
+    def only(self, keep):
+        return Found([file for file, k in zip(self.files, keep) if k], self.truth[keep], self.points[keep],
+                     self.confidence[keep], self.covariance[keep])
+
+    def squared_distances(self):
+        """Of the true points from those found, in squared standard deviations: [n, 68]."""
+        error = self.truth - self.points
+        return np.einsum("...i,...ij,...j->...", error, np.linalg.inv(self.covariance), error)
+
+    def eye_distance(self):
+        """Between the outer corners, [n, 1]."""
+        right, left = self.truth[:, OUTER_EYE_CORNERS].swapaxes(0, 1)
+        return np.linalg.norm(left - right, axis=1)[:, None]
+
+
+def evaluate(model, data, split, *options):
+    """Runs `wingmark eval` on a folder with points.csv, and reads what it found. The options must not move the points."""
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        subprocess.run([WINGMARK, "eval", "--model", model, "--data", data, "--split", split, "--predictions", file.name,
+                        *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        found = list(csv.DictReader(open(file.name)))
+    truth = [row for row in csv.DictReader((pathlib.Path(data) / "points.csv").open()) if row["split"] == split]
+    assert [row["file"] for row in truth] == [row["file"] for row in found], "a row a face, in the data set's order"
+    array = lambda rows, names: np.array([[[float(row[f"{n}{i}"]) for n in names] for i in range(68)] for row in rows])
+    covariance = array(found, ["xx", "xy", "xy", "yy"]).reshape(-1, 68, 2, 2)
+    return Found([row["file"] for row in found], array(truth, "xy"), array(found, "xy"), array(found, "p")[..., 0], covariance)
+
+
+def card_of(model):
+    folder = pathlib.Path(model) if pathlib.Path(model).is_dir() else MODELS / model
+    return tomllib.loads((folder / "card.toml").read_text())
+
+
+def squared_radius(share, tails):
+    """As `calibration::squared_radius` of the library."""
+    return -2 * math.log(1 - share) if tails is None else (tails - 2) * ((1 - share) ** (-2 / tails) - 1)

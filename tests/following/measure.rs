@@ -1,0 +1,124 @@
+//! Jitter and lag of points whose true motion is known.
+//!
+//! A net places a point of a face always a little beside where it is annotated, which is neither jitter nor lag. So a point's true
+//! place is the mean of where it was found without smoothing, taken back to the picture that is moved, and moved again.
+
+use std::time::Duration;
+
+use nalgebra::{Point2, Vector2};
+use wingmark::frame::Frame;
+use wingmark::geometry::Rect;
+use wingmark::observe::Observer;
+
+use crate::motion::{Camera, Motion, moved};
+use crate::observer;
+
+const FRAMES: u32 = 90;
+const FRAMES_A_SECOND: f32 = 30.0;
+/// The first frames, in which filters settle, are not measured.
+const SETTLING: u32 = 15;
+
+/// Sums over all points and frames of one kind of points.
+#[derive(Debug, Default)]
+struct Sums {
+    /// Of changes from one frame to the next that are no motion, as shares of the distance of the eyes.
+    flicker: f32,
+    flickers: usize,
+    /// Of deviations along the motion, times its speed; and of the squared speed.
+    behind: f32,
+    speed: f32,
+}
+
+/// As found, and smoothed.
+#[derive(Debug, Default)]
+pub struct Following {
+    kinds: [Sums; 2],
+    missing: usize,
+}
+
+impl Following {
+    /// Follows the face of a picture as it is moved about.
+    pub fn measure(&mut self, picture: &Frame, truth: &[Point2<f32>], motion: Motion) {
+        let face = Rect::around(truth.iter().copied()).unwrap();
+        let mut camera = Camera::default();
+        let mut observers = [observer(false), observer(true)];
+        let mut tracks: [Vec<Option<Vec<Point2<f32>>>>; 2] = Default::default();
+        for sequence in 0..FRAMES {
+            let view = motion.view(&face, seconds(sequence));
+            let mut frame = camera.see(picture, &view);
+            frame.sequence = sequence;
+            frame.captured_at = Duration::from_secs_f32(seconds(sequence));
+            let known = moved(&view.crop_from_frame(), truth);
+            for (track, observer) in tracks.iter_mut().zip(&mut observers) {
+                track.push(found(observer, &frame, &known));
+            }
+        }
+        let Some(places) = mean_places(&tracks[0], motion, &face) else {
+            self.missing += FRAMES as usize;
+            return;
+        };
+        let [right, left] = observers[0].scheme().outer_eye_corners;
+        self.missing += tracks[0].iter().filter(|points| points.is_none()).count();
+        for (sums, track) in self.kinds.iter_mut().zip(&tracks) {
+            let mut before: Option<Vec<Vector2<f32>>> = None;
+            for sequence in SETTLING..FRAMES {
+                let at = |seconds| moved(&motion.frame_from_picture(&face, seconds), &places);
+                let (now, half) = (seconds(sequence), 0.5 / FRAMES_A_SECOND);
+                let (ideal, earlier, later) = (at(now), at(now - half), at(now + half));
+                let eyes = (ideal[left] - ideal[right]).norm();
+                let Some(points) = &track[sequence as usize] else {
+                    before = None;
+                    continue;
+                };
+                let off: Vec<Vector2<f32>> = points.iter().zip(&ideal).map(|(p, q)| p - q).collect();
+                for (i, off) in off.iter().enumerate() {
+                    let velocity = (later[i] - earlier[i]) * FRAMES_A_SECOND;
+                    sums.behind -= off.dot(&velocity);
+                    sums.speed += velocity.norm_squared();
+                }
+                if let Some(before) = &before {
+                    sums.flicker += off.iter().zip(before).map(|(a, b)| (a - b).norm()).sum::<f32>() / eyes;
+                    sums.flickers += off.len();
+                }
+                before = Some(off);
+            }
+        }
+    }
+
+    /// The cells of the table.
+    pub fn row(&self) -> String {
+        let jitter = self.kinds.each_ref().map(|sums| 100.0 * sums.flicker / sums.flickers as f32);
+        let lag = self.kinds.each_ref().map(|sums| match sums.speed {
+            0.0 => "-".to_string(),
+            speed => format!("{:.1}", 1000.0 * sums.behind / speed),
+        });
+        format!("| {:.2} | {:.2} | {} | {} | {} |", jitter[0], jitter[1], lag[0], lag[1], self.missing)
+    }
+}
+
+fn seconds(sequence: u32) -> f32 {
+    sequence as f32 / FRAMES_A_SECOND
+}
+
+/// The points of the face that overlaps the known one most.
+fn found(observer: &mut Observer, frame: &Frame, known: &[Point2<f32>]) -> Option<Vec<Point2<f32>>> {
+    let known = Rect::around(known.iter().copied())?;
+    let faces = observer.observe(frame).unwrap().faces;
+    let overlap = |bounds: &Rect| bounds.iou(&known);
+    let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)))?;
+    (overlap(&nearest.bounds) > 0.3).then(|| nearest.landmarks.iter().map(|landmark| landmark.at).collect())
+}
+
+/// Where the points were found on average, in the picture; `None` where they never were.
+fn mean_places(track: &[Option<Vec<Point2<f32>>>], motion: Motion, face: &Rect) -> Option<Vec<Point2<f32>>> {
+    let found: Vec<Vec<Point2<f32>>> = (0..FRAMES)
+        .zip(track)
+        .filter_map(|(sequence, points)| {
+            let picture_from_frame = motion.frame_from_picture(face, seconds(sequence)).inverse();
+            points.as_ref().map(|points| moved(&picture_from_frame, points))
+        })
+        .collect();
+    let points = found.first()?.len();
+    let mean = |i: usize| found.iter().map(|points| points[i].coords).sum::<Vector2<f32>>() / found.len() as f32;
+    Some((0..points).map(|i| Point2::from(mean(i))).collect())
+}

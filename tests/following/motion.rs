@@ -1,0 +1,93 @@
+//! A face moved about before a camera, so that it is known where each of its points is at any time.
+
+use std::f32::consts::TAU;
+
+use nalgebra::{Point2, Similarity2, Vector2};
+use wingmark::convert::CropImage;
+use wingmark::frame::{Frame, Size};
+use wingmark::geometry::{Crop, Rect};
+
+/// Side of the frames.
+const SIDE_PX: u32 = 480;
+/// Side of a frame, as a multiple of the longer side of the face's box.
+const SIDE_PER_FACE: f32 = 3.0;
+/// Standard deviation of the sensor's noise, of 255.
+const NOISE: f32 = 3.0;
+
+/// Back and forth in a sine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Motion {
+    Still,
+    SlowPan,
+    FastPan,
+    Roll,
+    Zoom,
+}
+
+impl Motion {
+    pub const ALL: [Motion; 5] = [Motion::Still, Motion::SlowPan, Motion::FastPan, Motion::Roll, Motion::Zoom];
+
+    /// With the highest speed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Motion::Still => "still",
+            Motion::SlowPan => "slow pan, 0.1 faces/s",
+            Motion::FastPan => "fast pan, 2 faces/s",
+            Motion::Roll => "roll, 115 degrees/s",
+            Motion::Zoom => "zoom, 75 %/s",
+        }
+    }
+
+    /// What the camera sees of the picture after `seconds`, of a face that fills `face` in it.
+    pub fn view(self, face: &Rect, seconds: f32) -> Crop {
+        let face_px = face.width().max(face.height());
+        let (mut shift, mut scale, mut roll) = (Vector2::<f32>::zeros(), 1.0, 0.0);
+        match self {
+            Motion::Still => {}
+            Motion::SlowPan => shift.x = 0.1 * seconds.sin(),
+            Motion::FastPan => shift = Vector2::new(0.48, 0.14) * (4.0 * seconds).sin(),
+            Motion::Roll => roll = 0.5 * (4.0 * seconds).sin(),
+            Motion::Zoom => scale = (0.25 * (3.0 * seconds).sin()).exp(),
+        }
+        Crop::new(face.centre() + shift * face_px, SIDE_PER_FACE * face_px * scale, roll, SIDE_PX)
+    }
+
+    pub fn frame_from_picture(self, face: &Rect, seconds: f32) -> Similarity2<f32> {
+        self.view(face, seconds).crop_from_frame()
+    }
+}
+
+/// Renders what a noisy sensor sees of a picture.
+pub struct Camera {
+    image: CropImage,
+    noise: u64,
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Camera { image: CropImage::new(SIDE_PX), noise: 0x2545_f491_4f6c_dd1d }
+    }
+}
+
+impl Camera {
+    pub fn see(&mut self, picture: &Frame, view: &Crop) -> Frame {
+        self.image.fill(picture, view);
+        let clean = self.image.rgb.clone();
+        let bytes = clean.into_iter().map(|value| (f32::from(value) + NOISE * self.normal()).round() as u8).collect();
+        Frame::from_rgb(Size { width: SIDE_PX, height: SIDE_PX }, bytes).unwrap()
+    }
+
+    /// A number of a normal distribution (Box and Muller), the same ones in each run (xorshift64).
+    fn normal(&mut self) -> f32 {
+        self.noise ^= self.noise << 13;
+        self.noise ^= self.noise >> 7;
+        self.noise ^= self.noise << 17;
+        let (a, b) = ((self.noise >> 40) as f32 / (1 << 24) as f32, (self.noise >> 8 & 0xffff) as f32 / 65_536.0);
+        (-2.0 * (1.0 - a).ln()).sqrt() * (TAU * b).cos()
+    }
+}
+
+/// Where the points of a picture are in the frame.
+pub fn moved(frame_from_picture: &Similarity2<f32>, points: &[Point2<f32>]) -> Vec<Point2<f32>> {
+    points.iter().map(|point| frame_from_picture * point).collect()
+}
