@@ -1,4 +1,4 @@
-# A camera that shows picture.raw (YUYV) does all that cameras do: camera_faults.sh CYCLES
+# A camera that shows /share/picture (YUYV) does all that cameras do: camera_faults.sh CYCLES
 # After each fault frames flow again; the console has what wingmark holds then.
 set -e
 log=/tmp/log
@@ -31,9 +31,23 @@ not_taken_back() {
     within 60 has_said_more ' gone: ' $gone
     kill -CONT $camera_feeder
 }
+# It ends the feeder's stream too.
+fatal_error() {
+    gone=$(said ' gone: ')
+    control inject_fatal_streaming_error=1
+    within 60 has_said_more ' gone: ' $gone
+    wait $camera_feeder || true
+    camera_feed picture
+}
+# The error is for who starts to stream next, which must not be the feeder.
 fails_to_start() {
+    gone=$(said ' gone: ')
     control $1=1
     control inject_fatal_streaming_error=1
+    within 60 has_said_more ' gone: ' $gone
+    wait $camera_feeder || true
+    sleep 1
+    camera_feed picture
 }
 # unplug, plug: the driver lets go of the camera, and takes it again.
 unplug() {
@@ -44,7 +58,7 @@ unplug() {
 plug() { echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; }
 
 camera_plug
-camera_shows YUYV picture.raw
+camera_shows YUYV picture
 wingmark_start --source /dev/video0 --camera-format YUYV --camera-size 640x480 --screen none \
     --record $log.jsonl --metrics /tmp/wingmark.prom
 fault none true
@@ -53,7 +67,7 @@ fault "buffer not taken back" not_taken_back
 fault "frames lost" control percentage_of_dropped_buffers=60
 control percentage_of_dropped_buffers=0
 fault "stall" stall
-fault "fatal error" control inject_fatal_streaming_error=1
+fault "fatal error" fatal_error
 fault "no start" fails_to_start inject_vidioc_streamon_error
 fault "no buffers" fails_to_start inject_vidioc_reqbufs_error
 
