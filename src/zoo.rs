@@ -32,6 +32,11 @@ pub struct Shipped {
 /// The nets in this binary.
 pub const SHIPPED: &[Shipped] = &[
     Shipped {
+        name: "nano",
+        card: include_str!("../models/nano/card.toml"),
+        model: include_bytes!("../models/nano/model.onnx"),
+    },
+    Shipped {
         name: "small",
         card: include_str!("../models/small/card.toml"),
         model: include_bytes!("../models/small/model.onnx"),

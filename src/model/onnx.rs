@@ -1,7 +1,7 @@
 //! ONNX file to tract's optimised graph.
 
 use tract_onnx::Onnx;
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
@@ -9,6 +9,9 @@ use super::{ModelError, float, operators};
 
 /// More than any tensor of a net for pictures holds.
 const MAX_ELEMENTS: usize = 1 << 28;
+
+/// More than any net for pictures enlarges a tensor by.
+const MAX_SCALE: f32 = 64.0;
 
 pub(super) struct Loaded {
     pub model: TypedModel,
@@ -40,6 +43,7 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
     if !graph.node.iter().any(|node| node.output.contains(&output.name)) {
         return Err(signature(format!("no node that makes the output {:?}", output.name), "one"));
     }
+    check_scales(graph)?;
     let is_int8 = graph.node.iter().any(|node| node.op_type == "QLinearConv");
     if is_int8 && let Some(node) = graph.node.iter().find(|node| !operators::NAMES.contains(&&*node.op_type)) {
         return Err(ModelError::Operator {
@@ -49,6 +53,35 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
         });
     }
     Ok(is_int8)
+}
+
+/// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before there are shapes to check.
+fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
+    for node in graph.node.iter().filter(|node| node.op_type == "Resize") {
+        let constant = |input: usize| {
+            let name = node.input.get(input)?;
+            graph.initializer.iter().find(|tensor| !name.is_empty() && tensor.name == *name)
+        };
+        let scales = constant(2).map_or(vec![], floats);
+        if !scales.iter().all(|scale| (0.0..=MAX_SCALE).contains(scale)) {
+            return Err(signature(format!("a Resize by {scales:?}"), "scales of at most 64"));
+        }
+        let sizes = constant(3).map_or(vec![], integers);
+        if sizes.iter().fold(1, |elements: i64, side| elements.saturating_mul(*side)) > MAX_ELEMENTS as i64 {
+            return Err(signature(format!("a Resize to {sizes:?}"), "at most 2^28 elements"));
+        }
+    }
+    Ok(())
+}
+
+fn floats(tensor: &TensorProto) -> Vec<f32> {
+    let raw = tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    raw.chain(tensor.float_data.iter().copied()).collect()
+}
+
+fn integers(tensor: &TensorProto) -> Vec<i64> {
+    let raw = tensor.raw_data.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+    raw.chain(tensor.int64_data.iter().copied()).collect()
 }
 
 /// Refuses what a damaged size may ask for before any memory is: where there is too little, a program has to end.
