@@ -186,8 +186,8 @@ impl ModelCard {
             return Err(CardError::OutOfRange { key: "sha256", found, expected: "64 lower-case hexadecimal digits" });
         }
         number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
-        match &self.task {
-            &Task::Landmarks { scheme, crop_margin, face_confidence, ref calibration } => {
+        match self.task {
+            Task::Landmarks { scheme, crop_margin, face_confidence, ref calibration } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
                 number("task.landmarks.face_confidence", face_confidence.into(), 0.0..=1.0, "0 to 1")?;
                 let Some(Calibration { exponent, tails, spread }) = calibration else { return Ok(()) };
@@ -203,7 +203,7 @@ impl ModelCard {
                 let expected = "one number for each landmark of the scheme";
                 Err(CardError::OutOfRange { key: "task.landmarks.calibration.spread", found, expected })
             }
-            &Task::Faces { smallest_px, octaves, score } => {
+            Task::Faces { smallest_px, octaves, score } => {
                 number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0, "1 to 1024")?;
                 number("task.faces.octaves", octaves.into(), 0.5..=12.0, "0.5 to 12")?;
                 number("task.faces.score", score.into(), 0.0..=1.0, "0 to 1")

@@ -24,7 +24,9 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
     let zero_point = i32::from(convolution.input_zero_point) - value_offset;
     let mut start = vec![0i32; channels];
     for (channel, weights) in convolution.weights.chunks(per_output).enumerate() {
-        let sum = |weights: &[i8]| weights.iter().map(|w| i32::from(*w)).sum::<i32>();
+        // In 16 bits, which hold 128 weights, because instruction sets without wider moves add those much faster.
+        let narrow = |weights: &[i8]| i32::from(weights.iter().map(|w| i16::from(*w)).sum::<i16>());
+        let sum = |weights: &[i8]| weights.chunks(128).map(narrow).sum::<i32>();
         let varying: i32 =
             weights.chunks(all_channels).map(|tap| sum(&tap[fused.first_channel..][..input.channels])).sum();
         start[channel] = convolution.bias[channel].wrapping_sub(zero_point.wrapping_mul(varying));
