@@ -20,7 +20,10 @@ fn json(path: &Path) -> Value {
 
 /// A report as `bench` writes it; the times mean nothing in a build for tests.
 fn measured(folder: &Path) -> Value {
-    let output = wingmark(folder, &["bench", "--seconds", "0.5", "--threads", "1", "--json", "measured.json"]);
+    let output = wingmark(
+        folder,
+        &["bench", "--model", "small", "--seconds", "0.5", "--threads", "1", "--json", "measured.json"],
+    );
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("frame ms"), "{}", text(&output.stdout));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1, "something was left behind");

@@ -18,6 +18,9 @@ const BAR_PITCH: f64 = 30.0;
 const NAMES: f64 = 250.0;
 /// Of one entry of the bars' legend; four stand in a row.
 const LEGEND_PITCH: f64 = 120.0;
+/// Room for the name of a point.
+const NAME_WIDTH: f64 = 120.0;
+const NAME_PITCH: f64 = 16.0;
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800"];
@@ -50,10 +53,16 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
     }
     text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", "median time of a frame, ms");
     text(&mut svg, [6.0, TOP - 6.0], "axis", "NME, %");
+    let mut named: Vec<[f64; 2]> = Vec::new();
     for (board, model, ms, nme) in &points {
         let (x, y) = (x_axis.place(*ms), y_axis.place(*nme));
         let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="5" fill="{}"/>"#, colour(*board));
-        text(&mut svg, [x + 9.0, y + 4.0], "name", &name(model));
+        let mut label = [x + 9.0, y + 4.0];
+        while named.iter().any(|[x, y]| (label[0] - x).abs() < NAME_WIDTH && (label[1] - y).abs() < NAME_PITCH) {
+            label[1] += NAME_PITCH;
+        }
+        named.push(label);
+        text(&mut svg, label, "name", &name(model));
     }
     for (board, report) in reports.iter().enumerate() {
         let y = TOP + 20.0 * board as f64;

@@ -26,7 +26,7 @@ count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of th
 }
 
 echo net,kernel,instructions,macs >"$out/found.csv"
-for net in small faces; do
+for net in nano small faces; do
     count $net cortex-a72 portable
     count $net cortex-a72 smull
     count $net cortex-a76 sdot
