@@ -123,6 +123,11 @@ def cards():
         yield card.read_bytes()
 
 
+def shapes():
+    for shape in sorted((FUZZ.parent / "models").glob("*/shape.csv")):
+        yield b"".join(shape.read_bytes().splitlines(keepends=True)[:7])
+
+
 def reports():
     for report in ("board", "emulated"):
         text = (FUZZ.parent / f"tests/reports/{report}.json").read_text()
@@ -139,6 +144,7 @@ SEEDS = {
     "model": nets,
     "picture": pictures,
     "report": reports,
+    "shape": shapes,
     "y4m": y4ms,
 }
 

@@ -5,6 +5,7 @@ use nalgebra::{Similarity2, Vector2};
 use crate::card::{CardError, Task};
 use crate::convert::CropImage;
 use crate::decode::decode_peak;
+use crate::exposure::brighten;
 use crate::frame::Frame;
 use crate::geometry::{Crop, Rect, crop_from_cells};
 use crate::heatmaps::{Heat, Heatmaps};
@@ -64,6 +65,7 @@ impl Detector {
     pub fn detect(&mut self, frame: &Frame, roll: f32) -> Result<Vec<Detection>, ModelError> {
         let crop = Crop::of_turned_frame(frame.size, roll, self.image.side_px);
         self.image.fill(frame, &crop);
+        brighten(&mut self.image);
         let maps = self.session.infer(&self.image)?;
         let found = self.meaning.boxes(&maps).into_iter().map(|(bounds, score)| {
             let bounds = box_of_turned(&bounds, &crop.frame_from_crop);

@@ -119,6 +119,30 @@ pub fn crop_from_cells(stride: f32) -> Similarity2<f32> {
     Similarity2::new(Vector2::repeat((stride - 1.0) / 2.0), 0.0, stride)
 }
 
+/// The similarity that lays weighted points `(from, to, weight)` over each other with the least sum of weighted squared distances
+/// (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991; without mirroring).
+/// `None` where the points on one side lie all in one place.
+pub fn align(pairs: impl Iterator<Item = (Point2<f32>, Point2<f32>, f32)> + Clone) -> Option<Similarity2<f32>> {
+    let total: f32 = pairs.clone().map(|(_, _, weight)| weight).sum();
+    let centroid = |side: fn(Point2<f32>, Point2<f32>) -> Point2<f32>| {
+        pairs.clone().map(|(from, to, weight)| side(from, to).coords * weight).sum::<Vector2<f32>>() / total
+    };
+    let (from_centre, to_centre) = (centroid(|from, _| from), centroid(|_, to| to));
+    let (mut cosine, mut sine, mut spread) = (0.0, 0.0, 0.0);
+    for (from, to, weight) in pairs {
+        let (from, to) = (from.coords - from_centre, to.coords - to_centre);
+        cosine += weight * from.dot(&to);
+        sine += weight * from.perp(&to);
+        spread += weight * from.norm_squared();
+    }
+    let scale = cosine.hypot(sine) / spread;
+    if !(scale.is_normal() && scale.recip().is_normal()) {
+        return None;
+    }
+    let turned = Similarity2::new(Vector2::zeros(), sine.atan2(cosine), scale);
+    Some(Similarity2::new(to_centre - turned * from_centre, sine.atan2(cosine), scale))
+}
+
 #[cfg(test)]
 mod tests {
     use std::f32::consts::FRAC_PI_2;
@@ -157,6 +181,20 @@ mod tests {
     fn cells_and_pixels_share_their_outer_edges() {
         let map = crop_from_cells(4.0);
         assert_eq!(map * Point2::new(-0.5, 31.5), Point2::new(-0.5, 127.5));
+    }
+
+    #[test]
+    fn aligned_points_lie_where_the_similarity_puts_them() {
+        let expected = Similarity2::new(Vector2::new(3.0, -7.0), 2.1, 0.4);
+        let corners = [(0.0, 0.0), (5.0, 1.0), (2.0, 8.0)].map(|(x, y)| Point2::new(x, y));
+        // A fourth pair, which fits none of the others, has no weight.
+        let outlier = (Point2::new(50.0, 50.0), Point2::origin(), 0.0);
+        let pairs =
+            corners.into_iter().zip([1.0, 0.5, 2.0]).map(|(p, weight)| (p, expected * p, weight)).chain([outlier]);
+        let found = align(pairs).unwrap();
+        assert!((found.to_homogeneous() - expected.to_homogeneous()).norm() < 1e-4, "{found}");
+        assert!(align(corners.into_iter().map(|p| (Point2::origin(), p, 1.0))).is_none());
+        assert!(align(std::iter::empty()).is_none());
     }
 
     #[test]

@@ -8,10 +8,12 @@ use crate::calibration::Calibration;
 use crate::card::{CardError, Task};
 use crate::convert::CropImage;
 use crate::decode::{Landmark, decode};
+use crate::exposure::brighten;
 use crate::frame::Frame;
 use crate::geometry::{Crop, Rect, crop_from_cells};
 use crate::model::{ModelError, Session};
 use crate::scheme::Scheme;
+use crate::shape::ShapeModel;
 use crate::zoo::Net;
 
 /// Faces that lean in their crop, or lie at its border, still have this share of the confidence that upright ones have to have.
@@ -30,6 +32,7 @@ pub struct Landmarker {
     crop_margin: f32,
     face_confidence: f32,
     calibration: Option<Calibration>,
+    shape: Option<ShapeModel>,
 }
 
 /// What the net made of one crop.
@@ -76,6 +79,7 @@ impl Landmarker {
             crop_margin: *crop_margin,
             face_confidence: *face_confidence,
             calibration: calibration.clone(),
+            shape: net.shape.clone(),
         })
     }
 
@@ -120,11 +124,15 @@ impl Landmarker {
     pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
         let start = Instant::now();
         self.image.fill(frame, crop);
+        brighten(&mut self.image);
         let cropped = Instant::now();
         let maps = self.session.infer(&self.image)?;
         let inferred = Instant::now();
         let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
         let mut landmarks = decode(&maps);
+        if let Some(shape) = &self.shape {
+            shape.refine(&mut landmarks);
+        }
         for (index, landmark) in landmarks.iter_mut().enumerate() {
             if let Some(calibration) = &self.calibration {
                 landmark.covariance = calibration.error_covariance(index, landmark);

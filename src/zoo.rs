@@ -1,4 +1,4 @@
-//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`.
+//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and perhaps `shape.csv`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,11 +7,13 @@ use thiserror::Error;
 
 use crate::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
+use crate::shape::{ShapeError, ShapeModel};
 
-/// A net and its card, which fit each other.
+/// A net and its card, which fit each other, and the shapes of the faces that it finds.
 pub struct Net {
     pub card: ModelCard,
     pub model: Model,
+    pub shape: Option<ShapeModel>,
 }
 
 /// Which net: a shipped one or a folder.
@@ -27,6 +29,7 @@ pub struct Shipped {
     pub name: &'static str,
     card: &'static str,
     model: &'static [u8],
+    shape: Option<&'static str>,
 }
 
 /// The nets in this binary.
@@ -35,21 +38,26 @@ pub const SHIPPED: &[Shipped] = &[
         name: "nano",
         card: include_str!("../models/nano/card.toml"),
         model: include_bytes!("../models/nano/model.onnx"),
+        shape: Some(include_str!("../models/nano/shape.csv")),
     },
     Shipped {
         name: "small",
         card: include_str!("../models/small/card.toml"),
         model: include_bytes!("../models/small/model.onnx"),
+        shape: Some(include_str!("../models/small/shape.csv")),
     },
     Shipped {
         name: "faces",
         card: include_str!("../models/faces/card.toml"),
         model: include_bytes!("../models/faces/model.onnx"),
+        shape: None,
     },
 ];
 
 /// The shipped net that finds landmarks unless another one is asked for.
 pub const DEFAULT_LANDMARKS: &str = "small";
+/// The shapes of faces, in a model's folder.
+pub const SHAPE: &str = "shape.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
 
@@ -66,6 +74,8 @@ pub enum LoadError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("card of model {name}: {source}")]
     Card { name: String, source: CardError },
+    #[error("model {name}: {source}")]
+    Shape { name: String, source: ShapeError },
     #[error("model {name}: {source}")]
     Model { name: String, source: ModelError },
 }
@@ -110,24 +120,28 @@ pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
 impl Choice {
     pub fn load(&self) -> Result<Net, LoadError> {
         match self {
-            Choice::Shipped(shipped) => net(shipped.name, shipped.card, shipped.model),
+            Choice::Shipped(shipped) => net(shipped.name, shipped.card, shipped.model, shipped.shape),
             Choice::Folder(folder) => {
                 let read = |name: &str| {
                     let path = folder.join(name);
                     std::fs::read(&path).map_err(|source| LoadError::Read { path, source })
                 };
-                let card = String::from_utf8_lossy(&read("card.toml")?).into_owned();
-                net(&folder.display().to_string(), &card, &read("model.onnx")?)
+                let text = |name: &str| Ok(String::from_utf8_lossy(&read(name)?).into_owned());
+                let shape = if folder.join(SHAPE).exists() { Some(text(SHAPE)?) } else { None };
+                net(&folder.display().to_string(), &text("card.toml")?, &read("model.onnx")?, shape.as_deref())
             }
         }
     }
 }
 
-fn net(name: &str, card: &str, file: &[u8]) -> Result<Net, LoadError> {
+fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>) -> Result<Net, LoadError> {
     let in_card = |source| LoadError::Card { name: name.into(), source };
     let card = ModelCard::from_toml(card).map_err(in_card)?;
     card.check_file(file).map_err(in_card)?;
     let model = Model::from_onnx(file).map_err(|source| LoadError::Model { name: name.into(), source })?;
     card.check_shape(model.input_side_px(), model.output_shape()).map_err(in_card)?;
-    Ok(Net { card, model })
+    let [_, _, landmarks] = model.output_shape();
+    let shape = shape.map(|text| ShapeModel::from_csv(text, landmarks)).transpose();
+    let shape = shape.map_err(|source| LoadError::Shape { name: name.into(), source })?;
+    Ok(Net { card, model, shape })
 }

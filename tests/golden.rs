@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nalgebra::Point2;
-use wingmark::card::{ModelCard, Task};
 use wingmark::convert::CropImage;
-use wingmark::decode::decode;
-use wingmark::geometry::crop_from_cells;
+use wingmark::frame::{Frame, Size};
+use wingmark::geometry::Crop;
+use wingmark::landmarks::{Landmarker, LookTimings};
 use wingmark::model::Model;
+use wingmark::zoo;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
@@ -36,6 +37,11 @@ fn check_heatmaps(name: &str) {
 }
 
 #[test]
+fn nano_gives_onnxruntimes_heatmaps() {
+    check_heatmaps("nano");
+}
+
+#[test]
 fn small_gives_onnxruntimes_heatmaps() {
     check_heatmaps("small");
 }
@@ -47,27 +53,30 @@ fn faces_gives_onnxruntimes_heatmaps() {
 
 #[test]
 fn landmarks_are_those_of_an_independent_decoder() {
-    let folder = folder("small");
-    let card = ModelCard::from_toml(&std::fs::read_to_string(folder.join("card.toml")).unwrap()).unwrap();
-    assert!(matches!(card.task, Task::Landmarks { .. }));
-    let model = Model::from_onnx(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
-    let mut session = model.session();
-    let found = decode(&session.infer(&golden_input(&folder)).unwrap());
-    let crop_from_cells = crop_from_cells(card.stride as f32);
-    let expected = std::fs::read_to_string(folder.join("golden/landmarks.csv")).unwrap();
-    assert_eq!(found.len(), expected.lines().count());
-    for (i, (landmark, line)) in found.iter().zip(expected.lines()).enumerate() {
-        let (x, y) = line.split_once(',').unwrap();
-        let expected = Point2::new(x.parse().unwrap(), y.parse().unwrap());
-        let at = crop_from_cells * landmark.at;
-        // One step of u8 in a few cells moves a point by a few hundredths of a pixel.
-        assert!((at - expected).norm() < 0.2, "landmark {i}: {at}, not {expected}");
+    for name in ["nano", "small"] {
+        let folder = folder(name);
+        let net = zoo::shipped(name).unwrap().load().unwrap();
+        let image = golden_input(&folder);
+        let size = Size { width: image.side_px, height: image.side_px };
+        // The golden input is what a crop of itself shows.
+        let frame = Frame::from_rgb(size, image.rgb).unwrap();
+        let crop = Crop::of_frame(size, size.width);
+        let mut landmarker = Landmarker::new(&net, 1).unwrap();
+        let found = landmarker.look(&frame, &crop, &mut LookTimings::default()).unwrap().points();
+        let expected = std::fs::read_to_string(folder.join("golden/landmarks.csv")).unwrap();
+        assert_eq!(found.len(), expected.lines().count());
+        for (i, (at, line)) in found.iter().zip(expected.lines()).enumerate() {
+            let (x, y) = line.split_once(',').unwrap();
+            let expected = Point2::new(x.parse().unwrap(), y.parse().unwrap());
+            // One step of u8 in a few cells moves a point by a few hundredths of a pixel.
+            assert!((at - expected).norm() < 0.2, "{name}, landmark {i}: {at}, not {expected}");
+        }
     }
 }
 
 #[test]
 fn every_convolution_is_int8() {
-    for name in ["small", "faces"] {
+    for name in ["nano", "small", "faces"] {
         let model = Model::from_onnx(&std::fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
         let operators = model.operators();
         let int8 = operators.get("Int8Convolution").copied().unwrap_or_default();

@@ -20,6 +20,8 @@ mod model;
 mod picture;
 #[path = "../fuzz/src/report.rs"]
 mod report;
+#[path = "../fuzz/src/shape.rs"]
+mod shape;
 #[path = "../fuzz/src/y4m.rs"]
 mod y4m;
 
@@ -73,6 +75,11 @@ fn pictures() {
 #[test]
 fn reports() {
     check("report", report::check);
+}
+
+#[test]
+fn shapes() {
+    check("shape", shape::check);
 }
 
 #[test]

@@ -80,7 +80,9 @@ def main():
     card = arguments.model / "card.toml"
     bare = without_calibration(card.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(arguments.model / "model.onnx", folder)
+        for name in ["model.onnx", "shape.csv"]:
+            if (arguments.model / name).exists():
+                shutil.copy(arguments.model / name, folder)
         (pathlib.Path(folder) / "card.toml").write_text(bare)
         parts = [evaluate(folder, data, "train") for data in arguments.data]
     parts = [part.only(np.array([is_held_out(file) for file in part.files])) for part in parts]

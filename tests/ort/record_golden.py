@@ -15,6 +15,8 @@ import onnx
 import onnxruntime
 from PIL import Image
 
+import shape
+
 
 def heatmaps(folder, card):
     """Stored u8 heatmaps [channel, row, column]."""
@@ -30,8 +32,10 @@ def heatmaps(folder, card):
 
 
 def decode(heat):
-    """x, y in cells of one map: a Gaussian through 5x5 cells by least squares on the logarithm, weighted by heat squared."""
+    """(x, y) in cells, 2x2 covariance and confidence of one map: a Gaussian through 5x5 cells by least squares on the logarithm,
+    weighted by heat squared."""
     row, column = np.unravel_index(heat.argmax(), heat.shape)
+    confidence = np.clip(heat[row, column], 0, 1)
     rows, columns = np.mgrid[max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
     inside = (rows < heat.shape[0]) & (columns < heat.shape[1])
     rows, columns = rows[inside], columns[inside]
@@ -45,8 +49,20 @@ def decode(heat):
         if precision[0, 0] > 0 and np.linalg.det(precision) > 0:
             offset = np.linalg.solve(precision, [bx, by])
             if np.hypot(*offset) <= 1:
-                return column + offset[0], row + offset[1]
-    return column + (x * h).sum() / h.sum(), row + (y * h).sum() / h.sum()
+                return (column + offset[0], row + offset[1]), np.linalg.inv(precision), confidence
+    if h.sum() <= 0:
+        return (column, row), np.eye(2), confidence
+    mean = np.average([x, y], axis=1, weights=h)
+    spread = np.cov([x, y], aweights=h, bias=True)
+    return (column + mean[0], row + mean[1]), spread + np.eye(2) / 12, confidence
+
+
+def landmarks(folder, card, maps):
+    """Points [68, 2] in input pixels of float heatmaps [68, row, column], refined where the model knows shapes of faces."""
+    points, covariances, confidences = (np.array(part) for part in zip(*(decode(m) for m in maps)))
+    if (folder / "shape.csv").exists():
+        points = shape.refine(folder / "shape.csv", points, covariances, confidences)
+    return points * card["stride"] + (card["stride"] - 1) / 2
 
 
 def main():
@@ -64,8 +80,7 @@ def main():
         recorded.write_bytes(stored.tobytes())
         if "landmarks" in card["task"]:
             real = (stored.astype(float) - card["heat"]["zero_point"]) * card["heat"]["scale"]
-            stride = card["stride"]
-            points = [np.array(decode(m)) * stride + (stride - 1) / 2 for m in real]
+            points = landmarks(folder, card, real)
             (folder / "golden/landmarks.csv").write_text("".join(f"{x:.4f},{y:.4f}\n" for x, y in points))
         print(f"{folder}: recorded {stored.shape}")
 

@@ -13,6 +13,7 @@ mod optimiser;
 mod presets;
 mod quantise;
 mod release;
+mod shape;
 mod sheet;
 mod targets;
 mod task;
@@ -59,6 +60,8 @@ enum Command {
     },
     /// Quantises a checkpoint to int8 ONNX with its card.
     Quantise(release::Quantise),
+    /// Fits the shapes of faces, and the bias of a quantised net on them.
+    Shape(shape::Fit),
     /// Writes a contact sheet of training pictures as the net sees them.
     Sheet {
         #[command(flatten)]
@@ -169,6 +172,7 @@ fn main() -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
         Command::Quantise(args) => release::quantise(&args),
+        Command::Shape(args) => shape::fit(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
     }
 }

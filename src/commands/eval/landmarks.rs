@@ -153,7 +153,7 @@ fn evaluate(
 
 /// Where the crop comes from.
 enum Finder {
-    TruePoints(Landmarker),
+    TruePoints(Box<Landmarker>),
     Detector(Box<Observer>),
 }
 
@@ -163,7 +163,7 @@ impl Finder {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
             Ok(Finder::Detector(Box::new(Observer::new(&faces, net, false)?)))
         } else {
-            Ok(Finder::TruePoints(Landmarker::new(net, 1)?))
+            Ok(Finder::TruePoints(Box::new(Landmarker::new(net, 1)?)))
         }
     }
 

@@ -1,0 +1,320 @@
+//! What faces look like: a linear model of their shapes, which corrects landmarks that a small net leaves uncertain.
+//!
+//! In a frame of its own, where the mean face has its centroid at the origin and a root mean square radius of 1, each
+//! landmark is taken to be found at
+//!
+//! ```text
+//! mean + bias + modes z + own + error,    z ~ N(0, I),  own ~ N(0, rest I),  error ~ N(0, NOISE confidence^-EXPONENT C)
+//! ```
+//!
+//! with `C` the covariance of its heat; `modes`, the first principal components of annotated faces, move all landmarks
+//! together, `own` is what they leave over (factor analysis; Bishop, "Pattern Recognition and Machine Learning", 12.2).
+//! Given what was found, the mean of the posterior of `mean + modes z + own` is the refined landmark: a sure one stays,
+//! an unsure one goes where the others say. `bias` is the error that the net makes on all faces.
+//! `wingmark-trainer shape` fits the numbers to training faces.
+
+use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
+use thiserror::Error;
+
+use crate::decode::Landmark;
+use crate::geometry::align;
+
+/// Principal components of a shape model.
+pub const MODES: usize = 20;
+/// The modes, and four that turn, scale and shift the mean face, for an alignment that the errors put off.
+const ALL_MODES: usize = MODES + 4;
+/// How much the alignment may be off, as a share of the face's radius.
+const ALIGNMENT: f32 = 0.06;
+/// Variance of an error, as a multiple of the heat's variance at full confidence. Of held-out faces, the mean error of `nano` and
+/// `small` is within a hundredth of its least from 0.01 to 0.04.
+const NOISE: f32 = 0.02;
+/// How fast that variance grows with falling confidence; about that of the models' calibrations.
+const EXPONENT: f32 = 2.5;
+/// Heat below this says no more than that the landmark may be anywhere.
+const LEAST_CONFIDENCE: f32 = 0.05;
+/// Before the modes in a row of the table: mean, bias, rest.
+const COLUMNS: usize = 3 + MODES;
+
+/// The shapes of the faces that a net was trained on, and the net's bias.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShapeModel {
+    points: Vec<Point>,
+}
+
+/// One landmark of all shapes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    pub mean: Vector2<f32>,
+    /// What the net adds to it.
+    pub bias: Vector2<f32>,
+    /// Variance, along each axis, of what the modes leave over.
+    pub rest: f32,
+    /// How it moves with each mode, by one standard deviation of that mode.
+    pub modes: SMatrix<f32, 2, MODES>,
+}
+
+#[derive(Debug, Error)]
+pub enum ShapeError {
+    #[error("shape.csv: {0}")]
+    Csv(#[from] csv::Error),
+    #[error("shape.csv has {found} rows; expected {expected}: x and y of each landmark")]
+    Rows { found: usize, expected: usize },
+    #[error("shape.csv, line {line}: {found:?} is not a number of at most {LARGEST} in size")]
+    Number { line: usize, found: String },
+    #[error("shape.csv, line {line}: {found} columns; expected {COLUMNS}: mean, bias, rest, m1 .. m{MODES}")]
+    Columns { line: usize, found: usize },
+    #[error("shape.csv, line {line}: the rest is {found}; expected a positive number, the same for x and y")]
+    Rest { line: usize, found: f32 },
+    #[error("shape.csv: the mean face has no extent")]
+    NoExtent,
+}
+
+/// Faces have a radius of 1.
+const LARGEST: f32 = 100.0;
+
+impl ShapeModel {
+    /// # Errors
+    /// When all landmarks of the mean face lie in one place.
+    pub fn new(points: Vec<Point>) -> Result<Self, ShapeError> {
+        let radius = points.iter().map(|p| p.mean.norm()).fold(0.0, f32::max);
+        if radius > 1e-3 { Ok(ShapeModel { points }) } else { Err(ShapeError::NoExtent) }
+    }
+
+    /// Reads `shape.csv`: a header, then for each landmark a row for x and one for y, with the columns mean, bias, rest, m1 ..
+    pub fn from_csv(text: &str, landmarks: usize) -> Result<Self, ShapeError> {
+        let mut rows = Vec::new();
+        for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
+            let (record, line) = (record?, rows.len() + 2);
+            if record.len() != COLUMNS {
+                return Err(ShapeError::Columns { line, found: record.len() });
+            }
+            let mut row = [0.0; COLUMNS];
+            for (number, field) in row.iter_mut().zip(&record) {
+                let found = field.trim().parse().ok().filter(|number: &f32| number.abs() <= LARGEST);
+                *number = found.ok_or_else(|| ShapeError::Number { line, found: field.chars().take(20).collect() })?;
+            }
+            rows.push(row);
+        }
+        if rows.len() != 2 * landmarks {
+            return Err(ShapeError::Rows { found: rows.len(), expected: 2 * landmarks });
+        }
+        let point = |(index, [x, y]): (usize, &[[f32; COLUMNS]; 2])| {
+            if x[2] < 1e-9 || x[2] != y[2] {
+                return Err(ShapeError::Rest { line: 2 * index + 2, found: x[2].min(y[2]) });
+            }
+            Ok(Point {
+                mean: Vector2::new(x[0], y[0]),
+                bias: Vector2::new(x[1], y[1]),
+                rest: x[2],
+                modes: SMatrix::from_fn(|axis, mode| if axis == 0 { x[3 + mode] } else { y[3 + mode] }),
+            })
+        };
+        ShapeModel::new(rows.as_chunks().0.iter().enumerate().map(point).collect::<Result<_, _>>()?)
+    }
+
+    /// As [`ShapeModel::from_csv`] reads it.
+    pub fn to_csv(&self) -> String {
+        let modes = (1..=MODES).map(|mode| format!(",m{mode}")).collect::<String>();
+        let mut text = format!("mean,bias,rest{modes}\n");
+        for point in &self.points {
+            for axis in 0..2 {
+                let modes = point.modes.row(axis).iter().map(|number| format!(",{number}")).collect::<String>();
+                text += &format!("{},{},{}{modes}\n", point.mean[axis], point.bias[axis], point.rest);
+            }
+        }
+        text
+    }
+
+    /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to be. Those that lie all in one
+    /// place stay there.
+    ///
+    /// # Panics
+    /// When there are not as many landmarks as the model has.
+    pub fn refine(&self, landmarks: &mut [Landmark]) {
+        assert_eq!(landmarks.len(), self.points.len(), "landmarks of another scheme");
+        let Some(face_from_found) = self.face_from_found(landmarks) else { return };
+        let mut precision = SMatrix::<f32, ALL_MODES, ALL_MODES>::identity();
+        let mut pull = SVector::<f32, ALL_MODES>::zeros();
+        let seen: Vec<(Vector2<f32>, Matrix2<f32>)> = landmarks
+            .iter()
+            .zip(&self.points)
+            .map(|(landmark, point)| point.seen(&landmark.mapped(&face_from_found)))
+            .collect();
+        for (point, (offset, weight)) in self.points.iter().zip(&seen) {
+            let modes = point.all_modes();
+            let weighted = weight * modes;
+            precision += modes.tr_mul(&weighted);
+            pull += weighted.tr_mul(offset);
+        }
+        let Some(precision) = precision.cholesky() else { return };
+        let z = precision.solve(&pull);
+        let found_from_face = face_from_found.inverse();
+        for ((landmark, point), (offset, weight)) in landmarks.iter_mut().zip(&self.points).zip(&seen) {
+            let shared = point.all_modes() * z;
+            let own = weight * (offset - shared) * point.rest;
+            landmark.at = found_from_face * Point2::from(point.mean + shared + own);
+        }
+    }
+
+    /// Lays what was found over the mean face, the surer landmarks more exactly.
+    fn face_from_found(&self, landmarks: &[Landmark]) -> Option<Similarity2<f32>> {
+        let variance = |landmark: &Landmark| error_covariance(landmark).trace();
+        let mut variances: Vec<f32> = landmarks.iter().map(variance).collect();
+        let middle = variances.len() / 2;
+        let typical = *variances.select_nth_unstable_by(middle, f32::total_cmp).1;
+        let pairs = landmarks.iter().zip(&self.points);
+        align(pairs.map(|(l, p)| (l.at, Point2::from(p.mean), 1.0 / (variance(l) + typical))))
+    }
+}
+
+impl Point {
+    /// How far from the mean it was found, without the net's bias, and the inverse covariance of that, the shared modes aside.
+    fn seen(&self, in_face: &Landmark) -> (Vector2<f32>, Matrix2<f32>) {
+        let covariance = error_covariance(in_face) + Matrix2::identity() * self.rest;
+        let weight = covariance.try_inverse().unwrap_or_else(Matrix2::zeros);
+        (in_face.at.coords - self.mean - self.bias, weight)
+    }
+
+    fn all_modes(&self) -> SMatrix<f32, 2, ALL_MODES> {
+        let (x, y) = (self.mean.x, self.mean.y);
+        let mut all = SMatrix::<f32, 2, ALL_MODES>::zeros();
+        all.fixed_columns_mut::<MODES>(0).copy_from(&self.modes);
+        let alignment = SMatrix::<f32, 2, 4>::new(x, -y, 1.0, 0.0, y, x, 0.0, 1.0) * ALIGNMENT;
+        all.fixed_columns_mut::<4>(MODES).copy_from(&alignment);
+        all
+    }
+}
+
+fn error_covariance(landmark: &Landmark) -> Matrix2<f32> {
+    landmark.covariance * (NOISE * landmark.confidence.max(LEAST_CONFIDENCE).powf(-EXPONENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COUNT: usize = 8;
+
+    /// Eight points on a circle; the first mode moves them outwards at the right and inwards at the left.
+    fn model() -> ShapeModel {
+        let point = |i: usize| {
+            let (sine, cosine) = (i as f32 / COUNT as f32 * std::f32::consts::TAU).sin_cos();
+            let mean = Vector2::new(cosine, sine);
+            let modes = SMatrix::from_fn(|axis, mode| if mode == 0 { 0.2 * cosine * mean[axis] } else { 0.0 });
+            Point { mean, bias: Vector2::zeros(), rest: 1e-4, modes }
+        };
+        ShapeModel::new((0..COUNT).map(point).collect()).unwrap()
+    }
+
+    fn landmark(at: Point2<f32>, confidence: f32) -> Landmark {
+        Landmark { at, confidence, covariance: Matrix2::identity() }
+    }
+
+    /// The mean face moved by the first mode, 20 cells in radius.
+    fn face(z: f32) -> (Similarity2<f32>, Vec<Landmark>) {
+        let cells_from_face = Similarity2::new(Vector2::new(30.0, 25.0), 0.3, 20.0);
+        let points = model().points.into_iter().map(|p| cells_from_face * Point2::from(p.mean + p.modes.column(0) * z));
+        (cells_from_face, points.map(|at| landmark(at, 0.9)).collect())
+    }
+
+    #[test]
+    fn an_unsure_landmark_goes_where_the_others_say() {
+        let (_, truth) = face(1.0);
+        let mut found = truth.clone();
+        found[2] = landmark(truth[2].at + Vector2::new(4.0, -3.0), 0.1);
+        model().refine(&mut found);
+        for (found, truth) in found.iter().zip(&truth) {
+            assert!((found.at - truth.at).norm() < 0.3, "{} is not {}", found.at, truth.at);
+        }
+    }
+
+    #[test]
+    fn a_sure_landmark_stays_where_it_was_seen() {
+        let (_, mut found) = face(0.5);
+        found[2] = landmark(found[2].at + Vector2::new(0.6, 0.0), 1.0);
+        let seen = found.clone();
+        model().refine(&mut found);
+        assert!((found[2].at - seen[2].at).norm() < 0.3, "{} is not {}", found[2].at, seen[2].at);
+    }
+
+    #[test]
+    fn the_bias_is_taken_off() {
+        let (cells_from_face, truth) = face(0.0);
+        let mut model = model();
+        let bias = |i: usize| Vector2::new(0.02, -0.01) * if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let mut found = truth.clone();
+        for (i, (landmark, point)) in found.iter_mut().zip(&mut model.points).enumerate() {
+            point.bias = bias(i);
+            landmark.at += cells_from_face * bias(i);
+        }
+        model.refine(&mut found);
+        for (found, truth) in found.iter().zip(&truth) {
+            assert!((found.at - truth.at).norm() < 0.05, "{} is not {}", found.at, truth.at);
+        }
+    }
+
+    proptest! {
+        /// The posterior mean once more, as the textbook has it: mean + P (P + R)^-1 (found - mean), with whole matrices.
+        #[test]
+        fn refining_is_the_posterior_mean_of_a_normal_distribution(
+            offsets in proptest::collection::vec((-2.0f32..2.0, -2.0f32..2.0, 0.05f32..1.0), COUNT),
+        ) {
+            const SIDE: usize = 2 * COUNT;
+            let (_, mut found) = face(0.7);
+            for (landmark, (x, y, confidence)) in found.iter_mut().zip(offsets) {
+                landmark.at += Vector2::new(x, y);
+                landmark.confidence = confidence;
+            }
+            let model = model();
+            let face_from_found = model.face_from_found(&found).unwrap();
+            let mut modes = SMatrix::<f32, SIDE, ALL_MODES>::zeros();
+            let (mut prior, mut noise) = (SMatrix::<f32, SIDE, SIDE>::zeros(), SMatrix::<f32, SIDE, SIDE>::zeros());
+            let mut offset = SVector::<f32, SIDE>::zeros();
+            for (i, (point, landmark)) in model.points.iter().zip(&found).enumerate() {
+                let in_face = landmark.mapped(&face_from_found);
+                modes.fixed_rows_mut::<2>(2 * i).copy_from(&point.all_modes());
+                prior.fixed_view_mut::<2, 2>(2 * i, 2 * i).fill_diagonal(point.rest);
+                noise.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&error_covariance(&in_face));
+                offset.fixed_rows_mut::<2>(2 * i).copy_from(&(in_face.at.coords - point.mean));
+            }
+            prior += modes * modes.transpose();
+            let expected = prior * (prior + noise).cholesky().unwrap().solve(&offset);
+            let mut refined = found.clone();
+            model.refine(&mut refined);
+            for (i, (landmark, point)) in refined.iter().zip(&model.points).enumerate() {
+                let at = (face_from_found * landmark.at).coords - point.mean;
+                prop_assert!((at - expected.fixed_rows::<2>(2 * i)).norm() < 1e-3);
+            }
+        }
+    }
+
+    #[test]
+    fn landmarks_in_one_place_stay_there() {
+        let mut found = vec![landmark(Point2::new(3.0, 4.0), 0.5); COUNT];
+        model().refine(&mut found);
+        assert!(found.iter().all(|landmark| landmark.at == Point2::new(3.0, 4.0)));
+    }
+
+    #[test]
+    fn a_table_reads_back_as_it_was_written() {
+        assert_eq!(ShapeModel::from_csv(&model().to_csv(), COUNT).unwrap(), model());
+    }
+
+    #[test]
+    fn a_damaged_table_is_refused_in_one_line() {
+        let text = model().to_csv();
+        let refused = |text: &str| ShapeModel::from_csv(text, COUNT).unwrap_err().to_string();
+        assert_eq!(refused(&text[..text.len() / 2]).lines().count(), 1);
+        assert_eq!(refused("mean\n"), "shape.csv has 0 rows; expected 16: x and y of each landmark");
+        let first = text.lines().nth(1).unwrap();
+        assert_eq!(
+            refused(&text.replace(first, "1,2")),
+            "shape.csv, line 2: 2 columns; expected 23: mean, bias, rest, m1 .. m20"
+        );
+        let with = |old, new| refused(&text.replacen(old, new, 1));
+        assert_eq!(with("\n1", "\nNaN"), "shape.csv, line 2: \"NaN\" is not a number of at most 100 in size");
+        assert!(with("0.0001", "-1").ends_with("expected a positive number, the same for x and y"));
+    }
+}
