@@ -31,7 +31,7 @@ pub struct ModelCard {
     pub task: Task,
     pub heat: Quantisation,
     pub about: About,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accuracy: Vec<Accuracy>,
 }
 

@@ -22,6 +22,17 @@ pub struct Strength {
 
 pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
 
+impl Strength {
+    pub fn times(&self, factor: f32) -> Strength {
+        Strength {
+            rotation_deg: self.rotation_deg * factor,
+            scale: self.scale * factor,
+            shift: self.shift * factor,
+            occlusion: (self.occlusion * f64::from(factor)).min(1.0),
+        }
+    }
+}
+
 /// A number of a normal distribution (Box and Muller), cut at three standard deviations.
 pub fn normal(rng: &mut StdRng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();

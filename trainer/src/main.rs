@@ -92,6 +92,9 @@ struct Learn {
     /// Leaves out CoordConv.
     #[arg(long)]
     no_coordinates: bool,
+    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual.
+    #[arg(long, default_value_t = 1.0)]
+    strength: f32,
 }
 
 #[derive(Args)]
@@ -148,7 +151,9 @@ impl Learn {
         if preset.name == "faces" {
             return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
         }
-        Ok(Arc::new(Landmarks::new(preset, self.method(), pictures::load(&self.data, |_| true)?)))
+        let mut landmarks = Landmarks::new(preset, self.method(), pictures::load(&self.data, |_| true)?);
+        landmarks.change_by(&augment::LANDMARKS.times(self.strength));
+        Ok(Arc::new(landmarks))
     }
 }
 

@@ -62,6 +62,11 @@ impl Landmarks {
         task
     }
 
+    /// Changes training pictures so strongly, instead of as [`augment::LANDMARKS`] says.
+    pub fn change_by(&mut self, strength: &Strength) {
+        self.strength = *strength;
+    }
+
     fn example_of(&self, image: CropImage, points: &[Point2<f32>]) -> Example {
         let side = self.preset.map_side();
         let cells_from_crop = crop_from_cells(self.preset.stride() as f32).inverse();
