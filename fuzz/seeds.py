@@ -70,7 +70,7 @@ def annotations():
 
 
 def nets():
-    """One with each int8 operator, and a float one."""
+    """Two with all int8 operators between them; a float one with its constants in initializers, and with them in nodes."""
     found = []
     generate.record = lambda model, *_: found.append(model.SerializeToString())
     sys.argv[1:] = ["seed", "."]
@@ -82,7 +82,17 @@ def nets():
     net.save(net.conv(net.concat(net.add(a, b), a), 2, 1, relu=False), None)
 
     constants = {"w": np.ones((2, 3, 3, 3), np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
+    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    yield from found
+    yield float_net([], initializers)
+    yield float_net([helper.make_node("Constant", [], ["w"], value=initializers[0]),
+                     helper.make_node("Constant", [], ["scales"], value_floats=constants["scales"])], [])
+
+
+def float_net(constants, initializers):
+    """Reads `w` and `scales`, which nodes or initializers give."""
     nodes = [
+        *constants,
         helper.make_node("Conv", ["image", "w"], ["a"], pads=[1] * 4),
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("MaxPool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
@@ -92,12 +102,11 @@ def nets():
     ]
     shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 8, 8])
               for name, channels in (("image", 3), ("heatmaps", 2))]
-    graph = helper.make_graph(nodes, "net", shapes[:1], shapes[1:],
-                              [numpy_helper.from_array(value, name) for name, value in constants.items()])
+    graph = helper.make_graph(nodes, "net", shapes[:1], shapes[1:], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     onnx.checker.check_model(model)
-    return [*found, model.SerializeToString()]
+    return model.SerializeToString()
 
 
 def folders():

@@ -1,7 +1,7 @@
 //! ONNX file to tract's optimised graph.
 
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
@@ -58,15 +58,12 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
 /// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before there are shapes to check.
 fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
     for node in graph.node.iter().filter(|node| node.op_type == "Resize") {
-        let constant = |input: usize| {
-            let name = node.input.get(input)?;
-            graph.initializer.iter().find(|tensor| !name.is_empty() && tensor.name == *name)
-        };
-        let scales = constant(2).map_or(vec![], floats);
+        let constant = |input: usize| Constant::of(graph, node.input.get(input)?);
+        let scales = constant(2).map_or(vec![], |scales| scales.floats());
         if let Some(scale) = scales.iter().find(|scale| !(0.0..=MAX_SCALE).contains(*scale)) {
             return Err(signature(format!("a Resize by {scale}"), "scales of at most 64"));
         }
-        let sizes = constant(3).map_or(vec![], integers);
+        let sizes = constant(3).map_or(vec![], |sizes| sizes.integers());
         let elements = sizes.iter().fold(1, |elements: i64, side| elements.saturating_mul(*side));
         if elements > MAX_ELEMENTS as i64 {
             return Err(signature(format!("a Resize to {elements} elements"), "at most 2^28"));
@@ -75,14 +72,49 @@ fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
     Ok(())
 }
 
-fn floats(tensor: &TensorProto) -> Vec<f32> {
-    let raw = tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    raw.chain(tensor.float_data.iter().copied()).collect()
+/// Numbers that stand in the file, in one of the forms that ONNX has for them.
+#[derive(Default)]
+struct Constant<'a> {
+    /// Little endian.
+    raw: &'a [u8],
+    floats: &'a [f32],
+    integers: &'a [i64],
 }
 
-fn integers(tensor: &TensorProto) -> Vec<i64> {
-    let raw = tensor.raw_data.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
-    raw.chain(tensor.int64_data.iter().copied()).collect()
+impl<'a> Constant<'a> {
+    /// The initializer of this name, or what a node `Constant` says under it.
+    fn of(graph: &'a GraphProto, name: &str) -> Option<Self> {
+        if name.is_empty() {
+            return None;
+        }
+        if let Some(tensor) = graph.initializer.iter().find(|tensor| tensor.name == name) {
+            return Some(tensor.into());
+        }
+        let is_it = |node: &&NodeProto| node.op_type == "Constant" && node.output.iter().any(|output| output == name);
+        let attributes = &graph.node.iter().find(is_it)?.attribute;
+        attributes.iter().find_map(|attribute| match &*attribute.name {
+            "value" => attribute.t.as_ref().map(Constant::from),
+            "value_floats" => Some(Constant { floats: &attribute.floats, ..Constant::default() }),
+            "value_ints" => Some(Constant { integers: &attribute.ints, ..Constant::default() }),
+            _ => None,
+        })
+    }
+
+    fn floats(&self) -> Vec<f32> {
+        let raw = self.raw.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        raw.chain(self.floats.iter().copied()).collect()
+    }
+
+    fn integers(&self) -> Vec<i64> {
+        let raw = self.raw.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+        raw.chain(self.integers.iter().copied()).collect()
+    }
+}
+
+impl<'a> From<&'a TensorProto> for Constant<'a> {
+    fn from(tensor: &'a TensorProto) -> Self {
+        Constant { raw: &tensor.raw_data, floats: &tensor.float_data, integers: &tensor.int64_data }
+    }
 }
 
 /// Refuses what a damaged size may ask for before any memory is: where there is too little, a program has to end.

@@ -6,7 +6,7 @@
 set -euo pipefail
 record=
 [ "${1-}" != --record ] || record=yes
-. "$(dirname "$0")/setup.sh"
+. "$(dirname "$0")/setup.sh" aarch64
 baseline=tests/arm/baseline.csv
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

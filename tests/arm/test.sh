@@ -2,7 +2,7 @@
 # The kernels' tests on emulated ARM cores: test.sh
 # PROPTEST_CASES says how many random nets (60). Installs qemu-user and a cross compiler on Debian where they are missing.
 set -euo pipefail
-. "$(dirname "$0")/setup.sh"
+. "$(dirname "$0")/setup.sh" aarch64
 export PROPTEST_CASES=${PROPTEST_CASES:-60}
 for cpu in cortex-a53 cortex-a72 cortex-a76 max; do
     echo "== $cpu"

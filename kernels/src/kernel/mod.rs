@@ -36,6 +36,7 @@ pub(crate) struct Convolve {
     pub input_row_pitch: usize,
     pub weights: PackedWeights,
     /// What [`InstructionSet::prepare`] adds.
+    #[cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), expect(dead_code))]
     pub corrections: Corrections,
     /// `i32`s from one block's biases to the next block's.
     pub bias_pitch: usize,
@@ -48,6 +49,7 @@ pub(crate) struct Convolve {
 /// Further products that belong to a block's sums: for each of them four input bytes, `offset` bytes from the window's
 /// begin, and 64 weights `[16 output channels, 4 bytes]`.
 #[derive(Default)]
+#[cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), expect(dead_code))]
 pub(crate) struct Corrections {
     pub offsets: Vec<usize>,
     pub weights: Vec<[i8; 4 * BLOCK]>,
@@ -60,6 +62,7 @@ pub(crate) struct Corrections {
 
 impl Corrections {
     /// Those of one block.
+    #[cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), expect(dead_code))]
     pub(crate) fn of(&self, block: usize) -> Range<usize> {
         self.blocks.get(block).cloned().unwrap_or(0..0)
     }
