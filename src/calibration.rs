@@ -35,8 +35,13 @@ impl Calibration {
     /// # Panics
     /// When there is no landmark of that index.
     pub fn error_covariance(&self, index: usize, heat: &Landmark) -> Matrix2<f32> {
-        heat.covariance * (self.spread[index] * heat.confidence.max(LEAST_CONFIDENCE).powf(-self.exponent))
+        error_covariance(heat, self.spread[index], self.exponent)
     }
+}
+
+/// `spread * confidence^-exponent * covariance of the heat`.
+pub(crate) fn error_covariance(heat: &Landmark, spread: f32, exponent: f32) -> Matrix2<f32> {
+    heat.covariance * (spread * heat.confidence.max(LEAST_CONFIDENCE).powf(-exponent))
 }
 
 /// The squared Mahalanobis distance within which a `share` of the errors lie (0 to 1): the squared radius of the ellipse of that

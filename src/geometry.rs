@@ -139,8 +139,9 @@ pub fn align(pairs: impl Iterator<Item = (Point2<f32>, Point2<f32>, f32)> + Clon
     if !(scale.is_normal() && scale.recip().is_normal()) {
         return None;
     }
-    let turned = Similarity2::new(Vector2::zeros(), sine.atan2(cosine), scale);
-    Some(Similarity2::new(to_centre - turned * from_centre, sine.atan2(cosine), scale))
+    let roll = sine.atan2(cosine);
+    let offset = UnitComplex::new(roll) * from_centre * scale;
+    Some(Similarity2::new(to_centre - offset, roll, scale))
 }
 
 #[cfg(test)]

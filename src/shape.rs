@@ -16,6 +16,7 @@
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
 use thiserror::Error;
 
+use crate::calibration::error_covariance;
 use crate::decode::Landmark;
 use crate::geometry::align;
 
@@ -28,12 +29,13 @@ const ALIGNMENT: f32 = 0.06;
 /// Variance of an error, as a multiple of the heat's variance at full confidence. Of held-out faces, the mean error of `nano` and
 /// `small` is within a hundredth of its least from 0.01 to 0.04.
 const NOISE: f32 = 0.02;
-/// How fast that variance grows with falling confidence; about that of the models' calibrations.
+/// How fast that variance grows with falling confidence; from 1.5 to 3 the mean error is within a hundredth of its least.
 const EXPONENT: f32 = 2.5;
-/// Heat below this says no more than that the landmark may be anywhere.
-const LEAST_CONFIDENCE: f32 = 0.05;
-/// Before the modes in a row of the table: mean, bias, rest.
-const COLUMNS: usize = 3 + MODES;
+/// Columns of the table before the modes: mean, bias, rest.
+const BEFORE_MODES: usize = 3;
+const COLUMNS: usize = BEFORE_MODES + MODES;
+/// Numbers of the table are no larger: faces have a radius of 1.
+const LARGEST: f32 = 100.0;
 
 /// The shapes of the faces that a net was trained on, and the net's bias.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,13 +46,13 @@ pub struct ShapeModel {
 /// One landmark of all shapes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    pub mean: Vector2<f32>,
+    mean: Vector2<f32>,
     /// What the net adds to it.
-    pub bias: Vector2<f32>,
+    bias: Vector2<f32>,
     /// Variance, along each axis, of what the modes leave over.
-    pub rest: f32,
+    rest: f32,
     /// How it moves with each mode, by one standard deviation of that mode.
-    pub modes: SMatrix<f32, 2, MODES>,
+    modes: SMatrix<f32, 2, ALL_MODES>,
 }
 
 #[derive(Debug, Error)]
@@ -68,9 +70,6 @@ pub enum ShapeError {
     #[error("shape.csv: the mean face has no extent")]
     NoExtent,
 }
-
-/// Faces have a radius of 1.
-const LARGEST: f32 = 100.0;
 
 impl ShapeModel {
     /// # Errors
@@ -102,12 +101,8 @@ impl ShapeModel {
             if x[2] < 1e-9 || x[2] != y[2] {
                 return Err(ShapeError::Rest { line: 2 * index + 2, found: x[2].min(y[2]) });
             }
-            Ok(Point {
-                mean: Vector2::new(x[0], y[0]),
-                bias: Vector2::new(x[1], y[1]),
-                rest: x[2],
-                modes: SMatrix::from_fn(|axis, mode| if axis == 0 { x[3 + mode] } else { y[3 + mode] }),
-            })
+            let modes = SMatrix::from_fn(|axis, mode| [x, y][axis][BEFORE_MODES + mode]);
+            Ok(Point::new(Vector2::new(x[0], y[0]), Vector2::new(x[1], y[1]), x[2], &modes))
         };
         ShapeModel::new(rows.as_chunks().0.iter().enumerate().map(point).collect::<Result<_, _>>()?)
     }
@@ -118,7 +113,8 @@ impl ShapeModel {
         let mut text = format!("mean,bias,rest{modes}\n");
         for point in &self.points {
             for axis in 0..2 {
-                let modes = point.modes.row(axis).iter().map(|number| format!(",{number}")).collect::<String>();
+                let modes =
+                    point.modes.row(axis).iter().take(MODES).map(|number| format!(",{number}")).collect::<String>();
                 text += &format!("{},{},{}{modes}\n", point.mean[axis], point.bias[axis], point.rest);
             }
         }
@@ -132,61 +128,55 @@ impl ShapeModel {
     /// When there are not as many landmarks as the model has.
     pub fn refine(&self, landmarks: &mut [Landmark]) {
         assert_eq!(landmarks.len(), self.points.len(), "landmarks of another scheme");
-        let Some(face_from_found) = self.face_from_found(landmarks) else { return };
+        let mut errors = landmarks.to_vec();
+        errors.iter_mut().for_each(|landmark| landmark.covariance = error_covariance(landmark, NOISE, EXPONENT));
+        let Some(face_from_found) = self.face_from_found(&errors) else { return };
+        let pairs = self.points.iter().zip(&errors);
+        let seen: Vec<_> = pairs.map(|(point, error)| point.seen(&error.mapped(&face_from_found))).collect();
         let mut precision = SMatrix::<f32, ALL_MODES, ALL_MODES>::identity();
         let mut pull = SVector::<f32, ALL_MODES>::zeros();
-        let seen: Vec<(Vector2<f32>, Matrix2<f32>)> = landmarks
-            .iter()
-            .zip(&self.points)
-            .map(|(landmark, point)| point.seen(&landmark.mapped(&face_from_found)))
-            .collect();
         for (point, (offset, weight)) in self.points.iter().zip(&seen) {
-            let modes = point.all_modes();
-            let weighted = weight * modes;
-            precision += modes.tr_mul(&weighted);
+            let weighted = weight * point.modes;
+            precision += point.modes.tr_mul(&weighted);
             pull += weighted.tr_mul(offset);
         }
         let Some(precision) = precision.cholesky() else { return };
         let z = precision.solve(&pull);
         let found_from_face = face_from_found.inverse();
         for ((landmark, point), (offset, weight)) in landmarks.iter_mut().zip(&self.points).zip(&seen) {
-            let shared = point.all_modes() * z;
+            let shared = point.modes * z;
             let own = weight * (offset - shared) * point.rest;
             landmark.at = found_from_face * Point2::from(point.mean + shared + own);
         }
     }
 
-    /// Lays what was found over the mean face, the surer landmarks more exactly.
-    fn face_from_found(&self, landmarks: &[Landmark]) -> Option<Similarity2<f32>> {
-        let variance = |landmark: &Landmark| error_covariance(landmark).trace();
-        let mut variances: Vec<f32> = landmarks.iter().map(variance).collect();
+    /// Lays landmarks, with the covariances of their errors, over the mean face, the surer ones more exactly.
+    fn face_from_found(&self, errors: &[Landmark]) -> Option<Similarity2<f32>> {
+        let mut variances: Vec<f32> = errors.iter().map(|landmark| landmark.covariance.trace()).collect();
         let middle = variances.len() / 2;
         let typical = *variances.select_nth_unstable_by(middle, f32::total_cmp).1;
-        let pairs = landmarks.iter().zip(&self.points);
-        align(pairs.map(|(l, p)| (l.at, Point2::from(p.mean), 1.0 / (variance(l) + typical))))
+        let weight = |landmark: &Landmark| 1.0 / (landmark.covariance.trace() + typical);
+        align(errors.iter().zip(&self.points).map(|(l, point)| (l.at, Point2::from(point.mean), weight(l))))
     }
 }
 
 impl Point {
-    /// How far from the mean it was found, without the net's bias, and the inverse covariance of that, the shared modes aside.
-    fn seen(&self, in_face: &Landmark) -> (Vector2<f32>, Matrix2<f32>) {
-        let covariance = error_covariance(in_face) + Matrix2::identity() * self.rest;
-        let weight = covariance.try_inverse().unwrap_or_else(Matrix2::zeros);
-        (in_face.at.coords - self.mean - self.bias, weight)
-    }
-
-    fn all_modes(&self) -> SMatrix<f32, 2, ALL_MODES> {
-        let (x, y) = (self.mean.x, self.mean.y);
-        let mut all = SMatrix::<f32, 2, ALL_MODES>::zeros();
-        all.fixed_columns_mut::<MODES>(0).copy_from(&self.modes);
+    /// `modes` move it by one standard deviation each, as the principal components of the shapes do.
+    pub fn new(mean: Vector2<f32>, bias: Vector2<f32>, rest: f32, modes: &SMatrix<f32, 2, MODES>) -> Self {
+        let (x, y) = (mean.x, mean.y);
         let alignment = SMatrix::<f32, 2, 4>::new(x, -y, 1.0, 0.0, y, x, 0.0, 1.0) * ALIGNMENT;
+        let mut all = SMatrix::<f32, 2, ALL_MODES>::zeros();
+        all.fixed_columns_mut::<MODES>(0).copy_from(modes);
         all.fixed_columns_mut::<4>(MODES).copy_from(&alignment);
-        all
+        Point { mean, bias, rest, modes: all }
     }
-}
 
-fn error_covariance(landmark: &Landmark) -> Matrix2<f32> {
-    landmark.covariance * (NOISE * landmark.confidence.max(LEAST_CONFIDENCE).powf(-EXPONENT))
+    /// How far from the mean it was found, without the net's bias, and the inverse covariance of that, the shared modes aside.
+    fn seen(&self, error: &Landmark) -> (Vector2<f32>, Matrix2<f32>) {
+        let covariance = error.covariance + Matrix2::identity() * self.rest;
+        let weight = covariance.try_inverse().unwrap_or_else(Matrix2::zeros);
+        (error.at.coords - self.mean - self.bias, weight)
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +193,7 @@ mod tests {
             let (sine, cosine) = (i as f32 / COUNT as f32 * std::f32::consts::TAU).sin_cos();
             let mean = Vector2::new(cosine, sine);
             let modes = SMatrix::from_fn(|axis, mode| if mode == 0 { 0.2 * cosine * mean[axis] } else { 0.0 });
-            Point { mean, bias: Vector2::zeros(), rest: 1e-4, modes }
+            Point::new(mean, Vector2::zeros(), 1e-4, &modes)
         };
         ShapeModel::new((0..COUNT).map(point).collect()).unwrap()
     }
@@ -268,15 +258,18 @@ mod tests {
                 landmark.confidence = confidence;
             }
             let model = model();
-            let face_from_found = model.face_from_found(&found).unwrap();
+            let with_error = |l: &Landmark| Landmark { covariance: error_covariance(l, NOISE, EXPONENT), ..*l };
+            let errors: Vec<Landmark> = found.iter().map(with_error).collect();
+            let face_from_found = model.face_from_found(&errors).unwrap();
             let mut modes = SMatrix::<f32, SIDE, ALL_MODES>::zeros();
             let (mut prior, mut noise) = (SMatrix::<f32, SIDE, SIDE>::zeros(), SMatrix::<f32, SIDE, SIDE>::zeros());
             let mut offset = SVector::<f32, SIDE>::zeros();
             for (i, (point, landmark)) in model.points.iter().zip(&found).enumerate() {
                 let in_face = landmark.mapped(&face_from_found);
-                modes.fixed_rows_mut::<2>(2 * i).copy_from(&point.all_modes());
+                let error = error_covariance(&in_face, NOISE, EXPONENT);
+                modes.fixed_rows_mut::<2>(2 * i).copy_from(&point.modes);
                 prior.fixed_view_mut::<2, 2>(2 * i, 2 * i).fill_diagonal(point.rest);
-                noise.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&error_covariance(&in_face));
+                noise.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&error);
                 offset.fixed_rows_mut::<2>(2 * i).copy_from(&(in_face.at.coords - point.mean));
             }
             prior += modes * modes.transpose();

@@ -23,6 +23,7 @@ pub struct Strength {
 pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
 
 impl Strength {
+    /// The same changes, `factor` times as strong.
     pub fn times(&self, factor: f32) -> Strength {
         Strength {
             rotation_deg: self.rotation_deg * factor,
@@ -49,11 +50,15 @@ pub fn jitter(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
     Crop::new(map * middle + shift, side * (normal(rng) * strength.scale).exp(), roll, crop.side_px)
 }
 
-/// Mirrors a picture and its points, which change places as the scheme says.
+/// Mirrors a picture and its points.
 pub fn flip(image: &mut CropImage, points: &mut Vec<Point2<f32>>, scheme: &Scheme) {
     mirror(image);
-    let last = image.side_px as f32 - 1.0;
-    *points = scheme.flip.iter().map(|&i| Point2::new(last - points[i].x, points[i].y)).collect();
+    *points = mirrored(points, image.side_px as f32 - 1.0, scheme);
+}
+
+/// Points mirrored left to right, so that x becomes `sum` less x; they change places as the scheme says.
+pub fn mirrored(points: &[Point2<f32>], sum: f32, scheme: &Scheme) -> Vec<Point2<f32>> {
+    scheme.flip.iter().map(|&i| Point2::new(sum - points[i].x, points[i].y)).collect()
 }
 
 /// Mirrors a picture.

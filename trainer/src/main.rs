@@ -92,7 +92,7 @@ struct Learn {
     /// Leaves out CoordConv.
     #[arg(long)]
     no_coordinates: bool,
-    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual.
+    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual; of landmarks only.
     #[arg(long, default_value_t = 1.0)]
     strength: f32,
 }
@@ -151,9 +151,8 @@ impl Learn {
         if preset.name == "faces" {
             return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
         }
-        let mut landmarks = Landmarks::new(preset, self.method(), pictures::load(&self.data, |_| true)?);
-        landmarks.change_by(&augment::LANDMARKS.times(self.strength));
-        Ok(Arc::new(landmarks))
+        let strength = augment::LANDMARKS.times(self.strength);
+        Ok(Arc::new(Landmarks::new(preset, self.method(), strength, pictures::load(&self.data, |_| true)?)))
     }
 }
 

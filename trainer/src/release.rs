@@ -12,6 +12,7 @@ use wingmark::convert::CropImage;
 use wingmark::geometry::{Crop, Rect};
 use wingmark::scheme::IBUG_68;
 
+use crate::augment;
 use crate::checkpoint::Checkpoint;
 use crate::export::{float_onnx, folded_convs};
 use crate::loader::{self, images_tensor};
@@ -77,7 +78,8 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let task: Box<dyn Task> = if detects {
         Box::new(Scenes::load(preset, &args.data)?)
     } else {
-        Box::new(Landmarks::new(preset, state.recipe.method, pictures::load(&args.data, |_| true)?))
+        let faces = pictures::load(&args.data, |_| true)?;
+        Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, faces))
     };
     let examples = loader::examples(&*task, args.pictures, CALIBRATION_SEED, 0);
     let calibration: Vec<_> =

@@ -16,7 +16,7 @@ use wingmark::scheme::IBUG_68;
 use wingmark::shape::{MODES, Point, ShapeModel};
 use wingmark::zoo::{Choice, Net, SHAPE};
 
-use crate::augment::{Strength, jitter};
+use crate::augment::{Strength, jitter, mirrored};
 use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
 
@@ -48,12 +48,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     let (mean, aligned) = mean_face(&faces.train);
     let (modes, rest) = components(&mean, &aligned);
     let bias = bias(&net, &mean, &faces.train)?;
-    let points = mean.iter().enumerate().map(|(i, mean)| Point {
-        mean: mean.coords,
-        bias: bias[i],
-        rest: rest[i],
-        modes: modes[i],
-    });
+    let points = (0..mean.len()).map(|i| Point::new(mean[i].coords, bias[i], rest[i], &modes[i]));
     let shape = ShapeModel::new(points.collect())?;
     let path = args.model.join(SHAPE);
     std::fs::write(&path, shape.to_csv()).with_context(|| format!("cannot write {}", path.display()))?;
@@ -65,31 +60,30 @@ pub fn fit(args: &Fit) -> Result<()> {
     Ok(())
 }
 
-fn laid_over(mean: &[Point2<f32>], shape: &[Point2<f32>]) -> Similarity2<f32> {
+fn mean_from(shape: &[Point2<f32>], mean: &[Point2<f32>]) -> Similarity2<f32> {
     align(shape.iter().zip(mean).map(|(&from, &to)| (from, to, 1.0))).expect("a face has an extent")
 }
 
 /// The mean of all faces and their mirror images, and these laid over it (generalised Procrustes analysis; Gower 1975).
 fn mean_face(faces: &[Face]) -> (Shape, Vec<Shape>) {
     let mut shapes: Vec<Shape> = faces.iter().map(|face| face.points.clone()).collect();
-    for face in faces {
-        shapes.push(IBUG_68.flip.iter().map(|&i| Point2::new(-face.points[i].x, face.points[i].y)).collect());
-    }
+    shapes.extend(faces.iter().map(|face| mirrored(&face.points, 0.0, &IBUG_68)));
     let mut mean = shapes[0].clone();
     for _ in 0..ROUNDS {
-        for shape in &mut shapes {
-            let mean_from_shape = laid_over(&mean, shape);
-            shape.iter_mut().for_each(|point| *point = mean_from_shape * *point);
-        }
+        lay_over(&mean, &mut shapes);
         let count = shapes.len() as f32;
         let average = |i: usize| Point2::from(shapes.iter().map(|s| s[i].coords).sum::<Vector2<f32>>() / count);
         mean = upright_and_of_radius_one((0..mean.len()).map(average).collect());
     }
-    for shape in &mut shapes {
-        let mean_from_shape = laid_over(&mean, shape);
+    lay_over(&mean, &mut shapes);
+    (mean, shapes)
+}
+
+fn lay_over(mean: &[Point2<f32>], shapes: &mut [Shape]) {
+    for shape in shapes {
+        let mean_from_shape = mean_from(shape, mean);
         shape.iter_mut().for_each(|point| *point = mean_from_shape * *point);
     }
-    (mean, shapes)
 }
 
 fn upright_and_of_radius_one(shape: Shape) -> Shape {
@@ -128,7 +122,7 @@ fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face]) -> Result<Vec<Vector2<f
     let mut errors = vec![[vec![], vec![]]; mean.len()];
     let bar = ProgressBar::new((faces.len() * LOOKS) as u64).with_message("looking at faces");
     for face in faces {
-        let mean_from_frame = laid_over(mean, &face.points);
+        let mean_from_frame = mean_from(&face.points, mean);
         for _ in 0..LOOKS {
             let crop = jitter(&upright_crop(face, net.card.input_px as usize), &STRENGTH, &mut rng);
             let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;

@@ -43,28 +43,16 @@ pub struct Landmarks {
 }
 
 impl Landmarks {
-    pub fn new(preset: Preset, method: Method, faces: Faces) -> Self {
+    pub fn new(preset: Preset, method: Method, strength: Strength, faces: Faces) -> Self {
         let scheme = &IBUG_68;
-        let mut task = Landmarks {
-            scheme,
-            preset,
-            method,
-            strength: augment::LANDMARKS,
-            train: faces.train,
-            held_out: vec![],
-            truth: vec![],
-        };
+        let mut task =
+            Landmarks { scheme, preset, method, strength, train: faces.train, held_out: vec![], truth: vec![] };
         for face in &faces.held_out {
             let (image, points) = cut(face, &upright_crop(face, preset.input_px));
             task.held_out.push(task.example_of(image, &points));
             task.truth.push(points);
         }
         task
-    }
-
-    /// Changes training pictures so strongly, instead of as [`augment::LANDMARKS`] says.
-    pub fn change_by(&mut self, strength: &Strength) {
-        self.strength = *strength;
     }
 
     fn example_of(&self, image: CropImage, points: &[Point2<f32>]) -> Example {
