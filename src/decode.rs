@@ -1,20 +1,20 @@
 //! Heatmaps to landmarks.
 //!
-//! Around the hottest cell of a map, a Gaussian is fitted: a quadratic in x and y to the logarithm of the heat, by
+//! Around the [top](crate::heatmaps::Top) of a map's hill, a Gaussian is fitted: a quadratic in x and y to the logarithm of the heat, by
 //! least squares over a window, each cell weighted by its heat squared (Guo, "A simple algorithm for fitting a Gaussian
 //! function", IEEE Signal Processing Magazine 2011: the logarithm scales the noise of a cell by 1 / heat). Its peak is the
 //! landmark, the negative inverse of its second derivatives the covariance. Where the fit is no hill, or its peak
-//! lies far from the hottest cell, the centroid and second moments of the window serve instead.
+//! lies far from the top, the centroid and second moments of the window serve instead.
 
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
 
-use crate::heatmaps::{Heat, Heatmaps};
+use crate::heatmaps::{Heat, Heatmaps, Top};
 
-/// Cells on each side of the hottest one that the fit looks at.
+/// Cells on each side of the top that the fit looks at.
 const REACH: usize = 2;
 /// Heat below this is noise or the far tail, and its logarithm means little.
 const FLOOR: f32 = 0.02;
-/// A peak farther from the hottest cell than this, in cells, is not that of the hill the cell stands on.
+/// A peak farther from the top than this, in cells, is not that of the hill the cell stands on.
 const MAX_OFFSET: f32 = 1.0;
 
 /// A decoded point.
@@ -41,18 +41,16 @@ impl Landmark {
     }
 }
 
-/// Decodes every channel; points in cells, the centre of the first cell at (0, 0).
+/// Decodes the highest hill of every channel; points in cells, the centre of the first cell at (0, 0).
 pub fn decode<T: Heat>(maps: &Heatmaps<'_, T>) -> Vec<Landmark> {
-    (0..maps.channels).map(|channel| decode_channel(maps, channel)).collect()
+    let landmark = |(channel, top): (usize, Top)| Landmark {
+        confidence: top.heat.clamp(0.0, 1.0),
+        ..decode_peak(maps, channel, top.cell)
+    };
+    maps.tops().into_iter().enumerate().map(landmark).collect()
 }
 
-/// Decodes the highest hill of one channel.
-pub fn decode_channel<T: Heat>(maps: &Heatmaps<'_, T>, channel: usize) -> Landmark {
-    let peak = maps.hottest(channel);
-    decode_peak(maps, channel, peak)
-}
-
-/// Decodes the hill whose hottest cell is at `(row, column)`.
+/// Decodes the hill whose top is at `(row, column)`; its confidence is the heat there.
 pub fn decode_peak<T: Heat>(maps: &Heatmaps<'_, T>, channel: usize, (row, column): (usize, usize)) -> Landmark {
     let confidence = maps.heat(row, column, channel).clamp(0.0, 1.0);
     let window = || {
@@ -87,7 +85,7 @@ fn fit_gaussian(cells: impl Iterator<Item = (Vector2<f32>, f32)>) -> Option<(Vec
     (offset.norm() <= MAX_OFFSET).then_some((offset, covariance))
 }
 
-/// Centroid and second moments of the cells; at the hottest cell itself, one cell wide, where none is warm.
+/// Centroid and second moments of the cells; at the top itself, one cell wide, where none is warm.
 fn moments(cells: impl Iterator<Item = (Vector2<f32>, f32)> + Clone) -> (Vector2<f32>, Matrix2<f32>) {
     let warm = cells.filter(|(_, heat)| *heat > FLOOR);
     let mass: f32 = warm.clone().map(|(_, heat)| heat).sum();
@@ -117,7 +115,7 @@ mod tests {
     }
 
     fn decode_one(cells: &[f32], side: usize) -> Landmark {
-        decode_channel(&Heatmaps::packed(cells, [side, side, 1], 1.0, 0.0), 0)
+        decode(&Heatmaps::packed(cells, [side, side, 1], 1.0, 0.0))[0]
     }
 
     proptest! {
@@ -135,7 +133,7 @@ mod tests {
         fn eight_bits_cost_a_hundredth_of_a_cell(x in 2.0f32..13.0, y in 2.0f32..13.0) {
             let at = Point2::new(x, y);
             let cells: Vec<u8> = gaussian(16, at, 1.2).iter().map(|v| (v * 200.0).round() as u8 + 20).collect();
-            let found = decode_channel(&Heatmaps::packed(&cells, [16, 16, 1], 1.0 / 200.0, 20.0), 0);
+            let found = decode(&Heatmaps::packed(&cells, [16, 16, 1], 1.0 / 200.0, 20.0))[0];
             prop_assert!((found.at - at).norm() < 0.02, "{} is not {at}", found.at);
         }
 

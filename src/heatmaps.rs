@@ -3,11 +3,18 @@
 /// A cell's heat as a net stores it; `u8` for the int8 nets.
 pub trait Heat: Copy + PartialOrd {
     fn to_f32(self) -> f32;
+
+    /// The smallest value that is not below `limit`.
+    fn at_least(limit: f32) -> Self;
 }
 
 impl Heat for u8 {
     fn to_f32(self) -> f32 {
         f32::from(self)
+    }
+
+    fn at_least(limit: f32) -> Self {
+        limit.ceil() as u8
     }
 }
 
@@ -15,6 +22,21 @@ impl Heat for f32 {
     fn to_f32(self) -> f32 {
         self
     }
+
+    fn at_least(limit: f32) -> Self {
+        limit
+    }
+}
+
+/// The hill of one channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Top {
+    /// Heat of the hottest cell.
+    pub heat: f32,
+    /// Row and column of the cell on which the hill stands: of all that have at least three quarters of that heat, the one with most
+    /// of it around, in 3x3 cells weighted 1, 2, 1 each way. On a long ridge, or of two tops on one hill, that is a steadier
+    /// place than the hottest cell. The first in reading order among equals.
+    pub cell: (usize, usize),
 }
 
 /// Heatmaps, layout `[row, column, channel]`. The real value of a cell is `(q - zero_point) * scale`, 1 at a landmark
@@ -51,15 +73,93 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
         (self.stored(row, column, channel).to_f32() - self.zero_point) * self.scale
     }
 
-    /// Row and column of a channel's hottest cell, the first in reading order among equals.
-    pub fn hottest(&self, channel: usize) -> (usize, usize) {
-        let mut best = (0, self.cells[channel]);
-        for cell in 1..self.rows * self.columns {
-            let value = self.cells[cell * self.pitch + channel];
-            if value > best.1 {
-                best = (cell, value);
+    /// The top of each channel.
+    pub fn tops(&self) -> Vec<Top> {
+        let cells = || self.cells.chunks(self.pitch).map(|cell| &cell[..self.channels]);
+        let mut hottest = self.cells[..self.channels].to_vec();
+        for cell in cells() {
+            for (hottest, &value) in hottest.iter_mut().zip(cell) {
+                *hottest = if value > *hottest { value } else { *hottest };
             }
         }
-        (best.0 / self.columns, best.0 % self.columns)
+        // Differences of stored bytes are whole numbers, and so exact.
+        let above_zero = |value: T| value.to_f32() - self.zero_point;
+        let three_quarters = |above: f32| (0.75 * above).min(above);
+        let warm: Vec<T> =
+            hottest.iter().map(|&value| T::at_least(self.zero_point + three_quarters(above_zero(value)))).collect();
+        let mut best = vec![(f32::MIN, 0); self.channels];
+        for (index, cell) in cells().enumerate() {
+            // Most cells are cold in all channels, which is seen faster in all than in one.
+            if !cell.iter().zip(&warm).fold(false, |any, (value, warm)| any | (value >= warm)) {
+                continue;
+            }
+            for (channel, best) in best.iter_mut().enumerate().filter(|(channel, _)| cell[*channel] >= warm[*channel]) {
+                let around = self.around(index / self.columns, index % self.columns, |row, column| {
+                    above_zero(self.stored(row, column, channel))
+                });
+                if around > best.0 {
+                    *best = (around, index);
+                }
+            }
+        }
+        let top = |(heat, (_, cell)): (T, (f32, usize))| Top {
+            heat: above_zero(heat) * self.scale,
+            cell: (cell / self.columns, cell % self.columns),
+        };
+        hottest.into_iter().zip(best).map(top).collect()
+    }
+
+    /// Sum over 3x3 cells, weighted 1, 2, 1 each way. Cells at the border count once more for those beyond.
+    fn around(&self, row: usize, column: usize, value: impl Fn(usize, usize) -> f32) -> f32 {
+        let near = |at: usize, count: usize| [(at.saturating_sub(1), 1.0), (at, 2.0), ((at + 1).min(count - 1), 1.0)];
+        let columns = near(column, self.columns);
+        let line = |row: usize| columns.iter().map(|&(column, weight)| weight * value(row, column)).sum::<f32>();
+        near(row, self.rows).iter().map(|&(row, weight)| weight * line(row)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn top(lines: [[u8; 6]; 3]) -> Top {
+        Heatmaps::packed(lines.as_flattened(), [3, 6, 1], 0.01, 20.0).tops()[0]
+    }
+
+    #[test]
+    fn a_ridge_is_taken_where_it_is_broadest() {
+        let lines = [[20, 20, 20, 60, 60, 20], [20, 100, 20, 95, 95, 90], [20, 20, 20, 20, 20, 20]];
+        let top = top(lines);
+        assert!((top.heat - 0.8).abs() < 1e-6, "{top:?}");
+        assert_eq!(top.cell, (1, 4));
+    }
+
+    #[test]
+    fn a_much_hotter_cell_is_taken_alone() {
+        assert_eq!(top([[20; 6], [20, 140, 20, 95, 95, 90], [20; 6]]).cell, (1, 1));
+    }
+
+    #[test]
+    fn the_border_is_no_worse_than_the_middle() {
+        assert_eq!(top([[90, 80, 60, 40, 30, 20]; 3]).cell, (0, 0));
+    }
+
+    #[test]
+    fn maps_below_zero_have_a_top_too() {
+        assert_eq!(top([[10; 6], [10, 10, 10, 15, 10, 10], [10; 6]]).cell, (1, 3));
+    }
+
+    #[test]
+    fn channels_and_padding_do_not_mix() {
+        // Two channels and a byte of padding in each cell; the second channel's top is the first one's mirror image.
+        let mut cells = [255; 8 * 3];
+        for (i, cell) in cells.chunks_exact_mut(3).enumerate() {
+            cell[..2].copy_from_slice(&[[20, 90, 30, 20, 20, 20, 20, 20][i], [20, 20, 20, 20, 20, 30, 99, 20][i]]);
+        }
+        let maps =
+            Heatmaps { cells: &cells, rows: 2, columns: 4, channels: 2, pitch: 3, scale: 0.01, zero_point: 20.0 };
+        let tops = maps.tops();
+        assert_eq!((tops[0].cell, tops[1].cell), ((0, 1), (1, 2)));
+        assert!((tops[1].heat - 0.79).abs() < 1e-6, "{tops:?}");
     }
 }

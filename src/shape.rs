@@ -27,8 +27,8 @@ const ALL_MODES: usize = MODES + 4;
 /// How much the alignment may be off, as a share of the face's radius.
 const ALIGNMENT: f32 = 0.06;
 /// Variance of an error, as a multiple of the heat's variance at full confidence. Of held-out faces, the mean error of `nano` and
-/// `small` is within a hundredth of its least from 0.01 to 0.04.
-const NOISE: f32 = 0.02;
+/// `small` is within a hundredth of its least from 0.004 to 0.02.
+const NOISE: f32 = 0.01;
 /// How fast that variance grows with falling confidence; from 1.5 to 3 the mean error is within a hundredth of its least.
 const EXPONENT: f32 = 2.5;
 /// Columns of the table before the modes: mean, bias, rest.

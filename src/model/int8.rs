@@ -23,8 +23,10 @@ pub(super) struct Int8Session {
 }
 
 impl Int8Net {
-    pub(super) fn new(model: &TypedModel, kernel: Kernel) -> Result<Self, ModelError> {
-        let lowered = lower(model)?;
+    pub(super) fn new(model: TypedModel, kernel: Kernel) -> Result<Self, ModelError> {
+        let lowered = lower(&model)?;
+        // The program takes its memory.
+        drop(model);
         let program = Arc::new(Program::plan(&lowered.graph, lowered.output, kernel)?);
         Ok(Int8Net { program, scale: lowered.scale, zero_point: lowered.zero_point })
     }

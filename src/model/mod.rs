@@ -104,7 +104,7 @@ impl Model {
             *operators.entry(node.op().name().into_owned()).or_insert(0) += 1;
         }
         let (net, [side, _], output_shape) = if graph.is_int8 {
-            let net = Int8Net::new(&graph.model, kernel)?;
+            let net = Int8Net::new(graph.model, kernel)?;
             let shapes = (net.input_size(), net.output_shape());
             (Net::Int8(net), shapes.0, shapes.1)
         } else {

@@ -1,6 +1,6 @@
 //! ONNX file to tract's optimised graph.
 
-use tract_onnx::Onnx;
+use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 
@@ -21,10 +21,12 @@ pub(super) struct Loaded {
 
 pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
     let onnx_error = |cause| ModelError::Onnx { cause };
-    let file = guarded(|| Onnx::default().proto_model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
+    let file = guarded(|| Ok(ModelProto::decode(bytes)?)).map_err(onnx_error)?;
     let is_int8 = check(&file)?;
     let onnx = if is_int8 { operators::register() } else { float::operators()? };
     let parsed = guarded(|| onnx.parse(&file, None)).map_err(onnx_error)?;
+    // What follows takes its memory: pages that are new to a process cost more than the work in them.
+    drop(file);
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));
     }

@@ -31,11 +31,23 @@ def heatmaps(folder, card):
     return stored.round().astype(np.uint8)
 
 
+def top(heat):
+    """Row and column where a map's hill stands (src/heatmaps.rs): of the cells with 3/4 of the highest heat, the one with most
+    around it."""
+    padded = np.pad(heat, 1, "edge")
+    lines = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    around = lines[:, :-2] + 2 * lines[:, 1:-1] + lines[:, 2:]
+    highest = heat.max()
+    # Heat goes in steps of 0.001 and more: what differs by less is equal, and only rounded otherwise.
+    warm = heat >= min(0.75 * highest, highest) - 1e-9
+    return np.unravel_index(np.where(warm, around.round(9), -np.inf).argmax(), heat.shape)
+
+
 def decode(heat):
     """(x, y) in cells, 2x2 covariance and confidence of one map: a Gaussian through 5x5 cells by least squares on the logarithm,
     weighted by heat squared."""
-    row, column = np.unravel_index(heat.argmax(), heat.shape)
-    confidence = np.clip(heat[row, column], 0, 1)
+    row, column = top(heat)
+    confidence = np.clip(heat.max(), 0, 1)
     rows, columns = np.mgrid[max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
     inside = (rows < heat.shape[0]) & (columns < heat.shape[1])
     rows, columns = rows[inside], columns[inside]

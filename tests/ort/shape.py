@@ -3,7 +3,7 @@ import csv
 
 import numpy as np
 
-MODES, ALIGNMENT, NOISE, EXPONENT, LEAST_CONFIDENCE = 20, 0.06, 0.02, 2.5, 0.05
+MODES, ALIGNMENT, NOISE, EXPONENT, LEAST_CONFIDENCE = 20, 0.06, 0.01, 2.5, 0.05
 
 
 def refine(path, points, covariances, confidences):

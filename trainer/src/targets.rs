@@ -58,7 +58,7 @@ fn distance_to_segment(p: Point2<f32>, a: Point2<f32>, b: Point2<f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use wingmark::decode::decode_channel;
+    use wingmark::decode::decode;
     use wingmark::heatmaps::Heatmaps;
     use wingmark::scheme::IBUG_68;
 
@@ -73,7 +73,7 @@ mod tests {
             for &y in &positions {
                 let at = Point2::new(x, y);
                 assert!(gaussian(at, 1.0, side, &mut map));
-                let found = decode_channel(&Heatmaps::packed(&map, [side, side, 1], 1.0, 0.0), 0).at;
+                let found = decode(&Heatmaps::packed(&map, [side, side, 1], 1.0, 0.0))[0].at;
                 assert!((found - at).norm() < 0.01, "{found} is not {at}");
             }
         }

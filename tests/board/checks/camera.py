@@ -13,8 +13,6 @@ import pictures
 DOT = (255, 240, 80)
 DOT_RADIUS_PX = 1.5
 SCREEN = (800, 480)
-# The points of the jaw slide along it by up to 4 px at any change of a picture, be it by compression that no eye sees.
-BEYOND_JAW = slice(17, 68)
 
 
 def _jpeg(picture):
@@ -47,14 +45,13 @@ def _watch(lab, fourcc, picture, frames=6):
 
 
 def _check_overlay(shot, expected, seen):
-    """Every point but the jaw's has a dot, and every dot is at a point of a face seen, within 2 px; the distance of the farthest
-    point."""
+    """Every point has a dot, and every dot is at a point of a face seen, within 2 px; the distance of the farthest point."""
     assert shot.size == SCREEN
     # The frame is as high as the screen and stands in the middle of it.
     dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1] - [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
     assert len(dots) > 0, "the screen shows no points"
     distances = lambda points: numpy.linalg.norm(dots[:, None] - points[None], axis=2)
-    without_dot = distances(expected[BEYOND_JAW]).min(axis=0).max()
+    without_dot = distances(expected).min(axis=0).max()
     without_point = distances(numpy.concatenate(seen)).min(axis=1).max()
     assert without_dot <= 2, f"a point has no dot within {without_dot:.1f} px"
     assert without_point <= 2 + DOT_RADIUS_PX, f"a dot has no point within {without_point:.1f} px"
@@ -72,7 +69,7 @@ def _compare(lab, fourcc, picture):
     assert distance <= 0.05, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it in the same samples"
 
     expected = lab.reference("picture.png", _png(picture))
-    off, *later_off = [logs.farthest(face[BEYOND_JAW], expected[BEYOND_JAW]) for face in [first, *later]]
+    off, *later_off = [logs.farthest(face, expected) for face in [first, *later]]
     assert off <= 1, f"{fourcc}: a point is {off:.2f} px from where this machine finds it in the picture"
     strayed = max(later_off)
     assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine finds it in the picture"
