@@ -5,6 +5,7 @@ mod checkpoint;
 mod evaluate;
 mod export;
 mod graph;
+mod label;
 mod loader;
 mod loss;
 mod net;
@@ -15,6 +16,7 @@ mod quantise;
 mod release;
 mod shape;
 mod sheet;
+mod start;
 mod targets;
 mod task;
 mod train;
@@ -62,6 +64,8 @@ enum Command {
     Quantise(release::Quantise),
     /// Fits the shapes of faces, and the bias of a quantised net on them.
     Shape(shape::Fit),
+    /// Writes the points that models see on pictures without any, for `train --also`.
+    Label(label::Label),
     /// Writes a contact sheet of training pictures as the net sees them.
     Sheet {
         #[command(flatten)]
@@ -80,6 +84,9 @@ struct Learn {
     /// Folders with a `train` split. May be given several times.
     #[arg(long, required = true)]
     data: Vec<PathBuf>,
+    /// Folders that `label` made: their faces are learned too, and none is held out; of landmarks only. May be given several times.
+    #[arg(long)]
+    also: Vec<PathBuf>,
     /// awl, wing, mse, l1 or smooth-l1
     #[arg(long, default_value = "awl")]
     loss: Loss,
@@ -104,6 +111,9 @@ struct TrainArgs {
     /// The state of training; written each minute.
     #[arg(long)]
     checkpoint: PathBuf,
+    /// Starts with the weights of this model's folder and not with random ones, where there is no checkpoint yet.
+    #[arg(long)]
+    from: Option<PathBuf>,
     #[arg(long, default_value_t = 60.0)]
     epochs: f64,
     #[arg(long, default_value_t = 32)]
@@ -152,7 +162,12 @@ impl Learn {
             return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
         }
         let strength = augment::LANDMARKS.times(self.strength);
-        Ok(Arc::new(Landmarks::new(preset, self.method(), strength, pictures::load(&self.data, |_| true)?)))
+        let mut faces = pictures::load(&self.data, |_| true)?;
+        if !self.also.is_empty() {
+            let also = pictures::load(&self.also, |_| true)?;
+            faces.train.extend(also.train.into_iter().chain(also.held_out));
+        }
+        Ok(Arc::new(Landmarks::new(preset, self.method(), strength, faces)))
     }
 }
 
@@ -177,6 +192,7 @@ fn main() -> Result<()> {
         Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
         Command::Quantise(args) => release::quantise(&args),
         Command::Shape(args) => shape::fit(&args),
+        Command::Label(args) => label::run(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
     }
 }
@@ -201,6 +217,7 @@ fn run_training(args: &TrainArgs) -> Result<()> {
     let settings = train::Settings {
         recipe,
         checkpoint: args.checkpoint.clone(),
+        from: args.from.clone(),
         precision,
         threads: args.threads,
         device: Device::cuda_if_available(),

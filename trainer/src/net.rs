@@ -8,7 +8,7 @@ use crate::graph::{BOUNDARY_THRESHOLD, Conv, Graph, Op};
 
 /// Share of a batch in the running mean and variance of a normalisation.
 const NORM_MOMENTUM: f64 = 0.05;
-const NORM_EPSILON: f64 = 1e-5;
+pub const NORM_EPSILON: f64 = 1e-5;
 
 /// All numbers of a net by name: `<node>.weight`, and either `<node>.bias` or
 /// `<node>.norm.{scale,bias,mean,variance}`.
@@ -25,7 +25,7 @@ impl Weights {
         for (node, conv) in graph.convs() {
             let Conv { kernel, inputs, outputs, normalised, .. } = *conv;
             let shape = [outputs, inputs, kernel, kernel].map(|v| v as i64);
-            let spread = if normalised { (2.0 / (outputs * kernel * kernel) as f64).sqrt() } else { 0.001 };
+            let spread = if normalised { new_spread(conv) } else { 0.001 };
             let mut put = |part: &str, tensor: Tensor| tensors.insert(format!("{}.{part}", node.name), tensor);
             put("weight", channels_last(&(Tensor::randn(shape, float) * spread)).set_requires_grad(true));
             if normalised {
@@ -47,6 +47,16 @@ impl Weights {
     pub fn trainable(&self) -> impl Iterator<Item = (&String, &Tensor)> {
         self.tensors.iter().filter(|(_, tensor)| tensor.requires_grad())
     }
+}
+
+/// Standard deviation of the weights of a new convolution that a normalisation follows.
+fn new_spread(conv: &Conv) -> f64 {
+    (2.0 / (conv.outputs * conv.kernel * conv.kernel) as f64).sqrt()
+}
+
+/// Euclidean length that a filter of a new convolution has in the mean, where a normalisation follows.
+pub fn new_filter_length(conv: &Conv) -> f64 {
+    new_spread(conv) * ((conv.inputs * conv.kernel * conv.kernel) as f64).sqrt()
 }
 
 /// Whether normalisations use the batch, and learn from it, or what they have learned.

@@ -247,28 +247,52 @@ impl CoordinatePlace {
 
 /// The convolution as it has to be for the coordinates as they are stored.
 fn adjust_for_coordinates(graph: &Graph, source: usize, q: Quantisation, conv: &Conv, folded: &Folded) -> Folded {
-    let mut adjusted = Folded { weight: folded.weight.clone(), bias: folded.bias.clone() };
+    // A stored s has the real value (s - zero_point) * scale and means s / 127.5 - 1.
+    let (gain, offset) = stretching(q);
+    of_coordinates(graph, source, q, conv, folded, |weight, bias| {
+        *bias += *weight * offset;
+        *weight *= gain;
+    })
+}
+
+/// The convolution as it was before [`adjust_for_coordinates`].
+pub fn restore_coordinates(graph: &Graph, source: usize, q: Quantisation, conv: &Conv, folded: &Folded) -> Folded {
+    let (gain, offset) = stretching(q);
+    of_coordinates(graph, source, q, conv, folded, |weight, bias| {
+        *weight /= gain;
+        *bias -= *weight * offset;
+    })
+}
+
+fn stretching(q: Quantisation) -> (f32, f32) {
+    (1.0 / (127.5 * q.scale), f32::from(q.zero_point) / 127.5 - 1.0)
+}
+
+/// The convolution with a change of each weight, and its filter's bias, that reads stretched coordinates.
+fn of_coordinates(
+    graph: &Graph,
+    source: usize,
+    q: Quantisation,
+    conv: &Conv,
+    folded: &Folded,
+    change: impl Fn(&mut f32, &mut f32),
+) -> Folded {
+    let mut changed = Folded { weight: folded.weight.clone(), bias: folded.bias.clone() };
     let node = &graph.nodes[source];
     if node.op != Op::Concat || !matches!(CoordinatePlace::of(graph, source, q), CoordinatePlace::Stretched) {
-        return adjusted;
+        return changed;
     }
-    // A stored s has the real value (s - zero_point) * scale and means s / 127.5 - 1.
-    let gain = 1.0 / (127.5 * q.scale);
-    let offset = f32::from(q.zero_point) / 127.5 - 1.0;
     let mut first = 0;
     for &part in &node.inputs {
         let count = graph.shape(part)[0];
         if graph.nodes[part].op == Op::Coordinates {
-            for (filter, bias) in adjusted.weight.chunks_mut(conv.inputs).zip(&mut adjusted.bias) {
-                for weight in &mut filter[first..first + count] {
-                    *bias += *weight * offset;
-                    *weight *= gain;
-                }
+            for (filter, bias) in changed.weight.chunks_mut(conv.inputs).zip(&mut changed.bias) {
+                filter[first..first + count].iter_mut().for_each(|weight| change(weight, bias));
             }
         }
         first += count;
     }
-    adjusted
+    changed
 }
 
 struct QuantisedConv {

@@ -14,18 +14,23 @@ use crate::loader::{self, Batch};
 use crate::loss::{BatchMaps, batch_loss};
 use crate::net::{Phase, Precision, Weights, forward};
 use crate::optimiser::{AdamW, follow};
+use crate::start;
 use crate::task::Task;
 
 /// Steps over which the rate rises to its full height.
 const WARM_UP: u64 = 300;
 /// Share of the averaged weights that stays in a step, once there are enough steps to average.
 const AVERAGE_KEEPS: f64 = 0.999;
+/// Examples on which the normalisations of a shipped model, as a start, are measured.
+const START_EXAMPLES: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 pub struct Settings {
     pub recipe: Recipe,
     /// Where the checkpoint lies; if it is there, training goes on from it.
     pub checkpoint: PathBuf,
+    /// A shipped model's folder, whose weights a new run starts with.
+    pub from: Option<PathBuf>,
     pub precision: Precision,
     pub threads: usize,
     pub device: Device,
@@ -52,7 +57,13 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
         state
     } else {
         tch::manual_seed(recipe.seed as i64);
-        let weights = Weights::new(&graph, device);
+        let weights = match &settings.from {
+            None => Weights::new(&graph, device),
+            Some(folder) => {
+                let examples = loader::examples(&*task, START_EXAMPLES, recipe.seed, 0);
+                start::weights_of(folder, &graph, &Batch::of(&examples, Device::Cpu).images, device)?
+            }
+        };
         let average = Weights::new(&graph, device);
         follow(&average, &weights, 0.0);
         let optimiser = AdamW::new(&weights, recipe.decay);

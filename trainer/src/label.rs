@@ -1,0 +1,163 @@
+//! Points for pictures without any, as several models see them in many crops (data distillation; Radosavovic et al., CVPR 2018). What
+//! one look gets wrong by chance, the mean of many gets right, and where looks differ, no point is trusted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use indicatif::ProgressBar;
+use nalgebra::Point2;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use wingmark::frame::{Frame, Size};
+use wingmark::geometry::Rect;
+use wingmark::landmarks::{Landmarker, LookTimings};
+use wingmark::observe::Observer;
+use wingmark::scheme::IBUG_68;
+use wingmark::zoo::{self, Choice, Net};
+
+use crate::augment::{Strength, jitter, mirrored};
+use crate::task::pictures;
+
+/// How crops differ from look to look.
+const STRENGTH: Strength = Strength { rotation_deg: 8.0, scale: 0.08, shift: 0.03, occlusion: 0.0 };
+/// Times a face is looked at anew, from where it was seen before.
+const ROUNDS: usize = 2;
+const SEED: u64 = 0x1abe1;
+
+#[derive(Args)]
+pub struct Label {
+    /// Folder with pictures.
+    #[arg(long)]
+    pictures: PathBuf,
+    /// Folder for points.csv and images/, a link to the pictures.
+    #[arg(long)]
+    out: PathBuf,
+    /// A model by its name or its folder. May be given several times; the first one finds the faces.
+    #[arg(long, required = true)]
+    model: Vec<String>,
+    /// Looks of each model at each face, half of them in a mirror.
+    #[arg(long, default_value_t = 8)]
+    looks: usize,
+    /// Leaves out faces whose looks differ more: the mean distance of a landmark from its mean, as a share of the face's side.
+    #[arg(long, default_value_t = 0.015)]
+    spread: f32,
+    /// Leaves out faces whose looks have a lower mean confidence.
+    #[arg(long, default_value_t = 0.6)]
+    confidence: f32,
+}
+
+/// A face as it was seen in several looks.
+struct Seen {
+    points: Vec<Point2<f32>>,
+    /// Mean distance of a look's landmark from the mean of all looks, as a share of the face's side.
+    spread: f32,
+    confidence: f32,
+}
+
+pub fn run(args: &Label) -> Result<()> {
+    ensure!(args.looks > 0, "--looks is 0, expected at least 1");
+    let images = args.pictures.canonicalize().with_context(|| format!("cannot read {}", args.pictures.display()))?;
+    let mut files: Vec<PathBuf> = fs::read_dir(&images)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.sort_unstable();
+    ensure!(!files.is_empty(), "there are no pictures in {}", images.display());
+
+    let nets: Vec<Net> = args.model.iter().map(|name| Ok(choice(name)?.load()?)).collect::<Result<_>>()?;
+    let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &nets[0], false)?;
+    let mut landmarkers: Vec<Landmarker> =
+        nets.iter().map(|net| Ok(Landmarker::new(net, 1)?)).collect::<Result<_>>()?;
+
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let link = args.out.join("images");
+    if !link.exists() {
+        std::os::unix::fs::symlink(&images, &link).with_context(|| format!("cannot make {}", link.display()))?;
+    }
+    let table = args.out.join("points.csv");
+    let mut writer = csv::Writer::from_path(&table).with_context(|| format!("cannot write {}", table.display()))?;
+    let columns = ["file", "split", "spread", "confidence"].map(String::from).into_iter();
+    writer.write_record(columns.chain((0..IBUG_68.landmarks).flat_map(|i| [format!("x{i}"), format!("y{i}")])))?;
+
+    let mut rng = StdRng::seed_from_u64(SEED);
+    let (mut faces, mut kept) = (0, 0);
+    let bar = ProgressBar::new(files.len() as u64).with_message("looking at faces");
+    for path in &files {
+        let frame = pictures::read(path)?;
+        observer.forget();
+        let found = observer.observe(&frame)?.faces;
+        let largest = found.into_iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
+        if let Some(face) = largest {
+            faces += 1;
+            let points = face.landmarks.iter().map(|landmark| landmark.at).collect();
+            let seen = look_often(&mut landmarkers, args.looks, &frame, points, &mut rng)?;
+            if seen.spread <= args.spread && seen.confidence >= args.confidence {
+                kept += 1;
+                writer.write_record(row(path, &seen)?)?;
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    writer.flush()?;
+    println!("{}: {kept} faces kept of {faces}, in {} pictures", table.display(), files.len());
+    Ok(())
+}
+
+fn choice(name: &str) -> Result<Choice> {
+    Ok(if Path::new(name).is_dir() { Choice::Folder(name.into()) } else { zoo::shipped(name)? })
+}
+
+/// A row of points.csv. The split is the one that is trained on.
+fn row(path: &Path, seen: &Seen) -> Result<Vec<String>> {
+    let file = path.file_name().and_then(|name| name.to_str()).with_context(|| format!("the name of {path:?}"))?;
+    let mut row = vec![file.into(), "train".into(), format!("{:.4}", seen.spread), format!("{:.3}", seen.confidence)];
+    row.extend(seen.points.iter().flat_map(|p| [format!("{:.2}", p.x), format!("{:.2}", p.y)]));
+    Ok(row)
+}
+
+fn look_often(
+    landmarkers: &mut [Landmarker],
+    looks: usize,
+    frame: &Frame,
+    mut points: Vec<Point2<f32>>,
+    rng: &mut StdRng,
+) -> Result<Seen> {
+    let mirror = mirror_of(frame)?;
+    let sum = frame.size.width as f32 - 1.0;
+    let mut seen = Seen { points: vec![], spread: 0.0, confidence: 0.0 };
+    for _ in 0..ROUNDS {
+        let mut all: Vec<Vec<Point2<f32>>> = Vec::with_capacity(landmarkers.len() * looks);
+        let mut confidence = 0.0;
+        let in_mirror = mirrored(&points, sum, &IBUG_68);
+        for landmarker in &mut *landmarkers {
+            for number in 0..looks {
+                let turned = number % 2 == 1;
+                let (frame, points) = if turned { (&mirror, &in_mirror) } else { (frame, &points) };
+                let crop = jitter(&landmarker.crop_around_points(points), &STRENGTH, rng);
+                let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
+                confidence += look.confidence;
+                all.push(if turned { mirrored(&look.points(), sum, &IBUG_68) } else { look.points() });
+            }
+        }
+        let count = all.len() as f32;
+        let mean =
+            |i: usize| Point2::from(all.iter().map(|look| look[i].coords).sum::<nalgebra::Vector2<f32>>() / count);
+        points = (0..IBUG_68.landmarks).map(mean).collect();
+        let bounds = Rect::around(points.iter().copied()).expect("a face has points");
+        let distances = all.iter().flat_map(|look| look.iter().zip(&points).map(|(a, b)| (a - b).norm())).sum::<f32>();
+        let side = bounds.area().sqrt().max(1.0);
+        seen = Seen {
+            spread: distances / (count * points.len() as f32 * side),
+            confidence: confidence / count,
+            points: points.clone(),
+        };
+    }
+    Ok(seen)
+}
+
+fn mirror_of(frame: &Frame) -> Result<Frame> {
+    let Size { width, .. } = frame.size;
+    let rows = frame.bytes.chunks(width as usize * 3);
+    let bytes = rows.flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied()).collect();
+    Ok(Frame::from_rgb(frame.size, bytes)?)
+}
