@@ -37,6 +37,8 @@ pub struct Top {
     /// of it around, in 3x3 cells weighted 1, 2, 1 each way. On a long ridge, or of two tops on one hill, that is a steadier
     /// place than the hottest cell. The first in reading order among equals.
     pub cell: (usize, usize),
+    /// That sum, above the stored zero.
+    around: f32,
 }
 
 /// Heatmaps, layout `[row, column, channel]`. The real value of a cell is `(q - zero_point) * scale`, 1 at a landmark
@@ -84,29 +86,28 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
         }
         // Differences of stored bytes are whole numbers, and so exact.
         let above_zero = |value: T| value.to_f32() - self.zero_point;
-        let three_quarters = |above: f32| (0.75 * above).min(above);
-        let warm: Vec<T> =
-            hottest.iter().map(|&value| T::at_least(self.zero_point + three_quarters(above_zero(value)))).collect();
-        let mut best = vec![(f32::MIN, 0); self.channels];
+        let cold = |&value: &T| Top { heat: above_zero(value) * self.scale, cell: (0, 0), around: f32::MIN };
+        let mut tops: Vec<Top> = hottest.iter().map(cold).collect();
+        let mut warm = hottest;
+        for value in &mut warm {
+            let above = above_zero(*value);
+            *value = T::at_least(self.zero_point + (0.75 * above).min(above));
+        }
         for (index, cell) in cells().enumerate() {
             // Most cells are cold in all channels, which is seen faster in all than in one.
             if !cell.iter().zip(&warm).fold(false, |any, (value, warm)| any | (value >= warm)) {
                 continue;
             }
-            for (channel, best) in best.iter_mut().enumerate().filter(|(channel, _)| cell[*channel] >= warm[*channel]) {
-                let around = self.around(index / self.columns, index % self.columns, |row, column| {
-                    above_zero(self.stored(row, column, channel))
-                });
-                if around > best.0 {
-                    *best = (around, index);
+            let (row, column) = (index / self.columns, index % self.columns);
+            for (channel, top) in tops.iter_mut().enumerate().filter(|(channel, _)| cell[*channel] >= warm[*channel]) {
+                let value = |row, column| above_zero(self.stored(row, column, channel));
+                let around = self.around(row, column, value);
+                if around > top.around {
+                    *top = Top { cell: (row, column), around, ..*top };
                 }
             }
         }
-        let top = |(heat, (_, cell)): (T, (f32, usize))| Top {
-            heat: above_zero(heat) * self.scale,
-            cell: (cell / self.columns, cell % self.columns),
-        };
-        hottest.into_iter().zip(best).map(top).collect()
+        tops
     }
 
     /// Sum over 3x3 cells, weighted 1, 2, 1 each way. Cells at the border count once more for those beyond.

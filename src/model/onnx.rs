@@ -45,8 +45,8 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
     if !graph.node.iter().any(|node| node.output.contains(&output.name)) {
         return Err(signature(format!("no node that makes the output {:?}", output.name), "one"));
     }
-    check_scales(graph)?;
     let is_int8 = graph.node.iter().any(|node| node.op_type == "QLinearConv");
+    check_scales(graph, is_int8)?;
     if is_int8 && let Some(node) = graph.node.iter().find(|node| !operators::NAMES.contains(&&*node.op_type)) {
         return Err(ModelError::Operator {
             operator: node.op_type.clone(),
@@ -57,10 +57,20 @@ fn check(file: &ModelProto) -> Result<bool, ModelError> {
     Ok(is_int8)
 }
 
-/// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before there are shapes to check.
-fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
+/// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before there are shapes to check. A
+/// quantised net needs no scales that nodes compute, which could not be checked.
+fn check_scales(graph: &GraphProto, is_int8: bool) -> Result<(), ModelError> {
     for node in graph.node.iter().filter(|node| node.op_type == "Resize") {
         let constant = |input: usize| Constant::of(graph, node.input.get(input)?);
+        let is_computed =
+            |&input: &usize| node.input.get(input).is_some_and(|name| !name.is_empty()) && constant(input).is_none();
+        if is_int8 && let Some(input) = [2, 3].iter().find(|input| is_computed(input)) {
+            let name = &node.input[*input];
+            return Err(signature(
+                format!("a Resize by {name:?}, which a node computes"),
+                "numbers that stand in the file",
+            ));
+        }
         let scales = constant(2).map_or(vec![], |scales| scales.floats());
         if let Some(scale) = scales.iter().find(|scale| !(0.0..=MAX_SCALE).contains(*scale)) {
             return Err(signature(format!("a Resize by {scale}"), "scales of at most 64"));
@@ -136,4 +146,33 @@ pub(super) fn signature(found: String, expected: &'static str) -> ModelError {
 
 pub(super) fn input_signature(found: &[usize]) -> ModelError {
     signature(format!("an input of {found:?}"), "[1, 3, side, side], one square RGB picture")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantised_net_may_not_compute_its_scales() {
+        let node = |op: &str, input: &[&str], output: &str| NodeProto {
+            op_type: op.into(),
+            input: input.iter().map(|name| (*name).into()).collect(),
+            output: vec![output.into()],
+            ..NodeProto::default()
+        };
+        let mut graph = GraphProto {
+            node: vec![node("Concat", &["one", "two"], "scales"), node("Resize", &["x", "", "scales"], "y")],
+            ..GraphProto::default()
+        };
+        check_scales(&graph, false).unwrap();
+        let error = check_scales(&graph, true).unwrap_err().to_string();
+        assert!(error.contains("a Resize by \"scales\", which a node computes"), "{error}");
+        graph.node[0] = node("Constant", &[], "scales");
+        graph.node[0].attribute = vec![tract_onnx::pb::AttributeProto {
+            name: "value_floats".into(),
+            floats: vec![1.0, 1.0, 2.0, 2.0],
+            ..Default::default()
+        }];
+        check_scales(&graph, true).unwrap();
+    }
 }

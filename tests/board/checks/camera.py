@@ -97,8 +97,9 @@ def camera_faults(lab, cycles=100):
     (share / "picture").write_bytes(pictures.raw(lab.scene(), "YUYV"))
     with lab.machine(share) as board:
         console = board.finish()
-    gaps = [gap for gap in logs.unaccounted(logs.jsonl(share / "log.jsonl")) if gap[0] < gap[1]]
-    assert not gaps, f"frames neither observed nor counted as dropped: {gaps}"
+    for log in ("faults.jsonl", "log.jsonl"):
+        gaps = [gap for gap in logs.unaccounted(logs.jsonl(share / log)) if gap[0] < gap[1]]
+        assert not gaps, f"{log}: frames neither observed nor counted as dropped: {gaps}"
     faults = re.findall(r"^FAULT (.*): \w+ flow", console, re.MULTILINE)
     held = [(int(files), int(kb)) for files, kb in re.findall(r"^CYCLE \d+: (\d+) files, (\d+) kB", console, re.MULTILINE)]
     warm = held[min(10, len(held) - 1)]
