@@ -123,6 +123,8 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
+    use nalgebra::Vector2;
+
     use super::*;
 
     /// A frame whose red is the column, green the row and blue their sum.
@@ -187,12 +189,18 @@ mod tests {
             let fixed = |v: f32| (f64::from(v) * 65536.0).round() as i64;
             let step = 1.0 / n as f32;
             let start = crop.frame_from_crop * Point2::new((step - 1.0) / 2.0, (step - 1.0) / 2.0);
+            // A product of three f32 depends on their order, by a 65536th where it lies between two: the order is the code's.
+            let along = crop.frame_from_crop * Vector2::new(step, 0.0);
+            let down = crop.frame_from_crop * Vector2::new(0.0, step);
+            for (taken, entry) in [(along.x, (0, 0)), (along.y, (1, 0)), (down.x, (0, 1)), (down.y, (1, 1))] {
+                proptest::prop_assert!((fixed(taken) - fixed(m[entry] * step)).abs() <= 1);
+            }
             for row in 0..9i64 { for column in 0..9i64 { for c in 0..3 {
                 let mut sum = 0i64;
                 for i in 0..n { for j in 0..n {
                     let (a, b) = (column * n + j, row * n + i);
-                    let sx = fixed(start.x) + a * fixed(m[(0, 0)] * step) + b * fixed(m[(0, 1)] * step);
-                    let sy = fixed(start.y) + a * fixed(m[(1, 0)] * step) + b * fixed(m[(1, 1)] * step);
+                    let sx = fixed(start.x) + a * fixed(along.x) + b * fixed(down.x);
+                    let sy = fixed(start.y) + a * fixed(along.y) + b * fixed(down.y);
                     let (px, py) = (sx.div_euclid(65536), sy.div_euclid(65536));
                     let (u, v) = (sx.rem_euclid(65536) / 256, sy.rem_euclid(65536) / 256);
                     for (dx, dy, w) in [(0, 0, (256 - u) * (256 - v)), (1, 0, u * (256 - v)), (0, 1, (256 - u) * v), (1, 1, u * v)] {
