@@ -63,7 +63,12 @@ pub fn mirrored(points: &[Point2<f32>], sum: f32, scheme: &Scheme) -> Vec<Point2
 
 /// Mirrors a picture.
 pub fn mirror(image: &mut CropImage) {
-    for row in image.rgb.chunks_mut(image.side_px as usize * 3) {
+    mirror_rows(&mut image.rgb, image.side_px as usize);
+}
+
+/// Mirrors a picture of three bytes a pixel.
+pub fn mirror_rows(rgb: &mut [u8], width_px: usize) {
+    for row in rgb.chunks_mut(width_px * 3) {
         row.as_chunks_mut::<3>().0.reverse();
     }
 }

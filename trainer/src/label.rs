@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
-use nalgebra::Point2;
+use nalgebra::{Point2, Vector2};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wingmark::frame::{Frame, Size};
+use wingmark::frame::Frame;
 use wingmark::geometry::Rect;
 use wingmark::landmarks::{Landmarker, LookTimings};
 use wingmark::observe::Observer;
 use wingmark::scheme::IBUG_68;
 use wingmark::zoo::{self, Choice, Net};
 
-use crate::augment::{Strength, jitter, mirrored};
+use crate::augment::{Strength, jitter, mirror_rows, mirrored};
 use crate::task::pictures;
 
 /// How crops differ from look to look.
@@ -36,7 +36,7 @@ pub struct Label {
     out: PathBuf,
     /// A model by its name or its folder. May be given several times; the first one finds the faces.
     #[arg(long, required = true)]
-    model: Vec<String>,
+    model: Vec<Choice>,
     /// Looks of each model at each face, half of them in a mirror.
     #[arg(long, default_value_t = 8)]
     looks: usize,
@@ -63,7 +63,7 @@ pub fn run(args: &Label) -> Result<()> {
     files.sort_unstable();
     ensure!(!files.is_empty(), "there are no pictures in {}", images.display());
 
-    let nets: Vec<Net> = args.model.iter().map(|name| Ok(choice(name)?.load()?)).collect::<Result<_>>()?;
+    let nets: Vec<Net> = args.model.iter().map(Choice::load).collect::<Result<_, _>>()?;
     let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &nets[0], false)?;
     let mut landmarkers: Vec<Landmarker> =
         nets.iter().map(|net| Ok(Landmarker::new(net, 1)?)).collect::<Result<_>>()?;
@@ -88,8 +88,12 @@ pub fn run(args: &Label) -> Result<()> {
         let largest = found.into_iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
         if let Some(face) = largest {
             faces += 1;
-            let points = face.landmarks.iter().map(|landmark| landmark.at).collect();
-            let seen = look_often(&mut landmarkers, args.looks, &frame, points, &mut rng)?;
+            let views = Views::of(&frame)?;
+            let mut points = face.landmarks.iter().map(|landmark| landmark.at).collect::<Vec<_>>();
+            for _ in 1..ROUNDS {
+                points = views.look(&mut landmarkers, args.looks, &points, &mut rng)?.points;
+            }
+            let seen = views.look(&mut landmarkers, args.looks, &points, &mut rng)?;
             if seen.spread <= args.spread && seen.confidence >= args.confidence {
                 kept += 1;
                 writer.write_record(row(path, &seen)?)?;
@@ -103,10 +107,6 @@ pub fn run(args: &Label) -> Result<()> {
     Ok(())
 }
 
-fn choice(name: &str) -> Result<Choice> {
-    Ok(if Path::new(name).is_dir() { Choice::Folder(name.into()) } else { zoo::shipped(name)? })
-}
-
 /// A row of points.csv. The split is the one that is trained on.
 fn row(path: &Path, seen: &Seen) -> Result<Vec<String>> {
     let file = path.file_name().and_then(|name| name.to_str()).with_context(|| format!("the name of {path:?}"))?;
@@ -115,24 +115,35 @@ fn row(path: &Path, seen: &Seen) -> Result<Vec<String>> {
     Ok(row)
 }
 
-fn look_often(
-    landmarkers: &mut [Landmarker],
-    looks: usize,
-    frame: &Frame,
-    mut points: Vec<Point2<f32>>,
-    rng: &mut StdRng,
-) -> Result<Seen> {
-    let mirror = mirror_of(frame)?;
-    let sum = frame.size.width as f32 - 1.0;
-    let mut seen = Seen { points: vec![], spread: 0.0, confidence: 0.0 };
-    for _ in 0..ROUNDS {
+/// A picture and its mirror image.
+struct Views<'a> {
+    frame: &'a Frame,
+    mirror: Frame,
+}
+
+impl<'a> Views<'a> {
+    fn of(frame: &'a Frame) -> Result<Self> {
+        let mut bytes = frame.bytes.clone();
+        mirror_rows(&mut bytes, frame.size.width as usize);
+        Ok(Views { frame, mirror: Frame::from_rgb(frame.size, bytes)? })
+    }
+
+    /// Each landmarker looks so often at a face whose landmarks are roughly known, every other time in the mirror.
+    fn look(
+        &self,
+        landmarkers: &mut [Landmarker],
+        looks: usize,
+        points: &[Point2<f32>],
+        rng: &mut StdRng,
+    ) -> Result<Seen> {
+        let sum = self.frame.size.width as f32 - 1.0;
+        let in_mirror = mirrored(points, sum, &IBUG_68);
         let mut all: Vec<Vec<Point2<f32>>> = Vec::with_capacity(landmarkers.len() * looks);
         let mut confidence = 0.0;
-        let in_mirror = mirrored(&points, sum, &IBUG_68);
-        for landmarker in &mut *landmarkers {
+        for landmarker in landmarkers {
             for number in 0..looks {
                 let turned = number % 2 == 1;
-                let (frame, points) = if turned { (&mirror, &in_mirror) } else { (frame, &points) };
+                let (frame, points) = if turned { (&self.mirror, &*in_mirror) } else { (self.frame, points) };
                 let crop = jitter(&landmarker.crop_around_points(points), &STRENGTH, rng);
                 let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
                 confidence += look.confidence;
@@ -140,24 +151,12 @@ fn look_often(
             }
         }
         let count = all.len() as f32;
-        let mean =
-            |i: usize| Point2::from(all.iter().map(|look| look[i].coords).sum::<nalgebra::Vector2<f32>>() / count);
-        points = (0..IBUG_68.landmarks).map(mean).collect();
+        let mean = |i: usize| Point2::from(all.iter().map(|look| look[i].coords).sum::<Vector2<f32>>() / count);
+        let points: Vec<Point2<f32>> = (0..IBUG_68.landmarks).map(mean).collect();
         let bounds = Rect::around(points.iter().copied()).expect("a face has points");
         let distances = all.iter().flat_map(|look| look.iter().zip(&points).map(|(a, b)| (a - b).norm())).sum::<f32>();
         let side = bounds.area().sqrt().max(1.0);
-        seen = Seen {
-            spread: distances / (count * points.len() as f32 * side),
-            confidence: confidence / count,
-            points: points.clone(),
-        };
+        let spread = distances / (count * points.len() as f32 * side);
+        Ok(Seen { points, spread, confidence: confidence / count })
     }
-    Ok(seen)
-}
-
-fn mirror_of(frame: &Frame) -> Result<Frame> {
-    let Size { width, .. } = frame.size;
-    let rows = frame.bytes.chunks(width as usize * 3);
-    let bytes = rows.flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied()).collect();
-    Ok(Frame::from_rgb(frame.size, bytes)?)
 }

@@ -16,7 +16,7 @@ use crate::net::{Folded, NORM_EPSILON, Weights, conv2d, evaluate, new_filter_len
 use crate::quantise::{Quantisation, restore_coordinates};
 
 /// Weights that give the heatmaps of `model.onnx` in `folder`, but for rounding. The normalisations, which the file has folded, are
-/// set to change nothing on `images` `[batch, 3, side, side]`. Maps that the file lacks start as in a new net.
+/// set to change nothing on `images` `[batch, 3, side, side]`, which are not on a GPU. Maps that the file lacks start as in a new net.
 ///
 /// # Errors
 /// When the file is not one that this trainer made of the same preset.
@@ -43,7 +43,7 @@ pub fn weights_of(folder: &Path, graph: &Graph, images: &Tensor, device: Device)
         });
         biases.insert(node.name.clone(), bias);
     }
-    tch::no_grad(|| set_norms(graph, &weights, &biases, &images.to_device(Device::Cpu)));
+    tch::no_grad(|| set_norms(graph, &weights, &biases, images));
     let moved = Weights::new(graph, device);
     tch::no_grad(|| weights.tensors.iter().for_each(|(name, tensor)| moved.get(name).shallow_clone().copy_(tensor)));
     Ok(moved)

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, Recipe};
 use crate::graph::Graph;
-use crate::loader::{self, Batch};
+use crate::loader::{self, Batch, images_tensor};
 use crate::loss::{BatchMaps, batch_loss};
 use crate::net::{Phase, Precision, Weights, forward};
 use crate::optimiser::{AdamW, follow};
@@ -61,7 +61,8 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
             None => Weights::new(&graph, device),
             Some(folder) => {
                 let examples = loader::examples(&*task, START_EXAMPLES, recipe.seed, 0);
-                start::weights_of(folder, &graph, &Batch::of(&examples, Device::Cpu).images, device)?
+                let images = images_tensor(examples.iter().map(|e| &e.image), Device::Cpu);
+                start::weights_of(folder, &graph, &images, device)?
             }
         };
         let average = Weights::new(&graph, device);
