@@ -26,8 +26,6 @@ fn check(graph: &Graph, output: Tensor, pictures: &[Vec<u8>]) -> Result<(), Test
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn one_convolution(
         seed: u64,

@@ -18,8 +18,7 @@ impl InstructionSet for Avx512Vnni {
     }
 
     fn is_supported(&self) -> bool {
-        is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vnni")
+        (cfg!(vnni_trapped) || is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni"))
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
     }

@@ -16,7 +16,9 @@ impl InstructionSet for AvxVnni {
     }
 
     fn is_supported(&self) -> bool {
-        is_x86_feature_detected!("avxvnni") && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+        (cfg!(vnni_trapped) || is_x86_feature_detected!("avxvnni"))
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
     }
 
     fn layout(&self) -> Layout {
