@@ -10,6 +10,7 @@ use crate::frame::Frame;
 use crate::geometry::{Crop, Rect, crop_from_cells};
 use crate::heatmaps::{Heat, Heatmaps};
 use crate::model::{ModelError, Session};
+use crate::views::View;
 use crate::zoo::Net;
 
 /// Channels of the net's output.
@@ -58,18 +59,18 @@ impl Detector {
         Ok(Detector { session: net.model.session_with_threads(threads), image: CropImage::new(card.input_px), meaning })
     }
 
-    /// Finds faces in the whole frame that lean by about `roll` (radians, positive clockwise on the screen), best first.
+    /// Finds faces that are nearly upright in this view of the frame, best first.
     ///
     /// # Panics
     /// When the frame does not pass [`Frame::check`].
-    pub fn detect(&mut self, frame: &Frame, roll: f32) -> Result<Vec<Detection>, ModelError> {
-        let crop = Crop::of_turned_frame(frame.size, roll, self.image.side_px);
+    pub fn detect(&mut self, frame: &Frame, view: View) -> Result<Vec<Detection>, ModelError> {
+        let crop = Crop::of_turned_frame(frame.size, view.roll, view.reach, self.image.side_px);
         self.image.fill(frame, &crop);
         brighten(&mut self.image);
         let maps = self.session.infer(&self.image)?;
         let found = self.meaning.boxes(&maps).into_iter().map(|(bounds, score)| {
             let bounds = box_of_turned(&bounds, &crop.frame_from_crop);
-            Detection { bounds, score, roll }
+            Detection { bounds, score, roll: view.roll }
         });
         Ok(without_doubles(found.collect()))
     }

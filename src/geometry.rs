@@ -93,14 +93,15 @@ impl Crop {
 
     /// The crop that shows a whole frame: the smallest square around it.
     pub fn of_frame(size: Size, side_px: u32) -> Self {
-        Crop::of_turned_frame(size, 0.0, side_px)
+        Crop::of_turned_frame(size, 0.0, 1.0, side_px)
     }
 
-    /// The same square turned about its centre, so that a face with the given roll stands upright; of a turn that is no
-    /// multiple of a right angle, the frame's corners stay outside.
-    pub fn of_turned_frame(size: Size, roll: f32, side_px: u32) -> Self {
+    /// The same square with `reach` times the side, turned about its centre, so that a face with the given roll stands upright; of
+    /// a turn that is no multiple of a right angle, the frame's corners stay outside unless the reach is 1.42 or more.
+    pub fn of_turned_frame(size: Size, roll: f32, reach: f32, side_px: u32) -> Self {
         let (width, height) = (size.width as f32, size.height as f32);
-        Crop::new(Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0), width.max(height), roll, side_px)
+        let centre = Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+        Crop::new(centre, width.max(height) * reach, roll, side_px)
     }
 
     pub fn crop_from_frame(&self) -> Similarity2<f32> {

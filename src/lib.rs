@@ -42,5 +42,5 @@ pub mod service;
 pub mod shape;
 pub mod smooth;
 pub mod track;
-mod views;
+pub mod views;
 pub mod zoo;

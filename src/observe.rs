@@ -141,7 +141,7 @@ impl Observer {
         self.frames_since_search += 1;
         if looks.is_empty() || lost || self.frames_since_search >= FRAMES_A_SEARCH {
             self.frames_since_search = 0;
-            let views = if looks.is_empty() { self.schedule.next() } else { Views::UPRIGHT };
+            let views = if looks.is_empty() { self.schedule.next_search() } else { Views::UPRIGHT };
             let found = self.search(frame, views, &looks, &mut detect, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
@@ -193,13 +193,13 @@ impl Observer {
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
-        for (tried, &roll) in views.first.iter().chain(views.others).enumerate() {
+        for (tried, &view) in views.first.iter().chain(views.others).enumerate() {
             let sure = found.iter().any(|look| self.landmarker.is_sure(look));
             if sure || (found.is_empty() && tried >= views.first.len()) {
                 break;
             }
             let start = Instant::now();
-            let detections = self.detector.detect(frame, roll)?;
+            let detections = self.detector.detect(frame, view)?;
             *detecting += start.elapsed();
             for detection in detections.iter().take(MAX_FACES) {
                 if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {

@@ -17,6 +17,7 @@ use crate::landmarks::{Landmarker, LookTimings};
 use crate::metrics::found_faces;
 use crate::observe::Observer;
 use crate::picture;
+use crate::views::View;
 use crate::zoo::{self, Net};
 
 /// Overlap that makes a detection a hit.
@@ -52,7 +53,8 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
             figures.detections += alarms.count(&frame, &mut figures.without_faces)?;
             continue;
         }
-        let detected: Vec<_> = detector.detect(&frame, 0.0)?.iter().map(|detection| detection.bounds).collect();
+        let detected: Vec<_> =
+            detector.detect(&frame, View::UPRIGHT)?.iter().map(|detection| detection.bounds).collect();
         let large_px = LARGE * frame.size.width.max(frame.size.height) as f32;
         figures.detections += detected.len();
         for (face, found) in scene.faces.iter().zip(found_faces(&scene.faces, &detected, HIT_IOU)) {
