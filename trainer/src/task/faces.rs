@@ -94,18 +94,24 @@ impl Scenes {
     fn compose(&self, pictures: &[Picture], first: usize, rng: &mut StdRng) -> Example {
         let mut scene = Scene::new(self.preset.input_px as u32);
         if rng.random_bool(0.3) {
-            scene.paste(&pictures[first], log_uniform(rng, 40.0, 150.0), Extent::Whole, rng);
+            scene.paste(&pictures[first], log_uniform(rng, 40.0, 150.0), Extent::Whole, 0.0, rng);
+            return scene.into_example(&self.preset);
+        }
+        // As a camera sees somebody who sits before it.
+        if rng.random_bool(0.45) {
+            let face_px = log_uniform(rng, 60.0, 160.0);
+            scene.paste(&pictures[first], face_px, Extent::Whole, face_px * 0.45, rng);
             return scene.into_example(&self.preset);
         }
         let any = |rng: &mut StdRng| &pictures[rng.random_range(0..pictures.len())];
         // Two large pictures, so that there is something to see nearly everywhere behind the rest.
         for _ in 0..2 {
-            scene.paste(any(rng), log_uniform(rng, 60.0, 250.0), Extent::Whole, rng);
+            scene.paste(any(rng), log_uniform(rng, 60.0, 250.0), Extent::Whole, 0.0, rng);
         }
         for _ in 0..rng.random_range(0..=6) {
-            scene.paste(any(rng), log_uniform(rng, 9.0, 90.0), Extent::Part, rng);
+            scene.paste(any(rng), log_uniform(rng, 9.0, 90.0), Extent::Part, 0.0, rng);
         }
-        scene.paste(&pictures[first], log_uniform(rng, 12.0, 120.0), Extent::Part, rng);
+        scene.paste(&pictures[first], log_uniform(rng, 12.0, 120.0), Extent::Part, 0.0, rng);
         scene.into_example(&self.preset)
     }
 }
@@ -153,14 +159,16 @@ impl Scene {
         Scene { image, owner, faces: vec![], others: vec![] }
     }
 
-    /// Lays `picture` over the scene, its face `face_px` large, anywhere.
-    fn paste(&mut self, picture: &Picture, face_px: f32, extent: Extent, rng: &mut StdRng) {
+    /// Lays `picture` over the scene, its face `face_px` large, anywhere but with its centre `margin_px` from the border at
+    /// least.
+    fn paste(&mut self, picture: &Picture, face_px: f32, extent: Extent, margin_px: f32, rng: &mut StdRng) {
         let side = self.image.side_px as f32;
         let bounds = Rect::around(picture.points.iter().copied()).expect("a face has points");
         let scale = bounds.width().max(bounds.height()).max(1.0) / face_px;
         let roll = normal(rng) * STRENGTH.rotation_deg.to_radians();
         // A face may be cut by the border, but its centre is inside.
-        let centre = Vector2::new(rng.random_range(0.0..side), rng.random_range(0.0..side));
+        let mut within = || rng.random_range(margin_px..side - margin_px);
+        let centre = Vector2::new(within(), within());
         let middle = Vector2::repeat((side - 1.0) / 2.0);
         let turn = Similarity2::new(Vector2::zeros(), roll, scale);
         let crop = Crop::new(bounds.centre() + turn * (middle - centre), side * scale, roll, self.image.side_px);
