@@ -25,7 +25,17 @@ fn check(graph: &Graph, output: Tensor, pictures: &[Vec<u8>]) -> Result<(), Test
     Ok(())
 }
 
+/// 300 cases, or as many as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(300),
+    }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn one_convolution(
         seed: u64,

@@ -65,13 +65,13 @@ typedef struct {
     int bytes;             // of the vectors
     int evex, broadcast;
     int reg, second, base; // base: the register that ModRM.rm names
-    uint8_t *memory;       // or null, where that is a vector register
-    const uint8_t *immediate;
+    uint8_t *memory;       // or null, where that is a register
 } Instruction;
 
-// Places a memory operand; scale is what a displacement of one byte is multiplied by.
+// Places a memory operand; scale is what a displacement of one byte is multiplied by. Null for one relative to the instruction.
 static const uint8_t *place(const State *state, Instruction *found, const uint8_t *at, int modrm, int index_bit, int scale) {
     int mode = modrm >> 6, low = modrm & 7;
+    if (low == 5 && mode == 0) return NULL;
     greg_t address = 0;
     int has_base = 1;
     if (low == 4) {
@@ -81,22 +81,20 @@ static const uint8_t *place(const State *state, Instruction *found, const uint8_
         found->base = (found->base & ~7) | (sib & 7);
         has_base = !((sib & 7) == 5 && mode == 0);
     }
-    int relative = low == 5 && mode == 0;
-    if (has_base && !relative) address += general(state, found->base & 15);
+    if (has_base) address += general(state, found->base & 15);
     if (mode == 1) {
         address += (int8_t)*at++ * scale;
-    } else if (mode == 2 || !has_base || relative) {
+    } else if (mode == 2 || !has_base) {
         int32_t displacement;
         memcpy(&displacement, at, 4);
         at += 4;
         address += displacement;
     }
-    if (relative) return NULL;
     found->memory = (uint8_t *)address;
     return at;
 }
 
-// Null for what is no such instruction.
+// Gives the place after the operands, or null for what is no such instruction.
 static const uint8_t *decode(const State *state, const uint8_t *at, Instruction *found) {
     int index_bit, base_bit, high_base;
     *found = (Instruction){0};
@@ -144,7 +142,6 @@ static const uint8_t *decode(const State *state, const uint8_t *at, Instruction 
         at = place(state, found, at, modrm, index_bit, found->evex ? element : 1);
         if (!at) return NULL;
     }
-    found->immediate = at;
     return at;
 }
 
@@ -159,7 +156,8 @@ static Vector operand(const State *state, const Instruction *found) {
     return value;
 }
 
-// The place of the next instruction, or null for one that is not here.
+// `next` is what follows the operands: the immediate byte where there is one. Gives the place of the next instruction, or null for one
+// that is not here.
 static const uint8_t *carry_out(const State *state, const Instruction *found, const uint8_t *next) {
     int map = found->map, prefix = found->prefix, opcode = found->opcode;
     Vector value = {0};
@@ -199,7 +197,7 @@ static const uint8_t *carry_out(const State *state, const Instruction *found, co
     }
     if (map == 3 && prefix == 1 && found->wide && (opcode == 0x3b || opcode == 0x1b)) { // vextracti64x4, vextractf64x4
         Vector whole = read_vector(state, found->reg);
-        memcpy(value.u8, whole.u8 + 32 * (*found->immediate & 1), 32);
+        memcpy(value.u8, whole.u8 + 32 * (*next & 1), 32);
         if (found->memory) memcpy(found->memory, value.u8, 32);
         else write_vector(state, found->base, &value);
         return next + 1;
