@@ -161,9 +161,9 @@ impl Lateness {
         if self.said_at.is_none_or(|at| at.elapsed() >= Duration::from_secs(60)) {
             self.said_at = Some(Instant::now());
             log::warn!(
-                "the disk is slow: records were {:.1} s old when they were safe, not {:.1} s",
-                age.as_secs_f32(),
-                self.flush_interval.as_secs_f32()
+                "the disk is slow: records were {} ms old when they were safe, not {} ms",
+                age.as_millis(),
+                self.flush_interval.as_millis()
             );
         }
     }
