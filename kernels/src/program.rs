@@ -230,8 +230,5 @@ fn convolution_job(
 }
 
 fn pixel_sum(sum: &Sum) -> PixelSum {
-    let Sum { addition, operand_is_a, .. } = *sum;
-    let (operand_ratio, result_ratio) =
-        if operand_is_a { (addition.a_ratio, addition.b_ratio) } else { (addition.b_ratio, addition.a_ratio) };
-    PixelSum { operand_ratio, result_ratio, offset: addition.offset, operand_first: !operand_is_a }
+    PixelSum { addition: sum.addition, operand_is_a: sum.operand_is_a }
 }

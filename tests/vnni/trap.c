@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include <cpuid.h>
+#include <immintrin.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,9 +16,11 @@ typedef union {
     uint8_t u8[64];
     int8_t s8[64];
     int32_t s32[16];
+    __m256i halves[2];
+    __m256 floats[2];
 } Vector;
 
-// Of registers 0 to 15 the upper 256 bits, of 16 to 31 all.
+// What was written last. Of registers 0 to 15 the processor has the lower 256 bits, which it may have written since.
 static __thread Vector ours[32];
 static uint32_t upper_ymm_at;
 
@@ -42,7 +45,10 @@ static Vector read_vector(const State *state, int number) {
     Vector value;
     memcpy(value.u8, &state->vectors->_xmm[number], 16);
     memcpy(value.u8 + 16, state->upper_ymm + 16 * number, 16);
-    memcpy(value.u8 + 32, ours[number].u8 + 32, 32);
+    // Its own instructions clear the upper half.
+    int same = !memcmp(value.u8, ours[number].u8, 32);
+    memset(value.u8 + 32, 0, 32);
+    if (same) memcpy(value.u8 + 32, ours[number].u8 + 32, 32);
     return value;
 }
 
@@ -59,6 +65,19 @@ static greg_t general(const State *state, int number) {
     return state->general[order[number]];
 }
 
+// Maps and opcodes, with prefix 66 where none is named.
+enum {
+    VCVTDQ2PS_OR_VCVTPS2DQ = 0x15b, // without prefix, with 66
+    VMULPS = 0x159, VMINPS = 0x15d, VMAXPS = 0x15f, // without prefix
+    VPADDD = 0x1fe, VPMINSD = 0x239, VPMAXSD = 0x23d,
+    VFMADD132PS = 0x298, VFMADD213PS = 0x2a8, VFMADD231PS = 0x2b8,
+    VPMOVUSDB = 0x211,            // with F3
+    VPMOVZXBD_OR_VPMOVDB = 0x231, // with 66, with F3
+    VPDPBUSD = 0x250, VBROADCASTSS = 0x218, VPBROADCASTD = 0x258, VPBROADCASTD_GENERAL = 0x27c,
+    VEXTRACTF64X4 = 0x31b, VEXTRACTI64X4 = 0x33b,
+};
+enum { NO_PREFIX, P66, F3 };
+
 // An instruction with a VEX or EVEX prefix; prefix bits as in Intel's manual, volume 2, 2.3 and 2.7.
 typedef struct {
     int map, prefix, wide, opcode;
@@ -68,12 +87,14 @@ typedef struct {
     uint8_t *memory;       // or null, where that is a register
 } Instruction;
 
-// Places a memory operand; scale is what a displacement of one byte is multiplied by. Null for one relative to the instruction.
+// Places a memory operand; scale is what a displacement of one byte is multiplied by. Null for one that is relative to the end of an
+// instruction with an immediate byte.
 static const uint8_t *place(const State *state, Instruction *found, const uint8_t *at, int modrm, int index_bit, int scale) {
     int mode = modrm >> 6, low = modrm & 7;
-    if (low == 5 && mode == 0) return NULL;
-    greg_t address = 0;
-    int has_base = 1;
+    int relative = low == 5 && mode == 0;
+    if (relative && found->map == 3) return NULL;
+    greg_t address = relative ? (greg_t)at + 4 : 0;
+    int has_base = !relative;
     if (low == 4) {
         int sib = *at++;
         int index = ((sib >> 3) & 7) | index_bit;
@@ -136,9 +157,11 @@ static const uint8_t *decode(const State *state, const uint8_t *at, Instruction 
     if (modrm >> 6 == 3) {
         found->base |= high_base;
     } else {
-        int element = found->broadcast || (found->map == 2 && found->opcode == 0x58) ? 4
-                      : found->map == 3                                              ? 32
-                                                                                     : found->bytes;
+        int opcode = found->map << 8 | found->opcode;
+        int element = found->broadcast || opcode == VPBROADCASTD || opcode == VBROADCASTSS               ? 4
+                      : opcode == VPMOVZXBD_OR_VPMOVDB || (opcode == VPMOVUSDB && found->prefix == F3) ? 16
+                      : found->map == 3                                                                ? 32
+                                                                                                       : found->bytes;
         at = place(state, found, at, modrm, index_bit, found->evex ? element : 1);
         if (!at) return NULL;
     }
@@ -156,53 +179,94 @@ static Vector operand(const State *state, const Instruction *found) {
     return value;
 }
 
+// One half at a time by the processor's own instruction. Gives 0 for what is not here.
+static int compute(int opcode, int prefix, const Vector *old, const Vector *first, const Vector *second, Vector *value) {
+    for (int i = 0; i < 2; i++) {
+        __m256 a = first->floats[i], b = second->floats[i], c = old->floats[i];
+        if (prefix == NO_PREFIX) switch (opcode) {
+            case VCVTDQ2PS_OR_VCVTPS2DQ: value->floats[i] = _mm256_cvtepi32_ps(second->halves[i]); break;
+            case VMULPS: value->floats[i] = _mm256_mul_ps(a, b); break;
+            case VMINPS: value->floats[i] = _mm256_min_ps(a, b); break;
+            case VMAXPS: value->floats[i] = _mm256_max_ps(a, b); break;
+            default: return 0;
+        } else if (prefix == P66) switch (opcode) {
+            case VCVTDQ2PS_OR_VCVTPS2DQ: value->halves[i] = _mm256_cvtps_epi32(b); break;
+            case VPADDD: value->halves[i] = _mm256_add_epi32(first->halves[i], second->halves[i]); break;
+            case VPMINSD: value->halves[i] = _mm256_min_epi32(first->halves[i], second->halves[i]); break;
+            case VPMAXSD: value->halves[i] = _mm256_max_epi32(first->halves[i], second->halves[i]); break;
+            case VFMADD132PS: value->floats[i] = _mm256_fmadd_ps(c, b, a); break;
+            case VFMADD213PS: value->floats[i] = _mm256_fmadd_ps(a, c, b); break;
+            case VFMADD231PS: value->floats[i] = _mm256_fmadd_ps(a, b, c); break;
+            default: return 0;
+        } else return 0;
+    }
+    return 1;
+}
+
+// To a register, or as many bytes to memory.
+static void put(const State *state, const Instruction *found, const Vector *value, int bytes) {
+    if (found->memory) memcpy(found->memory, value->u8, bytes);
+    else write_vector(state, found->base, value);
+}
+
 // `next` is what follows the operands: the immediate byte where there is one. Gives the place of the next instruction, or null for one
 // that is not here.
 static const uint8_t *carry_out(const State *state, const Instruction *found, const uint8_t *next) {
-    int map = found->map, prefix = found->prefix, opcode = found->opcode;
-    Vector value = {0};
-    if (map == 2 && prefix == 1 && !found->wide && opcode == 0x50) { // vpdpbusd
-        Vector sums = read_vector(state, found->reg), bytes = read_vector(state, found->second);
-        Vector weights = operand(state, found);
+    int opcode = found->map << 8 | found->opcode, prefix = found->prefix;
+    Vector value = {0}, old = read_vector(state, found->reg);
+    if (opcode == VPDPBUSD && prefix == P66 && !found->wide) {
+        Vector bytes = read_vector(state, found->second), weights = operand(state, found);
         for (int i = 0; i < found->bytes / 4; i++) {
             int32_t products = 0;
             for (int j = 4 * i; j < 4 * i + 4; j++) products += bytes.u8[j] * weights.s8[j];
-            value.s32[i] = (int32_t)((uint32_t)sums.s32[i] + (uint32_t)products);
+            value.s32[i] = (int32_t)((uint32_t)old.s32[i] + (uint32_t)products);
         }
         write_vector(state, found->reg, &value);
         return next;
     }
     if (!found->evex || found->bytes != 64) return NULL;
     // vmovups, vmovaps, vmovdqa64, vmovdqu64 and their like; without masks they are all one.
-    int loads = opcode == 0x10 || opcode == 0x28 || opcode == 0x6f, stores = opcode == 0x11 || opcode == 0x29 || opcode == 0x7f;
-    if (map == 1 && (loads || stores)) {
-        if (loads) {
-            value = operand(state, found);
-            write_vector(state, found->reg, &value);
-        } else {
-            value = read_vector(state, found->reg);
-            if (found->memory) memcpy(found->memory, value.u8, 64);
-            else write_vector(state, found->base, &value);
-        }
-        return next;
-    }
-    if (map == 2 && prefix == 1 && !found->wide && (opcode == 0x58 || opcode == 0x7c)) { // vpbroadcastd
-        int32_t element;
-        if (opcode == 0x7c) element = (int32_t)general(state, found->base & 15);
-        else if (found->memory) memcpy(&element, found->memory, 4);
-        else element = read_vector(state, found->base).s32[0];
-        for (int i = 0; i < 16; i++) value.s32[i] = element;
+    if (opcode == 0x110 || opcode == 0x128 || opcode == 0x16f) {
+        value = operand(state, found);
         write_vector(state, found->reg, &value);
         return next;
     }
-    if (map == 3 && prefix == 1 && found->wide && (opcode == 0x3b || opcode == 0x1b)) { // vextracti64x4, vextractf64x4
-        Vector whole = read_vector(state, found->reg);
-        memcpy(value.u8, whole.u8 + 32 * (*next & 1), 32);
-        if (found->memory) memcpy(found->memory, value.u8, 32);
-        else write_vector(state, found->base, &value);
+    if (opcode == 0x111 || opcode == 0x129 || opcode == 0x17f) {
+        put(state, found, &old, 64);
+        return next;
+    }
+    if ((opcode == VEXTRACTF64X4 || opcode == VEXTRACTI64X4) && prefix == P66 && found->wide) {
+        value.halves[0] = old.halves[*next & 1];
+        put(state, found, &value, 32);
         return next + 1;
     }
-    return NULL;
+    if (found->wide) return NULL;
+    if ((opcode == VPBROADCASTD || opcode == VBROADCASTSS || opcode == VPBROADCASTD_GENERAL) && prefix == P66) {
+        int32_t element;
+        if (opcode == VPBROADCASTD_GENERAL) element = (int32_t)general(state, found->base & 15);
+        else if (found->memory) memcpy(&element, found->memory, 4);
+        else element = read_vector(state, found->base).s32[0];
+        for (int i = 0; i < 16; i++) value.s32[i] = element;
+    } else if (opcode == VPMOVZXBD_OR_VPMOVDB && prefix == P66) {
+        Vector bytes;
+        if (found->memory) memcpy(bytes.u8, found->memory, 16);
+        else bytes = read_vector(state, found->base);
+        for (int i = 0; i < 16; i++) value.s32[i] = bytes.u8[i];
+    } else if ((opcode == VPMOVUSDB || opcode == VPMOVZXBD_OR_VPMOVDB) && prefix == F3) {
+        for (int i = 0; i < 16; i++) {
+            uint32_t whole = (uint32_t)old.s32[i];
+            value.u8[i] = (uint8_t)(opcode == VPMOVUSDB && whole > 255 ? 255 : whole);
+        }
+        put(state, found, &value, 16);
+        return next;
+    } else {
+        // A register as operand and the bit of broadcasts mean another way of rounding.
+        if (found->broadcast && !found->memory) return NULL;
+        Vector first = read_vector(state, found->second), second = operand(state, found);
+        if (!compute(opcode, prefix, &old, &first, &second, &value)) return NULL;
+    }
+    write_vector(state, found->reg, &value);
+    return next;
 }
 
 static unsigned long long trapped;

@@ -130,6 +130,7 @@ struct Avx2Dot;
 
 impl Dot for Avx2Dot {
     type Sums = [__m256i; 2];
+    const CORRECTS: bool = true;
 
     #[inline(always)]
     unsafe fn start(bias: *const i32) -> Self::Sums {
@@ -166,11 +167,6 @@ impl Dot for Avx2Dot {
             }
             next
         }
-    }
-
-    #[inline(always)]
-    unsafe fn halves(sums: Self::Sums) -> [__m256i; 2] {
-        sums
     }
 }
 

@@ -1,10 +1,10 @@
-//! AVX512-VNNI: `vpdpbusd` on 512 bits, a block a register.
+//! AVX512-VNNI: `vpdpbusd` on 512 bits, a block a register; what follows the dot products, too.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::x86::{self, Dot, by_pixels, tile};
-use super::{Convolve, InstructionSet, Pixel, Tile};
+use super::x86::{self, Dot, Sums, by_pixels, tile};
+use super::{Convolve, InstructionSet, Pixel, PixelSum, Tile};
 use crate::graph::Addition;
 use crate::pack::Layout;
 
@@ -79,11 +79,58 @@ impl Dot for Vnni512Dot {
             _mm512_dpbusd_epi32(sums, values, _mm512_loadu_si512(weights.cast()))
         }
     }
+}
+
+impl Sums for __m512i {
+    #[inline(always)]
+    unsafe fn write(self, convolve: &Convolve, channel: usize, pixel: &Pixel) {
+        // SAFETY: the caller's.
+        unsafe {
+            let bytes = _mm512_cvtusepi32_epi8(rounded(convolve, channel, self));
+            _mm_storeu_si128(pixel.output.add(channel).cast(), bytes);
+        }
+    }
 
     #[inline(always)]
-    unsafe fn halves(sums: Self::Sums) -> [__m256i; 2] {
+    unsafe fn write_with_operands(self, convolve: &Convolve, channel: usize, pixel: &Pixel) {
         // SAFETY: the caller's.
-        unsafe { [_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums)] }
+        unsafe {
+            let mut values = _mm512_min_epi32(rounded(convolve, channel, self), _mm512_set1_epi32(255));
+            for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
+                let operand = _mm512_cvtepu8_epi32(_mm_loadu_si128(operand.add(channel).cast()));
+                values = add(sum, values, operand);
+            }
+            _mm_storeu_si128(pixel.output.add(channel).cast(), _mm512_cvtepi32_epi8(values));
+        }
+    }
+}
+
+/// Sums as stored values, which may still be above 255.
+#[inline(always)]
+unsafe fn rounded(convolve: &Convolve, channel: usize, sums: __m512i) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe {
+        let product =
+            _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(convolve.multipliers.as_ptr().add(channel)));
+        // Beyond i32 the conversion gives its smallest value, which is right below and wrong above.
+        let whole = _mm512_cvtps_epi32(_mm512_min_ps(product, _mm512_set1_ps(f32::from(i16::MAX))));
+        let stored = _mm512_add_epi32(whole, _mm512_set1_epi32(i32::from(convolve.output_zero_point)));
+        _mm512_max_epi32(stored, _mm512_setzero_si512())
+    }
+}
+
+/// A further sum of stored values, as [`PixelSum`] says.
+#[inline(always)]
+unsafe fn add(sum: &PixelSum, result: __m512i, operand: __m512i) -> __m512i {
+    let PixelSum { addition, operand_is_a } = sum;
+    let (a, b) = if *operand_is_a { (operand, result) } else { (result, operand) };
+    // SAFETY: the caller's.
+    unsafe {
+        let (a_ratio, b_ratio) = (_mm512_set1_ps(addition.a_ratio), _mm512_set1_ps(addition.b_ratio));
+        let inner = _mm512_fmadd_ps(_mm512_cvtepi32_ps(b), b_ratio, _mm512_set1_ps(addition.offset));
+        let outer = _mm512_fmadd_ps(_mm512_cvtepi32_ps(a), a_ratio, inner);
+        let clamped = _mm512_min_ps(_mm512_max_ps(outer, _mm512_setzero_ps()), _mm512_set1_ps(255.0));
+        _mm512_cvtps_epi32(clamped)
     }
 }
 
@@ -131,27 +178,25 @@ pub(super) mod emulated {
     struct EmulatedDot;
 
     impl Dot for EmulatedDot {
-        type Sums = [i32; 16];
+        type Sums = [__m256i; 2];
 
         unsafe fn start(bias: *const i32) -> Self::Sums {
             // SAFETY: the caller's.
-            unsafe { bias.cast::<[i32; 16]>().read() }
+            unsafe { x86::load_sums(bias) }
         }
 
-        unsafe fn add(mut sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
-            // SAFETY: the caller's.
-            let (weights, values) =
-                unsafe { (weights.cast::<[[i8; 4]; 16]>().read(), values.cast::<[u8; 4]>().read()) };
+        unsafe fn add(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums {
+            // SAFETY: the caller's; two vectors of 32 bytes are 16 sums.
+            let (weights, values, mut sums) = unsafe {
+                let weights = weights.cast::<[[i8; 4]; 16]>().read();
+                (weights, values.cast::<[u8; 4]>().read(), std::mem::transmute::<Self::Sums, [i32; 16]>(sums))
+            };
             let values = values.map(i32::from);
             for (sum, weights) in sums.iter_mut().zip(weights) {
                 let products = values.iter().zip(weights).map(|(value, weight)| value * i32::from(weight));
                 *sum = sum.wrapping_add(products.sum());
             }
-            sums
-        }
-
-        unsafe fn halves(sums: Self::Sums) -> [__m256i; 2] {
-            // SAFETY: 64 bytes are two vectors of 32.
+            // SAFETY: as above.
             unsafe { std::mem::transmute(sums) }
         }
     }

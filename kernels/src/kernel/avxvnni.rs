@@ -69,9 +69,4 @@ impl Dot for VnniDot {
             [low, high]
         }
     }
-
-    #[inline(always)]
-    unsafe fn halves(sums: Self::Sums) -> [__m256i; 2] {
-        sums
-    }
 }

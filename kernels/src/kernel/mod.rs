@@ -68,15 +68,11 @@ impl Corrections {
     }
 }
 
-/// A sum that follows the convolution: `round(operand * operand_ratio + (y * result_ratio + offset))`, or with the
-/// two products changed over, where the operand comes second.
+/// A sum that follows the convolution: of its result and an operand, which is the addition's `a` or its `b`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PixelSum {
-    pub operand_ratio: f32,
-    pub result_ratio: f32,
-    pub offset: f32,
-    /// The operand's product is added to the offset first.
-    pub operand_first: bool,
+    pub addition: Addition,
+    pub operand_is_a: bool,
 }
 
 /// One output pixel of a tile: pointers to the first block of it.

@@ -56,19 +56,18 @@ pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, 
 #[inline]
 #[target_feature(enable = "neon")]
 fn apply(sum: &PixelSum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
-    let (result, operand) = ((result, sum.result_ratio), (operand, sum.operand_ratio));
-    let (first, second) = if sum.operand_first { (operand, result) } else { (result, operand) };
-    add(second, first, sum.offset)
+    let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
+    add(a, b, &sum.addition)
 }
 
-/// `round(a * ratio + (b * ratio + offset))`, clamped.
+/// `round(a * a_ratio + (b * b_ratio + offset))`, clamped.
 #[inline]
 #[target_feature(enable = "neon")]
-fn add(a: ([float32x4_t; 4], f32), b: ([float32x4_t; 4], f32), offset: f32) -> [float32x4_t; 4] {
+fn add(a: [float32x4_t; 4], b: [float32x4_t; 4], addition: &Addition) -> [float32x4_t; 4] {
     let mut values = [vdupq_n_f32(0.0); 4];
     for quarter in 0..4 {
-        let inner = vfmaq_f32(vdupq_n_f32(offset), b.0[quarter], vdupq_n_f32(b.1));
-        let outer = vfmaq_f32(inner, a.0[quarter], vdupq_n_f32(a.1));
+        let inner = vfmaq_f32(vdupq_n_f32(addition.offset), b[quarter], vdupq_n_f32(addition.b_ratio));
+        let outer = vfmaq_f32(inner, a[quarter], vdupq_n_f32(addition.a_ratio));
         values[quarter] = vrndnq_f32(vminq_f32(vmaxq_f32(outer, vdupq_n_f32(0.0)), vdupq_n_f32(255.0)));
     }
     values
@@ -100,7 +99,7 @@ pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, 
         // SAFETY: the caller's.
         unsafe {
             let (a, b) = (to_floats(vld1q_u8(a.add(i))), to_floats(vld1q_u8(b.add(i))));
-            store(output.add(i), add((a, addition.a_ratio), (b, addition.b_ratio), addition.offset));
+            store(output.add(i), add(a, b, addition));
         }
     }
 }

@@ -76,10 +76,7 @@ unsafe fn convolve_pixel(convolve: &Convolve, block: usize, pixel: &Pixel) {
 
 impl super::PixelSum {
     fn apply(&self, result: u8, operand: u8) -> u8 {
-        let result = (result, self.result_ratio);
-        let operand = (operand, self.operand_ratio);
-        let (first, second) = if self.operand_first { (operand, result) } else { (result, operand) };
-        let addition = Addition { a_ratio: second.1, b_ratio: first.1, offset: self.offset };
-        reference::add(second.0, first.0, &addition)
+        let (a, b) = if self.operand_is_a { (operand, result) } else { (result, operand) };
+        reference::add(a, b, &self.addition)
     }
 }

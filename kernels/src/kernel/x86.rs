@@ -1,4 +1,4 @@
-//! What the x86-64 sets share: the tile, and everything after the dot products. A set only brings its dot product.
+//! What the x86-64 sets share: the tile, and what follows the dot products on 256 bits. A set brings its dot product.
 
 // One index walks registers, pixels and weights alike.
 #![allow(clippy::needless_range_loop)]
@@ -12,8 +12,25 @@ use crate::graph::Addition;
 use crate::tensor::BLOCK;
 
 /// Sums of one pixel's block of 16 output channels.
+pub(super) trait Sums: Copy {
+    /// Rounds them to stored values and writes these, the channels from `channel` on.
+    ///
+    /// # Safety
+    /// As for [`super::InstructionSet::convolve`].
+    unsafe fn write(self, convolve: &Convolve, channel: usize, pixel: &Pixel);
+
+    /// The same, with the operands of [`Convolve::sums`] added.
+    ///
+    /// # Safety
+    /// As for [`super::InstructionSet::convolve`].
+    unsafe fn write_with_operands(self, convolve: &Convolve, channel: usize, pixel: &Pixel);
+}
+
+/// How a set computes [`Sums`].
 pub(super) trait Dot {
-    type Sums: Copy;
+    type Sums: Sums;
+    /// Whether [`super::InstructionSet::prepare`] makes [`Corrections`].
+    const CORRECTS: bool = false;
 
     /// Sums that start with 16 biases.
     ///
@@ -36,12 +53,6 @@ pub(super) trait Dot {
         // SAFETY: the caller's.
         unsafe { Self::add(Self::add(sums, values, weights), values.add(4), weights.add(4 * BLOCK)) }
     }
-
-    /// Channels 0 to 7, and 8 to 15.
-    ///
-    /// # Safety
-    /// The set is supported.
-    unsafe fn halves(sums: Self::Sums) -> [__m256i; 2];
 }
 
 /// `B` blocks from `block` on, of `P` pixels. To be inlined into a function that enables the set's features.
@@ -60,7 +71,7 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
         let mut weight = weights.bytes.as_ptr().cast::<i8>().add(block * weights.block_bytes);
         for row in 0..convolve.window_rows {
             let row = row * convolve.input_row_pitch;
-            let pairs = if convolve.corrections.by_two { weights.row_bytes / 8 } else { 0 };
+            let pairs = if D::CORRECTS && convolve.corrections.by_two { weights.row_bytes / 8 } else { 0 };
             for pair in 0..pairs {
                 for p in 0..P {
                     let values = windows[p].add(row + 8 * pair);
@@ -80,26 +91,59 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
                 weight = weight.add(4 * BLOCK);
             }
         }
-        for b in 0..B {
-            for correction in convolve.corrections.of(block + b) {
-                let weight = convolve.corrections.weights[correction].as_ptr();
-                for p in 0..P {
-                    let values = windows[p].add(convolve.corrections.offsets[correction]);
-                    sums[p][b] = D::add(sums[p][b], values, weight);
+        if D::CORRECTS {
+            for b in 0..B {
+                for correction in convolve.corrections.of(block + b) {
+                    let weight = convolve.corrections.weights[correction].as_ptr();
+                    for p in 0..P {
+                        let values = windows[p].add(convolve.corrections.offsets[correction]);
+                        sums[p][b] = D::add(sums[p][b], values, weight);
+                    }
                 }
             }
         }
+        if convolve.sums.is_empty() {
+            for b in 0..B {
+                for p in 0..P {
+                    sums[p][b].write(convolve, (block + b) * BLOCK, &pixels[p]);
+                }
+            }
+            return;
+        }
+        // A copy for a loop that is not unrolled: its index would keep the sums in memory from the start.
+        let sums = sums;
         for b in 0..B {
             for p in 0..P {
-                finish(convolve, (block + b) * BLOCK, &pixels[p], D::halves(sums[p][b]));
+                sums[p][b].write_with_operands(convolve, (block + b) * BLOCK, &pixels[p]);
             }
         }
     }
 }
 
-/// Rounds sums to stored values, adds the operands and writes 16 channels from `channel` on.
+/// Channels 0 to 7, and 8 to 15.
+impl Sums for [__m256i; 2] {
+    #[inline(always)]
+    unsafe fn write(self, convolve: &Convolve, channel: usize, pixel: &Pixel) {
+        // SAFETY: the caller's.
+        unsafe { _mm_storeu_si128(pixel.output.add(channel).cast(), rounded(convolve, channel, self)) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_with_operands(self, convolve: &Convolve, channel: usize, pixel: &Pixel) {
+        // SAFETY: the caller's.
+        unsafe {
+            let mut values = to_floats(rounded(convolve, channel, self));
+            for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
+                values = apply(sum, values, load(operand.add(channel)));
+            }
+            store(pixel.output.add(channel), values);
+        }
+    }
+}
+
+/// Sums as stored values.
 #[inline(always)]
-unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [__m256i; 2]) {
+unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __m128i {
     // SAFETY: the caller's.
     unsafe {
         let multipliers = convolve.multipliers.as_ptr().add(channel);
@@ -111,35 +155,26 @@ unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [__m2
         }
         let zero_point = _mm256_set1_epi16(i16::from(convolve.output_zero_point));
         let words = _mm256_adds_epi16(_mm256_packs_epi32(rounded[0], rounded[1]), zero_point);
-        let bytes = in_order(words);
-        if convolve.sums.is_empty() {
-            return _mm_storeu_si128(pixel.output.add(channel).cast(), bytes);
-        }
-        let mut values = to_floats(bytes);
-        for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
-            values = apply(sum, values, load(operand.add(channel)));
-        }
-        store(pixel.output.add(channel), values);
+        in_order(words)
     }
 }
 
 #[inline(always)]
 unsafe fn apply(sum: &PixelSum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256; 2] {
-    let (result, operand) = ((result, sum.result_ratio), (operand, sum.operand_ratio));
-    let (first, second) = if sum.operand_first { (operand, result) } else { (result, operand) };
+    let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
     // SAFETY: the caller's.
-    unsafe { add(second, first, sum.offset) }
+    unsafe { add(a, b, &sum.addition) }
 }
 
-/// `round(a * ratio + (b * ratio + offset))`, clamped.
+/// `round(a * a_ratio + (b * b_ratio + offset))`, clamped.
 #[inline(always)]
-unsafe fn add(a: ([__m256; 2], f32), b: ([__m256; 2], f32), offset: f32) -> [__m256; 2] {
+unsafe fn add(a: [__m256; 2], b: [__m256; 2], addition: &Addition) -> [__m256; 2] {
     // SAFETY: the caller's.
     unsafe {
         let mut values = [_mm256_setzero_ps(); 2];
         for half in 0..2 {
-            let inner = _mm256_fmadd_ps(b.0[half], _mm256_set1_ps(b.1), _mm256_set1_ps(offset));
-            let outer = _mm256_fmadd_ps(a.0[half], _mm256_set1_ps(a.1), inner);
+            let inner = _mm256_fmadd_ps(b[half], _mm256_set1_ps(addition.b_ratio), _mm256_set1_ps(addition.offset));
+            let outer = _mm256_fmadd_ps(a[half], _mm256_set1_ps(addition.a_ratio), inner);
             let clamped = _mm256_min_ps(_mm256_max_ps(outer, _mm256_setzero_ps()), _mm256_set1_ps(255.0));
             values[half] = round(clamped);
         }
@@ -214,8 +249,7 @@ pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, 
     for i in (0..bytes).step_by(BLOCK) {
         // SAFETY: the caller's.
         unsafe {
-            let (a, b) = ((load(a.add(i)), addition.a_ratio), (load(b.add(i)), addition.b_ratio));
-            store(output.add(i), add(a, b, addition.offset));
+            store(output.add(i), add(load(a.add(i)), load(b.add(i)), addition));
         }
     }
 }
