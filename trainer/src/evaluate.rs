@@ -32,6 +32,9 @@ pub struct Evaluate {
     data: PathBuf,
     #[arg(long, default_value = "train")]
     split: String,
+    /// Only the pictures that training held out; of `train`.
+    #[arg(long)]
+    held_out: bool,
     /// Makes the pictures harder first, as `wingmark eval --degrade` does.
     #[arg(long)]
     degrade: Option<Degradation>,
@@ -41,14 +44,15 @@ pub struct Evaluate {
 }
 
 pub fn run(args: &Evaluate) -> Result<()> {
-    let Evaluate { checkpoint, data, split, degrade, ced } = args;
+    let Evaluate { checkpoint, data, split, held_out, degrade, ced } = args;
     let device = Device::cuda_if_available();
     let state = Checkpoint::load(checkpoint, device)?;
     if state.recipe.channels == faces::CHANNELS {
         bail!("{} detects faces; its recall is measured by `wingmark eval` once it is quantised", checkpoint.display());
     }
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
-    let samples = dataset::open_split(data, Some(split))?;
+    let mut samples = dataset::open_split(data, Some(split))?;
+    samples.retain(|sample| !held_out || pictures::is_held_out(&sample.file));
     let bar = ProgressBar::new(samples.len() as u64);
     let _guard = tch::no_grad_guard();
     let mut errors = Vec::new();

@@ -39,7 +39,7 @@ pub struct Preset {
     pub sigma: f32,
 }
 
-pub const PRESETS: [Preset; 5] = [
+pub const PRESETS: [Preset; 6] = [
     Preset { name: "nano", stem: Stem::Strided(&[16, 32]), widths: &[32, 48, 64, 96, 96], ..SMALL },
     SMALL,
     Preset {
@@ -67,6 +67,15 @@ pub const PRESETS: [Preset; 5] = [
         widths: &[32, 48, 64, 64, 64],
         coordinates: false,
         sigma: 1.0,
+        ..SMALL
+    },
+    // For comparing methods, not to be shipped: two stacks, so that the boundary gates, and small enough for many runs.
+    Preset {
+        name: "tiny",
+        input_px: 64,
+        stem: Stem::Strided(&[16, 32]),
+        widths: &[32, 32, 48, 48],
+        stacks: 2,
         ..SMALL
     },
 ];

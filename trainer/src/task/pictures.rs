@@ -3,11 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
-use nalgebra::Point2;
+use nalgebra::{Point2, Vector2};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use wingmark::dataset::{self, Sample};
 use wingmark::frame::{Frame, Size};
+use wingmark::scheme::IBUG_68;
+
+use crate::augment::normal;
 
 /// One of this many pictures is held out.
 const HELD_OUT: u64 = 10;
@@ -69,9 +74,49 @@ pub fn is_held_out(file: &str) -> bool {
     (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(HELD_OUT)
 }
 
+/// Standard deviation of a displaced point in x and in y, as a share of the inter-ocular distance.
+const DISPLACED_BY: f32 = 0.2;
+
+/// Displaces a `share` (0 to 1) of the points, the same ones in every run, as a poor annotator might.
+pub fn displace(faces: &mut [Face], share: f64) -> Result<()> {
+    ensure!((0.0..=1.0).contains(&share), "a share of displaced points lies between 0 and 1, and {share} was given");
+    let mut rng = StdRng::seed_from_u64(0);
+    for face in faces {
+        let [right, left] = IBUG_68.outer_eye_corners;
+        let spread = DISPLACED_BY * (face.points[left] - face.points[right]).norm();
+        for point in &mut face.points {
+            let by = Vector2::new(normal(&mut rng), normal(&mut rng)) * spread;
+            if rng.random_bool(share) {
+                *point += by;
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_asked_share_of_points_is_displaced_and_more_of_them_when_more_are_asked() {
+        let size = Size { width: 2, height: 2 };
+        let frame = Arc::new(Frame::from_rgb(size, vec![0; 12]).unwrap());
+        let points: Vec<Point2<f32>> = (0..68).map(|i| Point2::new(i as f32, 0.0)).collect();
+        let faces = vec![Face { file: "a.jpg".into(), frame, points: points.clone() }; 100];
+        let displaced = |share| {
+            let mut faces = faces.clone();
+            displace(&mut faces, share).unwrap();
+            faces.iter().map(|face| face.points.clone()).collect::<Vec<_>>()
+        };
+        let moved =
+            |share| displaced(share).iter().flatten().zip(points.iter().cycle()).filter(|(a, b)| a != b).count();
+        assert_eq!(moved(0.0), 0);
+        assert!((600..760).contains(&moved(0.1)), "{}", moved(0.1));
+        assert_eq!(displaced(0.1), displaced(0.1));
+        assert!(moved(0.2) > moved(0.1));
+        assert!(displace(&mut [], 1.5).is_err());
+    }
 
     #[test]
     fn one_in_ten_is_held_out_and_faces_of_a_photograph_stay_together() {
