@@ -34,7 +34,7 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
     if fused.constants.is_empty() {
         return Biases { values: start, varies: false };
     }
-    let constants = Constants::new(fused, input, all_channels, channels);
+    let constants = Constants::new(fused, input, all_channels, channels / BLOCK);
     let mut values = Vec::with_capacity(output.rows * output.columns * channels);
     for (block, start) in start.as_chunks().0.iter().enumerate() {
         for pixel in 0..output.rows * output.columns {
@@ -48,13 +48,13 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
 struct Constants<'a> {
     fused: &'a FusedConvolution<'a>,
     input: Shape,
-    /// Layout `[constant channel, row, column, output channel]`.
-    weights: Vec<i32>,
-    output_channels: usize,
+    /// Layout `[constant channel, row, column, block]`.
+    weights: Vec<[i16; BLOCK]>,
+    blocks: usize,
 }
 
 impl<'a> Constants<'a> {
-    fn new(fused: &'a FusedConvolution<'a>, input: Shape, all_channels: usize, output_channels: usize) -> Self {
+    fn new(fused: &'a FusedConvolution<'a>, input: Shape, all_channels: usize, blocks: usize) -> Self {
         let taps = fused.convolution.window[0] * fused.convolution.window[1];
         let mut weights = Vec::new();
         for part in &fused.constants {
@@ -62,20 +62,21 @@ impl<'a> Constants<'a> {
                 for tap in 0..taps {
                     let of_output = |o: usize| {
                         let weight = fused.convolution.weights.get((o * taps + tap) * all_channels + channel);
-                        weight.map_or(0, |w| i32::from(*w))
+                        weight.map_or(0, |w| i16::from(*w))
                     };
-                    weights.extend((0..output_channels).map(of_output));
+                    weights
+                        .extend((0..blocks).map(|block| std::array::from_fn(|lane| of_output(block * BLOCK + lane))));
                 }
             }
         }
-        Constants { fused, input, weights, output_channels }
+        Constants { fused, input, weights, blocks }
     }
 
     /// A block's sums plus what the window of the output pixel at `row`, `column` sees of the constant channels.
     fn add_to(&self, mut sums: [i32; BLOCK], block: usize, row: usize, column: usize) -> [i32; BLOCK] {
         let convolution = self.fused.convolution;
-        let zero_point = i32::from(convolution.input_zero_point);
-        let mut weights = self.weights.chunks_exact(self.output_channels);
+        let zero_point = i16::from(convolution.input_zero_point);
+        let mut weights = self.weights.chunks_exact(self.blocks);
         for part in &self.fused.constants {
             for channel in 0..part.channels {
                 for y in 0..convolution.window[0] {
@@ -86,9 +87,10 @@ impl<'a> Constants<'a> {
                             continue;
                         }
                         let pixel = from_row * self.input.columns + from_column;
-                        let value = i32::from(part.values[pixel * part.channels + channel]) - zero_point;
-                        for (sum, weight) in sums.iter_mut().zip(&weights[block * BLOCK..]) {
-                            *sum = sum.wrapping_add(value * weight);
+                        let value = i16::from(part.values[pixel * part.channels + channel]) - zero_point;
+                        // 255 * 128 at most, which 16 bits hold, and those are multiplied much faster.
+                        for (sum, weight) in sums.iter_mut().zip(&weights[block]) {
+                            *sum = sum.wrapping_add(i32::from(value * weight));
                         }
                     }
                 }
