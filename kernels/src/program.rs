@@ -3,9 +3,9 @@
 use crate::aligned::AlignedBytes;
 use crate::arena::{self, Need};
 use crate::bias::{Biases, biases};
-use crate::fuse::{Fused, FusedConvolution, Operand, Sum, Work, fuse};
+use crate::fuse::{Fused, FusedConvolution, Operand, Work, fuse};
 use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
-use crate::kernel::{Convolve, Kernel, PixelSum};
+use crate::kernel::{Convolve, Kernel};
 use crate::pack::pack;
 use crate::pool::{Chunks, Pool};
 use crate::step::{ConvolutionJob, Job, Step, View};
@@ -218,7 +218,7 @@ fn convolution_job(
             bias_pitch: if varies { output.shape.rows * output.shape.columns * BLOCK } else { BLOCK },
             multipliers,
             output_zero_point: convolution.output_zero_point,
-            sums: fused.sums.iter().map(pixel_sum).collect(),
+            sums: fused.sums.clone(),
         },
         input,
         stride: convolution.stride,
@@ -227,8 +227,4 @@ fn convolution_job(
         biases_vary: varies,
         operands,
     }
-}
-
-fn pixel_sum(sum: &Sum) -> PixelSum {
-    PixelSum { addition: sum.addition, operand_is_a: sum.operand_is_a }
 }

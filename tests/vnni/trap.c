@@ -74,7 +74,6 @@ enum {
     VPMOVUSDB = 0x211,            // with F3
     VPMOVZXBD_OR_VPMOVDB = 0x231, // with 66, with F3
     VPDPBUSD = 0x250, VBROADCASTSS = 0x218, VPBROADCASTD = 0x258, VPBROADCASTD_GENERAL = 0x27c,
-    VEXTRACTF64X4 = 0x31b, VEXTRACTI64X4 = 0x33b,
 };
 enum { NO_PREFIX, P66, F3 };
 
@@ -87,12 +86,10 @@ typedef struct {
     uint8_t *memory;       // or null, where that is a register
 } Instruction;
 
-// Places a memory operand; scale is what a displacement of one byte is multiplied by. Null for one that is relative to the end of an
-// instruction with an immediate byte.
+// Places a memory operand of an instruction without an immediate byte; scale is what a displacement of one byte is multiplied by.
 static const uint8_t *place(const State *state, Instruction *found, const uint8_t *at, int modrm, int index_bit, int scale) {
     int mode = modrm >> 6, low = modrm & 7;
     int relative = low == 5 && mode == 0;
-    if (relative && found->map == 3) return NULL;
     greg_t address = relative ? (greg_t)at + 4 : 0;
     int has_base = !relative;
     if (low == 4) {
@@ -160,10 +157,8 @@ static const uint8_t *decode(const State *state, const uint8_t *at, Instruction 
         int opcode = found->map << 8 | found->opcode;
         int element = found->broadcast || opcode == VPBROADCASTD || opcode == VBROADCASTSS               ? 4
                       : opcode == VPMOVZXBD_OR_VPMOVDB || (opcode == VPMOVUSDB && found->prefix == F3) ? 16
-                      : found->map == 3                                                                ? 32
                                                                                                        : found->bytes;
         at = place(state, found, at, modrm, index_bit, found->evex ? element : 1);
-        if (!at) return NULL;
     }
     return at;
 }
@@ -209,9 +204,8 @@ static void put(const State *state, const Instruction *found, const Vector *valu
     else write_vector(state, found->base, value);
 }
 
-// `next` is what follows the operands: the immediate byte where there is one. Gives the place of the next instruction, or null for one
-// that is not here.
-static const uint8_t *carry_out(const State *state, const Instruction *found, const uint8_t *next) {
+// Gives 0 for an instruction that is not here.
+static int carry_out(const State *state, const Instruction *found) {
     int opcode = found->map << 8 | found->opcode, prefix = found->prefix;
     Vector value = {0}, old = read_vector(state, found->reg);
     if (opcode == VPDPBUSD && prefix == P66 && !found->wide) {
@@ -222,25 +216,20 @@ static const uint8_t *carry_out(const State *state, const Instruction *found, co
             value.s32[i] = (int32_t)((uint32_t)old.s32[i] + (uint32_t)products);
         }
         write_vector(state, found->reg, &value);
-        return next;
+        return 1;
     }
-    if (!found->evex || found->bytes != 64) return NULL;
+    if (!found->evex || found->bytes != 64) return 0;
     // vmovups, vmovaps, vmovdqa64, vmovdqu64 and their like; without masks they are all one.
     if (opcode == 0x110 || opcode == 0x128 || opcode == 0x16f) {
         value = operand(state, found);
         write_vector(state, found->reg, &value);
-        return next;
+        return 1;
     }
     if (opcode == 0x111 || opcode == 0x129 || opcode == 0x17f) {
         put(state, found, &old, 64);
-        return next;
+        return 1;
     }
-    if ((opcode == VEXTRACTF64X4 || opcode == VEXTRACTI64X4) && prefix == P66 && found->wide) {
-        value.halves[0] = old.halves[*next & 1];
-        put(state, found, &value, 32);
-        return next + 1;
-    }
-    if (found->wide) return NULL;
+    if (found->wide) return 0;
     if ((opcode == VPBROADCASTD || opcode == VBROADCASTSS || opcode == VPBROADCASTD_GENERAL) && prefix == P66) {
         int32_t element;
         if (opcode == VPBROADCASTD_GENERAL) element = (int32_t)general(state, found->base & 15);
@@ -258,15 +247,15 @@ static const uint8_t *carry_out(const State *state, const Instruction *found, co
             value.u8[i] = (uint8_t)(opcode == VPMOVUSDB && whole > 255 ? 255 : whole);
         }
         put(state, found, &value, 16);
-        return next;
+        return 1;
     } else {
         // A register as operand and the bit of broadcasts mean another way of rounding.
-        if (found->broadcast && !found->memory) return NULL;
+        if (found->broadcast && !found->memory) return 0;
         Vector first = read_vector(state, found->second), second = operand(state, found);
-        if (!compute(opcode, prefix, &old, &first, &second, &value)) return NULL;
+        if (!compute(opcode, prefix, &old, &first, &second, &value)) return 0;
     }
     write_vector(state, found->reg, &value);
-    return next;
+    return 1;
 }
 
 static unsigned long long trapped;
@@ -278,8 +267,7 @@ static void on_illegal(int signal_number, siginfo_t *information, void *context_
     const uint8_t *at = (const uint8_t *)context->uc_mcontext.gregs[REG_RIP];
     Instruction found;
     const uint8_t *next = decode(&state, at, &found);
-    next = next ? carry_out(&state, &found, next) : NULL;
-    if (!next) {
+    if (!next || !carry_out(&state, &found)) {
         char line[80] = "tests/vnni/trap.c lacks the instruction";
         for (int i = 0; i < 11; i++) sprintf(line + strlen(line), " %02x", at[i]);
         strcat(line, "\n");

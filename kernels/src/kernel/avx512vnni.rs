@@ -4,7 +4,8 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::x86::{self, Dot, Sums, by_pixels, tile};
-use super::{Convolve, InstructionSet, Pixel, PixelSum, Tile};
+use super::{Convolve, InstructionSet, Pixel, Tile};
+use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::pack::Layout;
 
@@ -119,10 +120,10 @@ unsafe fn rounded(convolve: &Convolve, channel: usize, sums: __m512i) -> __m512i
     }
 }
 
-/// A further sum of stored values, as [`PixelSum`] says.
+/// A further sum of stored values, as [`Sum`] says.
 #[inline(always)]
-unsafe fn add(sum: &PixelSum, result: __m512i, operand: __m512i) -> __m512i {
-    let PixelSum { addition, operand_is_a } = sum;
+unsafe fn add(sum: &Sum, result: __m512i, operand: __m512i) -> __m512i {
+    let Sum { addition, operand_is_a, .. } = sum;
     let (a, b) = if *operand_is_a { (operand, result) } else { (result, operand) };
     // SAFETY: the caller's.
     unsafe {

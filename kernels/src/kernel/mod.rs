@@ -22,6 +22,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
+use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::pack::{Layout, PackedWeights};
 use crate::tensor::BLOCK;
@@ -43,7 +44,7 @@ pub(crate) struct Convolve {
     /// One for each output channel, padded to whole blocks with zeroes.
     pub multipliers: Vec<f32>,
     pub output_zero_point: u8,
-    pub sums: Vec<PixelSum>,
+    pub sums: Vec<Sum>,
 }
 
 /// Further products that belong to a block's sums: for each of them four input bytes, `offset` bytes from the window's
@@ -66,13 +67,6 @@ impl Corrections {
     pub(crate) fn of(&self, block: usize) -> Range<usize> {
         self.blocks.get(block).cloned().unwrap_or(0..0)
     }
-}
-
-/// A sum that follows the convolution: of its result and an operand, which is the addition's `a` or its `b`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PixelSum {
-    pub addition: Addition,
-    pub operand_is_a: bool,
 }
 
 /// One output pixel of a tile: pointers to the first block of it.

@@ -6,7 +6,8 @@
 
 use std::arch::aarch64::*;
 
-use super::{Convolve, Pixel, PixelSum};
+use super::{Convolve, Pixel};
+use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::tensor::BLOCK;
 
@@ -55,7 +56,7 @@ pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, 
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn apply(sum: &PixelSum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
+fn apply(sum: &Sum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
     let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
     add(a, b, &sum.addition)
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Convolve, InstructionSet, Pixel, Tile};
+use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::pack::Layout;
 use crate::reference;
@@ -74,7 +75,7 @@ unsafe fn convolve_pixel(convolve: &Convolve, block: usize, pixel: &Pixel) {
     }
 }
 
-impl super::PixelSum {
+impl Sum {
     fn apply(&self, result: u8, operand: u8) -> u8 {
         let (a, b) = if self.operand_is_a { (operand, result) } else { (result, operand) };
         reference::add(a, b, &self.addition)

@@ -7,7 +7,8 @@ use std::arch::x86_64::*;
 
 #[cfg(doc)]
 use super::Corrections;
-use super::{Convolve, Pixel, PixelSum};
+use super::{Convolve, Pixel};
+use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::tensor::BLOCK;
 
@@ -160,7 +161,7 @@ unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __
 }
 
 #[inline(always)]
-unsafe fn apply(sum: &PixelSum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256; 2] {
+unsafe fn apply(sum: &Sum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256; 2] {
     let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
     // SAFETY: the caller's.
     unsafe { add(a, b, &sum.addition) }
