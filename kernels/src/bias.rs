@@ -1,7 +1,7 @@
 //! What a convolution starts its sums with: the bias, the input's zero point, and constant input channels.
 
-use crate::fuse::FusedConvolution;
-use crate::graph::Shape;
+use crate::fuse::{ConstantChannels, FusedConvolution};
+use crate::graph::{Convolution, Shape};
 use crate::tensor::BLOCK;
 
 /// Start values of the sums.
@@ -34,13 +34,16 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
     if fused.constants.is_empty() {
         return Biases { values: start, varies: false };
     }
-    let constants = Constants::new(fused, input, all_channels, channels / BLOCK);
-    let mut values = Vec::with_capacity(output.rows * output.columns * channels);
-    for (block, start) in start.as_chunks().0.iter().enumerate() {
-        for pixel in 0..output.rows * output.columns {
-            values.extend(constants.add_to(*start, block, pixel / output.columns, pixel % output.columns));
+    let constants = Constants::new(fused, input, all_channels);
+    let pixels = output.rows * output.columns;
+    let blocks = start.as_chunks::<BLOCK>().0.iter();
+    let mut values: Vec<[i32; BLOCK]> = blocks.flat_map(|start| std::iter::repeat_n(*start, pixels)).collect();
+    for (block, values) in values.chunks_mut(pixels).enumerate() {
+        for (row, sums) in values.chunks_mut(output.columns).enumerate() {
+            constants.add_row(sums, block * BLOCK, row);
         }
     }
+    let values = values.into_flattened();
     Biases { values, varies: true }
 }
 
@@ -48,54 +51,60 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
 struct Constants<'a> {
     fused: &'a FusedConvolution<'a>,
     input: Shape,
-    /// Layout `[constant channel, row, column, block]`.
-    weights: Vec<[i16; BLOCK]>,
-    blocks: usize,
+    all_channels: usize,
+    /// Less the zero point. Layout `[constant channel, row, column]`.
+    values: Vec<i16>,
+    /// Where each constant channel stands among the convolution's input channels.
+    channels: Vec<usize>,
 }
 
 impl<'a> Constants<'a> {
-    fn new(fused: &'a FusedConvolution<'a>, input: Shape, all_channels: usize, blocks: usize) -> Self {
-        let taps = fused.convolution.window[0] * fused.convolution.window[1];
-        let mut weights = Vec::new();
-        for part in &fused.constants {
-            for channel in part.first..part.first + part.channels {
-                for tap in 0..taps {
-                    let of_output = |o: usize| {
-                        let weight = fused.convolution.weights.get((o * taps + tap) * all_channels + channel);
-                        weight.map_or(0, |w| i16::from(*w))
-                    };
-                    weights
-                        .extend((0..blocks).map(|block| std::array::from_fn(|lane| of_output(block * BLOCK + lane))));
-                }
-            }
+    fn new(fused: &'a FusedConvolution<'a>, input: Shape, all_channels: usize) -> Self {
+        let zero_point = i16::from(fused.convolution.input_zero_point);
+        let channels =
+            || fused.constants.iter().flat_map(|part| (0..part.channels).map(move |channel| (part, channel)));
+        let of_channel = |(part, channel): (&ConstantChannels<'a>, usize)| {
+            part.values.iter().skip(channel).step_by(part.channels).map(move |value| i16::from(*value) - zero_point)
+        };
+        Constants {
+            fused,
+            input,
+            all_channels,
+            values: channels().flat_map(of_channel).collect(),
+            channels: channels().map(|(part, channel)| part.first + channel).collect(),
         }
-        Constants { fused, input, weights, blocks }
     }
 
-    /// A block's sums plus what the window of the output pixel at `row`, `column` sees of the constant channels.
-    fn add_to(&self, mut sums: [i32; BLOCK], block: usize, row: usize, column: usize) -> [i32; BLOCK] {
-        let convolution = self.fused.convolution;
-        let zero_point = i16::from(convolution.input_zero_point);
-        let mut weights = self.weights.chunks_exact(self.blocks);
-        for part in &self.fused.constants {
-            for channel in 0..part.channels {
-                for y in 0..convolution.window[0] {
-                    for (x, weights) in (0..convolution.window[1]).zip(weights.by_ref()) {
-                        let from_row = (row * convolution.stride[0] + y).wrapping_sub(convolution.padding[0]);
-                        let from_column = (column * convolution.stride[1] + x).wrapping_sub(convolution.padding[1]);
-                        if from_row >= self.input.rows || from_column >= self.input.columns {
-                            continue;
-                        }
-                        let pixel = from_row * self.input.columns + from_column;
-                        let value = i16::from(part.values[pixel * part.channels + channel]) - zero_point;
-                        // 255 * 128 at most, which 16 bits hold, and those are multiplied much faster.
-                        for (sum, weight) in sums.iter_mut().zip(&weights[block]) {
-                            *sum = sum.wrapping_add(i32::from(value * weight));
-                        }
-                    }
+    /// Adds what the windows of an output row see of the constant channels to the sums of the outputs from `first` on.
+    fn add_row(&self, sums: &mut [[i32; BLOCK]], first: usize, row: usize) {
+        let Convolution { window, stride, padding, .. } = self.fused.convolution;
+        let planes = self.values.chunks_exact(self.input.rows * self.input.columns);
+        for (plane, &channel) in planes.zip(&self.channels) {
+            for (y, x) in (0..window[0]).flat_map(|y| (0..window[1]).map(move |x| (y, x))) {
+                let from_row = (row * stride[0] + y).wrapping_sub(padding[0]);
+                if from_row >= self.input.rows {
+                    continue;
+                }
+                let weights = self.weights(first, y * window[1] + x, channel);
+                let seen = padding[1].saturating_sub(x).div_ceil(stride[1]).min(sums.len());
+                let from_column = (seen * stride[1] + x).saturating_sub(padding[1]).min(self.input.columns);
+                let values = plane[from_row * self.input.columns..][from_column..self.input.columns].iter();
+                for (sums, &value) in sums[seen..].iter_mut().zip(values.step_by(stride[1])) {
+                    // 255 * 128 at most, which 16 bits hold, and those are multiplied much faster.
+                    let products = weights.map(|weight| i32::from(value * weight));
+                    *sums = std::array::from_fn(|lane| sums[lane].wrapping_add(products[lane]));
                 }
             }
         }
-        sums
+    }
+
+    /// The weights of a block of outputs for one tap of one input channel.
+    fn weights(&self, first: usize, tap: usize, channel: usize) -> [i16; BLOCK] {
+        let convolution = self.fused.convolution;
+        let taps = convolution.window[0] * convolution.window[1];
+        std::array::from_fn(|lane| {
+            let weight = convolution.weights.get(((first + lane) * taps + tap) * self.all_channels + channel);
+            weight.map_or(0, |weight| i16::from(*weight))
+        })
     }
 }

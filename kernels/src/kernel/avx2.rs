@@ -32,14 +32,16 @@ impl InstructionSet for Avx2 {
     }
 
     fn prepare(&self, weights: &mut PackedWeights, window_rows: usize, input_row_pitch: usize) -> Corrections {
-        let original = weights.clone();
-        let by_two = correct(weights, window_rows, input_row_pitch, 2);
+        let (by_two, quads) = correct(weights, window_rows, input_row_pitch, 2);
         // Two quads together cost three multiplications and not four; a correction costs two.
         if 4 * by_two.offsets.len() <= weights.bytes.len() / QUAD {
             return by_two;
         }
-        *weights = original;
-        correct(weights, window_rows, input_row_pitch, 1)
+        for (first, excess) in quads.into_iter().zip(&by_two.weights) {
+            let quad = &mut weights.bytes.as_mut_slice()[first..][..QUAD];
+            quad.iter_mut().zip(excess).for_each(|(weight, excess)| *weight = weight.wrapping_add_signed(*excess));
+        }
+        correct(weights, window_rows, input_row_pitch, 1).0
     }
 
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
@@ -56,30 +58,56 @@ impl InstructionSet for Avx2 {
 /// Bytes of the weights that meet four values: `[16 output channels, 4 bytes]`.
 const QUAD: usize = 4 * BLOCK;
 
-/// Makes the weights such that the products of `together` quads of a row can be added in 16 bits.
-fn correct(weights: &mut PackedWeights, window_rows: usize, input_row_pitch: usize, together: usize) -> Corrections {
+/// Makes the weights such that the products of `together` quads of a row can be added in 16 bits. Returns what is taken out of
+/// them, and where each of these quads begins.
+fn correct(
+    weights: &mut PackedWeights,
+    window_rows: usize,
+    input_row_pitch: usize,
+    together: usize,
+) -> (Corrections, Vec<usize>) {
     let mut corrections = Corrections { by_two: together == 2, ..Corrections::default() };
+    let mut begins = Vec::new();
     let (row_bytes, block_bytes) = (weights.row_bytes, weights.block_bytes);
-    for block in weights.bytes.as_mut_slice().chunks_exact_mut(block_bytes) {
+    for (number, block) in weights.bytes.as_mut_slice().chunks_exact_mut(block_bytes).enumerate() {
         let first = corrections.offsets.len();
         for (row, weights) in block.chunks_exact_mut(row_bytes * BLOCK).enumerate().take(window_rows) {
             for (group, quads) in weights.chunks_mut(together * QUAD).enumerate() {
                 for (quad, excess) in take_excess(quads) {
-                    corrections.offsets.push(row * input_row_pitch + 4 * (together * group + quad));
+                    let quad = together * group + quad;
+                    corrections.offsets.push(row * input_row_pitch + 4 * quad);
                     corrections.weights.push(excess);
+                    begins.push(number * block_bytes + row * row_bytes * BLOCK + quad * QUAD);
                 }
             }
         }
         corrections.blocks.push(first..corrections.offsets.len());
     }
-    corrections
+    (corrections, begins)
 }
 
 /// Products of 255 with weights that add up to more than this leave 16 bits.
 const MAX_SUM: i16 = 128;
 
+/// Whether any pair of bytes saturates. Every weight is looked at when a net is loaded, so this is written for instructions that
+/// work on sixteen bytes.
+fn any_saturates(quads: &[u8]) -> bool {
+    let (mut most, mut least) = ([0u16; QUAD / 2], [0u16; QUAD / 2]);
+    for quad in quads.as_chunks::<QUAD>().0 {
+        let add_pairs = |sums: &mut [u16; QUAD / 2], bytes: [u8; QUAD]| {
+            for (sum, pair) in sums.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                let pair = u16::from_le_bytes(*pair);
+                *sum += (pair & 0xff) + (pair >> 8);
+            }
+        };
+        add_pairs(&mut most, quad.map(|weight| weight.cast_signed().max(0).cast_unsigned()));
+        add_pairs(&mut least, quad.map(|weight| weight.cast_signed().min(0).unsigned_abs()));
+    }
+    most.into_iter().zip(least).fold(false, |any, (most, least)| any | (most.max(least) > MAX_SUM.cast_unsigned()))
+}
+
 /// For each pair of bytes of the quads, whether the sum of its products with any values, taken in any order, can leave
-/// 16 bits. Branchless, because every weight is looked at when a net is loaded.
+/// 16 bits.
 fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
     let (mut most, mut least) = ([0i16; QUAD / 2], [0i16; QUAD / 2]);
     for quad in quads.chunks_exact(QUAD) {
@@ -96,6 +124,9 @@ fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
 /// quad, and weights that cannot saturate on their own.
 fn take_excess(quads: &mut [u8]) -> Vec<(usize, [i8; QUAD])> {
     let mut taken = Vec::new();
+    if !any_saturates(quads) {
+        return taken;
+    }
     for quad in (0..quads.len() / QUAD).rev() {
         loop {
             let together = saturates(quads);
