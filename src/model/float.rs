@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use tract_onnx::Onnx;
+use tract_onnx::pb::GraphProto;
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
 use super::onnx::{input_signature, signature};
+use super::scales::check_scales;
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 use crate::heatmaps::Heatmaps;
 
@@ -14,8 +16,9 @@ use crate::heatmaps::Heatmaps;
 const SCALE: f32 = 1.25 / 255.0;
 const ZERO_POINT: f32 = 25.0;
 
-/// tract's register, with all of its operators.
-pub(super) fn operators() -> Result<Onnx, ModelError> {
+/// tract's register, with all of its operators, for a file that it can be trusted with.
+pub(super) fn operators(graph: &GraphProto) -> Result<Onnx, ModelError> {
+    check_scales(graph)?;
     Ok(tract_onnx::onnx())
 }
 

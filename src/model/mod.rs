@@ -15,6 +15,8 @@ mod onnx;
 mod operators;
 #[cfg(feature = "float")]
 mod plain;
+#[cfg(feature = "float")]
+mod scales;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use tract_onnx::prelude::*;
 use super::ModelError;
 use crate::heatmaps::Heatmaps;
 
-pub(super) fn operators() -> Result<Onnx, ModelError> {
+pub(super) fn operators(_graph: &tract_onnx::pb::GraphProto) -> Result<Onnx, ModelError> {
     Err(ModelError::NoFloat)
 }
 

@@ -1,15 +1,17 @@
 //! ONNX's quantised operators in tract's register, wired as NHWC `u8` operators between moves of the channel axis that
 //! cancel.
 
+mod attributes;
 mod convolution;
 mod elementwise;
-mod quantised;
+mod expansion;
+mod parameters;
 mod spatial;
 mod typed;
-mod wiring;
 
 use tract_onnx::Onnx;
 
+pub(super) use parameters::bind;
 pub(super) use typed::{Dequantise, Int8, Quantise};
 
 /// Operators of a quantised file.

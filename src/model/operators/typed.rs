@@ -6,7 +6,12 @@ use std::sync::Arc;
 use tract_onnx::tract_hir::internal::*;
 use wingmark_kernels::{Operator, Shape, reference};
 
-use super::wiring::nhwc_shape;
+fn nhwc_shape(shape: &[usize]) -> TractResult<Shape> {
+    match *shape {
+        [1, rows, columns, channels] => Ok(Shape { rows, columns, channels }),
+        _ => bail!("a tensor of {shape:?} is no single picture"),
+    }
+}
 
 /// f32 NCHW to `u8` NHWC: `round(x / scale) + zero_point`, half to even and clamped.
 #[derive(Debug, Clone, PartialEq)]
