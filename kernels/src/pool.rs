@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// Turns that a thread waits for the others before it lets another process have the core.
 const SPINS: u32 = 2_000;
@@ -31,6 +32,7 @@ struct Shared {
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    help: Help,
 }
 
 impl Pool {
@@ -47,7 +49,7 @@ impl Pool {
                 thread::spawn(move || work(&shared))
             })
             .collect();
-        Pool { shared, workers }
+        Pool { shared, workers, help: Help::default() }
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -55,26 +57,34 @@ impl Pool {
     }
 
     /// Calls `job` on the caller's thread and on every other that comes before the caller's has returned; returns when
-    /// all have.
-    pub(crate) fn run<F: Fn() + Sync>(&mut self, job: &F) {
+    /// all have. Where that does not pay ([`Help`]), the caller's is the only one.
+    pub(crate) fn run<F: Fn(&mut Waiting) + Sync>(&mut self, job: &F) {
+        let mut waiting = Waiting::default();
         if self.workers.is_empty() {
-            return job();
+            return job(&mut waiting);
         }
-        unsafe fn call<F: Fn()>(data: *const ()) {
+        let started = Instant::now();
+        if self.help.is_wanted() {
+            self.run_together(job, &mut waiting);
+        } else {
+            job(&mut waiting);
+        }
+        self.help.record(started.elapsed(), waiting.0);
+    }
+
+    fn run_together<F: Fn(&mut Waiting) + Sync>(&mut self, job: &F, waiting: &mut Waiting) {
+        unsafe fn call<F: Fn(&mut Waiting)>(data: *const ()) {
             // SAFETY: `data` is the `&F` below, which lives until all threads have returned.
-            unsafe { (*data.cast::<F>())() }
+            unsafe { (*data.cast::<F>())(&mut Waiting::default()) }
         }
         {
             let mut current = lock(&self.shared.job);
             *current = (current.0 + 1, Some(Job { data: (job as *const F).cast(), call: call::<F> }));
         }
         self.shared.started.notify_all();
-        job();
+        job(waiting);
         lock(&self.shared.job).1 = None;
-        let mut wait = Wait::default();
-        while self.shared.busy.load(Ordering::Acquire) > 0 {
-            wait.turn();
-        }
+        waiting.until(|| self.shared.busy.load(Ordering::Acquire) == 0);
     }
 }
 
@@ -136,7 +146,7 @@ impl Chunks {
 
     /// Calls `run` with the number of each of `count` chunks that no other thread has claimed, and returns when all
     /// chunks are done. What any thread wrote in its chunks can be read then.
-    pub(crate) fn share(&self, count: usize, mut run: impl FnMut(usize)) {
+    pub(crate) fn share(&self, count: usize, waiting: &mut Waiting, mut run: impl FnMut(usize)) {
         loop {
             let chunk = self.claimed.fetch_add(1, Ordering::Relaxed);
             if chunk >= count {
@@ -145,25 +155,104 @@ impl Chunks {
             run(chunk);
             self.done.fetch_add(1, Ordering::Release);
         }
-        let mut wait = Wait::default();
-        while self.done.load(Ordering::Acquire) < count {
-            wait.turn();
-        }
+        waiting.until(|| self.done.load(Ordering::Acquire) >= count);
     }
 }
 
+/// How long a thread has waited for others.
 #[derive(Default)]
-struct Wait {
-    turns: u32,
+pub(crate) struct Waiting(Duration);
+
+impl Waiting {
+    fn until(&mut self, is_over: impl Fn() -> bool) {
+        if is_over() {
+            return;
+        }
+        let started = Instant::now();
+        let mut turns = 0;
+        while !is_over() {
+            if turns < SPINS {
+                turns += 1;
+                std::hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+        self.0 += started.elapsed();
+    }
 }
 
-impl Wait {
-    fn turn(&mut self) {
-        if self.turns < SPINS {
-            self.turns += 1;
-            std::hint::spin_loop();
-        } else {
-            thread::yield_now();
+/// Frames whose times are added up before they are compared.
+const WINDOW: u32 = 32;
+
+/// Windows for which a comparison holds.
+const HOLDS: u32 = 7;
+
+/// Whether other threads make frames faster. Where other programs want the cores, a thread may be kept from its own in the middle of
+/// a chunk for which all others wait. When that takes much of the time, frames alone are timed, too, and for a while the faster way is
+/// taken.
+#[derive(Default)]
+struct Help {
+    mode: Mode,
+    frames: u32,
+    time: Duration,
+    waited: Duration,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+enum Mode {
+    #[default]
+    Together,
+    /// Alone, to be compared with a window together that took so long.
+    Trial(Duration),
+    /// As a comparison has shown, for so many windows.
+    Settled { together: bool, windows: u32 },
+}
+
+impl Help {
+    fn is_wanted(&self) -> bool {
+        matches!(self.mode, Mode::Together | Mode::Settled { together: true, .. })
+    }
+
+    /// A frame took `time`, in which the caller `waited`.
+    fn record(&mut self, time: Duration, waited: Duration) {
+        self.frames += 1;
+        self.time += time;
+        self.waited += waited;
+        if self.frames < WINDOW {
+            return;
         }
+        let Help { mode, time, waited, .. } = std::mem::take(self);
+        self.mode = match mode {
+            Mode::Together if waited * 4 > time => Mode::Trial(time),
+            Mode::Trial(together) => Mode::Settled { together: together <= time, windows: HOLDS },
+            Mode::Settled { together, windows } if windows > 1 => Mode::Settled { together, windows: windows - 1 },
+            Mode::Together | Mode::Settled { .. } => Mode::Together,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_is_refused_while_frames_alone_are_faster() {
+        let mut help = Help::default();
+        let mut frames = |together_ms: u64, alone_ms: u64, waited_ms: u64, count: u32| {
+            let mut wanted = 0;
+            for _ in 0..count {
+                let together = help.is_wanted();
+                wanted += u32::from(together);
+                let (time, waited) = if together { (together_ms, waited_ms) } else { (alone_ms, 0) };
+                help.record(Duration::from_millis(time), Duration::from_millis(waited));
+            }
+            wanted
+        };
+        let cycle = (2 + HOLDS) * WINDOW;
+        assert_eq!(frames(6, 10, 1, cycle), cycle, "little waiting is no reason to try");
+        assert_eq!(frames(12, 10, 5, cycle), WINDOW, "one window in a cycle finds out whether it is still so");
+        assert_eq!(frames(6, 10, 1, cycle), cycle, "and then all is as before");
+        assert_eq!(frames(6, 10, 2, cycle), cycle - WINDOW, "with much waiting, frames alone are timed");
     }
 }

@@ -105,12 +105,12 @@ impl Program {
     fn run_steps(&self, Workspace { arena, pool, chunks }: &mut Workspace) {
         let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Arena(arena.as_mut_ptr()));
         chunks.iter_mut().for_each(Chunks::reset);
-        pool.run(&|| {
+        pool.run(&|waiting| {
             for (step, chunks) in self.steps.iter().zip(&*chunks) {
                 let pieces = step.pieces(kernel);
                 let most = if threads == 1 { 1 } else { threads * CHUNKS_A_THREAD };
                 let count = (step.work() / CHUNK_WORK).min(most).min(pieces).max(1);
-                chunks.share(count, |chunk| {
+                chunks.share(count, waiting, |chunk| {
                     let own = pieces * chunk / count..pieces * (chunk + 1) / count;
                     // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
                     // and a step begins when all chunks of the step before are done.
