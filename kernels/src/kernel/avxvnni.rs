@@ -26,7 +26,7 @@ impl InstructionSet for AvxVnni {
     }
 
     fn tile(&self) -> Tile {
-        Tile { pixels: 4, blocks: 1 }
+        Tile { pixels: 6, blocks: 1 }
     }
 
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
@@ -44,7 +44,7 @@ impl InstructionSet for AvxVnni {
 unsafe fn run(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
     for block in blocks {
         // SAFETY: the caller's.
-        unsafe { by_pixels!(VnniDot, 1, convolve, block, pixels, [4 1]) }
+        unsafe { by_pixels!(VnniDot, 1, convolve, block, pixels, [6 4 1]) }
     }
 }
 
