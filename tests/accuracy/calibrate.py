@@ -16,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+from held_out import is_held_out
 from predictions import Found, evaluate
 
 LEAST_CONFIDENCE = 0.05
@@ -24,15 +25,6 @@ MIRRORED = [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, *range(35, 3
             *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
 PAIR = np.array([min(pair) for pair in enumerate(MIRRORED)])
 HEAD = "[task.landmarks.calibration]"
-
-
-def is_held_out(file):
-    """As the trainer's `pictures::is_held_out`."""
-    photograph = re.sub(r"_[0-9]*$", "", file.rsplit(".", 1)[0])
-    value = 0xCBF29CE484222325
-    for byte in photograph.encode():
-        value = (value ^ byte) * 0x100000001B3 % 2**64
-    return (value * 0x9E3779B97F4A7C15 % 2**64 >> 32) % 10 == 0
 
 
 def without_calibration(card):
