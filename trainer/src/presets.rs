@@ -42,13 +42,7 @@ pub struct Preset {
 pub const PRESETS: [Preset; 6] = [
     Preset { name: "nano", stem: Stem::Strided(&[16, 32]), widths: &[32, 48, 64, 96, 96], ..SMALL },
     SMALL,
-    Preset {
-        name: "base",
-        stem: Stem::Strided(&[48, 96]),
-        widths: &[96, 128, 160, 192, 192],
-        head_block: true,
-        ..SMALL
-    },
+    Preset { name: "base", input_px: 192, widths: &[64, 96, 128, 192, 192], head_block: true, ..SMALL },
     Preset {
         name: "paper",
         input_px: 256,
