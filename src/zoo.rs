@@ -46,6 +46,13 @@ pub const SHIPPED: &[Shipped] = &[
         model: include_bytes!("../models/small/model.onnx"),
         shape: Some(include_str!("../models/small/shape.csv")),
     },
+    #[cfg(feature = "base")]
+    Shipped {
+        name: "base",
+        card: include_str!("../models/base/card.toml"),
+        model: include_bytes!("../models/base/model.onnx"),
+        shape: Some(include_str!("../models/base/shape.csv")),
+    },
     Shipped {
         name: "faces",
         card: include_str!("../models/faces/card.toml"),

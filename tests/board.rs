@@ -113,7 +113,7 @@ fn mistakes_are_named_with_file_line_and_key() {
     assert_eq!(said("threads = 3\n", ""), "mine.toml, line 1: missing field `threads`");
     assert_eq!(
         said("model = \"small\"", "model = \"tiny\""),
-        "mine.toml, line 6, model is \"tiny\"; expected nano, small, faces, or a folder with model.onnx and card.toml"
+        "mine.toml, line 6, model is \"tiny\"; expected nano, small, base, faces, or a folder with model.onnx and card.toml"
     );
     assert_eq!(
         said("aarch64-unknown-linux-gnu", "aarch64"),

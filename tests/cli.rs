@@ -242,7 +242,10 @@ fn the_test_card_is_a_picture_too() {
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
-        (["run", "--model", "tall"], "model \"tall\" is not known; expected one of nano, small, faces, or a folder"),
+        (
+            ["run", "--model", "tall"],
+            "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
+        ),
         (["run", "--screen", "x11"], "expected auto, drm, fb, spi, window, png:DIR or none"),
         (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),

@@ -8,7 +8,7 @@ use wingmark::frame::{Frame, Size};
 use wingmark::geometry::Crop;
 use wingmark::landmarks::{Landmarker, LookTimings};
 use wingmark::model::Model;
-use wingmark::zoo;
+use wingmark::zoo::Choice;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
@@ -47,15 +47,20 @@ fn small_gives_onnxruntimes_heatmaps() {
 }
 
 #[test]
+fn base_gives_onnxruntimes_heatmaps() {
+    check_heatmaps("base");
+}
+
+#[test]
 fn faces_gives_onnxruntimes_heatmaps() {
     check_heatmaps("faces");
 }
 
 #[test]
 fn landmarks_are_those_of_an_independent_decoder() {
-    for name in ["nano", "small"] {
+    for name in ["nano", "small", "base"] {
         let folder = folder(name);
-        let net = zoo::shipped(name).unwrap().load().unwrap();
+        let net = Choice::Folder(folder.clone()).load().unwrap();
         let image = golden_input(&folder);
         let size = Size { width: image.side_px, height: image.side_px };
         // The golden input is what a crop of itself shows.
@@ -76,7 +81,7 @@ fn landmarks_are_those_of_an_independent_decoder() {
 
 #[test]
 fn every_convolution_is_int8() {
-    for name in ["nano", "small", "faces"] {
+    for name in ["nano", "small", "base", "faces"] {
         let model = Model::from_onnx(&std::fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
         let operators = model.operators();
         let int8 = operators.get("Int8Convolution").copied().unwrap_or_default();

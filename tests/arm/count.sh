@@ -21,12 +21,12 @@ count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of th
     awk -v net="$1" -v kernel="$3" 'NR == FNR { if (FNR == 1) gmac = $3; next } { earlier = count; count = $1 }
         END {
             if ((count - earlier) ^ 2 > (earlier / 1000) ^ 2) { print net, kernel ": frames of", earlier, "and", count > "/dev/stderr"; exit 1 }
-            printf "%s,%s,%d,%.0f\n", net, kernel, count, gmac * 1e9
+            printf "%s,%s,%.0f,%.0f\n", net, kernel, count, gmac * 1e9
         }' "$out/said" "$out/counts"
 }
 
 echo net,kernel,instructions,macs >"$out/found.csv"
-for net in nano small faces; do
+for net in nano small base faces; do
     count $net cortex-a72 portable
     count $net cortex-a72 smull
     count $net cortex-a76 sdot
@@ -36,8 +36,8 @@ done >>"$out/found.csv"
 awk -F, 'FNR == 1 { next }
     NR == FNR { allowed[$1, $2] = $3 * 1.02; next }
     {
-        printf "%-6s %-9s %11d instructions a frame, %5.2f x MAC / 16, %5.2f x MAC / 8 x 3\n", $1, $2, $3, $3 / ($4 / 16), $3 / ($4 / 8 * 3)
+        printf "%-6s %-9s %11.0f instructions a frame, %5.2f x MAC / 16, %5.2f x MAC / 8 x 3\n", $1, $2, $3, $3 / ($4 / 16), $3 / ($4 / 8 * 3)
         if (!(($1, $2) in allowed)) { print "  not in " baseline; failed = 1 }
-        else if ($3 > allowed[$1, $2]) { printf "  more than 2 %% above the %d of %s\n", allowed[$1, $2] / 1.02, baseline; failed = 1 }
+        else if ($3 > allowed[$1, $2]) { printf "  more than 2 %% above the %.0f of %s\n", allowed[$1, $2] / 1.02, baseline; failed = 1 }
     }
     END { exit failed }' baseline=$baseline $baseline "$out/found.csv"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes quantised ONNX nets with random weights, and what onnxruntime computes with them.
 
-    generate.py NET FOLDER      NET: all, stock, float, small, base, faces (see NETS)
+    generate.py NET FOLDER      NET: all, stock, float, small, faces (see NETS)
 
 Writes FOLDER/NET.onnx, NET.rgb (the picture, bytes, [row, column, rgb]) and NET.maps (stored heatmaps, bytes, [row,
 column, channel]). Needs numpy, onnx and onnxruntime. The nets have the operators that our trainer writes; their
@@ -119,12 +119,11 @@ def every_operator():
     net.save(net.conv(x, 5, 1, relu=False), sys.argv[2])
 
 
-def landmarks(side=128, stem=32, widths=(64, 64, 96, 128, 128), channels=68, window=3, head_block=False):
+def landmarks(side=128, stem=32, widths=(64, 64, 96, 128, 128), channels=68, window=3):
     net = Net(side, 2)
     x = net.conv(net.coordinates(net.x), stem, window, 2)
     x = net.residual(net.conv(x, widths[0], 3, 2), widths[0])
     x = net.hourglass(net.conv(net.coordinates(x), widths[0], 1), list(widths))
-    x = net.residual(x, widths[0]) if head_block else x
     x = net.conv(x, widths[0], 1)
     net.save(net.conv(x, channels, 1, relu=False), sys.argv[2])
 
@@ -237,7 +236,6 @@ NETS = {
     "stock": stock,
     "float": unquantised,
     "small": landmarks,
-    "base": lambda: landmarks(stem=48, widths=(96, 128, 160, 192, 192), head_block=True),
     "faces": lambda: landmarks(192, 32, (32, 48, 64, 64), 3),
     "wide": lambda: landmarks(64, 16, (16, 32), 17, window=7),
 }
