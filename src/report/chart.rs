@@ -18,9 +18,11 @@ const BAR_PITCH: f64 = 30.0;
 const NAMES: f64 = 250.0;
 /// Of one entry of the bars' legend; four stand in a row.
 const LEGEND_PITCH: f64 = 120.0;
-/// Room for the name of a point.
-const NAME_WIDTH: f64 = 120.0;
+/// Of a point.
+const RADIUS: f64 = 5.0;
+/// Room for a line of names, and for one of their characters.
 const NAME_PITCH: f64 = 16.0;
+const CHARACTER: f64 = 7.0;
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800"];
@@ -53,16 +55,23 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
     }
     text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", "median time of a frame, ms");
     text(&mut svg, [6.0, TOP - 6.0], "axis", "NME, %");
-    let mut named: Vec<[f64; 2]> = Vec::new();
-    for (board, model, ms, nme) in &points {
-        let (x, y) = (x_axis.place(*ms), y_axis.place(*nme));
-        let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="5" fill="{}"/>"#, colour(*board));
-        let mut label = [x + 9.0, y + 4.0];
-        while named.iter().any(|[x, y]| (label[0] - x).abs() < NAME_WIDTH && (label[1] - y).abs() < NAME_PITCH) {
-            label[1] += NAME_PITCH;
-        }
-        named.push(label);
-        text(&mut svg, label, "name", &name(model));
+    let places: Vec<[f64; 2]> = points.iter().map(|(_, _, ms, nme)| [x_axis.place(*ms), y_axis.place(*nme)]).collect();
+    let mut named: Vec<([f64; 2], f64)> = Vec::new();
+    for ((board, model, ..), &[x, y]) in points.iter().zip(&places) {
+        let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="{RADIUS}" fill="{}"/>"#, colour(*board));
+        let name = name(model);
+        let width = CHARACTER * name.chars().count() as f64;
+        // Beside the point, or the fewest lines above or below it where nothing else stands.
+        let is_free = |[from, base]: &[f64; 2]| {
+            let beside = |x: f64, of: f64| x < from + width && *from < x + of;
+            places.iter().all(|[x, y]| !beside(x - RADIUS, 2.0 * RADIUS) || (base - 4.0 - y).abs() > RADIUS + 5.0)
+                && named.iter().all(|([x, y], other)| !beside(*x, *other) || (base - y).abs() >= NAME_PITCH)
+        };
+        let lines = (0..).flat_map(|line| [f64::from(line), -f64::from(line)]);
+        let label =
+            lines.map(|line| [x + 9.0, y + 4.0 + NAME_PITCH * line]).find(is_free).expect("a line far off is free");
+        text(&mut svg, label, "name", &name);
+        named.push((label, width));
     }
     for (board, report) in reports.iter().enumerate() {
         let y = TOP + 20.0 * board as f64;
@@ -196,6 +205,26 @@ mod tests {
         // 5 ms on an axis to 5 ms; 3.43 % on one to 4 %.
         assert!(svg.contains(r#"<circle cx="610.0" cy="81.3" r="5""#), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 1);
+    }
+
+    #[test]
+    fn names_of_points_that_lie_close_do_not_cover_them() {
+        let mut report = sample::report();
+        let model = report.models[0].clone();
+        for threads in 2..6 {
+            report.models.push(Measured { threads, ..model.clone() });
+        }
+        let svg = accuracy(&[report]).unwrap();
+        let of_class = |line: &&str| line.contains(r#"class="name""#);
+        let rows: Vec<f64> =
+            svg.lines().filter(of_class).map(|line| line.split('"').nth(3).unwrap().parse().unwrap()).collect();
+        assert_eq!(rows.len(), 5);
+        for (i, row) in rows.iter().enumerate() {
+            // All points are one, at 81.3; the first name stands beside it.
+            let from_point = (row - 4.0 - 81.3).abs();
+            assert!(!(0.1..=10.0).contains(&from_point), "{rows:?}");
+            assert!(!rows[..i].contains(row), "{rows:?}");
+        }
     }
 
     #[test]
