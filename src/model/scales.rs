@@ -69,3 +69,32 @@ impl<'a> From<&'a TensorProto> for Constant<'a> {
         Constant { raw: &tensor.raw_data, floats: &tensor.float_data, integers: &tensor.int64_data }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_are_looked_at_where_they_stand_in_the_file() {
+        let node = |op: &str, input: &[&str], output: &str| NodeProto {
+            op_type: op.into(),
+            input: input.iter().map(|name| (*name).into()).collect(),
+            output: vec![output.into()],
+            ..NodeProto::default()
+        };
+        let mut graph = GraphProto {
+            node: vec![node("Concat", &["one", "two"], "scales"), node("Resize", &["x", "", "scales"], "y")],
+            ..GraphProto::default()
+        };
+        check_scales(&graph).unwrap();
+        graph.node[0] = node("Constant", &[], "scales");
+        let mut say = |floats: Vec<f32>| {
+            graph.node[0].attribute =
+                vec![tract_onnx::pb::AttributeProto { name: "value_floats".into(), floats, ..Default::default() }];
+            check_scales(&graph)
+        };
+        say(vec![1.0, 1.0, 2.0, 2.0]).unwrap();
+        let error = say(vec![1.0, 1.0, 65.0, 2.0]).unwrap_err().to_string();
+        assert!(error.contains("a Resize by 65"), "{error}");
+    }
+}

@@ -87,11 +87,11 @@ fn correct(
 }
 
 /// Products of 255 with weights that add up to more than this leave 16 bits.
-const MAX_SUM: i16 = 128;
+const MAX_SUM: u16 = 128;
 
-/// Whether any pair of bytes saturates. Every weight is looked at when a net is loaded, so this is written for instructions that
-/// work on sixteen bytes.
-fn any_saturates(quads: &[u8]) -> bool {
+/// For each pair of bytes of the quads, whether the sum of its products with any values, taken in any order, can leave
+/// 16 bits. Every weight is looked at when a net is loaded, so this is written for instructions that work on sixteen bytes.
+fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
     let (mut most, mut least) = ([0u16; QUAD / 2], [0u16; QUAD / 2]);
     for quad in quads.as_chunks::<QUAD>().0 {
         let add_pairs = |sums: &mut [u16; QUAD / 2], bytes: [u8; QUAD]| {
@@ -103,30 +103,13 @@ fn any_saturates(quads: &[u8]) -> bool {
         add_pairs(&mut most, quad.map(|weight| weight.cast_signed().max(0).cast_unsigned()));
         add_pairs(&mut least, quad.map(|weight| weight.cast_signed().min(0).unsigned_abs()));
     }
-    most.into_iter().zip(least).fold(false, |any, (most, least)| any | (most.max(least) > MAX_SUM.cast_unsigned()))
-}
-
-/// For each pair of bytes of the quads, whether the sum of its products with any values, taken in any order, can leave
-/// 16 bits.
-fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
-    let (mut most, mut least) = ([0i16; QUAD / 2], [0i16; QUAD / 2]);
-    for quad in quads.chunks_exact(QUAD) {
-        for ((most, least), pair) in most.iter_mut().zip(&mut least).zip(quad.chunks_exact(2)) {
-            let (a, b) = (i16::from(pair[0] as i8), i16::from(pair[1] as i8));
-            *most += a.max(0) + b.max(0);
-            *least += a.min(0) + b.min(0);
-        }
-    }
-    std::array::from_fn(|pair| most[pair] > MAX_SUM || least[pair] < -MAX_SUM)
+    std::array::from_fn(|pair| most[pair].max(least[pair]) > MAX_SUM)
 }
 
 /// Takes weights out of one quad, or two that are added in 16 bits, until no sum can saturate. Returns what was taken: the
 /// quad, and weights that cannot saturate on their own.
 fn take_excess(quads: &mut [u8]) -> Vec<(usize, [i8; QUAD])> {
     let mut taken = Vec::new();
-    if !any_saturates(quads) {
-        return taken;
-    }
     for quad in (0..quads.len() / QUAD).rev() {
         loop {
             let together = saturates(quads);
