@@ -60,7 +60,7 @@ def decode(heat):
         precision = -np.array([[2 * xx, xy], [xy, 2 * yy]])
         if precision[0, 0] > 0 and np.linalg.det(precision) > 0:
             offset = np.linalg.solve(precision, [bx, by])
-            if np.hypot(*offset) <= 1:
+            if np.hypot(*offset) <= 1.2:
                 return (column + offset[0], row + offset[1]), np.linalg.inv(precision), confidence
     if h.sum() <= 0:
         return (column, row), np.eye(2), confidence
