@@ -26,6 +26,8 @@ pub enum Stem {
 pub struct Preset {
     pub name: &'static str,
     pub input_px: usize,
+    /// Side of a landmark net's crop, as a multiple of the longer side of the landmarks' box.
+    pub margin: f32,
     pub stem: Stem,
     /// Channels at each level of the hourglass, the finest first; its depth is one less than their number.
     pub widths: &'static [usize],
@@ -46,6 +48,7 @@ pub const PRESETS: [Preset; 6] = [
     Preset {
         name: "paper",
         input_px: 256,
+        margin: 1.25,
         stem: Stem::Paper,
         widths: &[256; 5],
         block: Block::Multiscale,
@@ -67,6 +70,7 @@ pub const PRESETS: [Preset; 6] = [
     Preset {
         name: "tiny",
         input_px: 64,
+        margin: 1.25,
         stem: Stem::Strided(&[16, 32]),
         widths: &[32, 32, 48, 48],
         stacks: 2,
@@ -77,6 +81,7 @@ pub const PRESETS: [Preset; 6] = [
 const SMALL: Preset = Preset {
     name: "small",
     input_px: 128,
+    margin: 1.2,
     stem: Stem::Strided(&[32, 64]),
     widths: &[64, 64, 96, 128, 128],
     block: Block::Basic,

@@ -19,7 +19,7 @@ use crate::loader::{self, images_tensor};
 use crate::presets::Preset;
 use crate::quantise;
 use crate::task::faces::{self, Scenes};
-use crate::task::landmarks::{Landmarks, MARGIN};
+use crate::task::landmarks::Landmarks;
 use crate::task::{Task, pictures};
 
 /// Below this mean confidence of its landmarks, a crop shows no face.
@@ -95,7 +95,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     } else {
         card::Task::Landmarks {
             scheme: &IBUG_68,
-            crop_margin: MARGIN,
+            crop_margin: preset.margin,
             face_confidence: FACE_CONFIDENCE,
             calibration: None,
         }
@@ -128,7 +128,7 @@ fn write_golden_input(args: &Quantise, preset: &Preset, path: &Path) -> Result<(
     let frame = pictures::read(&args.golden)?;
     let side_px = preset.input_px as u32;
     let crop = match args.golden_box.as_deref() {
-        Some(&[x0, y0, x1, y1]) => Crop::around(&Rect::new(x0, y0, x1, y1), MARGIN, side_px),
+        Some(&[x0, y0, x1, y1]) => Crop::around(&Rect::new(x0, y0, x1, y1), preset.margin, side_px),
         _ => {
             let (width, height) = (frame.size.width as f32, frame.size.height as f32);
             Crop::around(&Rect::new(-0.5, -0.5, width - 0.5, height - 0.5), 1.0, side_px)

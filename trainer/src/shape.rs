@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use nalgebra::{DMatrix, Point2, SMatrix, Similarity2, Vector2};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use wingmark::card::Task;
-use wingmark::geometry::align;
+use wingmark::geometry::{Crop, align};
 use wingmark::landmarks::{Landmarker, LookTimings};
 use wingmark::metrics::{Summary, normalised_mean_error};
 use wingmark::scheme::IBUG_68;
@@ -21,7 +21,7 @@ use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
 
 /// Crops as they are when a face is detected or followed: of each training face the net sees some.
-const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, occlusion: 0.0 };
+const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, occlusion: 0.0, strain: 0.0 };
 const LOOKS: usize = 2;
 const SEED: u64 = 0x5a;
 /// Times the mean face is made anew of faces laid over it; it moves no more after three.
@@ -42,20 +42,24 @@ type Shape = Vec<Point2<f32>>;
 pub fn fit(args: &Fit) -> Result<()> {
     let mut net = Choice::Folder(args.model.clone()).load()?;
     net.shape = None;
-    ensure!(matches!(net.card.task, Task::Landmarks { .. }), "{} does not find landmarks", args.model.display());
+    let Task::Landmarks { crop_margin, .. } = net.card.task else {
+        bail!("{} does not find landmarks", args.model.display());
+    };
+    let side_px = net.card.input_px as usize;
+    let crop = |face: &Face| upright_crop(face, crop_margin, side_px);
     let faces = pictures::load(&args.data, |_| true)?;
 
     let (mean, aligned) = mean_face(&faces.train);
     let (modes, rest) = components(&mean, &aligned);
-    let bias = bias(&net, &mean, &faces.train)?;
+    let bias = bias(&net, &mean, &faces.train, crop)?;
     let points = (0..mean.len()).map(|i| Point::new(mean[i].coords, bias[i], rest[i], &modes[i]));
     let shape = ShapeModel::new(points.collect())?;
     let path = args.model.join(SHAPE);
     std::fs::write(&path, shape.to_csv()).with_context(|| format!("cannot write {}", path.display()))?;
 
-    let before = held_out_error(&net, &faces.held_out)?;
+    let before = held_out_error(&net, &faces.held_out, crop)?;
     net.shape = Some(shape);
-    let after = held_out_error(&net, &faces.held_out)?;
+    let after = held_out_error(&net, &faces.held_out, crop)?;
     println!("{}: held-out NME {before:.3} % without it, {after:.3} % with it", path.display());
     Ok(())
 }
@@ -116,7 +120,7 @@ fn components(mean: &[Point2<f32>], shapes: &[Shape]) -> (Vec<SMatrix<f32, 2, MO
 }
 
 /// The median of what the net is off, for each landmark and axis, in the frame of the mean face.
-fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face]) -> Result<Vec<Vector2<f32>>> {
+fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face], crop: impl Fn(&Face) -> Crop) -> Result<Vec<Vector2<f32>>> {
     let mut landmarker = Landmarker::new(net, 1)?;
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut errors = vec![[vec![], vec![]]; mean.len()];
@@ -124,7 +128,7 @@ fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face]) -> Result<Vec<Vector2<f
     for face in faces {
         let mean_from_frame = mean_from(&face.points, mean);
         for _ in 0..LOOKS {
-            let crop = jitter(&upright_crop(face, net.card.input_px as usize), &STRENGTH, &mut rng);
+            let crop = jitter(&crop(face), &STRENGTH, &mut rng);
             let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
             for ((landmark, truth), errors) in look.landmarks.iter().zip(&face.points).zip(&mut errors) {
                 let error = mean_from_frame * (landmark.at - truth);
@@ -144,11 +148,10 @@ fn median(mut values: Vec<f32>) -> f32 {
 }
 
 /// Mean NME of the held-out faces, boxes from the true points.
-fn held_out_error(net: &Net, faces: &[Face]) -> Result<f64> {
+fn held_out_error(net: &Net, faces: &[Face], crop: impl Fn(&Face) -> Crop) -> Result<f64> {
     let mut landmarker = Landmarker::new(net, 1)?;
     let errors = faces.iter().map(|face| {
-        let crop = upright_crop(face, net.card.input_px as usize);
-        let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
+        let look = landmarker.look(&face.frame, &crop(face), &mut LookTimings::default())?;
         Ok(normalised_mean_error(&IBUG_68, &face.points, &look.points()))
     });
     Ok(Summary::of(&errors.collect::<Result<Vec<_>>>()?).nme_percent)

@@ -17,9 +17,8 @@ use crate::augment::{self, Strength};
 use crate::loss::{Loss, weight_map};
 use crate::presets::Preset;
 use crate::targets;
+use crate::warp::Warp;
 
-/// Side of the crop, as a multiple of the longer side of the landmarks' box.
-pub const MARGIN: f32 = 1.25;
 /// Faces that lean more than this are turned upright first, as following does; in radians.
 const LEANING: f32 = 0.8;
 
@@ -48,7 +47,7 @@ impl Landmarks {
         let mut task =
             Landmarks { scheme, preset, method, strength, train: faces.train, held_out: vec![], truth: vec![] };
         for face in &faces.held_out {
-            let (image, points) = cut(face, &upright_crop(face, preset.input_px));
+            let (image, points) = cut(face, &upright_crop(face, preset.margin, preset.input_px));
             task.held_out.push(task.example_of(image, &points));
             task.truth.push(points);
         }
@@ -78,12 +77,12 @@ impl Landmarks {
 }
 
 /// The crop that evaluation takes for a face with known landmarks.
-pub fn upright_crop(face: &Face, side_px: usize) -> Crop {
+pub fn upright_crop(face: &Face, margin: f32, side_px: usize) -> Crop {
     let [right, left] = IBUG_68.outer_eye_corners;
     let eyes = face.points[left] - face.points[right];
     let lean = eyes.y.atan2(eyes.x);
     let roll = if lean.abs() > LEANING { lean } else { 0.0 };
-    Crop::around_points(&face.points, roll, MARGIN, side_px as u32).expect("a face has points")
+    Crop::around_points(&face.points, roll, margin, side_px as u32).expect("a face has points")
 }
 
 /// What a crop shows, and where the landmarks lie in it.
@@ -113,8 +112,11 @@ impl Task for Landmarks {
 
     fn example(&self, index: usize, rng: &mut StdRng) -> Example {
         let face = &self.train[index];
-        let crop = augment::jitter(&upright_crop(face, self.preset.input_px), &self.strength, rng);
-        let (mut image, mut points) = cut(face, &crop);
+        let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
+        let crop = augment::jitter(&crop, &self.strength, rng);
+        let warped = self.strength.strain > 0.0;
+        let (mut image, mut points) =
+            if warped { Warp::random(&self.strength, crop.side_px, rng).cut(face, &crop) } else { cut(face, &crop) };
         if rng.random() {
             augment::flip(&mut image, &mut points, self.scheme);
         }
