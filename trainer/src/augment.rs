@@ -18,11 +18,9 @@ pub struct Strength {
     pub shift: f32,
     /// Probability of a rectangle over the face.
     pub occlusion: f64,
-    /// Standard deviation of what a warp stretches (`warp::Warp`), as a share of a length.
-    pub strain: f32,
 }
 
-pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4, strain: 0.08 };
+pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
 
 impl Strength {
     /// The same changes, `factor` times as strong.
@@ -32,7 +30,6 @@ impl Strength {
             scale: self.scale * factor,
             shift: self.shift * factor,
             occlusion: (self.occlusion * f64::from(factor)).min(1.0),
-            strain: self.strain * factor,
         }
     }
 }

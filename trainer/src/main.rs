@@ -20,7 +20,6 @@ mod start;
 mod targets;
 mod task;
 mod train;
-mod warp;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,12 +99,9 @@ struct Learn {
     /// Leaves out CoordConv.
     #[arg(long)]
     no_coordinates: bool,
-    /// How far faces are turned, scaled, shifted, warped and covered at random, as a multiple of the usual; of landmarks only.
+    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual; of landmarks only.
     #[arg(long, default_value_t = 1.0)]
     strength: f32,
-    /// Leaves faces in their shapes.
-    #[arg(long)]
-    no_warp: bool,
     /// The share of training points that are displaced for good, by a fifth of the inter-ocular distance (standard deviation in x and
     /// in y); of landmarks only.
     #[arg(long, default_value_t = 0.0)]
@@ -169,10 +165,7 @@ impl Learn {
         if preset.name == "faces" {
             return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
         }
-        let mut strength = augment::LANDMARKS.times(self.strength);
-        if self.no_warp {
-            strength.strain = 0.0;
-        }
+        let strength = augment::LANDMARKS.times(self.strength);
         let mut faces = pictures::load(&self.data, |_| true)?;
         if !self.also.is_empty() {
             let also = pictures::load(&self.also, |_| true)?;

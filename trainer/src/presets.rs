@@ -44,7 +44,7 @@ pub struct Preset {
 pub const PRESETS: [Preset; 6] = [
     Preset { name: "nano", stem: Stem::Strided(&[16, 32]), widths: &[32, 48, 64, 96, 96], ..SMALL },
     SMALL,
-    Preset { name: "base", input_px: 192, widths: &[64, 96, 128, 192, 192], head_block: true, ..SMALL },
+    Preset { name: "base", input_px: 192, margin: 1.25, widths: &[64, 96, 128, 192, 192], head_block: true, ..SMALL },
     Preset {
         name: "paper",
         input_px: 256,
@@ -81,7 +81,7 @@ pub const PRESETS: [Preset; 6] = [
 const SMALL: Preset = Preset {
     name: "small",
     input_px: 128,
-    margin: 1.2,
+    margin: 1.15,
     stem: Stem::Strided(&[32, 64]),
     widths: &[64, 64, 96, 128, 128],
     block: Block::Basic,

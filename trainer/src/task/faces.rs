@@ -42,7 +42,7 @@ const SIZE_REACH: f32 = 1.5;
 const SIZE_WEIGHT: f32 = 30.0;
 const HELD_OUT_SCENES: u64 = 200;
 
-const STRENGTH: Strength = Strength { rotation_deg: 12.0, scale: 0.0, shift: 0.0, occlusion: 0.1, strain: 0.0 };
+const STRENGTH: Strength = Strength { rotation_deg: 12.0, scale: 0.0, shift: 0.0, occlusion: 0.1 };
 
 /// A picture with its labelled face, and where other faces are.
 struct Picture {

@@ -17,7 +17,6 @@ use crate::augment::{self, Strength};
 use crate::loss::{Loss, weight_map};
 use crate::presets::Preset;
 use crate::targets;
-use crate::warp::Warp;
 
 /// Faces that lean more than this are turned upright first, as following does; in radians.
 const LEANING: f32 = 0.8;
@@ -114,9 +113,7 @@ impl Task for Landmarks {
         let face = &self.train[index];
         let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
         let crop = augment::jitter(&crop, &self.strength, rng);
-        let warped = self.strength.strain > 0.0;
-        let (mut image, mut points) =
-            if warped { Warp::random(&self.strength, crop.side_px, rng).cut(face, &crop) } else { cut(face, &crop) };
+        let (mut image, mut points) = cut(face, &crop);
         if rng.random() {
             augment::flip(&mut image, &mut points, self.scheme);
         }
