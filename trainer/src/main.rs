@@ -31,8 +31,10 @@ use loss::Loss;
 use net::Precision;
 use presets::{PRESETS, Preset};
 use task::landmarks::{Landmarks, Method};
+use task::teacher::Teacher;
 use task::{Task, faces, pictures};
 use tch::Device;
+use wingmark::zoo::Choice;
 
 #[derive(Parser)]
 #[command(name = "wingmark-trainer", version, about)]
@@ -106,6 +108,9 @@ struct Learn {
     /// in y); of landmarks only.
     #[arg(long, default_value_t = 0.0)]
     displaced: f64,
+    /// A model, by its name or its folder, whose heatmaps make up half of the targets; of landmarks only.
+    #[arg(long)]
+    teacher: Option<Choice>,
 }
 
 #[derive(Args)]
@@ -172,7 +177,8 @@ impl Learn {
             faces.train.extend(also.train.into_iter().chain(also.held_out));
         }
         pictures::displace(&mut faces.train, self.displaced)?;
-        Ok(Arc::new(Landmarks::new(preset, self.method(), strength, faces)))
+        let teacher = self.teacher.as_ref().map(|choice| Teacher::load(choice, &preset)).transpose()?;
+        Ok(Arc::new(Landmarks::new(preset, self.method(), strength, teacher, faces)))
     }
 }
 

@@ -79,7 +79,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
         Box::new(Scenes::load(preset, &args.data)?)
     } else {
         let faces = pictures::load(&args.data, |_| true)?;
-        Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, faces))
+        Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, None, faces))
     };
     let examples = loader::examples(&*task, args.pictures, CALIBRATION_SEED, 0);
     let calibration: Vec<_> =

@@ -12,6 +12,7 @@ use wingmark::metrics::{Summary, normalised_mean_error};
 use wingmark::scheme::{IBUG_68, Scheme};
 
 use super::pictures::{Face, Faces};
+use super::teacher::Teacher;
 use super::{Example, Task};
 use crate::augment::{self, Strength};
 use crate::loss::{Loss, weight_map};
@@ -34,6 +35,7 @@ pub struct Landmarks {
     preset: Preset,
     method: Method,
     strength: Strength,
+    teacher: Option<Teacher>,
     train: Vec<Face>,
     held_out: Vec<Example>,
     /// Of the held-out examples, in crop pixels.
@@ -41,19 +43,19 @@ pub struct Landmarks {
 }
 
 impl Landmarks {
-    pub fn new(preset: Preset, method: Method, strength: Strength, faces: Faces) -> Self {
-        let scheme = &IBUG_68;
-        let mut task =
-            Landmarks { scheme, preset, method, strength, train: faces.train, held_out: vec![], truth: vec![] };
+    pub fn new(preset: Preset, method: Method, strength: Strength, teacher: Option<Teacher>, faces: Faces) -> Self {
+        let (scheme, train) = (&IBUG_68, faces.train);
+        let mut task = Landmarks { scheme, preset, method, strength, teacher, train, held_out: vec![], truth: vec![] };
         for face in &faces.held_out {
             let (image, points) = cut(face, &upright_crop(face, preset.margin, preset.input_px));
-            task.held_out.push(task.example_of(image, &points));
+            task.held_out.push(task.example_of(image, &points, None));
             task.truth.push(points);
         }
         task
     }
 
-    fn example_of(&self, image: CropImage, points: &[Point2<f32>]) -> Example {
+    /// `seen` is what the teacher is shown of the face, if there is one.
+    fn example_of(&self, image: CropImage, points: &[Point2<f32>], seen: Option<(&Teacher, CropImage)>) -> Example {
         let side = self.preset.map_side();
         let cells_from_crop = crop_from_cells(self.preset.stride() as f32).inverse();
         let points: Vec<Point2<f32>> = points.iter().map(|p| cells_from_crop * p).collect();
@@ -65,6 +67,9 @@ impl Landmarks {
         }
         if let Some(map) = maps.next() {
             targets::boundary(&points, self.scheme, side, map);
+        }
+        if let Some((teacher, seen)) = seen {
+            teacher.teach(&seen, &mut target);
         }
         if self.method.weight_map {
             for (map, weights) in target.chunks(side * side).zip(weights.chunks_mut(side * side)) {
@@ -114,11 +119,16 @@ impl Task for Landmarks {
         let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
         let crop = augment::jitter(&crop, &self.strength, rng);
         let (mut image, mut points) = cut(face, &crop);
+        // The teacher sees the face as the picture has it, its pupil a degraded one.
+        let mut seen = self.teacher.as_ref().map(|teacher| (teacher, cut(face, &teacher.crop(&crop)).0));
         if rng.random() {
             augment::flip(&mut image, &mut points, self.scheme);
+            if let Some((_, seen)) = &mut seen {
+                augment::mirror(seen);
+            }
         }
         augment::degrade(&mut image, &self.strength, rng);
-        self.example_of(image, &points)
+        self.example_of(image, &points, seen)
     }
 
     fn held_out(&self) -> &[Example] {
