@@ -62,6 +62,7 @@ pub fn read(path: &Path) -> Result<Frame> {
 }
 
 /// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run.
+/// Names that differ in their last number alone, as all of LFPW's do, count as one photograph's.
 pub fn is_held_out(file: &str) -> bool {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let photograph = match stem.rsplit_once('_') {
