@@ -104,6 +104,13 @@ impl Crop {
         Crop::new(centre, width.max(height) * reach, roll, side_px)
     }
 
+    /// The centre, the side in frame pixels and the roll that [`Crop::new`] takes.
+    pub fn square(&self) -> (Point2<f32>, f32, f32) {
+        let map = self.frame_from_crop;
+        let middle = Point2::from(Vector2::repeat((self.side_px as f32 - 1.0) / 2.0));
+        (map * middle, map.scaling() * self.side_px as f32, map.isometry.rotation.angle())
+    }
+
     pub fn crop_from_frame(&self) -> Similarity2<f32> {
         self.frame_from_crop.inverse()
     }
@@ -150,6 +157,19 @@ mod tests {
     use std::f32::consts::FRAC_PI_2;
 
     use super::*;
+
+    #[test]
+    fn a_crops_square_makes_the_crop_anew() {
+        let crop = Crop::new(Point2::new(40.0, 25.0), 90.0, 0.4, 128);
+        let (centre, side, roll) = crop.square();
+        assert!(
+            (centre - Point2::new(40.0, 25.0)).norm() < 1e-4 && (side - 90.0).abs() < 1e-4 && (roll - 0.4).abs() < 1e-6
+        );
+        let finer = Crop::new(centre, side, roll, 192);
+        for (a, b) in crop.corners_in_frame().iter().zip(finer.corners_in_frame()) {
+            assert!((a - b).norm() < 1e-3, "{a} {b}");
+        }
+    }
 
     #[test]
     fn a_crop_covers_the_square_it_was_asked_for() {

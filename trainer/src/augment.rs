@@ -42,12 +42,10 @@ pub fn normal(rng: &mut StdRng) -> f32 {
 
 /// A crop turned, scaled and shifted at random.
 pub fn jitter(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
-    let middle = Point2::from(Vector2::repeat((crop.side_px as f32 - 1.0) / 2.0));
-    let map = crop.frame_from_crop;
-    let side = map.scaling() * crop.side_px as f32;
+    let (centre, side, roll) = crop.square();
     let shift = Vector2::new(normal(rng), normal(rng)) * strength.shift * side;
-    let roll = map.isometry.rotation.angle() + normal(rng) * strength.rotation_deg.to_radians();
-    Crop::new(map * middle + shift, side * (normal(rng) * strength.scale).exp(), roll, crop.side_px)
+    let roll = roll + normal(rng) * strength.rotation_deg.to_radians();
+    Crop::new(centre + shift, side * (normal(rng) * strength.scale).exp(), roll, crop.side_px)
 }
 
 /// Mirrors a picture and its points.

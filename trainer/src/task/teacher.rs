@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
-use nalgebra::{DMatrix, Point2, Vector2};
+use nalgebra::DMatrix;
 use wingmark::convert::CropImage;
 use wingmark::geometry::Crop;
 use wingmark::heatmaps::Heatmaps;
@@ -15,7 +15,7 @@ use wingmark::zoo::Choice;
 use crate::presets::Preset;
 
 /// What the teacher's maps count in a target; the true points count the rest.
-pub const SHARE: f32 = 0.5;
+const SHARE: f32 = 0.5;
 
 pub struct Teacher {
     model: Model,
@@ -44,10 +44,8 @@ impl Teacher {
 
     /// The crop that shows the teacher what `crop` shows its pupil.
     pub fn crop(&self, crop: &Crop) -> Crop {
-        let map = crop.frame_from_crop;
-        let middle = Point2::from(Vector2::repeat((crop.side_px as f32 - 1.0) / 2.0));
-        let side = map.scaling() * crop.side_px as f32;
-        Crop::new(map * middle, side, map.isometry.rotation.angle(), self.model.input_side_px())
+        let (centre, side, roll) = crop.square();
+        Crop::new(centre, side, roll, self.model.input_side_px())
     }
 
     /// Mixes what the teacher sees in `image` into targets `[channel, row, column]` of the landmarks.
@@ -58,16 +56,16 @@ impl Teacher {
         let cells = self.reading.nrows().pow(2);
         for (channel, target) in target.chunks_mut(cells).take(maps.channels).enumerate() {
             let seen = self.read(&maps, channel);
-            for (target, seen) in target.iter_mut().zip(seen.transpose().iter()) {
+            for (target, seen) in target.iter_mut().zip(&seen) {
                 *target += SHARE * (seen.clamp(0.0, 1.0) - *target);
             }
         }
         self.idle.lock().expect("no thread panics here").push(session);
     }
 
-    /// A map of the teacher's as the pupil would give it, `[row, column]`.
+    /// A map of the teacher's as the pupil would give it, `[column, row]`: nalgebra keeps columns together, as targets keep rows.
     fn read(&self, maps: &Heatmaps<'_>, channel: usize) -> DMatrix<f32> {
-        let map = DMatrix::from_fn(maps.rows, maps.columns, |row, column| maps.heat(row, column, channel));
+        let map = DMatrix::from_fn(maps.columns, maps.rows, |column, row| maps.heat(row, column, channel));
         &self.reading * map * self.reading.transpose()
     }
 }
@@ -82,7 +80,7 @@ fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
     if ratio == 1.0 && wider == 0.0 {
         return Ok(DMatrix::identity(sides[1], sides[0]));
     }
-    // Less is no more than a cell or two of a sum that stands for an integral.
+    // With narrower Gaussians the sum over cells is no longer what the integral would give.
     ensure!(
         wider * had / wanted > 0.25,
         "hills of {:.2} cells would have to be made of those of {:.2}",
@@ -98,6 +96,7 @@ fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
 
 #[cfg(test)]
 mod tests {
+    use nalgebra::{Point2, Vector2};
     use wingmark::geometry::Rect;
     use wingmark::landmarks::{Landmarker, LookTimings};
     use wingmark::zoo;
