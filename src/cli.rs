@@ -7,14 +7,14 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::board;
+use crate::capture::SourceChoice;
 use crate::capture::v4l2::CameraFormat;
 use crate::dataset::degrade::Degradation;
-use crate::frame::Size;
-use crate::plan::{RecordChoice, SourceChoice};
-use crate::record::limits;
+use crate::face::zoo;
+use crate::picture::frame::Size;
+use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::Rotation;
-use crate::zoo;
 
 /// Face landmarks in real time on small boards.
 ///

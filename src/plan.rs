@@ -1,108 +1,16 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
-use std::convert::Infallible;
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-use thiserror::Error;
-
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{self, Camera, CameraWish, CaptureError, Clip, Source, Stream};
+use crate::capture::{Camera, CameraWish, CaptureError, Source};
 use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
-use crate::frame::Frame;
-use crate::metrics_file::MetricsFile;
-use crate::observe::Observer;
-use crate::picture;
-use crate::record::RecordError;
-use crate::record::encode::Format;
+use crate::face::{Observer, zoo};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
+use crate::record::metrics_file::MetricsFile;
 use crate::record::storage::Disk;
+use crate::record::{RecordChoice, RecordError};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
-use crate::zoo;
-
-const BUILT_IN_PICTURE: &[u8] = include_bytes!("../assets/eileen-collins.jpg");
-
-/// The portrait that this binary carries.
-pub fn built_in_picture() -> Frame {
-    picture::decode(BUILT_IN_PICTURE, Path::new("the built-in picture")).expect("the built-in picture is a sound JPEG")
-}
-
-/// Where frames come from.
-#[derive(Debug, Clone)]
-pub enum SourceChoice {
-    /// The built-in picture, moving about.
-    Clip,
-    /// A stream from standard input.
-    Stdin,
-    /// A camera, a picture, a folder of pictures, or a stream in a file or a pipe.
-    Path(PathBuf),
-}
-
-/// A file that observations are recorded to; its extension is that of a known format.
-#[derive(Debug, Clone)]
-pub struct RecordChoice(PathBuf);
-
-/// A value on the command line is not one that this version knows.
-#[derive(Debug, Error)]
-pub enum ChoiceError {
-    #[error("expected a file that ends in .csv, .jsonl or .mcap")]
-    Record,
-}
-
-impl FromStr for SourceChoice {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
-            "-" => SourceChoice::Stdin,
-            "clip" => SourceChoice::Clip,
-            _ => SourceChoice::Path(text.into()),
-        })
-    }
-}
-
-/// As it is written on the command line.
-impl std::fmt::Display for SourceChoice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            SourceChoice::Clip => f.write_str("clip"),
-            SourceChoice::Stdin => f.write_str("-"),
-            SourceChoice::Path(path) => path.display().fmt(f),
-        }
-    }
-}
-
-impl FromStr for RecordChoice {
-    type Err = ChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        let path = PathBuf::from(text);
-        if Format::of(&path).is_some() { Ok(RecordChoice(path)) } else { Err(ChoiceError::Record) }
-    }
-}
-
-impl SourceChoice {
-    /// Opens it; streams are `live` or not, and cameras are asked for what is wished.
-    pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
-        match self {
-            SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
-            SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live))),
-            SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
-            SourceChoice::Path(path) => capture::open_path(path, live),
-        }
-    }
-}
-
-/// Whether a path is, or by its name would be, that of a device.
-fn is_device(path: &Path) -> bool {
-    match std::fs::metadata(path) {
-        Ok(metadata) => metadata.file_type().is_char_device(),
-        Err(_) => path.starts_with("/dev"),
-    }
-}
 
 impl CameraArgs {
     /// What the command line asks for has to be had; what the board's profile says is aimed at.
@@ -145,12 +53,12 @@ impl LogArgs {
     }
 
     fn open(&self, records: &[RecordChoice]) -> Result<Vec<Log>, RecordError> {
-        for (i, RecordChoice(path)) in records.iter().enumerate() {
-            if records[..i].iter().any(|RecordChoice(earlier)| earlier == path) {
-                return Err(RecordError::Twice(path.clone()));
+        for (i, record) in records.iter().enumerate() {
+            if records[..i].contains(record) {
+                return Err(RecordError::Twice(record.path().into()));
             }
         }
-        records.iter().map(|RecordChoice(path)| Log::open(Disk, path, self.options())).collect()
+        records.iter().map(|record| Log::open(Disk, record.path(), self.options())).collect()
     }
 }
 

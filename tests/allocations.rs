@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use wingmark::convert::CropImage;
-use wingmark::frame::{Frame, Size};
-use wingmark::observe::{Observation, Observer};
+use wingmark::face::{Observation, Observer, zoo};
 use wingmark::overlay::Figures;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, Size};
 use wingmark::screen::{MemoryScreen, ScreenSettings, View};
-use wingmark::zoo;
 
 struct Counting;
 

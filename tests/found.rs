@@ -3,12 +3,11 @@
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
 
-use wingmark::convert::CropImage;
-use wingmark::frame::{Frame, Size};
-use wingmark::geometry::{Crop, Rect};
-use wingmark::observe::{Face, Observer};
+use wingmark::face::{Face, Observer, zoo};
 use wingmark::picture;
-use wingmark::zoo;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, Size};
+use wingmark::picture::geometry::{Crop, Rect};
 
 /// The built-in picture.
 fn portrait() -> Frame {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nalgebra::Point2;
-use wingmark::convert::CropImage;
-use wingmark::frame::{Frame, Size};
-use wingmark::geometry::Crop;
-use wingmark::landmarks::{Landmarker, LookTimings};
+use wingmark::face::look::{Landmarker, LookTimings};
+use wingmark::face::zoo::Choice;
 use wingmark::model::Model;
-use wingmark::zoo::Choice;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, Size};
+use wingmark::picture::geometry::Crop;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)

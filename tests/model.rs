@@ -6,10 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Agreement, compare};
-use wingmark::card::ModelCard;
-use wingmark::convert::CropImage;
+use wingmark::face::zoo::Choice;
 use wingmark::model::Model;
-use wingmark::zoo::Choice;
+use wingmark::model::card::ModelCard;
+use wingmark::picture::crop::CropImage;
 use wingmark_kernels::Kernel;
 
 /// The file, the picture and the recorded maps.

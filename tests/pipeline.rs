@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use wingmark::capture::{CaptureError, Captured, Source};
-use wingmark::frame::{Frame, PixelFormat, Size};
-use wingmark::observe::Observer;
+use wingmark::face::{Observer, zoo};
+use wingmark::picture::frame::{Frame, PixelFormat, Size};
 use wingmark::pipeline::{Feed, Taken};
-use wingmark::zoo;
 
 /// A camera of five thousand frames a second, whose driver loses one in seven of them.
 struct Fast {

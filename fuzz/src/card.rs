@@ -1,5 +1,5 @@
 //! Model cards of any text: refused in one line, or written and read again as they were.
-use wingmark::card::ModelCard;
+use wingmark::model::card::ModelCard;
 
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

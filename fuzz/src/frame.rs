@@ -1,9 +1,9 @@
 //! Raw frames of hostile sizes and strides: refused, or every pixel and every crop of them can be read.
 
 use nalgebra::Point2;
-use wingmark::convert::CropImage;
-use wingmark::frame::{Frame, PixelFormat, Size};
-use wingmark::geometry::Crop;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, PixelFormat, Size};
+use wingmark::picture::geometry::Crop;
 
 const FORMATS: [PixelFormat; 5] =
     [PixelFormat::Rgb24, PixelFormat::Bgr24, PixelFormat::Grey, PixelFormat::Yuyv, PixelFormat::Nv12];

@@ -1,7 +1,7 @@
 //! MJPEG of any bytes: pictures that fit their descriptions and errors, then an end.
 
 use wingmark::capture::Mjpeg;
-use wingmark::frame::Frame;
+use wingmark::picture::frame::Frame;
 
 pub fn check(bytes: &[u8]) {
     let mut video = Mjpeg::new(bytes);

@@ -1,8 +1,8 @@
 //! Model files of any bytes: refused, or run on a picture.
 use std::sync::LazyLock;
 
-use wingmark::convert::CropImage;
 use wingmark::model::Model;
+use wingmark::picture::crop::CropImage;
 use wingmark_kernels::Kernel;
 
 /// Larger pictures would only make the runs slow.

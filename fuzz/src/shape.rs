@@ -1,7 +1,7 @@
 //! Tables of shapes of any text: refused in one line, or written and read again, and landmarks refined by them.
 use nalgebra::{Matrix2, Point2};
-use wingmark::decode::Landmark;
-use wingmark::shape::ShapeModel;
+use wingmark::face::Landmark;
+use wingmark::face::shape::ShapeModel;
 
 /// As the inputs have.
 const LANDMARKS: usize = 3;

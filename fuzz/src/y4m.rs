@@ -1,7 +1,7 @@
 //! Y4M of any bytes: frames that fit their descriptions, then an end.
 
 use wingmark::capture::Y4m;
-use wingmark::frame::Frame;
+use wingmark::picture::frame::Frame;
 
 pub fn check(bytes: &[u8]) {
     let Ok(mut video) = Y4m::open(bytes) else { return };

@@ -16,11 +16,11 @@ use thiserror::Error;
 pub use place::Place;
 
 use crate::capture::v4l2::CameraFormat;
-use crate::frame::Size;
+use crate::face::zoo;
 use crate::machine::Machine;
-use crate::message::in_one_line;
+use crate::picture::frame::Size;
 use crate::screen::{ScreenChoice, ScreenSettings};
-use crate::zoo;
+use crate::text::message::in_one_line;
 use profile::{Invalid, RawBoard};
 
 /// A profile whose values are all possible.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Board, Camera, Recognise};
 use crate::capture::v4l2::CameraFormat;
-use crate::frame::Size;
+use crate::picture::frame::Size;
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
 
@@ -78,7 +78,7 @@ impl RawBoard {
         }
         within("threads", self.threads, 1, self.cores.unwrap_or(MAX_CORES))?;
         let Ok(model) = self.model.parse() else {
-            let known: Vec<&str> = crate::zoo::SHIPPED.iter().map(|shipped| shipped.name).collect();
+            let known: Vec<&str> = crate::face::zoo::SHIPPED.iter().map(|shipped| shipped.name).collect();
             return invalid(
                 "model",
                 &self.model,

@@ -5,9 +5,9 @@ use std::f32::consts::TAU;
 use nalgebra::{Point2, Similarity2, Vector2};
 
 use super::{CaptureError, Captured, NOMINAL_RATE, Source, nominal_time};
-use crate::convert::CropImage;
-use crate::frame::{Frame, PixelFormat, Size};
-use crate::geometry::Crop;
+use crate::picture::crop::CropImage;
+use crate::picture::frame::{Frame, PixelFormat, Size};
+use crate::picture::geometry::Crop;
 
 /// Seconds after which the motion repeats.
 const PERIOD_S: f32 = 4.0;

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read};
 use thiserror::Error;
 
 use super::nominal_time;
-use crate::frame::Frame;
-use crate::jpeg::{self, Extent, JpegError, Walker};
+use crate::picture::frame::Frame;
+use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 
 /// A picture that takes more bytes is none.
 const MAX_PICTURE_BYTES: usize = 32 << 20;
@@ -120,7 +120,7 @@ impl<R: Read> Mjpeg<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::tests::{jpeg, with_thumbnail};
+    use crate::picture::jpeg::tests::{jpeg, with_thumbnail};
 
     /// The grey of each picture, or the error of each that is none.
     fn read_all(bytes: impl Read) -> Vec<Result<(u32, u8), String>> {

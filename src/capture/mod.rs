@@ -1,5 +1,6 @@
 //! Where frames come from.
 
+mod choice;
 mod clip;
 mod mjpeg;
 mod replay;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use choice::SourceChoice;
 pub use clip::Clip;
 pub use mjpeg::{Mjpeg, MjpegError};
 pub use replay::Replay;
@@ -22,14 +24,12 @@ pub use stream::{Stream, open_path};
 pub use v4l2::{Camera, CameraError, CameraWish};
 pub use y4m::{Y4m, Y4mError};
 
-use crate::frame::Frame;
-pub use crate::jpeg::JpegError;
+pub use crate::picture::JpegError;
 use crate::picture::PictureError;
+use crate::picture::frame::Frame;
 
 /// Frames a second of sources that have no clock of their own.
 const NOMINAL_RATE: u32 = 30;
-/// Longest side of a frame that is taken from a stream or a camera: bounds what a hostile header makes us allocate.
-pub(crate) const MAX_SIDE_PX: u32 = 4096;
 
 /// Something that gives one frame after the other.
 pub trait Source: Send {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{CaptureError, Captured, Source, nominal_time};
-use crate::frame::Frame;
 use crate::picture;
+use crate::picture::frame::Frame;
 
 /// A broken picture is an error for its turn, and the next one follows.
 pub struct Replay {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{CaptureError, Captured, Mjpeg, Replay, Source, Y4m, y4m};
-use crate::frame::Frame;
-use crate::jpeg;
 use crate::picture;
+use crate::picture::frame::Frame;
+use crate::picture::jpeg;
 
 const PNG: &[u8] = b"\x89PNG";
 /// What raw H.264 and H.265 begin with.
@@ -133,7 +133,7 @@ impl Source for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::tests::jpeg;
+    use crate::picture::jpeg::tests::jpeg;
 
     fn saved(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();

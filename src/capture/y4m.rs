@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{MAX_SIDE_PX, NOMINAL_RATE};
-use crate::frame::{Frame, PixelFormat, Size, rgb_from_yuv};
+use super::NOMINAL_RATE;
+use crate::picture::MAX_SIDE_PX;
+use crate::picture::frame::{Frame, PixelFormat, Size, rgb_from_yuv};
 
 /// What every stream begins with.
 pub const MAGIC: &[u8] = b"YUV4MPEG2 ";

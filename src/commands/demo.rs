@@ -9,14 +9,13 @@ use nalgebra::{Point2, Vector2};
 use super::{Outcome, counted};
 use crate::capture::{Captured, Clip, Source};
 use crate::cli::DemoArgs;
-use crate::frame::Frame;
-use crate::latency::Latencies;
-use crate::observe::{Face, Observer};
+use crate::face::{Face, Observer, zoo};
 use crate::overlay::Figures;
-use crate::plan::built_in_picture;
+use crate::picture::built_in_picture;
+use crate::picture::frame::Frame;
 use crate::record::{PlainFile, Recorder};
+use crate::report::durations::Latencies;
 use crate::screen::{PngFolder, ScreenSettings, View};
-use crate::zoo;
 
 /// One period of the clip's motion.
 const FRAMES: u32 = 120;

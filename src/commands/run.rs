@@ -7,16 +7,16 @@ use log::{error, warn};
 
 use super::{Outcome, counted};
 use crate::cli::RunArgs;
-use crate::frame::Frame;
-use crate::latency::Latencies;
-use crate::metrics_file::MetricsFile;
-use crate::observe::{Observation, Observer};
+use crate::face::{Observation, Observer};
+use crate::picture::frame::Frame;
+use crate::pipeline::service::{ServiceManager, Signals};
 use crate::pipeline::{Display, Feed, Note, Policy, StatusWatch, Taken};
 use crate::plan::RunPlan;
 use crate::record::Recorder;
 use crate::record::log::Log;
+use crate::record::metrics_file::MetricsFile;
+use crate::report::durations::Latencies;
 use crate::screen::ScreenError;
-use crate::service::{ServiceManager, Signals};
 
 /// After a signal everything is made safe within this time, so that the process is gone within a second.
 const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
@@ -231,12 +231,12 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::capture::Clip;
+    use crate::face::zoo;
+    use crate::picture::built_in_picture;
     use crate::pipeline::Show;
-    use crate::plan::built_in_picture;
     use crate::record::journal::Limits;
     use crate::record::log::LogOptions;
     use crate::record::storage::Disk;
-    use crate::zoo;
 
     /// A window that is closed after its first frame.
     struct Window {

@@ -10,9 +10,9 @@ use embedded_graphics::Drawable;
 use super::Outcome;
 use crate::board::Board;
 use crate::cli::TestcardArgs;
-use crate::frame::Size;
+use crate::picture::frame::Size;
+use crate::pipeline::service::Signals;
 use crate::screen::{Canvas, ScreenError, TestCard};
-use crate::service::Signals;
 
 /// On a screen that takes any size.
 const SIZE: Size = Size { width: 800, height: 480 };

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{DatasetError, coordinate};
-use crate::geometry::Rect;
+use crate::picture::geometry::Rect;
 
 /// A picture and the faces in it that are known.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use nalgebra::Point2;
 
 use super::{DatasetError, Sample, coordinate};
-use crate::scheme::IBUG_68;
+use crate::model::scheme::IBUG_68;
 
 pub(super) fn read(table: &Path, images: &Path) -> Result<Vec<Sample>, DatasetError> {
     let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.into(), line, problem };

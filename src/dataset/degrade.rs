@@ -6,9 +6,9 @@ use image::{RgbImage, imageops};
 use nalgebra::Point2;
 use thiserror::Error;
 
-use crate::convert::CropImage;
-use crate::frame::{Frame, Size};
-use crate::geometry::{Crop, Rect};
+use crate::picture::crop::CropImage;
+use crate::picture::frame::{Frame, Size};
+use crate::picture::geometry::{Crop, Rect};
 
 /// One way to make a picture harder. Lengths are relative to the longer side of the box of the face's landmarks.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,6 +8,7 @@
 pub mod boxes;
 mod csv_points;
 pub mod degrade;
+pub mod metrics;
 mod pts;
 mod wflw;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use nalgebra::Point2;
 use thiserror::Error;
 
-use crate::geometry::Rect;
+use crate::picture::geometry::Rect;
 
 /// One annotated face. A picture with two faces gives two samples.
 #[derive(Debug, Clone, PartialEq)]

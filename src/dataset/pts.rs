@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nalgebra::Point2;
 
 use super::{DatasetError, Sample, coordinate, read_text};
-use crate::scheme::IBUG_68;
+use crate::model::scheme::IBUG_68;
 
 const PICTURE_EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "JPG", "JPEG", "PNG"];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use nalgebra::Point2;
 
 use super::{DatasetError, Sample, coordinate, read_text};
-use crate::scheme::IBUG_68_FROM_WFLW_98;
+use crate::model::scheme::IBUG_68_FROM_WFLW_98;
 
 const POINTS: usize = 98;
 /// x and y of each point, four numbers of the box, six attributes, the name.

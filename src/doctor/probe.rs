@@ -8,7 +8,7 @@ use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
 use crate::capture::v4l2::{CameraError, CameraWish, Device};
-use crate::zoo;
+use crate::face::zoo;
 
 pub trait Probe {
     /// Whether this user may read and write a device.

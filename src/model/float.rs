@@ -10,7 +10,7 @@ use super::guard::guarded;
 use super::onnx::{input_signature, signature};
 use super::scales::check_scales;
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
-use crate::heatmaps::Heatmaps;
+use crate::model::heatmaps::Heatmaps;
 
 /// Steps of the stored heatmaps: from -0.12 to 1.13, a little more than a landmark's 0 to 1.
 const SCALE: f32 = 1.25 / 255.0;

@@ -7,7 +7,7 @@ use wingmark_kernels::{Kernel, Program, Workspace};
 
 use super::ModelError;
 use super::lower::lower;
-use crate::heatmaps::Heatmaps;
+use crate::model::heatmaps::Heatmaps;
 
 #[derive(Clone)]
 pub(super) struct Int8Net {

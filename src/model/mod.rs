@@ -4,9 +4,11 @@
 //! them is lowered to a [`wingmark_kernels::Program`], which fuses steps and runs a frame without allocating. A file
 //! without quantised operators runs on tract's own f32 kernels.
 
+pub mod card;
 #[cfg(feature = "float")]
 mod float;
 mod guard;
+pub mod heatmaps;
 mod int8;
 mod lower;
 #[cfg(not(feature = "float"))]
@@ -17,6 +19,7 @@ mod operators;
 mod plain;
 #[cfg(feature = "float")]
 mod scales;
+pub mod scheme;
 
 use std::collections::BTreeMap;
 
@@ -29,9 +32,9 @@ pub use no_float::PlainNet;
 #[cfg(feature = "float")]
 pub use plain::PlainNet;
 
-use crate::convert::CropImage;
-use crate::heatmaps::Heatmaps;
-use crate::message::in_one_line;
+use crate::model::heatmaps::Heatmaps;
+use crate::picture::crop::CropImage;
+use crate::text::message::in_one_line;
 use float::{FloatNet, FloatSession};
 use int8::{Int8Net, Int8Session};
 #[cfg(not(feature = "float"))]

@@ -5,7 +5,7 @@ use tract_onnx::Onnx;
 use tract_onnx::prelude::*;
 
 use super::ModelError;
-use crate::heatmaps::Heatmaps;
+use crate::model::heatmaps::Heatmaps;
 
 pub(super) fn operators(_graph: &tract_onnx::pb::GraphProto) -> Result<Onnx, ModelError> {
     Err(ModelError::NoFloat)

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::observe::{Observation, Timings};
+use crate::face::{Observation, Timings};
 
 /// The words change this often.
 const INTERVAL: Duration = Duration::from_millis(500);

@@ -13,10 +13,9 @@ use nalgebra::{Affine2, Matrix2, Point2, Vector2};
 pub use figures::Figures;
 pub use text::{FigureLines, Notice};
 
-use crate::decode::Landmark;
-use crate::geometry::Rect;
-use crate::observe::{Face, Observation};
-use crate::scheme::Scheme;
+use crate::face::{Face, Landmark, Observation};
+use crate::model::scheme::Scheme;
+use crate::picture::geometry::Rect;
 
 const BOX: Rgb888 = Rgb888::new(70, 130, 255);
 const CONTOUR: Rgb888 = Rgb888::new(0, 230, 140);
@@ -115,9 +114,9 @@ mod tests {
     use nalgebra::Matrix3;
 
     use super::*;
-    use crate::frame::Size;
-    use crate::geometry::Crop;
-    use crate::scheme::{Curve, IBUG_68};
+    use crate::model::scheme::{Curve, IBUG_68};
+    use crate::picture::frame::Size;
+    use crate::picture::geometry::Crop;
     use crate::screen::Canvas;
 
     /// Two points joined by a line.

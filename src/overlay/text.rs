@@ -140,7 +140,7 @@ impl<D: DrawTarget> DrawTarget for Magnified<'_, D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame;
+    use crate::picture::frame;
     use crate::screen::Canvas;
 
     fn pattern(canvas: &Canvas) -> Vec<String> {

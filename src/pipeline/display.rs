@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::join_until;
 use super::slot::{Policy, Slot, Taken};
-use crate::frame::Frame;
-use crate::observe::Observation;
+use crate::face::Observation;
 use crate::overlay::Figures;
+use crate::picture::frame::Frame;
 use crate::screen::{ScreenError, View};
 
 /// Something that draws what is seen, and may take its time.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::join_until;
 use super::slot::{Policy, Slot, Taken};
 use crate::capture::{CaptureError, Captured, Source, Status};
-use crate::frame::Frame;
+use crate::picture::frame::Frame;
 
 /// So many notes wait to be read; a source that has more of them waits too.
 const NOTES: usize = 64;

@@ -3,6 +3,7 @@
 
 mod display;
 mod feed;
+pub mod service;
 mod slot;
 mod watch;
 

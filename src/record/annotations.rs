@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::entry::Entry;
-use crate::observe::Face;
-use crate::scheme::IBUG_68;
+use crate::face::Face;
+use crate::model::scheme::IBUG_68;
 
 #[derive(Serialize)]
 pub struct ImageAnnotations {

@@ -21,8 +21,8 @@ use std::io::Write;
 
 use super::encode::Encoder;
 use super::entry::Entry;
-use crate::observe::Face;
-use crate::scheme::IBUG_68;
+use crate::face::Face;
+use crate::model::scheme::IBUG_68;
 
 const POINTS: usize = IBUG_68.landmarks;
 

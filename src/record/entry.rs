@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use crate::observe::Observation;
+use crate::face::Observation;
 
 /// An observation and when it was made.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@
 //! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the centre of the first
 //!   pixel at (0, 0), rounded to 1/1000;
 //! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as it was found, before smoothing
-//!   (`src/calibration.rs` says which share of errors an ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to
+//!   (`src/face/calibration.rs` says which share of errors an ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to
 //!   1/10,000.
 //!
 //! A last line without `\n` is torn. The same object is the message of the MCAP topic `/wingmark/observation`.
@@ -26,8 +26,7 @@ use serde::Serialize;
 
 use super::encode::Encoder;
 use super::entry::Entry;
-use crate::decode::Landmark;
-use crate::observe::{Face, Timings};
+use crate::face::{Face, Landmark, Timings};
 
 #[derive(Default)]
 pub struct JsonlEncoder {

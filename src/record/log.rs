@@ -12,7 +12,7 @@ use super::losses::{LossReport, Tally};
 use super::storage::Storage;
 use super::writer::Writer;
 use super::{RecordError, Recorder};
-use crate::observe::Observation;
+use crate::face::Observation;
 
 /// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue full are lost.
 const QUEUE: usize = 1024;

@@ -8,6 +8,7 @@
 //! [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record. Files can be read while they are written.
 
 mod annotations;
+mod choice;
 pub mod csv;
 pub mod encode;
 pub mod entry;
@@ -17,6 +18,7 @@ pub mod limits;
 pub mod log;
 pub mod losses;
 pub mod mcap;
+pub mod metrics_file;
 mod plain;
 pub mod storage;
 pub mod writer;
@@ -26,9 +28,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use choice::{RecordChoice, UnknownRecord};
 pub use plain::PlainFile;
 
-use crate::observe::Observation;
+use crate::face::Observation;
 
 /// Somewhere observations go, one after the other.
 pub trait Recorder {

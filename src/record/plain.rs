@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::encode::{Encoder, Format};
 use super::entry::Entry;
 use super::{RecordError, Recorder};
-use crate::observe::Observation;
+use crate::face::Observation;
 
 pub struct PlainFile {
     path: PathBuf,

@@ -7,8 +7,8 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use super::{Report, SCHEMA, check};
-use crate::files;
-use crate::message::in_one_line;
+use crate::text::files;
+use crate::text::message::in_one_line;
 
 #[derive(Debug, Error)]
 pub enum ReportError {

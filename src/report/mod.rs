@@ -2,6 +2,7 @@
 
 pub mod chart;
 mod check;
+pub mod durations;
 mod file;
 pub mod page;
 pub mod regression;
@@ -15,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use file::ReportError;
 
-use crate::latency::Latencies;
 use crate::machine::{Energy, Machine, State};
+use crate::report::durations::Latencies;
 
 /// Version of the file's layout. A reader refuses every other one.
 pub const SCHEMA: u32 = 1;

@@ -9,7 +9,7 @@ use embedded_graphics::prelude::Dimensions;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::{Pixel, geometry::Point};
 
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// Packed RGB, `[row, column, channel]`. Drawing outside is ignored.
 #[derive(Debug, Clone, Default)]

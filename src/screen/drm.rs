@@ -18,7 +18,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::pixels::{PixelBits, PixelWriter};
 use super::settings::Rotation;
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// A display shows a picture within a sixtieth of a second; one that takes so long is off.
 const FLIP_WITHIN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };

@@ -14,7 +14,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::pixels::{BitField, PixelBits, PixelWriter};
 use super::settings::Rotation;
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// What it showed before is shown again when this is dropped.
 pub struct FbScreen {

@@ -6,7 +6,7 @@
 use nalgebra::{Affine2, Matrix3};
 
 use super::Canvas;
-use crate::frame::{Frame, PixelReader, Size};
+use crate::picture::frame::{Frame, PixelReader, Size};
 
 /// The weights of one pixel add up to this.
 const ONE: u32 = 1 << 14;
@@ -239,7 +239,7 @@ mod tests {
     use nalgebra::Point2;
 
     use super::*;
-    use crate::frame::PixelFormat;
+    use crate::picture::frame::PixelFormat;
 
     const fn size(width: u32, height: u32) -> Size {
         Size { width, height }

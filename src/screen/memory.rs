@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::pixels::{PixelBits, PixelWriter};
 use super::settings::Rotation;
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// Holds the last canvas as a card of the kernel's mode setting does, 32 bits a pixel.
 #[derive(Default)]

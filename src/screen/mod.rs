@@ -25,7 +25,7 @@ pub use settings::ScreenSettings;
 pub use testcard::TestCard;
 pub use view::View;
 
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// Something that shows a canvas.
 pub trait Screen: Send {

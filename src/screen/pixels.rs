@@ -2,7 +2,7 @@
 
 use super::Canvas;
 use super::settings::Rotation;
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// The bits of a pixel that hold one colour, from the lowest bit on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

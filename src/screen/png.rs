@@ -8,7 +8,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// Files are named after the frame's number: `000042.png`.
 pub struct PngFolder {
@@ -59,9 +59,9 @@ fn write(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Frame;
-    use crate::observe::Observation;
-    use crate::scheme::IBUG_68;
+    use crate::face::Observation;
+    use crate::model::scheme::IBUG_68;
+    use crate::picture::frame::Frame;
     use crate::screen::{ScreenSettings, View};
 
     #[test]

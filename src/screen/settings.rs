@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// A value of a setting that is none of those expected.
 #[derive(Debug, Error, PartialEq, Eq)]

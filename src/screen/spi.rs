@@ -17,7 +17,7 @@ use mipidsi::{Builder, InitError};
 
 use super::settings::{ColourOrder, Controller, Pin, Rotation, SpiPanel};
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// Where spidev says how many bytes it sends at once.
 const SPIDEV_LIMIT: &str = "/sys/module/spidev/parameters/bufsiz";

@@ -173,7 +173,7 @@ fn draw_text<D: DrawTarget<Color = Rgb888>>(text: &str, centre: Point, target: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame;
+    use crate::picture::frame;
     use crate::screen::Canvas;
 
     /// The card is as it was when a person looked at it. `WINGMARK_BLESS=1 cargo test testcard` draws it anew.

@@ -4,10 +4,10 @@ use embedded_graphics::Drawable;
 
 use super::fit::Fitter;
 use super::{Canvas, Screen, ScreenError, ScreenSettings};
-use crate::frame::{Frame, Size};
-use crate::observe::Observation;
+use crate::face::Observation;
+use crate::model::scheme::Scheme;
 use crate::overlay::{FigureLines, Notice, Overlay};
-use crate::scheme::Scheme;
+use crate::picture::frame::{Frame, Size};
 
 /// Of a notice before there is a frame, on a screen that takes any size.
 const BLANK: Size = Size { width: 640, height: 480 };
@@ -55,10 +55,9 @@ mod tests {
     use nalgebra::{Matrix2, Point2};
 
     use super::*;
-    use crate::decode::Landmark;
-    use crate::geometry::{Crop, Rect};
-    use crate::observe::Face;
-    use crate::scheme::IBUG_68;
+    use crate::face::{Face, Landmark};
+    use crate::model::scheme::IBUG_68;
+    use crate::picture::geometry::{Crop, Rect};
 
     /// Keeps the last canvas.
     struct Memory {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use minifb::{Key, ScaleMode, Window, WindowOptions};
 
 use super::{Canvas, Screen, ScreenError};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 const FIRST_SIZE: Size = Size { width: 960, height: 720 };
 /// How often the desktop's events are looked at while no picture comes.

@@ -4,7 +4,7 @@
     cargo build --release
     python3 tests/accuracy/calibrate.py --model models/small --data 300w [--data infanface ..]
 
-The faces are those of the `train` splits that the trainer holds out. src/calibration.rs says what is fitted; here the likelihood
+The faces are those of the `train` splits that the trainer holds out. src/face/calibration.rs says what is fitted; here the likelihood
 of their errors is made as large as possible. Mirrored landmarks share their spread. Needs numpy.
 """
 import argparse

@@ -1,6 +1,6 @@
 //! Comparing heatmaps with recorded ones.
 
-use wingmark::heatmaps::Heatmaps;
+use wingmark::model::heatmaps::Heatmaps;
 
 /// How far stored heatmaps lie from recorded ones.
 #[derive(Debug, Clone, Copy, PartialEq)]

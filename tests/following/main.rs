@@ -11,11 +11,10 @@ mod motion;
 
 use wingmark::capture::{Captured, Clip, Source};
 use wingmark::dataset;
-use wingmark::frame::Frame;
-use wingmark::observe::Observer;
+use wingmark::face::{Observer, zoo};
 use wingmark::picture;
-use wingmark::plan::built_in_picture;
-use wingmark::zoo;
+use wingmark::picture::built_in_picture;
+use wingmark::picture::frame::Frame;
 
 use measure::Following;
 use motion::Motion;

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use nalgebra::{Point2, Vector2};
-use wingmark::frame::Frame;
-use wingmark::geometry::Rect;
-use wingmark::observe::Observer;
+use wingmark::face::Observer;
+use wingmark::picture::frame::Frame;
+use wingmark::picture::geometry::Rect;
 
 use crate::motion::{Camera, Motion, moved};
 use crate::observer;

@@ -3,9 +3,9 @@
 use std::f32::consts::TAU;
 
 use nalgebra::{Point2, Similarity2, Vector2};
-use wingmark::convert::CropImage;
-use wingmark::frame::{Frame, Size};
-use wingmark::geometry::{Crop, Rect};
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, Size};
+use wingmark::picture::geometry::{Crop, Rect};
 
 /// Side of the frames.
 const SIDE_PX: u32 = 480;

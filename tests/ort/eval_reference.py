@@ -21,7 +21,7 @@ from record_golden import landmarks
 def crop(picture, points, margin, side):
     """The crop image [side, side, 3] u8 and (x, y of its first pixel's centre, picture pixels per crop pixel).
 
-    Integer arithmetic as src/convert.rs documents it: positions rounded to 1/65536 pixel, n x n samples, weights of 1/256.
+    Integer arithmetic as src/picture/crop.rs documents it: positions rounded to 1/65536 pixel, n x n samples, weights of 1/256.
     """
     f32 = np.float32
     low, high = points.min(0), points.max(0)
@@ -52,7 +52,7 @@ def crop(picture, points, margin, side):
 
 
 def brighten(image):
-    """A dark crop image as src/exposure.rs gives it to the net."""
+    """A dark crop image as src/picture/exposure.rs gives it to the net."""
     inside = (image != 128).any(2)
     seen = image[inside].astype(np.int64)
     if seen.sum() >= 64 * seen.size:

@@ -32,7 +32,7 @@ def heatmaps(folder, card):
 
 
 def top(heat):
-    """Row and column where a map's hill stands (src/heatmaps.rs): of the cells with 3/4 of the highest heat, the one with most
+    """Row and column where a map's hill stands (src/model/heatmaps.rs): of the cells with 3/4 of the highest heat, the one with most
     around it."""
     padded = np.pad(heat, 1, "edge")
     lines = padded[:-2] + 2 * padded[1:-1] + padded[2:]

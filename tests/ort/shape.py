@@ -1,4 +1,4 @@
-"""src/shape.rs in float64 with whole matrices, independently of it: mean + P (P + R)^-1 (found - mean - bias)."""
+"""src/face/shape.rs in float64 with whole matrices, independently of it: mean + P (P + R)^-1 (found - mean - bias)."""
 import csv
 
 import numpy as np

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use nalgebra::{Matrix2, Point2};
-use wingmark::decode::Landmark;
-use wingmark::geometry::{Crop, Rect};
-use wingmark::observe::{Face, Observation, Timings};
+use wingmark::face::{Face, Landmark, Observation, Timings};
+use wingmark::picture::geometry::{Crop, Rect};
 use wingmark::record::encode::Format;
 use wingmark::record::entry::Entry;
 use wingmark::record::journal::{Journal, Limits};

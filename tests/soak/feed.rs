@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, RgbImage};
 use wingmark::capture::{Captured, Clip, Source};
-use wingmark::frame::Frame;
-use wingmark::plan::built_in_picture;
+use wingmark::picture::built_in_picture;
+use wingmark::picture::frame::Frame;
 
 const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// Pictures without a face after each ten seconds with one.

@@ -3,9 +3,9 @@
 use nalgebra::{Point2, Vector2};
 use rand::Rng;
 use rand::rngs::StdRng;
-use wingmark::convert::CropImage;
-use wingmark::geometry::Crop;
-use wingmark::scheme::Scheme;
+use wingmark::model::scheme::Scheme;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::geometry::Crop;
 
 /// How strong the changes are.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +157,7 @@ fn occlude(image: &mut CropImage, rng: &mut StdRng) {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
-    use wingmark::scheme::IBUG_68;
+    use wingmark::model::scheme::IBUG_68;
 
     use super::*;
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use tch::Device;
 use wingmark::dataset;
 use wingmark::dataset::degrade::Degradation;
-use wingmark::geometry::{Crop, Rect};
-use wingmark::metrics::{FAILURE, Summary, cumulative_errors, normalised_mean_error};
-use wingmark::scheme::IBUG_68;
+use wingmark::dataset::metrics::{FAILURE, Summary, cumulative_errors, normalised_mean_error};
+use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::geometry::{Crop, Rect};
 
 use crate::checkpoint::Checkpoint;
 use crate::loader::images_tensor;

@@ -10,12 +10,12 @@ use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wingmark::frame::Frame;
-use wingmark::geometry::Rect;
-use wingmark::landmarks::{Landmarker, LookTimings};
-use wingmark::observe::Observer;
-use wingmark::scheme::IBUG_68;
-use wingmark::zoo::{self, Choice, Net};
+use wingmark::face::Observer;
+use wingmark::face::look::{Landmarker, LookTimings};
+use wingmark::face::zoo::{self, Choice, Net};
+use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::frame::Frame;
+use wingmark::picture::geometry::Rect;
 
 use crate::augment::{Strength, jitter, mirror_rows, mirrored};
 use crate::task::pictures;

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tch::{Device, Kind, Tensor};
-use wingmark::convert::CropImage;
+use wingmark::picture::crop::CropImage;
 
 use crate::task::{Example, Task};
 

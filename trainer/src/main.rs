@@ -34,7 +34,7 @@ use task::landmarks::{Landmarks, Method};
 use task::teacher::Teacher;
 use task::{Task, faces, pictures};
 use tch::Device;
-use wingmark::zoo::Choice;
+use wingmark::face::zoo::Choice;
 
 #[derive(Parser)]
 #[command(name = "wingmark-trainer", version, about)]

@@ -7,10 +7,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use image::{ExtendedColorType, save_buffer};
 use tch::Device;
-use wingmark::card::{self, ModelCard};
-use wingmark::convert::CropImage;
-use wingmark::geometry::{Crop, Rect};
-use wingmark::scheme::IBUG_68;
+use wingmark::model::card::{self, ModelCard};
+use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::geometry::{Crop, Rect};
 
 use crate::augment;
 use crate::checkpoint::Checkpoint;

@@ -1,7 +1,7 @@
 //! Target heatmaps. A map is `side` x `side` cells, row by row; the centre of its first cell is at (0, 0).
 
 use nalgebra::Point2;
-use wingmark::scheme::Scheme;
+use wingmark::model::scheme::Scheme;
 
 /// The boundary map's standard deviation, in cells, and where it is cut.
 const BOUNDARY_SIGMA: f32 = 1.0;
@@ -58,9 +58,9 @@ fn distance_to_segment(p: Point2<f32>, a: Point2<f32>, b: Point2<f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use wingmark::decode::decode;
-    use wingmark::heatmaps::Heatmaps;
-    use wingmark::scheme::IBUG_68;
+    use wingmark::face::decode::decode;
+    use wingmark::model::heatmaps::Heatmaps;
+    use wingmark::model::scheme::IBUG_68;
 
     use super::*;
 

@@ -7,8 +7,8 @@ use std::os::unix::process::parent_id;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use wingmark::convert::CropImage;
 use wingmark::model::Model;
+use wingmark::picture::crop::CropImage;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);

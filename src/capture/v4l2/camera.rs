@@ -7,8 +7,8 @@ use super::buffers::{Buffers, Filled};
 use super::identity::{self, Identity};
 use super::{CameraError, CameraWish, Device};
 use crate::capture::{CaptureError, Captured, Source, Status};
-use crate::frame::Frame;
-use crate::jpeg;
+use crate::picture::frame::Frame;
+use crate::picture::jpeg;
 
 /// No call takes longer than this for want of a frame.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::CameraFormat;
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// A format that is not the one aimed at costs as much as twice the area.
 const NOT_AIMED_AT: f64 = 1.0;

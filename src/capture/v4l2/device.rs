@@ -13,7 +13,7 @@ use v4l::video::Capture;
 use super::buffers::Buffers;
 use super::choice::{self, SizeRange, nearest_interval};
 use super::{CameraError, CameraFormat, CameraWish, Choice, EINVAL, ENOTTY, Interval, Mode};
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// No driver has more formats; one that never stops saying so is not listened to for ever.
 const MAX_FORMATS: u32 = 64;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::frame::PixelFormat;
+use crate::picture::frame::PixelFormat;
 
 /// A format of cameras, shown as V4L2's four characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::capture::{CaptureError, Captured, Source};
-use crate::frame::Frame;
+use crate::picture::frame::Frame;
 
 type Open = Box<dyn Fn() -> Result<Box<dyn Source>, CaptureError> + Send>;
 

@@ -11,12 +11,12 @@ use super::process;
 use super::rig::{Rig, Turn};
 use crate::capture::{CameraWish, Clip, Source};
 use crate::cli::BenchArgs;
-use crate::latency::Latencies;
+use crate::face::Observer;
+use crate::face::zoo::{self, Net};
 use crate::machine::{Meter, Metering, Tree};
-use crate::observe::Observer;
-use crate::plan::built_in_picture;
+use crate::picture::built_in_picture;
+use crate::report::durations::Latencies;
 use crate::report::{Accuracy, Measured, Quantiles, Stage};
-use crate::zoo::{self, Net};
 
 /// This share of the time measured goes before it, until caches and clock are as they will be.
 pub const WARM_UP: f64 = 0.2;

@@ -15,9 +15,9 @@ use log::warn;
 use super::Outcome;
 use crate::board::Board;
 use crate::cli::BenchArgs;
+use crate::face::zoo;
 use crate::machine::{self, Machine, State, Tree};
 use crate::report::{Method, Report, ReportError, SCHEMA, table};
-use crate::zoo;
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let models: Vec<zoo::Choice> =

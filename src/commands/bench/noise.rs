@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::latency::Latencies;
+use crate::report::durations::Latencies;
 use crate::report::{Noise, Quantiles};
 
 /// Steps of the fixed computation: about a millisecond on a core of 1.5 GHz.

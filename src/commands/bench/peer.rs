@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::latency::Latencies;
 use crate::model::PlainNet;
+use crate::report::durations::Latencies;
 use crate::report::{Peer, Quantiles};
 
 /// Run before anything is timed.

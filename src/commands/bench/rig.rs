@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 
 use super::looped::Looped;
 use crate::capture::{Captured, Source};
-use crate::frame::Frame;
-use crate::observe::Observer;
+use crate::face::Observer;
 use crate::overlay::Figures;
+use crate::picture::frame::Frame;
 use crate::record::Recorder;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};

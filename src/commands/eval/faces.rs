@@ -10,15 +10,15 @@ use super::{outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, write_json};
 use crate::dataset::boxes;
-use crate::detect::Detector;
-use crate::frame::{Frame, Size};
-use crate::geometry::Rect;
-use crate::landmarks::{Landmarker, LookTimings};
-use crate::metrics::found_faces;
-use crate::observe::Observer;
+use crate::dataset::metrics::found_faces;
+use crate::face::Observer;
+use crate::face::detect::Detector;
+use crate::face::look::{Landmarker, LookTimings};
+use crate::face::views::View;
+use crate::face::zoo::{self, Net};
 use crate::picture;
-use crate::views::View;
-use crate::zoo::{self, Net};
+use crate::picture::frame::{Frame, Size};
+use crate::picture::geometry::Rect;
 
 /// Overlap that makes a detection a hit.
 const HIT_IOU: f32 = 0.4;

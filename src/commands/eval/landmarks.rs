@@ -11,16 +11,15 @@ use super::{outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, write_json};
 use crate::dataset::degrade::Degradation;
+use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
-use crate::decode::Landmark;
-use crate::frame::Frame;
-use crate::geometry::Rect;
-use crate::landmarks::{Landmarker, LookTimings};
-use crate::metrics::{Coverage, Summary, normalised_mean_error};
-use crate::observe::Observer;
+use crate::face::look::{Landmarker, LookTimings};
+use crate::face::zoo::{self, Net};
+use crate::face::{Landmark, Observer};
+use crate::model::scheme::Scheme;
 use crate::picture;
-use crate::scheme::Scheme;
-use crate::zoo::{self, Net};
+use crate::picture::frame::Frame;
+use crate::picture::geometry::Rect;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let samples = dataset::open_split(&args.data, args.split.as_deref())?;
@@ -174,7 +173,7 @@ impl Finder {
         }
     }
 
-    /// Of the model's errors; see [`crate::calibration`].
+    /// Of the model's errors; see [`crate::face::calibration`].
     fn tails(&self) -> Option<f32> {
         let calibration = match self {
             Finder::TruePoints(landmarker) => landmarker.calibration(),

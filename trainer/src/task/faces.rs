@@ -15,9 +15,9 @@ use nalgebra::{Point2, Similarity2, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Deserialize;
-use wingmark::convert::CropImage;
-use wingmark::frame::Frame;
-use wingmark::geometry::{Crop, Rect, crop_from_cells};
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::Frame;
+use wingmark::picture::geometry::{Crop, Rect, crop_from_cells};
 
 use super::pictures::{self, Face};
 use super::{Example, Task};

@@ -4,12 +4,12 @@ use nalgebra::Point2;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
-use wingmark::convert::CropImage;
-use wingmark::decode::decode;
-use wingmark::geometry::{Crop, crop_from_cells};
-use wingmark::heatmaps::Heatmaps;
-use wingmark::metrics::{Summary, normalised_mean_error};
-use wingmark::scheme::{IBUG_68, Scheme};
+use wingmark::dataset::metrics::{Summary, normalised_mean_error};
+use wingmark::face::decode::decode;
+use wingmark::model::heatmaps::Heatmaps;
+use wingmark::model::scheme::{IBUG_68, Scheme};
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::geometry::{Crop, crop_from_cells};
 
 use super::pictures::{Face, Faces};
 use super::teacher::Teacher;

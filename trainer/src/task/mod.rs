@@ -6,7 +6,7 @@ pub mod pictures;
 pub mod teacher;
 
 use rand::rngs::StdRng;
-use wingmark::convert::CropImage;
+use wingmark::picture::crop::CropImage;
 
 use crate::loss::Loss;
 

@@ -9,8 +9,8 @@ use nalgebra::{Point2, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use wingmark::dataset::{self, Sample};
-use wingmark::frame::{Frame, Size};
-use wingmark::scheme::IBUG_68;
+use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::frame::{Frame, Size};
 
 use crate::augment::normal;
 

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 use nalgebra::DMatrix;
-use wingmark::convert::CropImage;
-use wingmark::geometry::Crop;
-use wingmark::heatmaps::Heatmaps;
+use wingmark::face::zoo::Choice;
+use wingmark::model::heatmaps::Heatmaps;
+use wingmark::model::scheme::IBUG_68;
 use wingmark::model::{Model, Session};
-use wingmark::scheme::IBUG_68;
-use wingmark::zoo::Choice;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::geometry::Crop;
 
 use crate::presets::Preset;
 
@@ -97,9 +97,9 @@ fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
 #[cfg(test)]
 mod tests {
     use nalgebra::{Point2, Vector2};
-    use wingmark::geometry::Rect;
-    use wingmark::landmarks::{Landmarker, LookTimings};
-    use wingmark::zoo;
+    use wingmark::face::look::{Landmarker, LookTimings};
+    use wingmark::face::zoo;
+    use wingmark::picture::geometry::Rect;
 
     use super::*;
     use crate::targets::gaussian;

@@ -16,9 +16,9 @@
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
 use thiserror::Error;
 
-use crate::calibration::error_covariance;
-use crate::decode::Landmark;
-use crate::geometry::align;
+use crate::face::Landmark;
+use crate::face::calibration::error_covariance;
+use crate::picture::geometry::align;
 
 /// Principal components of a shape model.
 pub const MODES: usize = 20;

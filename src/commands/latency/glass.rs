@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::convert::CropImage;
-use crate::frame::Frame;
-use crate::geometry::Crop;
-use crate::latency::Latencies;
+use crate::picture::crop::CropImage;
+use crate::picture::frame::Frame;
+use crate::picture::geometry::Crop;
+use crate::report::durations::Latencies;
 
 /// Side of the grid of cells in which the screen is looked for.
 const GRID: u32 = 16;
@@ -127,7 +127,7 @@ pub fn delays(flips: &[Flip], sights: &[Sight]) -> Delays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Size;
+    use crate::picture::frame::Size;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

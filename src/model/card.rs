@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::calibration::Calibration;
-use crate::message::in_one_line;
-use crate::scheme::Scheme;
+use crate::model::scheme::Scheme;
+use crate::text::message::in_one_line;
 
 /// Channels of a face detector's output: heat, width, height.
 pub const FACE_CHANNELS: usize = 3;
@@ -59,6 +58,18 @@ pub enum Task {
         /// Heat below which a peak is no face.
         score: f32,
     },
+}
+
+/// From the heat around a landmark to the covariance of its error; `face/calibration.rs` has the formula. Without units: the
+/// error has those of the heat's covariance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    pub exponent: f32,
+    /// Degrees of freedom, more than 2.
+    pub tails: f32,
+    /// For each landmark, in the scheme's order.
+    pub spread: Vec<f32>,
 }
 
 /// A stored value `q` of the output stands for `(q - zero_point) * scale`.
@@ -216,7 +227,7 @@ impl ModelCard {
 mod scheme_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::scheme::Scheme;
+    use crate::model::scheme::Scheme;
 
     pub fn serialize<S: Serializer>(scheme: &'static Scheme, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(scheme.name)
@@ -234,7 +245,7 @@ mod scheme_name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::IBUG_68;
+    use crate::model::scheme::IBUG_68;
 
     fn card() -> ModelCard {
         ModelCard {

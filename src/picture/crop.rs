@@ -7,8 +7,8 @@
 
 use nalgebra::Point2;
 
-use crate::frame::{Frame, PixelReader, Size};
-use crate::geometry::Crop;
+use crate::picture::frame::{Frame, PixelReader, Size};
+use crate::picture::geometry::Crop;
 
 /// What a crop shows outside the frame.
 pub const OUTSIDE: u8 = 128;

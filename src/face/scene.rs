@@ -1,8 +1,8 @@
 //! Cuts: frames that have nothing to do with the one before, as in a folder of unrelated pictures.
 
-use crate::convert::CropImage;
-use crate::frame::{Frame, Size};
-use crate::geometry::Crop;
+use crate::picture::crop::CropImage;
+use crate::picture::frame::{Frame, Size};
+use crate::picture::geometry::Crop;
 
 /// Side of the pictures that are compared.
 const THUMBNAIL_PX: u32 = 8;
@@ -44,10 +44,10 @@ impl SceneWatch {
 mod tests {
     use super::*;
     use crate::capture::{Captured, Clip, Source};
-    use crate::picture;
+    use crate::picture::built_in_picture;
 
     fn portrait() -> Frame {
-        picture::decode(include_bytes!("../assets/eileen-collins.jpg"), "portrait".as_ref()).unwrap()
+        built_in_picture()
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use nalgebra::{Point2, Similarity2, UnitComplex, Vector2};
 
-use crate::frame::Size;
+use crate::picture::frame::Size;
 
 /// An axis-parallel box, in pixels of the space it lives in.
 #[derive(Debug, Clone, Copy, PartialEq)]

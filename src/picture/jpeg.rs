@@ -6,8 +6,8 @@ use image::codecs::jpeg::JpegDecoder;
 use image::{ColorType, ImageDecoder, ImageError};
 use thiserror::Error;
 
-use crate::capture::MAX_SIDE_PX;
-use crate::frame::{Frame, PixelFormat, Size};
+use crate::picture::MAX_SIDE_PX;
+use crate::picture::frame::{Frame, PixelFormat, Size};
 
 /// The bytes that every JPEG begins with: start of image, and the first byte of the next marker.
 pub const START: [u8; 3] = [0xff, 0xd8, 0xff];
@@ -125,7 +125,7 @@ pub fn decode_into(jpeg: &[u8], frame: &mut Frame) -> Result<(), JpegError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use image::codecs::jpeg::JpegEncoder;
 
     use super::*;

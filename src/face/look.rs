@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use nalgebra::{Point2, Similarity2};
 
-use crate::calibration::Calibration;
-use crate::card::{CardError, Task};
-use crate::convert::CropImage;
-use crate::decode::{Landmark, decode};
-use crate::exposure::brighten;
-use crate::frame::Frame;
-use crate::geometry::{Crop, Rect, crop_from_cells};
+use crate::face::Landmark;
+use crate::face::decode::decode;
+use crate::face::shape::ShapeModel;
+use crate::face::zoo::Net;
+use crate::model::card::{Calibration, CardError, Task};
+use crate::model::scheme::Scheme;
 use crate::model::{ModelError, Session};
-use crate::scheme::Scheme;
-use crate::shape::ShapeModel;
-use crate::zoo::Net;
+use crate::picture::crop::CropImage;
+use crate::picture::exposure::brighten;
+use crate::picture::frame::Frame;
+use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
 /// Faces that lean in their crop, or lie at its border, still have this share of the confidence that upright ones have to have.
 const ROUGH: f32 = 0.7;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nalgebra::Point2;
 
-use crate::geometry::Rect;
-use crate::landmarks::Look;
-use crate::observe::Face;
-use crate::smooth::OneEuro;
+use crate::face::Face;
+use crate::face::look::Look;
+use crate::face::smooth::OneEuro;
+use crate::picture::geometry::Rect;
 
 /// Two looks whose boxes overlap more than this are at one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
@@ -85,8 +85,8 @@ mod tests {
     use nalgebra::{Matrix2, Vector2};
 
     use super::*;
-    use crate::decode::Landmark;
-    use crate::geometry::Crop;
+    use crate::face::Landmark;
+    use crate::picture::geometry::Crop;
 
     /// A face 30 wide whose top left corner is at `(x, 0)`.
     fn look(x: f32) -> Look {

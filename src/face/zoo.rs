@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::card::{CardError, ModelCard};
+use crate::face::shape::{ShapeError, ShapeModel};
+use crate::model::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
-use crate::shape::{ShapeError, ShapeModel};
 
 /// A net and its card, which fit each other, and the shapes of the faces that it finds.
 pub struct Net {
@@ -36,27 +36,27 @@ pub struct Shipped {
 pub const SHIPPED: &[Shipped] = &[
     Shipped {
         name: "nano",
-        card: include_str!("../models/nano/card.toml"),
-        model: include_bytes!("../models/nano/model.onnx"),
-        shape: Some(include_str!("../models/nano/shape.csv")),
+        card: include_str!("../../models/nano/card.toml"),
+        model: include_bytes!("../../models/nano/model.onnx"),
+        shape: Some(include_str!("../../models/nano/shape.csv")),
     },
     Shipped {
         name: "small",
-        card: include_str!("../models/small/card.toml"),
-        model: include_bytes!("../models/small/model.onnx"),
-        shape: Some(include_str!("../models/small/shape.csv")),
+        card: include_str!("../../models/small/card.toml"),
+        model: include_bytes!("../../models/small/model.onnx"),
+        shape: Some(include_str!("../../models/small/shape.csv")),
     },
     #[cfg(feature = "base")]
     Shipped {
         name: "base",
-        card: include_str!("../models/base/card.toml"),
-        model: include_bytes!("../models/base/model.onnx"),
-        shape: Some(include_str!("../models/base/shape.csv")),
+        card: include_str!("../../models/base/card.toml"),
+        model: include_bytes!("../../models/base/model.onnx"),
+        shape: Some(include_str!("../../models/base/shape.csv")),
     },
     Shipped {
         name: "faces",
-        card: include_str!("../models/faces/card.toml"),
-        model: include_bytes!("../models/faces/model.onnx"),
+        card: include_str!("../../models/faces/card.toml"),
+        model: include_bytes!("../../models/faces/model.onnx"),
         shape: None,
     },
 ];

@@ -4,64 +4,22 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::calibration::Calibration;
-use crate::card::CardError;
-use crate::decode::Landmark;
-use crate::detect::{Detection, Detector};
-use crate::frame::{Frame, FrameError};
-use crate::geometry::{Crop, Rect};
-use crate::landmarks::{Landmarker, Look, LookTimings};
+use crate::face::detect::{Detection, Detector};
+use crate::face::look::{Landmarker, Look, LookTimings};
+use crate::face::scene::SceneWatch;
+use crate::face::track::{SAME_FACE_IOU, Tracker};
+use crate::face::views::{Schedule, Views};
+use crate::face::zoo::Net;
+use crate::face::{Observation, Timings};
 use crate::model::ModelError;
-use crate::scene::SceneWatch;
-use crate::scheme::Scheme;
-use crate::track::{SAME_FACE_IOU, Tracker};
-use crate::views::{Schedule, Views};
-use crate::zoo::Net;
+use crate::model::card::{Calibration, CardError};
+use crate::model::scheme::Scheme;
+use crate::picture::frame::{Frame, FrameError};
 
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
 /// More faces than this are not followed at once.
 const MAX_FACES: usize = 8;
-
-/// One face in one frame, in frame pixels.
-#[derive(Debug, Clone)]
-pub struct Face {
-    /// Counts from 1. Stays the same from frame to frame while the face is followed; never used again for another one.
-    pub id: u32,
-    /// The box of the landmarks.
-    pub bounds: Rect,
-    /// What the landmark net looked at.
-    pub crop: Crop,
-    /// 68 points in iBUG order.
-    pub landmarks: Vec<Landmark>,
-    /// 0 to 1: how sure the net is that this is a face.
-    pub confidence: f32,
-}
-
-/// How long each stage took.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Timings {
-    pub detect: Duration,
-    pub crop: Duration,
-    pub net: Duration,
-    pub decode: Duration,
-    pub track: Duration,
-    /// The whole of [`Observer::observe`].
-    pub total: Duration,
-}
-
-/// Everything seen in one frame.
-#[derive(Debug, Clone, Default)]
-pub struct Observation {
-    /// The frame's own number; gaps are frames that the source dropped.
-    pub sequence: u32,
-    /// Since the source's start, monotonic.
-    pub captured_at: Duration,
-    /// Frames dropped between the previous observation, or the source's start, and this one.
-    pub dropped: u32,
-    pub faces: Vec<Face>,
-    pub timings: Timings,
-}
 
 #[derive(Debug, Error)]
 pub enum ObserveError {

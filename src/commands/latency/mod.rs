@@ -1,5 +1,7 @@
 //! `wingmark latency`: how long a picture takes from this program over a screen and a camera back to it.
 
+mod glass;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -9,10 +11,10 @@ use super::{Outcome, write_json};
 use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
-use crate::frame::{Frame, Size};
-use crate::glass::{Cells, Delays, Flip, Sight, Spot, delays};
+use crate::picture::frame::{Frame, Size};
 use crate::report::Quantiles;
 use crate::screen::{Canvas, Screen};
+use glass::{Cells, Delays, Flip, Sight, Spot, delays};
 
 /// The screen keeps a colour this long at least, and as long as this again at most. Longer delays are not found.
 const HOLD: Duration = Duration::from_millis(500);

@@ -1,14 +1,15 @@
 //! Heatmaps to landmarks.
 //!
-//! Around the [top](crate::heatmaps::Top) of a map's hill, a Gaussian is fitted: a quadratic in x and y to the logarithm of the heat, by
+//! Around the [top](crate::model::heatmaps::Top) of a map's hill, a Gaussian is fitted: a quadratic in x and y to the logarithm of the heat, by
 //! least squares over a window, each cell weighted by its heat squared (Guo, "A simple algorithm for fitting a Gaussian
 //! function", IEEE Signal Processing Magazine 2011: the logarithm scales the noise of a cell by 1 / heat). Its peak is the
 //! landmark, the negative inverse of its second derivatives the covariance. Where the fit is no hill, or its peak
 //! lies far from the top, the centroid and second moments of the window serve instead.
 
-use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
+use nalgebra::{Matrix2, Point2, SMatrix, SVector, Vector2};
 
-use crate::heatmaps::{Heat, Heatmaps, Top};
+use crate::face::Landmark;
+use crate::model::heatmaps::{Heat, Heatmaps, Top};
 
 /// Cells on each side of the top that the fit looks at.
 const REACH: usize = 2;
@@ -17,30 +18,6 @@ const FLOOR: f32 = 0.02;
 /// A peak farther from the top than this, in cells, is not that of the hill the cell stands on. At a corner, where the border's heat
 /// counts for what lies beyond, the top of a clean Gaussian lies up to 5/6 of a cell from its centre in each axis, 1.18 in both.
 const MAX_OFFSET: f32 = 1.2;
-
-/// A decoded point.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Landmark {
-    pub at: Point2<f32>,
-    /// The heat of the hottest cell, cut to 0..=1.
-    pub confidence: f32,
-    /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a model whose card has a
-    /// [calibration](crate::calibration), the covariance of the point's error.
-    pub covariance: Matrix2<f32>,
-}
-
-impl Landmark {
-    /// The same landmark in another space.
-    pub fn mapped(&self, other_from_this: &Similarity2<f32>) -> Landmark {
-        let rotation = other_from_this.isometry.rotation.to_rotation_matrix();
-        let linear = rotation.matrix() * other_from_this.scaling();
-        Landmark {
-            at: other_from_this * self.at,
-            covariance: linear * self.covariance * linear.transpose(),
-            confidence: self.confidence,
-        }
-    }
-}
 
 /// Decodes the highest hill of every channel; points in cells, the centre of the first cell at (0, 0).
 pub fn decode<T: Heat>(maps: &Heatmaps<'_, T>) -> Vec<Landmark> {
@@ -102,6 +79,7 @@ fn moments(cells: impl Iterator<Item = (Vector2<f32>, f32)> + Clone) -> (Vector2
 
 #[cfg(test)]
 mod tests {
+    use nalgebra::Similarity2;
     use proptest::prelude::*;
 
     use super::*;

@@ -11,23 +11,12 @@
 //! normal distribution has lighter tails than annotated faces have. `tests/accuracy/calibrate.py` fits the numbers.
 
 use nalgebra::Matrix2;
-use serde::{Deserialize, Serialize};
 
-use crate::decode::Landmark;
+use crate::face::Landmark;
+use crate::model::card::Calibration;
 
 /// Heat below this says no more than that the landmark may be anywhere.
 const LEAST_CONFIDENCE: f32 = 0.05;
-
-/// The numbers of one model, as they stand in its card. Without units: the error has those of the heat's covariance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    pub exponent: f32,
-    /// Degrees of freedom, more than 2.
-    pub tails: f32,
-    /// For each landmark, in the scheme's order.
-    pub spread: Vec<f32>,
-}
 
 impl Calibration {
     /// The covariance of the error of a landmark, in squared units of its own, from that of its heat.

@@ -2,7 +2,7 @@
 //!
 //! The arithmetic is integer, so that every machine gives the same bytes.
 
-use crate::convert::{CropImage, OUTSIDE};
+use crate::picture::crop::{CropImage, OUTSIDE};
 
 /// Darker than this on average, in steps of 8 bits, a picture is brightened to it.
 const DARK: u64 = 64;

@@ -2,16 +2,16 @@
 
 use nalgebra::{Similarity2, Vector2};
 
-use crate::card::{CardError, Task};
-use crate::convert::CropImage;
-use crate::decode::decode_peak;
-use crate::exposure::brighten;
-use crate::frame::Frame;
-use crate::geometry::{Crop, Rect, crop_from_cells};
-use crate::heatmaps::{Heat, Heatmaps};
+use crate::face::decode::decode_peak;
+use crate::face::views::View;
+use crate::face::zoo::Net;
+use crate::model::card::{CardError, Task};
+use crate::model::heatmaps::{Heat, Heatmaps};
 use crate::model::{ModelError, Session};
-use crate::views::View;
-use crate::zoo::Net;
+use crate::picture::crop::CropImage;
+use crate::picture::exposure::brighten;
+use crate::picture::frame::Frame;
+use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
 /// Channels of the net's output.
 const HEAT: usize = 0;

@@ -4,10 +4,10 @@
 use nalgebra::Point2;
 use serde::Serialize;
 
-use crate::calibration::squared_radius;
-use crate::decode::Landmark;
-use crate::geometry::Rect;
-use crate::scheme::Scheme;
+use crate::face::Landmark;
+use crate::face::calibration::squared_radius;
+use crate::model::scheme::Scheme;
+use crate::picture::geometry::Rect;
 
 /// An error above this share of the inter-ocular distance is a failure.
 pub const FAILURE: f64 = 0.10;
@@ -126,7 +126,7 @@ pub fn found_faces(known: &[Rect], detected: &[Rect], min_iou: f32) -> Vec<bool>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::IBUG_68;
+    use crate::model::scheme::IBUG_68;
 
     #[test]
     fn an_error_of_a_tenth_of_the_eye_distance_is_a_tenth() {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
-use crate::frame::{Frame, Size};
-use crate::jpeg;
+use crate::picture::frame::{Frame, Size};
+use crate::picture::jpeg;
 
 /// Longest side of a picture that is read.
 const MAX_SIDE_PX: u32 = 16_384;
@@ -69,7 +69,7 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::jpeg::tests::with_thumbnail;
+    use crate::picture::jpeg::tests::with_thumbnail;
 
     fn encoded(format: ImageFormat) -> Vec<u8> {
         let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([(x * 6) as u8, (y * 8) as u8, 90]));

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::files;
-use crate::observe::{Observation, Timings};
+use crate::face::{Observation, Timings};
 use crate::record::log::Log;
 use crate::record::losses::Tally;
+use crate::text::files;
 
 const WRITE_EVERY: Duration = Duration::from_secs(10);
 

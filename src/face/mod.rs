@@ -1,0 +1,85 @@
+//! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it tells those above it.
+
+pub mod calibration;
+pub mod decode;
+pub mod detect;
+pub mod look;
+mod observer;
+pub mod scene;
+pub mod shape;
+pub mod smooth;
+pub mod track;
+pub mod views;
+pub mod zoo;
+
+use std::time::Duration;
+
+use nalgebra::{Matrix2, Point2, Similarity2};
+
+pub use observer::{ObserveError, Observer};
+
+use crate::picture::geometry::{Crop, Rect};
+
+/// A decoded point.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Landmark {
+    pub at: Point2<f32>,
+    /// The heat of the hottest cell, cut to 0..=1.
+    pub confidence: f32,
+    /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a model whose card has a
+    /// [calibration](calibration), the covariance of the point's error.
+    pub covariance: Matrix2<f32>,
+}
+
+impl Landmark {
+    /// The same landmark in another space.
+    pub fn mapped(&self, other_from_this: &Similarity2<f32>) -> Landmark {
+        let rotation = other_from_this.isometry.rotation.to_rotation_matrix();
+        let linear = rotation.matrix() * other_from_this.scaling();
+        Landmark {
+            at: other_from_this * self.at,
+            covariance: linear * self.covariance * linear.transpose(),
+            confidence: self.confidence,
+        }
+    }
+}
+
+/// One face in one frame, in frame pixels.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// Counts from 1. Stays the same from frame to frame while the face is followed; never used again for another one.
+    pub id: u32,
+    /// The box of the landmarks.
+    pub bounds: Rect,
+    /// What the landmark net looked at.
+    pub crop: Crop,
+    /// 68 points in iBUG order.
+    pub landmarks: Vec<Landmark>,
+    /// 0 to 1: how sure the net is that this is a face.
+    pub confidence: f32,
+}
+
+/// How long each stage took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    pub detect: Duration,
+    pub crop: Duration,
+    pub net: Duration,
+    pub decode: Duration,
+    pub track: Duration,
+    /// The whole of [`Observer::observe`].
+    pub total: Duration,
+}
+
+/// Everything seen in one frame.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// The frame's own number; gaps are frames that the source dropped.
+    pub sequence: u32,
+    /// Since the source's start, monotonic.
+    pub captured_at: Duration,
+    /// Frames dropped between the previous observation, or the source's start, and this one.
+    pub dropped: u32,
+    pub faces: Vec<Face>,
+    pub timings: Timings,
+}

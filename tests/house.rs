@@ -1,0 +1,79 @@
+//! The rules of the house: which wing may import which.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// From the ground up. What stands in a wing imports from its own and from those before it.
+const WINGS: [&str; 18] = [
+    "picture", "text", "machine", "capture", "model", "face", "dataset", "report", "overlay", "record", "screen",
+    "publish", "pipeline", "board", "doctor", "cli", "plan", "commands",
+];
+
+/// The folder or file of `src/` that a file belongs to.
+fn wing(file: &Path) -> String {
+    let first = file.components().next().expect("a file has a name");
+    Path::new(first.as_os_str()).with_extension("").display().to_string()
+}
+
+/// The wings that a text names by `crate::`, outside its tests, and whether `use` does or a path in the code.
+fn imports(text: &str) -> BTreeSet<&str> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split("crate::").skip(1))
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// Every Rust file below `folder`, by its path from there.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path.strip_prefix(folder).unwrap().to_path_buf());
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong with the imports of one file.
+fn faults(file: &Path, text: &str) -> Vec<String> {
+    let place = |name: &str| WINGS.iter().position(|wing| *wing == name);
+    let own = wing(file);
+    let Some(level) = place(&own) else { return vec![format!("{}: {own} has no place in the house", file.display())] };
+    let above = |name: &&str| place(name).is_none_or(|other| other > level);
+    imports(text).into_iter().filter(above).map(|name| format!("{} imports {name}", file.display())).collect()
+}
+
+#[test]
+fn no_wing_imports_what_stands_above_it() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = sources(&src);
+    assert!(files.len() > 100, "{} files below {}", files.len(), src.display());
+    let inside = files.iter().filter(|file| !matches!(file.to_str(), Some("lib.rs" | "main.rs")));
+    let found: Vec<String> =
+        inside.flat_map(|file| faults(file, &std::fs::read_to_string(src.join(file)).unwrap())).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_broken_rule_is_seen() {
+    let seen = |file: &str, text: &str| !faults(Path::new(file), text).is_empty();
+    assert!(seen("picture/crop.rs", "use crate::model::Model;\n"));
+    assert!(seen("model/card.rs", "use crate::face::Landmark;\n"));
+    assert!(seen("face/look.rs", "fn f() { crate::record::write() }\n"));
+    assert!(seen("plan.rs", "use crate::commands::Outcome;\n"));
+    assert!(seen("attic/junk.rs", "fn f() {}\n"));
+    assert!(!seen("face/look.rs", "use crate::model::Model;\nuse crate::face::Landmark;\n"));
+    assert!(!seen(
+        "face/scene.rs",
+        "/// See crate::screen.\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::screen::View;\n}\n"
+    ));
+}
