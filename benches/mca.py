@@ -1,6 +1,6 @@
 """What llvm-mca expects of the loops over dot products, for machines that are not there.
 
-    cargo bench -p wingmark-kernels --no-run          # or any other program with the kernels, not stripped
+    cargo bench -p wingmark-kernel-benches --no-run          # or any other program with the kernels, not stripped
     python benches/mca.py PROGRAM [--cpu icelake-server] [--kernel avx512vnni]
 
 Needs objdump (binutils) and llvm-mca (llvm). For each innermost loop it prints its dot products (`vpdpbusd`), the cycles of one round

@@ -1,0 +1,178 @@
+"""Makes the tables of figures in the documents, so that no figure is typed twice.
+
+    python3 docs/figures.py            # writes each table anew
+    python3 docs/figures.py --check    # exit code 1, and the file's name, where a table differs
+
+A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. It is made of the models' cards, the
+reports of `wingmark bench`, the counts of instructions, the boards' profiles and tests/accuracy/peers.csv.
+Needs Python 3.11 and nothing else.
+"""
+
+import csv
+import json
+import pathlib
+import re
+import sys
+import tomllib
+from decimal import ROUND_HALF_UP, Decimal
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ORDER = ["nano", "small", "base", "faces"]
+REPORT = "boards/results/x86-64-zen3.json"
+MARKED = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+def cards():
+    """Each shipped model's card, known ones first."""
+    read = {p.parent.name: tomllib.loads(p.read_text(), parse_float=Decimal) for p in ROOT.glob("models/*/card.toml")}
+    order = sorted(read, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return [read[name] for name in order]
+
+
+def rows(name):
+    with open(ROOT / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def report():
+    return json.loads((ROOT / REPORT).read_text())
+
+
+def table(head, body):
+    """Markdown; every cell a text."""
+    lines = [head, ["---"] * len(head), *body]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def rounded(value, digits):
+    """As everybody rounds: 3.125 is 3.13."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def measured(accuracy):
+    unit, digits = {"nme_percent": ("% NME", 2), "recall_percent": ("% recall", 1)}.get(accuracy["measure"], (accuracy["measure"], 2))
+    return tuple(f"{rounded(accuracy[kind], digits)} {unit}" if kind in accuracy else "" for kind in ("int8", "float"))
+
+
+def models():
+    """What the shipped models are, and their first figure."""
+    def row(card):
+        finds = "faces" if "faces" in card["task"] else "68 landmarks"
+        first = card["accuracy"][0]
+        int8, _ = measured(first)
+        return [f"`{card['name']}`", finds, f"{card['input_px']} px", f"{card['gmac']:.3f}", int8, f"{first['data']}, {first['split']}"]
+    return table(["model", "finds", "input", "GMAC", "int8", "measured on"], map(row, cards()))
+
+
+def accuracy():
+    """Every figure of every card, with its command."""
+    body = []
+    for card in cards():
+        for figure in card["accuracy"]:
+            int8, plain = measured(figure)
+            what = ", ".join(filter(None, [figure["data"], figure["split"], figure.get("normaliser"), f"box: {figure['box']}"]))
+            body.append([f"`{card['name']}`", what, int8, plain, f"`{figure['command']}`"])
+    return table(["model", "on", "int8", "float", "command"], body)
+
+
+def peers():
+    """Our models beside others, on the same pictures."""
+    ours = {card["name"]: card for card in cards()}
+    notes = {"mesh": "¹", "trained": "²", "": ""}
+    body = []
+    for row in rows("tests/accuracy/peers.csv"):
+        name = row["program"]
+        if name.startswith("wingmark "):
+            card = ours[name.split()[1]]
+            common = rounded(card["accuracy"][0]["int8"], 2)
+            if not card["sha256"].startswith(row["sha256"]):
+                row |= {"challenging": "", "net_ms": ""}
+            body.append([f"**{name}**", common, row["challenging"], row["net_ms"]])
+        else:
+            body.append([name + notes[row["note"]], row["common"], row["challenging"], row["net_ms"]])
+    return table(["program", "common, NME %", "challenging, NME %", "net, ms"], body)
+
+
+def milliseconds(microseconds):
+    return f"{microseconds / 1e3:.3g} ms"
+
+
+def speed():
+    """Frames and nets of the report of one machine."""
+    def row(model):
+        stages = model["stages"]
+        return [
+            f"`{model['name']}`", str(model["threads"]), milliseconds(model["frame"]["median_us"]),
+            milliseconds(model["frame"]["p99_us"]), milliseconds(stages["net"]["median_us"]),
+            f"{model['peak_memory_bytes'] / 1e6:.0f} MB", f"{model['first_landmarks_ms']:.0f} ms",
+        ]
+    head = ["model", "threads", "frame, median", "p99", "net, median", "memory", "start to first landmarks"]
+    return table(head, map(row, report()["models"]))
+
+
+def machine():
+    """Where and when the report was taken."""
+    found = report()
+    kind = "virtual machine" if found["machine"]["cpu"]["virtual_machine"] else "machine"
+    return (
+        f"[{REPORT}](../{REPORT}), {found['taken'][:10]}: {found['machine']['cpu']['name']}, "
+        f"{found['machine']['architecture']}, {found['machine']['kernels']}, {found['machine']['cpu']['cores']} cores of a {kind}.\n"
+    )
+
+
+def stages():
+    """Medians of each stage, in microseconds, on one thread."""
+    single = [model for model in report()["models"] if model["threads"] == 1]
+    names = list(dict.fromkeys(name for model in single for name in model["stages"]))
+    def cell(model, name):
+        return f"{model['stages'][name]['median_us']:.0f}" if name in model["stages"] else ""
+    body = [[f"`{name}`", *(cell(model, name) for model in single)] for name in names]
+    return table(["stage, median µs", *(f"`{model['name']}`" for model in single)], body)
+
+
+def arm():
+    """Instructions a net, and their share of what the instruction sets can do."""
+    body = []
+    for row in rows("tests/arm/baseline.csv"):
+        if not row.get("macs"):
+            continue
+        count, macs = int(row["instructions"]), int(row["macs"])
+        sdot = f"{count / (macs / 16):.2f}" if row["kernel"] == "sdot" else ""
+        smull = f"{count / (3 * macs / 8):.2f}" if row["kernel"] == "smull" else ""
+        body.append([f"`{row['net']}`", row["kernel"], f"{count:,}", sdot, smull])
+    return table(["net", "kernels", "instructions", "x MAC / 16", "x 3 MAC / 8"], body)
+
+
+def boards():
+    """The shipped profiles."""
+    def row(path):
+        profile = tomllib.loads(path.read_text())
+        camera = profile.get("camera", {})
+        wish = f"{camera.get('size', '')} at {camera['rate']}" if "rate" in camera else camera.get("size", "")
+        return [f"`{path.stem}`", profile["name"], str(profile.get("threads", 1)), f"`{profile.get('model', '')}`", wish]
+    return table(["profile", "board", "threads", "model", "camera"], map(row, sorted(ROOT.glob("boards/*.toml"))))
+
+
+TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, boards)}
+
+
+def main():
+    check = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] and not check:
+        sys.exit(__doc__)
+    differ = []
+    for path in sorted({ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md"), *ROOT.glob("trainer/*.md")}):
+        text = path.read_text()
+        made = MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+        if made == text:
+            continue
+        differ.append(path.relative_to(ROOT))
+        if not check:
+            path.write_text(made)
+    for path in differ:
+        print(f"{path}: {'differs from the cards and reports; run python3 docs/figures.py' if check else 'written'}")
+    sys.exit(1 if check and differ else 0)
+
+
+if __name__ == "__main__":
+    main()
