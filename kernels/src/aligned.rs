@@ -32,4 +32,10 @@ impl AlignedBytes {
         // SAFETY: `Line` is 64 bytes without padding, all of them initialised.
         unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), len) }
     }
+
+    pub(crate) fn as_mut_i16s(&mut self) -> &mut [i16] {
+        let len = self.len() / 2;
+        // SAFETY: as above, and a line is aligned for any integer.
+        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), len) }
+    }
 }

@@ -4,6 +4,10 @@
 //! weights and one arena whose offsets are fixed, so that running a frame allocates nothing. The arithmetic of a step
 //! is done by a [`Kernel`], one for each instruction set; all of them, and [`mod@reference`], give the same bits.
 
+// The random graphs of the tests outside name the crate.
+#[cfg(test)]
+extern crate self as wingmark_kernels;
+
 mod aligned;
 mod arena;
 mod bias;
@@ -16,6 +20,7 @@ mod program;
 pub mod reference;
 mod step;
 mod tensor;
+mod winograd;
 
 pub use graph::{Addition, Convolution, Graph, GraphError, Node, Operator, Shape, Tensor};
 pub use kernel::{Kernel, KernelError};

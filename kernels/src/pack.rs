@@ -33,6 +33,13 @@ pub(crate) struct PackedWeights {
     pub row_bytes: usize,
 }
 
+impl PackedWeights {
+    /// Those of a convolution that keeps its weights elsewhere.
+    pub(crate) fn none() -> Self {
+        PackedWeights { bytes: AlignedBytes::zeroed(0), block_bytes: 0, row_bytes: 0 }
+    }
+}
+
 /// Groups of `N` bytes, one a row of `lanes` such groups.
 fn scatter<const N: usize>(line: &[u8], rows: &mut [u8], lanes: usize) {
     for (group, row) in line.as_chunks::<N>().0.iter().zip(rows.chunks_mut(lanes * N)) {

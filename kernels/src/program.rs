@@ -1,15 +1,18 @@
 //! A graph planned for one machine.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::aligned::AlignedBytes;
 use crate::arena::{self, Need};
 use crate::bias::{Biases, biases};
 use crate::fuse::{Fused, FusedConvolution, Operand, Work, fuse};
 use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
-use crate::kernel::{Convolve, Kernel};
-use crate::pack::pack;
+use crate::kernel::{Convolve, Corrections, Kernel};
+use crate::pack::{PackedWeights, pack};
 use crate::pool::{Chunks, Pool};
 use crate::step::{ConvolutionJob, Job, Step, View};
 use crate::tensor::{BLOCK, Placement, place};
+use crate::winograd::{self, WinogradJob};
 
 /// Fused steps with packed weights; immutable, shared by all [`Workspace`]s.
 pub struct Program {
@@ -18,12 +21,16 @@ pub struct Program {
     input: Placement,
     output: Placement,
     arena_bytes: usize,
+    /// Memory that each thread needs for itself.
+    scratch_bytes: usize,
     macs: u64,
 }
 
 /// Memory, and threads, in which a [`Program`] runs a frame.
 pub struct Workspace {
     arena: AlignedBytes,
+    /// One piece for each thread.
+    scratch: AlignedBytes,
     pool: Pool,
     /// One for each step.
     chunks: Vec<Chunks>,
@@ -44,9 +51,11 @@ impl Program {
         let mut placements = place(&graph, &steps)?;
         let arena_bytes = assign_memory(&steps, &mut placements, graph.input().0, output.0);
         let at = |tensor: usize| placements[tensor].expect("every tensor that is read or written is placed");
-        let planned = steps.iter().map(|step| Step { job: job(step, &at, kernel), output: at(step.result) }).collect();
+        let planned: Vec<Step> =
+            steps.iter().map(|step| Step { job: job(step, &at, kernel), output: at(step.result) }).collect();
         Ok(Program {
             kernel,
+            scratch_bytes: planned.iter().map(Step::scratch_bytes).max().unwrap_or(0).next_multiple_of(64),
             steps: planned,
             input: at(graph.input().0),
             output: at(output.0),
@@ -81,6 +90,7 @@ impl Program {
     pub fn workspace(&self, threads: usize) -> Workspace {
         Workspace {
             arena: AlignedBytes::zeroed(self.arena_bytes),
+            scratch: AlignedBytes::zeroed(self.scratch_bytes * threads.max(1)),
             pool: Pool::new(threads),
             chunks: self.steps.iter().map(|_| Chunks::default()).collect(),
         }
@@ -93,7 +103,9 @@ impl Program {
     /// When the picture is not of [`Program::input_shape`], or the workspace is another program's.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
         assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
-        let belongs = workspace.arena.len() >= self.arena_bytes && workspace.chunks.len() == self.steps.len();
+        let belongs = workspace.arena.len() >= self.arena_bytes
+            && workspace.scratch.len() >= self.scratch_bytes * workspace.pool.threads()
+            && workspace.chunks.len() == self.steps.len();
         assert!(belongs, "a workspace of this program");
         self.write_input(workspace.arena.as_mut_slice(), picture);
         self.run_steps(workspace);
@@ -102,10 +114,13 @@ impl Program {
     }
 
     /// All steps on all threads, which share each large one.
-    fn run_steps(&self, Workspace { arena, pool, chunks }: &mut Workspace) {
-        let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Arena(arena.as_mut_ptr()));
+    fn run_steps(&self, Workspace { arena, scratch, pool, chunks }: &mut Workspace) {
+        let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Memory(arena.as_mut_ptr()));
+        let (scratch, joined) = (Memory(scratch.as_mut_ptr()), AtomicUsize::new(0));
         chunks.iter_mut().for_each(Chunks::reset);
         pool.run(&|waiting| {
+            let own = joined.fetch_add(1, Ordering::Relaxed) * self.scratch_bytes;
+            let scratch = scratch.pointer().wrapping_add(own);
             for (step, chunks) in self.steps.iter().zip(&*chunks) {
                 let pieces = step.pieces(kernel);
                 let most = if threads == 1 { 1 } else { threads * CHUNKS_A_THREAD };
@@ -113,8 +128,8 @@ impl Program {
                 chunks.share(count, waiting, |chunk| {
                     let own = pieces * chunk / count..pieces * (chunk + 1) / count;
                     // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
-                    // and a step begins when all chunks of the step before are done.
-                    unsafe { step.run(kernel, arena.pointer(), own) }
+                    // a step begins when all chunks of the step before are done, and each thread joins a frame once.
+                    unsafe { step.run(kernel, arena.pointer(), scratch, own) }
                 });
             }
         });
@@ -137,20 +152,20 @@ impl Program {
     }
 }
 
-/// The arena as all threads see it.
+/// A workspace's memory as all threads see it.
 #[derive(Clone, Copy)]
-struct Arena(*mut u8);
+struct Memory(*mut u8);
 
-impl Arena {
+impl Memory {
     fn pointer(&self) -> *mut u8 {
         self.0
     }
 }
 
 // SAFETY: `Program::run_steps` lets no two threads touch the same bytes during a step.
-unsafe impl Send for Arena {}
+unsafe impl Send for Memory {}
 // SAFETY: as above.
-unsafe impl Sync for Arena {}
+unsafe impl Sync for Memory {}
 
 /// The result must be packed and padded to blocks, so it may be neither the picture nor a tensor with a frame.
 fn with_own_memory(graph: &mut Graph, output: Tensor) -> Result<Tensor, GraphError> {
@@ -185,7 +200,7 @@ fn job(step: &Fused<'_>, at: &impl Fn(usize) -> Placement, kernel: Kernel) -> Jo
     match &step.work {
         Work::Convolution(fused) => {
             let operands = fused.sums.iter().map(|sum| view(&sum.operand)).collect();
-            Job::Convolution(convolution_job(fused, at(fused.input), at(step.result), operands, kernel))
+            convolution_job(fused, at(fused.input), at(step.result), operands, kernel)
         }
         Work::Addition { addition, a, b } => Job::Addition { addition: *addition, a: view(a), b: view(b) },
         Work::MaxPool(input) => Job::MaxPool(at(*input)),
@@ -202,14 +217,20 @@ fn convolution_job(
     output: Placement,
     operands: Vec<View>,
     kernel: Kernel,
-) -> ConvolutionJob {
+) -> Job {
     let convolution = fused.convolution;
-    let Biases { values, varies } = biases(fused, input.shape, output.shape, kernel.0.value_offset());
-    let mut weights = pack(fused, &input, kernel.0.layout());
-    let corrections = kernel.0.prepare(&mut weights, convolution.window[0], input.row_pitch());
+    let chosen = kernel.0.winograd().and_then(|with| Some((winograd::form(&with, fused, &input, &output)?, with)));
+    let (weights, corrections, value_offset) = if chosen.is_some() {
+        (PackedWeights::none(), Corrections::default(), 0)
+    } else {
+        let mut weights = pack(fused, &input, kernel.0.layout());
+        let corrections = kernel.0.prepare(&mut weights, convolution.window[0], input.row_pitch());
+        (weights, corrections, kernel.0.value_offset())
+    };
+    let Biases { values, varies } = biases(fused, input.shape, output.shape, value_offset);
     let mut multipliers = convolution.multipliers.clone();
     multipliers.resize(output.pitch, 0.0);
-    ConvolutionJob {
+    let job = ConvolutionJob {
         convolve: Convolve {
             window_rows: convolution.window[0],
             input_row_pitch: input.row_pitch(),
@@ -226,5 +247,9 @@ fn convolution_job(
         biases: values,
         biases_vary: varies,
         operands,
+    };
+    match chosen {
+        Some((form, with)) => Job::Winograd(WinogradJob::new(form, with.arithmetic, fused, &output, job)),
+        None => Job::Convolution(job),
     }
 }

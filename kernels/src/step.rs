@@ -6,6 +6,7 @@ use crate::fuse::MAX_SUMS;
 use crate::graph::Addition;
 use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
 use crate::tensor::{BLOCK, Placement};
+use crate::winograd::WinogradJob;
 
 /// A step and where its result lies.
 pub(crate) struct Step {
@@ -15,6 +16,7 @@ pub(crate) struct Step {
 
 pub(crate) enum Job {
     Convolution(ConvolutionJob),
+    Winograd(WinogradJob),
     Addition { addition: Addition, a: View, b: View },
     MaxPool(Placement),
     Upsample(Placement),
@@ -53,6 +55,7 @@ impl Step {
         let shape = self.output.shape;
         match &self.job {
             Job::Convolution(job) => shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes,
+            Job::Winograd(job) => job.work(),
             _ => shape.elements(),
         }
     }
@@ -64,7 +67,16 @@ impl Step {
                 let tile = kernel.tile();
                 self.groups(kernel) * (self.output.shape.rows * self.output.shape.columns).div_ceil(tile.pixels)
             }
+            Job::Winograd(job) => job.pieces(),
             _ => self.output.shape.rows,
+        }
+    }
+
+    /// Bytes that a thread needs for itself while it runs pieces.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        match &self.job {
+            Job::Winograd(job) => job.scratch_bytes(),
+            _ => 0,
         }
     }
 
@@ -77,8 +89,14 @@ impl Step {
     ///
     /// # Safety
     /// The kernel is supported, `arena` is of the size that the program planned, and nobody else touches what this step
-    /// reads, or these pieces of what it writes.
-    pub(crate) unsafe fn run(&self, kernel: &dyn InstructionSet, arena: *mut u8, pieces: Range<usize>) {
+    /// reads, or these pieces of what it writes. `scratch` has [`Self::scratch_bytes`], aligned to 64, for this call alone.
+    pub(crate) unsafe fn run(
+        &self,
+        kernel: &dyn InstructionSet,
+        arena: *mut u8,
+        scratch: *mut u8,
+        pieces: Range<usize>,
+    ) {
         // SAFETY: the caller's; all offsets come from placements inside the arena.
         unsafe {
             if pieces.start == 0 {
@@ -88,6 +106,7 @@ impl Step {
             }
             match &self.job {
                 Job::Convolution(job) => self.convolve(job, kernel, arena, pieces),
+                Job::Winograd(job) => job.run(self, arena, scratch, pieces),
                 Job::Addition { addition, a, b } => {
                     let shape = self.output.shape;
                     let whole_rows = !a.halved && !b.halved;
@@ -226,7 +245,7 @@ impl<'a> Cursor<'a> {
             column,
             pixel: Pixel::NONE,
             window_pitch: job.stride[1] * job.input.pitch,
-            bias_pitch: if job.biases_vary { BLOCK } else { 0 },
+            bias_pitch: job.bias_pitch(),
             output_pitch: step.output.pitch,
             operand_pitches,
         };
@@ -256,27 +275,39 @@ impl<'a> Cursor<'a> {
     /// Looks up all pointers. Behind the last row they are not used, and wrap.
     #[inline(never)]
     fn find(&mut self) {
-        let Cursor { step, job, arena, row, column, bias_pitch, .. } = *self;
-        let input = &job.input;
+        self.pixel = self.job.pixel(self.step, self.arena, self.row, self.column);
+    }
+}
+
+impl ConvolutionJob {
+    /// From one pixel of a row to the next, in biases.
+    fn bias_pitch(&self) -> usize {
+        if self.biases_vary { BLOCK } else { 0 }
+    }
+
+    /// All pointers of an output pixel.
+    pub(crate) fn pixel(&self, step: &Step, arena: *mut u8, row: usize, column: usize) -> Pixel {
+        let input = &self.input;
         // The window may begin in the frame, above or left of the tensor's first pixel.
-        let window_row = row * job.stride[0] + input.top - job.padding[0];
-        let window_column = column * job.stride[1] + input.side - job.padding[1];
+        let window_row = row * self.stride[0] + input.top - self.padding[0];
+        let window_column = column * self.stride[1] + input.side - self.padding[1];
         let window = input.start + window_row * input.row_pitch() + window_column * input.pitch;
         let index = row * step.output.shape.columns + column;
-        self.pixel = Pixel {
+        let mut pixel = Pixel {
             window: arena.wrapping_add(window),
-            bias: job.biases.as_ptr().wrapping_add(index * bias_pitch),
+            bias: self.biases.as_ptr().wrapping_add(index * self.bias_pitch()),
             output: arena.wrapping_add(step.output.at(row, column)),
             ..Pixel::NONE
         };
-        for (pointer, view) in self.pixel.operands.iter_mut().zip(&job.operands) {
+        for (pointer, view) in pixel.operands.iter_mut().zip(&self.operands) {
             *pointer = arena.wrapping_add(view.at(row, column));
         }
+        pixel
     }
 }
 
 impl Pixel {
-    const NONE: Pixel = Pixel {
+    pub(crate) const NONE: Pixel = Pixel {
         window: std::ptr::null(),
         bias: std::ptr::null(),
         operands: [std::ptr::null(); MAX_SUMS],

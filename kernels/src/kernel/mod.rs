@@ -14,6 +14,8 @@ mod sdot;
 mod self_test;
 #[cfg(target_arch = "aarch64")]
 mod smull;
+#[cfg(target_arch = "aarch64")]
+mod smull_winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -26,6 +28,7 @@ use crate::fuse::Sum;
 use crate::graph::Addition;
 use crate::pack::{Layout, PackedWeights};
 use crate::tensor::BLOCK;
+use crate::winograd::Winograd;
 
 /// Names the kernels to use, for tests and for comparisons.
 pub const ENVIRONMENT: &str = "WINGMARK_KERNEL";
@@ -100,6 +103,11 @@ pub(crate) trait InstructionSet: Send + Sync {
         0
     }
 
+    /// How it computes 3x3 windows with fewer products, where that is faster.
+    fn winograd(&self) -> Option<Winograd> {
+        None
+    }
+
     /// Computes `blocks` of at most a tile's pixels.
     ///
     /// # Safety
@@ -156,7 +164,9 @@ const ALL: &[Kernel] = &[
     #[cfg(target_arch = "x86_64")]
     Kernel(&avx512vnni::Avx512Vnni),
     #[cfg(target_arch = "aarch64")]
-    Kernel(&smull::Smull),
+    Kernel(&smull::Smull::DIRECT),
+    #[cfg(target_arch = "aarch64")]
+    Kernel(&smull::Smull::WITH_WINOGRAD),
     #[cfg(target_arch = "aarch64")]
     Kernel(&sdot::Sdot),
 ];
@@ -201,5 +211,50 @@ impl Kernel {
     /// that has the instructions but gets them wrong.
     pub fn passes_self_test(&self) -> bool {
         self_test::passes(*self)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Kernels that only tests use.
+
+    use super::*;
+
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) static NEON_WINOGRAD: smull_winograd::NeonWinograd = smull_winograd::NeonWinograd;
+
+    /// The portable kernels, with 3x3 windows as told.
+    pub(crate) struct WithWinograd(pub Winograd);
+
+    impl InstructionSet for WithWinograd {
+        fn name(&self) -> &'static str {
+            "portable with Winograd's algorithm"
+        }
+
+        fn is_supported(&self) -> bool {
+            true
+        }
+
+        fn layout(&self) -> Layout {
+            portable::Portable.layout()
+        }
+
+        fn tile(&self) -> Tile {
+            portable::Portable.tile()
+        }
+
+        fn winograd(&self) -> Option<Winograd> {
+            Some(self.0)
+        }
+
+        unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
+            // SAFETY: the caller's.
+            unsafe { portable::Portable.convolve(convolve, blocks, pixels) }
+        }
+
+        unsafe fn add(&self, addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize) {
+            // SAFETY: the caller's.
+            unsafe { portable::Portable.add(addition, a, b, output, bytes) }
+        }
     }
 }

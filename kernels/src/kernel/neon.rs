@@ -39,9 +39,23 @@ pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, 
             let multipliers = vld1q_f32(multipliers.add(4 * quarter));
             vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quarter]), multipliers))
         };
+        let low = vqmovn_high_s32(vqmovn_s32(round(0)), round(1));
+        let high = vqmovn_high_s32(vqmovn_s32(round(2)), round(3));
+        store_words(convolve, channel, pixel, [low, high]);
+    }
+}
+
+/// Adds the zero point and the operands to rounded values and writes 16 channels from `channel` on.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn store_words(convolve: &Convolve, channel: usize, pixel: &Pixel, words: [int16x8_t; 2]) {
+    // SAFETY: the caller's.
+    unsafe {
         let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
-        let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(round(0)), round(1)), zero_point);
-        let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(round(2)), round(3)), zero_point);
+        let [low, high] = words.map(|half| vqaddq_s16(half, zero_point));
         let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
         if convolve.sums.is_empty() {
             return vst1q_u8(pixel.output.add(channel), bytes);

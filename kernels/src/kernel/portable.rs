@@ -76,7 +76,7 @@ unsafe fn convolve_pixel(convolve: &Convolve, block: usize, pixel: &Pixel) {
 }
 
 impl Sum {
-    fn apply(&self, result: u8, operand: u8) -> u8 {
+    pub(crate) fn apply(&self, result: u8, operand: u8) -> u8 {
         let (a, b) = if self.operand_is_a { (operand, result) } else { (result, operand) };
         reference::add(a, b, &self.addition)
     }

@@ -9,19 +9,32 @@ use std::arch::asm;
 use std::ops::Range;
 
 use super::neon::{self, load_signed};
+use super::smull_winograd::NeonWinograd;
 use super::{Convolve, Corrections, InstructionSet, Pixel, Tile};
 use crate::graph::Addition;
 use crate::pack::{Layout, PackedWeights};
 use crate::tensor::BLOCK;
+use crate::winograd::{Winograd, cheapest};
 
-pub(super) struct Smull;
+pub(super) struct Smull {
+    name: &'static str,
+    winograd: Option<Winograd>,
+}
+
+impl Smull {
+    /// Every convolution by its definition, for comparison.
+    pub(super) const DIRECT: Smull = Smull { name: "smull-direct", winograd: None };
+
+    pub(super) const WITH_WINOGRAD: Smull =
+        Smull { name: "smull", winograd: Some(Winograd { arithmetic: &NeonWinograd, choose: cheapest }) };
+}
 
 /// Output channels whose sums fit into registers.
 const HALF: usize = BLOCK / 2;
 
 impl InstructionSet for Smull {
     fn name(&self) -> &'static str {
-        "smull"
+        self.name
     }
 
     fn is_supported(&self) -> bool {
@@ -59,6 +72,10 @@ impl InstructionSet for Smull {
             corrections.blocks.push(first..corrections.offsets.len());
         }
         corrections
+    }
+
+    fn winograd(&self) -> Option<Winograd> {
+        self.winograd
     }
 
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
