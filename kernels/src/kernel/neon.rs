@@ -57,17 +57,19 @@ pub(super) unsafe fn store_words(convolve: &Convolve, channel: usize, pixel: &Pi
         let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
         let [low, high] = words.map(|half| vqaddq_s16(half, zero_point));
         let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
-        if convolve.sums.is_empty() {
+        let Some((last, others)) = convolve.sums.split_last() else {
             return vst1q_u8(pixel.output.add(channel), bytes);
-        }
+        };
         let mut values = to_floats(bytes);
-        for (sum, operand) in convolve.sums.iter().zip(pixel.operands) {
-            values = apply(sum, values, to_floats(vld1q_u8(operand.add(channel))));
+        for (sum, operand) in others.iter().zip(pixel.operands) {
+            values = clamp(apply(sum, values, to_floats(vld1q_u8(operand.add(channel)))));
         }
-        store(pixel.output.add(channel), values);
+        let operand = to_floats(vld1q_u8(pixel.operands[others.len()].add(channel)));
+        store(pixel.output.add(channel), apply(last, values, operand));
     }
 }
 
+/// The sum of a convolution's result and an operand.
 #[inline]
 #[target_feature(enable = "neon")]
 fn apply(sum: &Sum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
@@ -75,17 +77,28 @@ fn apply(sum: &Sum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [flo
     add(a, b, &sum.addition)
 }
 
-/// `round(a * a_ratio + (b * b_ratio + offset))`, clamped.
+/// `a * a_ratio + (b * b_ratio + offset)`, yet to be rounded.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add(a: [float32x4_t; 4], b: [float32x4_t; 4], addition: &Addition) -> [float32x4_t; 4] {
     let mut values = [vdupq_n_f32(0.0); 4];
     for quarter in 0..4 {
         let inner = vfmaq_f32(vdupq_n_f32(addition.offset), b[quarter], vdupq_n_f32(addition.b_ratio));
-        let outer = vfmaq_f32(inner, a[quarter], vdupq_n_f32(addition.a_ratio));
-        values[quarter] = vrndnq_f32(vminq_f32(vmaxq_f32(outer, vdupq_n_f32(0.0)), vdupq_n_f32(255.0)));
+        values[quarter] = vfmaq_f32(inner, a[quarter], vdupq_n_f32(addition.a_ratio));
     }
     values
+}
+
+/// Rounded to stored values.
+#[inline]
+#[target_feature(enable = "neon")]
+fn clamp(values: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let mut rounded = values;
+    for quarter in 0..4 {
+        let positive = vmaxq_f32(values[quarter], vdupq_n_f32(0.0));
+        rounded[quarter] = vrndnq_f32(vminq_f32(positive, vdupq_n_f32(255.0)));
+    }
+    rounded
 }
 
 #[inline]
@@ -97,14 +110,15 @@ fn to_floats(bytes: uint8x16_t) -> [float32x4_t; 4] {
     [vcvtq_f32_u32(words[0]), vcvtq_f32_u32(words[1]), vcvtq_f32_u32(words[2]), vcvtq_f32_u32(words[3])]
 }
 
-/// Whole numbers from 0 to 255.
+/// Rounds, half to even, and writes: narrowing saturates to 0..=255.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store(output: *mut u8, values: [float32x4_t; 4]) {
-    let low = vmovn_high_u32(vmovn_u32(vcvtq_u32_f32(values[0])), vcvtq_u32_f32(values[1]));
-    let high = vmovn_high_u32(vmovn_u32(vcvtq_u32_f32(values[2])), vcvtq_u32_f32(values[3]));
+    let round = |quarter: usize| vcvtnq_s32_f32(values[quarter]);
+    let low = vqmovn_high_s32(vqmovn_s32(round(0)), round(1));
+    let high = vqmovn_high_s32(vqmovn_s32(round(2)), round(3));
     // SAFETY: the caller's.
-    unsafe { vst1q_u8(output, vmovn_high_u16(vmovn_u16(low), high)) }
+    unsafe { vst1q_u8(output, vqmovun_high_s16(vqmovun_s16(low), high)) }
 }
 
 /// [`super::InstructionSet::add`].

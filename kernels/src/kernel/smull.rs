@@ -45,8 +45,9 @@ impl InstructionSet for Smull {
         Layout::Sixteens
     }
 
+    /// The registers hold the sums of two pixels; more share the call and the search for their pointers.
     fn tile(&self) -> Tile {
-        Tile { pixels: 2, blocks: 1 }
+        Tile { pixels: 8, blocks: 2 }
     }
 
     fn value_offset(&self) -> i32 {
@@ -80,18 +81,16 @@ impl InstructionSet for Smull {
 
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
         for block in blocks {
-            for pixels in pixels.chunks(2) {
-                // SAFETY: the caller's.
-                unsafe {
-                    let mut sums = [[[vdupq_n_s32(0); 2]; 2]; 2];
-                    for half in 0..2 {
-                        sums[half] = half_tile(convolve, block, half, &pixels[0], pixels.last().unwrap_or(&pixels[0]));
-                    }
-                    for (p, pixel) in pixels.iter().enumerate() {
-                        let mut sums = [sums[0][p][0], sums[0][p][1], sums[1][p][0], sums[1][p][1]];
-                        start_and_correct(convolve, block, pixel, &mut sums);
-                        neon::finish(convolve, block * BLOCK, pixel, sums);
-                    }
+            let (pairs, left) = pixels.as_chunks::<2>();
+            // SAFETY: the caller's.
+            unsafe {
+                for [a, b] in pairs {
+                    let [sums_a, sums_b] = tile(convolve, block, a, b);
+                    finish(convolve, block, a, sums_a);
+                    finish(convolve, block, b, sums_b);
+                }
+                if let [pixel] = left {
+                    finish(convolve, block, pixel, tile(convolve, block, pixel, pixel)[0]);
                 }
             }
         }
@@ -103,31 +102,55 @@ impl InstructionSet for Smull {
     }
 }
 
-/// Adds the biases and the corrections.
+/// Sums of products of a block for two pixels.
+#[inline]
 #[target_feature(enable = "neon")]
-unsafe fn start_and_correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [int32x4_t; 4]) {
-    // SAFETY: the caller's; corrections lie inside the window.
+unsafe fn tile(convolve: &Convolve, block: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 4]; 2] {
+    // SAFETY: the caller's.
+    let [low, high] = unsafe { [half_tile(convolve, block, 0, a, b), half_tile(convolve, block, 1, a, b)] };
+    std::array::from_fn(|p| [low[p][0], low[p][1], high[p][0], high[p][1]])
+}
+
+/// Adds biases and corrections, rounds and writes.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn finish(convolve: &Convolve, block: usize, pixel: &Pixel, mut sums: [int32x4_t; 4]) {
+    // SAFETY: the caller's.
     unsafe {
-        for (n, sum) in sums.iter_mut().enumerate() {
-            *sum = vaddq_s32(*sum, vld1q_s32(pixel.bias.add(block * convolve.bias_pitch + 4 * n)));
+        for n in 0..4 {
+            sums[n] = vaddq_s32(sums[n], vld1q_s32(pixel.bias.add(block * convolve.bias_pitch + 4 * n)));
         }
-        for correction in convolve.corrections.of(block) {
-            let weights = &convolve.corrections.weights[correction];
-            let mut excess = [0i32; BLOCK];
-            for (lane, excess) in excess.iter_mut().enumerate() {
-                for byte in 0..4 {
-                    let value = *pixel.window.add(convolve.corrections.offsets[correction] + byte);
-                    *excess += (i32::from(value) - neon::VALUE_OFFSET) * i32::from(weights[4 * lane + byte]);
-                }
+        if !convolve.corrections.of(block).is_empty() {
+            correct(convolve, block, pixel, &mut sums);
+        }
+        neon::finish(convolve, block * BLOCK, pixel, sums);
+    }
+}
+
+/// Adds the products that weights of -128 leave over: no trained net of ours has any.
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "neon")]
+unsafe fn correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [int32x4_t; 4]) {
+    for correction in convolve.corrections.of(block) {
+        let weights = &convolve.corrections.weights[correction];
+        let mut excess = [0i32; BLOCK];
+        for (lane, excess) in excess.iter_mut().enumerate() {
+            for byte in 0..4 {
+                // SAFETY: the caller's; corrections lie inside the window.
+                let value = unsafe { *pixel.window.add(convolve.corrections.offsets[correction] + byte) };
+                *excess += (i32::from(value) - neon::VALUE_OFFSET) * i32::from(weights[4 * lane + byte]);
             }
-            for (n, sum) in sums.iter_mut().enumerate() {
-                *sum = vaddq_s32(*sum, vld1q_s32(excess.as_ptr().add(4 * n)));
-            }
+        }
+        for (n, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: four of sixteen numbers.
+            *sum = vaddq_s32(*sum, unsafe { vld1q_s32(excess.as_ptr().add(4 * n)) });
         }
     }
 }
 
 /// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`.
+#[inline]
 #[target_feature(enable = "neon")]
 unsafe fn half_tile(convolve: &Convolve, block: usize, half: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 2]; 2] {
     let weights = &convolve.weights;
