@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::board;
 use crate::capture::SourceChoice;
 use crate::capture::v4l2::CameraFormat;
 use crate::dataset::degrade::Degradation;
-use crate::face::zoo;
+use crate::face::{Options, Smoothing, zoo};
 use crate::picture::frame::Size;
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
@@ -85,11 +85,27 @@ pub struct RunArgs {
     pub model: Option<zoo::Choice>,
 
     #[command(flatten)]
+    pub follow: FollowArgs,
+
+    #[command(flatten)]
     pub board: BoardArgs,
 
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// How faces are followed.
+#[derive(Debug, Args)]
+pub struct FollowArgs {
+    /// How much points are steadied: off gives them as they are found, for who smooths them himself; 2 holds them stiller
+    /// and later than 1, 0.5 less so.
+    #[arg(long, value_name = "off|N", default_value_t)]
+    pub smoothing: Smoothing,
+
+    /// Follow at most so many faces at once; each costs a run of the landmark net a frame.
+    #[arg(long, value_name = "N", default_value_t = Options::default().faces)]
+    pub faces: NonZeroUsize,
 }
 
 /// Where pictures are shown.

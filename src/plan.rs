@@ -3,8 +3,8 @@
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
 use crate::capture::{Camera, CameraWish, CaptureError, Source};
-use crate::cli::{CameraArgs, LogArgs, RunArgs, ScreenArgs};
-use crate::face::{Observer, zoo};
+use crate::cli::{CameraArgs, FollowArgs, LogArgs, RunArgs, ScreenArgs};
+use crate::face::{Observer, Options, zoo};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics_file::MetricsFile;
@@ -22,6 +22,12 @@ impl CameraArgs {
             rate: profile.rate.map_or(any.rate, f64::from),
         };
         CameraWish { format: self.format, size: self.size, rate: self.rate, aim }
+    }
+}
+
+impl FollowArgs {
+    fn options(&self, threads: usize) -> Options {
+        Options { threads, smoothing: self.smoothing, faces: self.faces }
     }
 }
 
@@ -82,7 +88,8 @@ impl RunPlan {
             None => Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?),
         };
         let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
-        let observer = Observer::with_threads(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, true, board.threads)?;
+        let observer =
+            Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &args.follow.options(board.threads))?;
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let logs = args.log.open(&args.record)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use wingmark::face::{Observation, Observer, zoo};
+use wingmark::face::{Observation, Observer, Options, zoo};
 use wingmark::overlay::Figures;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
@@ -59,7 +59,7 @@ fn net_and_screen_allocate_nothing_and_an_observation_only_its_points() {
     }
 
     let faces = zoo::shipped(zoo::FACES).unwrap().load().unwrap();
-    let mut observer = Observer::new(&faces, &small, true).unwrap();
+    let mut observer = Observer::new(&faces, &small, &Options::default()).unwrap();
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/eileen-collins.jpg");
     let picture = image::open(picture).unwrap().into_rgb8();
     let size = Size { width: picture.width(), height: picture.height() };

@@ -55,6 +55,26 @@ fn run_writes_what_it_is_asked_for() {
 }
 
 #[test]
+fn more_faces_than_are_followed_are_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = image::open(PORTRAIT).unwrap().into_rgb8();
+    let mut two = image::RgbImage::new(2 * portrait.width(), portrait.height());
+    image::imageops::replace(&mut two, &portrait, 0, 0);
+    image::imageops::replace(&mut two, &image::imageops::flip_horizontal(&portrait), portrait.width().into(), 0);
+    std::fs::create_dir(folder.path().join("album")).unwrap();
+    (0..20).for_each(|i| two.save(folder.path().join(format!("album/{i:02}.png"))).unwrap());
+    for (faces, rows, said) in [("1", 20, 1), ("2", 40, 0)] {
+        let record = format!("{faces}.csv");
+        let arguments = ["run", "--source", "album", "--screen", "none", "--faces", faces, "--record", &record];
+        let output = wingmark(folder.path(), &arguments);
+        let messages = text(&output.stderr);
+        assert_eq!(messages.matches("more faces than").count(), said, "--faces {faces}: {messages}");
+        let table = std::fs::read_to_string(folder.path().join(&record)).unwrap();
+        assert_eq!(table.lines().count(), 1 + rows, "--faces {faces}");
+    }
+}
+
+#[test]
 fn pictures_without_a_face_are_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (name, side) in [("tiny.png", 1), ("huge.png", 8000)] {
@@ -250,6 +270,8 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (["run", "--record", "a.xyz"], ".csv"),
         (["run", "--frames", "0"], "--frames"),
+        (["run", "--faces", "0"], "--faces"),
+        (["run", "--smoothing", "on"], "expected off, or a strength of 0.1 to 10"),
         (["run", "--camera-format", "H264"], "expected one of YUYV, NV12, MJPG"),
         (["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
         (["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),

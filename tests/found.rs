@@ -3,7 +3,7 @@
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
 
-use wingmark::face::{Face, Observer, zoo};
+use wingmark::face::{Face, Observer, Options, zoo};
 use wingmark::picture;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
@@ -23,7 +23,7 @@ fn shown(frame: &Frame, crop: &Crop) -> Frame {
 
 fn surest_face(frame: &Frame) -> Face {
     let net = |name| zoo::shipped(name).unwrap().load().unwrap();
-    let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), false).unwrap();
+    let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::unsmoothed()).unwrap();
     let faces = observer.observe(frame).unwrap().faces;
     faces.into_iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("a face")
 }

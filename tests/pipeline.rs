@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wingmark::capture::{CaptureError, Captured, Source};
-use wingmark::face::{Observer, zoo};
+use wingmark::face::{Observer, Options, zoo};
 use wingmark::picture::frame::{Frame, PixelFormat, Size};
 use wingmark::pipeline::{Feed, Taken};
 
@@ -41,7 +41,7 @@ impl Source for Fast {
 #[test]
 fn captured_frames_are_observed_or_dropped() {
     let net = |name| zoo::shipped(name).unwrap().load().unwrap();
-    let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), true).unwrap();
+    let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap();
     let feed = Feed::start(Box::new(Fast { next: 5 })).unwrap();
     let mut frame = Frame::default();
     let (mut observed, mut dropped) = (0, 0);

@@ -9,7 +9,7 @@ use nalgebra::{Point2, Vector2};
 use super::{Outcome, counted};
 use crate::capture::{Captured, Clip, Source};
 use crate::cli::DemoArgs;
-use crate::face::{Face, Observer, zoo};
+use crate::face::{Face, Observer, Options, zoo};
 use crate::overlay::Figures;
 use crate::picture::built_in_picture;
 use crate::picture::frame::Frame;
@@ -29,7 +29,7 @@ const PARTS: [(&str, Range<usize>); 5] =
 pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let faces = zoo::shipped(zoo::FACES)?.load()?;
     let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
-    let mut observer = Observer::new(&faces, &landmarks, true)?;
+    let mut observer = Observer::new(&faces, &landmarks, &Options::default())?;
     let folder = PngFolder::create(&args.out)?;
     let first_picture = folder.path(0);
     let mut view = View::new(Box::new(folder), observer.scheme(), &ScreenSettings::default());

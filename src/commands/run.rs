@@ -231,6 +231,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::capture::Clip;
+    use crate::face::Options;
     use crate::face::zoo;
     use crate::picture::built_in_picture;
     use crate::pipeline::Show;
@@ -258,7 +259,7 @@ mod tests {
     fn frames_of_run(logs: Vec<Log>) -> usize {
         let net = |name| zoo::shipped(name).unwrap().load().unwrap();
         let mut run = Run {
-            observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), true).unwrap(),
+            observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
             logs,
             metrics: None,
             display: Some(Display::start(Window { frames: 0 }, Policy::Every).unwrap()),

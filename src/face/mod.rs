@@ -1,6 +1,7 @@
 //! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it tells those above it.
 
 pub mod calibration;
+mod clock;
 pub mod decode;
 pub mod detect;
 pub mod look;
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use nalgebra::{Matrix2, Point2, Similarity2};
 
-pub use observer::{ObserveError, Observer};
+pub use observer::{ObserveError, Observer, Options};
+pub use track::Smoothing;
 
 use crate::picture::geometry::{Crop, Rect};
 

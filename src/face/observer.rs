@@ -1,13 +1,15 @@
 //! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::face::clock::Clock;
 use crate::face::detect::{Detection, Detector};
 use crate::face::look::{Landmarker, Look, LookTimings};
-use crate::face::scene::SceneWatch;
-use crate::face::track::{SAME_FACE_IOU, Tracker};
+use crate::face::scene::{Change, SceneWatch};
+use crate::face::track::{SAME_FACE_IOU, Smoothing, Tracker};
 use crate::face::views::{Schedule, Views};
 use crate::face::zoo::Net;
 use crate::face::{Observation, Timings};
@@ -18,8 +20,51 @@ use crate::picture::frame::{Frame, FrameError};
 
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
-/// More faces than this are not followed at once.
-const MAX_FACES: usize = 8;
+/// The same while one of them stays lost.
+const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
+
+/// How an [`Observer`] works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads that share each frame, the caller's included.
+    pub threads: usize,
+    pub smoothing: Smoothing,
+    /// No more faces are followed at once.
+    pub faces: NonZeroUsize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { threads: 1, smoothing: Smoothing::default(), faces: NonZeroUsize::new(8).expect("eight") }
+    }
+}
+
+impl Options {
+    /// For pictures that stand alone, and for points as the net finds them.
+    pub fn unsmoothed() -> Self {
+        Options { smoothing: Smoothing::Off, ..Options::default() }
+    }
+}
+
+/// Which of the faces that were expected in a frame were not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Missed {
+    Nobody,
+    /// One that was not in the frame before either.
+    Lost,
+    /// One that was.
+    Seen,
+}
+
+impl Missed {
+    fn frames_a_search(self) -> u32 {
+        match self {
+            Missed::Nobody => FRAMES_A_SEARCH,
+            Missed::Lost => FRAMES_A_SEARCH_FOR_LOST,
+            Missed::Seen => 0,
+        }
+    }
+}
 
 #[derive(Debug, Error)]
 pub enum ObserveError {
@@ -38,27 +83,28 @@ pub struct Observer {
     frames_since_search: u32,
     /// What the detector saw in the frame before, if it was searched.
     detections: Vec<Detection>,
+    clock: Clock,
     scene: SceneWatch,
+    most_faces: usize,
+    said_more_faces: bool,
     /// Number of the frame before.
     previous: Option<u32>,
 }
 
 impl Observer {
-    /// `smoothing` steadies the points from frame to frame; pictures that stand alone are not changed by it.
-    pub fn new(faces: &Net, landmarks: &Net, smoothing: bool) -> Result<Self, CardError> {
-        Observer::with_threads(faces, landmarks, smoothing, 1)
-    }
-
-    /// An observer whose nets share each frame among `threads` threads, the caller's included.
-    pub fn with_threads(faces: &Net, landmarks: &Net, smoothing: bool, threads: usize) -> Result<Self, CardError> {
+    pub fn new(faces: &Net, landmarks: &Net, options: &Options) -> Result<Self, CardError> {
+        let threads = options.threads;
         Ok(Observer {
             detector: Detector::new(faces, threads)?,
             landmarker: Landmarker::new(landmarks, threads)?,
-            tracker: Tracker::new(smoothing),
+            tracker: Tracker::new(options.smoothing),
             schedule: Schedule::default(),
             frames_since_search: 0,
             detections: Vec::new(),
+            clock: Clock::default(),
             scene: SceneWatch::default(),
+            most_faces: options.faces.get(),
+            said_more_faces: false,
             previous: None,
         })
     }
@@ -87,24 +133,27 @@ impl Observer {
         let start = Instant::now();
         frame.check()?;
         let previous = self.previous.replace(frame.sequence);
-        if self.scene.is_cut(frame) {
+        let now = self.clock.at(frame.captured_at);
+        let change = self.scene.watch(frame, now);
+        if change == Change::Cut {
             self.forget();
         }
         self.detections.clear();
         let mut looked = LookTimings::default();
         let mut detect = Duration::ZERO;
 
-        let mut looks = self.look_at_followed(frame, &mut looked)?;
-        let lost = looks.len() < self.tracker.followed().count();
+        let (mut looks, missed) = self.look_at_expected(frame, now, &mut looked)?;
         self.frames_since_search += 1;
-        if looks.is_empty() || lost || self.frames_since_search >= FRAMES_A_SEARCH {
+        // Faces that went with the light are waited for; a search would not find them either.
+        let waits = change == Change::Dark && self.tracker.follows_any();
+        if !waits && (looks.is_empty() || self.frames_since_search >= missed.frames_a_search()) {
             self.frames_since_search = 0;
             let views = if looks.is_empty() { self.schedule.next_search() } else { Views::UPRIGHT };
             let found = self.search(frame, views, &looks, &mut detect, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         let tracking = Instant::now();
-        let faces = self.tracker.update(looks, frame.captured_at);
+        let faces = self.tracker.update(looks, now);
         Ok(Observation {
             sequence: frame.sequence,
             captured_at: frame.captured_at,
@@ -124,21 +173,31 @@ impl Observer {
         })
     }
 
-    /// Looks where faces were in the frame before; gives those that are still there.
-    fn look_at_followed(
+    /// Looks where faces should be; gives those that are there, and what is not.
+    fn look_at_expected(
         &mut self,
         frame: &Frame,
+        now: Duration,
         timings: &mut LookTimings,
-    ) -> Result<Vec<(Option<u32>, Look)>, ModelError> {
-        let mut looks = Vec::new();
-        for (id, points) in self.tracker.followed() {
-            let crop = self.landmarker.crop_around_points(points);
+    ) -> Result<(Vec<(Option<u32>, Look)>, Missed), ModelError> {
+        let mut looks: Vec<(Option<u32>, Look)> = Vec::new();
+        let mut missed = Missed::Nobody;
+        for face in self.tracker.expected(now) {
+            // Where another face is seen, the lost one is behind it.
+            let hidden = || looks.iter().any(|(_, look)| look.bounds().iou(&face.bounds()) > SAME_FACE_IOU);
+            if face.lost && (looks.len() >= self.most_faces || hidden()) {
+                missed = missed.max(Missed::Lost);
+                continue;
+            }
+            let crop = self.landmarker.crop_around_points(&face.points);
             let look = self.landmarker.look(frame, &crop, timings)?;
             if self.landmarker.is_face(&look) {
-                looks.push((Some(id), look));
+                looks.push((Some(face.id), look));
+            } else {
+                missed = missed.max(if face.lost { Missed::Lost } else { Missed::Seen });
             }
         }
-        Ok(looks)
+        Ok((looks, missed))
     }
 
     /// Looks for faces that are not among those followed. Of looks at one face, seen in several views, the surest one stays.
@@ -159,7 +218,8 @@ impl Observer {
             let start = Instant::now();
             let detections = self.detector.detect(frame, view)?;
             *detecting += start.elapsed();
-            for detection in detections.iter().take(MAX_FACES) {
+            // One more, so that it can be said that there are more.
+            for detection in detections.iter().take(self.most_faces + 1) {
                 if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
                     continue;
                 }
@@ -172,8 +232,17 @@ impl Observer {
             }
             self.detections.extend(detections);
         }
-        found.truncate(MAX_FACES.saturating_sub(followed.len()));
+        self.keep_to_most_faces(&mut found, followed.len());
         Ok(found)
+    }
+
+    /// Leaves faces out that are too many, and says so the first time.
+    fn keep_to_most_faces(&mut self, found: &mut Vec<Look>, followed: usize) {
+        let room = self.most_faces.saturating_sub(followed);
+        if found.len() > room && !std::mem::replace(&mut self.said_more_faces, true) {
+            log::warn!("a frame shows more faces than the {} that are followed; --faces N follows N", self.most_faces);
+        }
+        found.truncate(room);
     }
 
     /// Looks twice at a face just found: a detector's box is rough and tells little of the roll, so that the first look only says

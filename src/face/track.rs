@@ -1,44 +1,125 @@
-//! Follows faces from frame to frame: which crop to look at next, who is who, and what to forget.
+//! Follows faces from frame to frame: where to look next, who is who, and what to forget.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use nalgebra::Point2;
+use thiserror::Error;
 
 use crate::face::Face;
 use crate::face::look::Look;
-use crate::face::smooth::OneEuro;
+use crate::face::smooth::FaceFilter;
 use crate::picture::geometry::Rect;
 
 /// Two looks whose boxes overlap more than this are at one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
-/// A face whose box overlaps its box in the frame before less than this has jumped, and is not smoothed towards.
+/// A face whose box overlaps the box where it was expected at least as much was seen where it should be.
+const EXPECTED_IOU: f32 = 0.75;
+/// A face whose box overlaps the box where it was expected less than this has jumped, and is not smoothed towards; a face found
+/// anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;
+/// A face that is lost this long is gone.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The faces of the frame before, and the numbers given so far.
+/// How much points are steadied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Smoothing {
+    /// Points are given as the net found them.
+    Off,
+    /// Steadier and later than 1 with more, less so with less.
+    Strength(f32),
+}
+
+#[derive(Debug, Error)]
+#[error("expected off, or a strength of 0.1 to 10")]
+pub struct SmoothingError;
+
+impl Default for Smoothing {
+    fn default() -> Self {
+        Smoothing::Strength(1.0)
+    }
+}
+
+/// As it is written on the command line.
+impl fmt::Display for Smoothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Smoothing::Off => f.write_str("off"),
+            Smoothing::Strength(strength) => strength.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Smoothing {
+    type Err = SmoothingError;
+
+    fn from_str(text: &str) -> Result<Self, SmoothingError> {
+        match text.parse() {
+            Ok(strength) if (0.1..=10.0).contains(&strength) => Ok(Smoothing::Strength(strength)),
+            Err(_) if text == "off" => Ok(Smoothing::Off),
+            _ => Err(SmoothingError),
+        }
+    }
+}
+
+/// The faces that are followed, and the numbers given so far.
 #[derive(Debug)]
 pub struct Tracker {
+    /// In the order of their numbers.
     tracks: Vec<Track>,
     last_id: u32,
-    smoothing: bool,
+    smoothing: Smoothing,
 }
 
 #[derive(Debug)]
 struct Track {
     id: u32,
-    /// As the net found them: the next crop follows these, so that smoothing cannot make it lag.
-    points: Vec<Point2<f32>>,
-    bounds: Rect,
-    filter: OneEuro,
+    filter: FaceFilter,
+    /// The box of what was found last.
+    before: Rect,
+    /// When it was seen last.
+    seen_at: Duration,
+    /// When it was first looked for and not found.
+    lost_at: Option<Duration>,
+}
+
+/// Where a face should be.
+#[derive(Debug)]
+pub struct Expected {
+    pub id: u32,
+    pub points: Vec<Point2<f32>>,
+    /// The box where it was seen last.
+    before: Rect,
+    /// It was not seen in the frame before.
+    pub lost: bool,
+}
+
+impl Expected {
+    pub fn bounds(&self) -> Rect {
+        Rect::around(self.points.iter().copied()).expect("a face has landmarks")
+    }
+
+    /// How well a box fits to where it should be: where it was going, or where it was.
+    fn overlap(&self, bounds: &Rect) -> f32 {
+        self.bounds().iou(bounds).max(self.before.iou(bounds))
+    }
 }
 
 impl Tracker {
-    pub fn new(smoothing: bool) -> Self {
+    pub fn new(smoothing: Smoothing) -> Self {
         Tracker { tracks: Vec::new(), last_id: 0, smoothing }
     }
 
-    /// The faces to look for in the next frame: id, and where the landmarks were.
-    pub fn followed(&self) -> impl Iterator<Item = (u32, &[Point2<f32>])> {
-        self.tracks.iter().map(|track| (track.id, track.points.as_slice()))
+    /// The faces to look for in a frame of that time: those seen in the frame before, then those lost for less than half a second.
+    pub fn expected(&self, now: Duration) -> Vec<Expected> {
+        let mut expected: Vec<_> = self.tracks.iter().map(|track| track.expected(now)).collect();
+        expected.sort_by_key(|face| face.lost);
+        expected
+    }
+
+    pub fn follows_any(&self) -> bool {
+        !self.tracks.is_empty()
     }
 
     /// Nothing that was seen so far has to do with what comes.
@@ -46,37 +127,92 @@ impl Tracker {
         self.tracks.clear();
     }
 
-    /// Takes all looks of a frame that show a face, those at followed faces with their id and first; of two at
-    /// one face, the first stays. What is not among them is no longer followed.
-    pub fn update(&mut self, looks: Vec<(Option<u32>, Look)>, captured_at: Duration) -> Vec<Face> {
-        let before = std::mem::take(&mut self.tracks);
-        let mut faces: Vec<Face> = Vec::with_capacity(looks.len());
-        for (id, look) in looks {
-            let bounds = look.bounds();
-            if self.tracks.iter().any(|track| track.bounds.iou(&bounds) > SAME_FACE_IOU) {
+    /// Takes all looks of a frame that show a face, those at expected faces with their number. Gives the faces in the order of their
+    /// numbers.
+    ///
+    /// Of two looks at one face, the one stays whose face was expected there, or else that of the older face: where two persons
+    /// cross, both looks are at the one in front. Of looks without a number, one at a lost face is that face.
+    pub fn update(&mut self, looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
+        let expected = self.expected(now);
+        let overlap = |id: u32, bounds: &Rect| {
+            expected.iter().find(|face| face.id == id).map_or(0.0, |face| face.bounds().iou(bounds))
+        };
+        let (mut known, new): (Vec<_>, Vec<_>) = looks.into_iter().partition(|(id, _)| id.is_some());
+        let mut known: Vec<_> = known.drain(..).filter_map(|(id, look)| Some((id?, look))).collect();
+        let lost = |id: u32| expected.iter().any(|face| face.id == id && face.lost);
+        known.sort_by_key(|(id, look)| (lost(*id), overlap(*id, &look.bounds()) < EXPECTED_IOU, *id));
+
+        let mut seen: Vec<(u32, Look)> = Vec::with_capacity(known.len() + new.len());
+        let is_seen = |seen: &[(u32, Look)], look: &Look| {
+            seen.iter().any(|(_, other)| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU)
+        };
+        for (id, look) in known {
+            if !is_seen(&seen, &look) {
+                seen.push((id, look));
+            }
+        }
+        for (_, look) in new {
+            if is_seen(&seen, &look) {
                 continue;
             }
-            let points = look.points();
-            let known = id.and_then(|id| before.iter().find(|track| track.id == id));
-            let id = known.map_or_else(|| self.new_id(), |track| track.id);
-            let mut filter = known
-                .filter(|track| track.bounds.iou(&bounds) >= JUMP_IOU)
-                .map_or_else(|| OneEuro::starting(captured_at, points.iter().copied()), |track| track.filter.clone());
-            let smoothed = filter.smooth(captured_at, &points, bounds.width().max(bounds.height()).max(1.0));
-            let mut face = Face { id, bounds, crop: look.crop, landmarks: look.landmarks, confidence: look.confidence };
-            if self.smoothing {
-                face.landmarks.iter_mut().zip(smoothed).for_each(|(landmark, at)| landmark.at = at);
-                face.bounds = Rect::around(face.landmarks.iter().map(|l| l.at)).expect("a look has landmarks");
-            }
-            self.tracks.push(Track { id, points, bounds, filter });
-            faces.push(face);
+            let bounds = look.bounds();
+            let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));
+            let nearest = unseen
+                .map(|face| (face.id, face.overlap(&bounds)))
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+                .filter(|(_, overlap)| *overlap >= JUMP_IOU);
+            let id = nearest.map_or_else(|| self.new_id(), |(id, _)| id);
+            seen.push((id, look));
         }
-        faces
+        seen.sort_by_key(|(id, _)| *id);
+        for track in &mut self.tracks {
+            if !seen.iter().any(|(id, _)| *id == track.id) {
+                track.lost_at.get_or_insert(now);
+            }
+        }
+        self.tracks.retain(|track| track.lost_at.is_none_or(|lost_at| now.saturating_sub(lost_at) < PATIENCE));
+        seen.into_iter().map(|(id, look)| self.see(id, look, now)).collect()
+    }
+
+    /// Brings the track of a face that was seen up to date.
+    fn see(&mut self, id: u32, look: Look, now: Duration) -> Face {
+        let bounds = look.bounds();
+        let mut face = Face { id, bounds, crop: look.crop, landmarks: look.landmarks, confidence: look.confidence };
+        let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {
+            self.tracks.push(Track::starting(&face, now));
+            return face;
+        };
+        if track.expected(now).bounds().iou(&bounds) < JUMP_IOU {
+            *track = Track::starting(&face, now);
+            return face;
+        }
+        let strength = if let Smoothing::Strength(strength) = self.smoothing { strength } else { 1.0 };
+        let smoothed = track.filter.smooth(now.saturating_sub(track.seen_at), &face.landmarks, strength);
+        track.before = bounds;
+        track.seen_at = now;
+        track.lost_at = None;
+        if self.smoothing != Smoothing::Off {
+            face.landmarks.iter_mut().zip(smoothed).for_each(|(landmark, at)| landmark.at = at);
+            face.bounds = Rect::around(face.landmarks.iter().map(|l| l.at)).expect("a look has landmarks");
+        }
+        face
     }
 
     fn new_id(&mut self) -> u32 {
         self.last_id += 1;
         self.last_id
+    }
+}
+
+impl Track {
+    fn starting(face: &Face, now: Duration) -> Self {
+        let filter = FaceFilter::starting(&face.landmarks);
+        Track { id: face.id, filter, before: face.bounds, seen_at: now, lost_at: None }
+    }
+
+    fn expected(&self, now: Duration) -> Expected {
+        let points = self.filter.ahead(now.saturating_sub(self.seen_at));
+        Expected { id: self.id, points, before: self.before, lost: self.lost_at.is_some() }
     }
 }
 
@@ -90,7 +226,7 @@ mod tests {
 
     /// A face 30 wide whose top left corner is at `(x, 0)`.
     fn look(x: f32) -> Look {
-        let landmarks = [(0.0, 0.0), (30.0, 0.0), (15.0, 30.0)].map(|(dx, dy)| Landmark {
+        let landmarks = [(0.0, 0.0), (30.0, 0.0), (15.0, 30.0), (15.0, 15.0)].map(|(dx, dy)| Landmark {
             at: Point2::new(x + dx, dy),
             confidence: 0.9,
             covariance: Matrix2::identity(),
@@ -103,36 +239,79 @@ mod tests {
     }
 
     fn at(frame: u32) -> Duration {
-        Duration::from_millis(33) * frame
+        Duration::from_micros(33_333) * frame
+    }
+
+    fn tracker() -> Tracker {
+        Tracker::new(Smoothing::default())
     }
 
     #[test]
     fn faces_keep_their_numbers_and_numbers_are_not_given_twice() {
-        let mut tracker = Tracker::new(false);
+        let mut tracker = tracker();
         assert_eq!(ids(&tracker.update(vec![(None, look(0.0)), (None, look(100.0))], at(0))), [1, 2]);
-        assert_eq!(ids(&tracker.update(vec![(Some(2), look(102.0)), (None, look(0.0))], at(1))), [2, 3]);
-        assert_eq!(tracker.followed().map(|(id, _)| id).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(ids(&tracker.update(vec![(Some(2), look(102.0)), (None, look(50.0))], at(1))), [2, 3]);
+        let expected = tracker.expected(at(2));
+        assert_eq!(
+            expected.iter().map(|face| (face.id, face.lost)).collect::<Vec<_>>(),
+            [(2, false), (3, false), (1, true)]
+        );
         tracker.forget();
         assert_eq!(ids(&tracker.update(vec![(None, look(0.0))], at(2))), [4]);
     }
 
     #[test]
     fn two_tracks_on_one_face_become_the_older_one() {
-        let mut tracker = Tracker::new(false);
-        tracker.update(vec![(None, look(0.0)), (None, look(100.0))], at(0));
-        let faces = tracker.update(vec![(Some(1), look(50.0)), (Some(2), look(52.0)), (None, look(51.0))], at(1));
+        let mut tracker = tracker();
+        tracker.update(vec![(None, look(0.0)), (None, look(40.0))], at(0));
+        let faces = tracker.update(vec![(Some(2), look(22.0)), (Some(1), look(18.0)), (None, look(20.0))], at(1));
         assert_eq!(ids(&faces), [1]);
     }
 
     #[test]
-    fn smoothing_holds_back_jitter_but_neither_the_next_crop_nor_a_jump() {
-        let mut tracker = Tracker::new(true);
+    fn of_two_looks_at_one_face_that_stays_whose_face_was_expected_there() {
+        let mut tracker = tracker();
+        tracker.update(vec![(None, look(0.0)), (None, look(14.0))], at(0));
+        let faces = tracker.update(vec![(Some(1), look(13.0)), (Some(2), look(14.0))], at(1));
+        assert_eq!(ids(&faces), [2]);
+    }
+
+    #[test]
+    fn a_lost_face_found_where_it_should_be_keeps_its_number_for_half_a_second() {
+        for (frames, id) in [(5, 1), (14, 1), (17, 2)] {
+            let mut tracker = tracker();
+            // Three a frame.
+            (0..=10).for_each(|i| drop(tracker.update(vec![((i > 0).then_some(1), look(3.0 * i as f32))], at(i))));
+            (11..11 + frames).for_each(|i| drop(tracker.update(Vec::new(), at(i))));
+            let faces = tracker.update(vec![(None, look(3.0 * (11 + frames) as f32))], at(11 + frames));
+            assert_eq!(ids(&faces), [id], "after {frames} frames");
+        }
+        let mut tracker = tracker();
         tracker.update(vec![(None, look(0.0))], at(0));
-        let faces = tracker.update(vec![(Some(1), look(0.5))], at(1));
+        tracker.update(Vec::new(), at(1));
+        assert_eq!(ids(&tracker.update(vec![(None, look(60.0))], at(2))), [2]);
+    }
+
+    #[test]
+    fn smoothing_holds_back_jitter_but_no_jump() {
+        let mut tracker = tracker();
+        for i in 0..30 {
+            tracker.update(vec![((i > 0).then_some(1), look(0.0))], at(i));
+        }
+        let faces = tracker.update(vec![(Some(1), look(0.05))], at(30));
         let shift = faces[0].landmarks[0].at - Point2::origin();
-        assert!((0.05..0.45).contains(&shift.x), "{shift}");
-        assert_eq!(tracker.followed().next().unwrap().1[0], Point2::new(0.5, 0.0));
-        let faces = tracker.update(vec![(Some(1), look(25.0))], at(2));
+        assert!((0.001..0.04).contains(&shift.x), "{shift}");
+        let faces = tracker.update(vec![(Some(1), look(25.0))], at(31));
         assert_eq!(faces[0].landmarks[0].at - Point2::new(25.0, 0.0), Vector2::zeros());
+    }
+
+    #[test]
+    fn smoothing_is_off_or_a_strength() {
+        assert_eq!("off".parse::<Smoothing>().unwrap(), Smoothing::Off);
+        assert_eq!("2".parse::<Smoothing>().unwrap(), Smoothing::Strength(2.0));
+        for wrong in ["0", "-1", "NaN", "11", "on", ""] {
+            assert!(wrong.parse::<Smoothing>().is_err(), "{wrong:?}");
+        }
+        assert_eq!(Smoothing::default().to_string(), "1");
     }
 }

@@ -4,27 +4,32 @@
 //! WINGMARK_DATA=300w cargo test --test following -- --ignored --nocapture
 //! ```
 //!
-//! prints a table for faces of the folder's `common` split (`WINGMARK_SPLIT`), each moved about by [`Motion`] before a noisy sensor.
+//! prints a table for faces of the folder's `common` split (`WINGMARK_SPLIT`), each moved about, or changing,
+//! as an [`Act`] says before a noisy sensor.
 
+mod expression;
 mod measure;
 mod motion;
+mod people;
 
 use wingmark::capture::{Captured, Clip, Source};
 use wingmark::dataset;
-use wingmark::face::{Observer, zoo};
+use wingmark::face::{Observer, Options, zoo};
 use wingmark::picture;
 use wingmark::picture::built_in_picture;
 use wingmark::picture::frame::Frame;
 
+use expression::Expression;
 use measure::Following;
-use motion::Motion;
+use motion::{Act, Motion};
 
 /// Faces of the table, spread evenly over the split.
 const FACES: usize = 12;
 
 fn observer(smoothing: bool) -> Observer {
+    let options = if smoothing { Options::default() } else { Options::unsmoothed() };
     let net = |name| zoo::shipped(name).unwrap().load().unwrap();
-    Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), smoothing).unwrap()
+    Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &options).unwrap()
 }
 
 #[test]
@@ -64,11 +69,37 @@ fn table_of_jitter_and_lag() {
         "| motion | jitter, % of the eyes' distance: found | smoothed | lag in ms: found | smoothed | frames without |"
     );
     println!("|---|---|---|---|---|---|");
-    for motion in Motion::ALL {
+    for act in Act::all() {
         let mut following = Following::default();
         for sample in &samples {
-            following.measure(&picture::read(&sample.picture).unwrap(), &sample.points, motion);
+            following.measure(&picture::read(&sample.picture).unwrap(), &sample.points, act);
         }
-        println!("| {} {}", motion.name(), following.row());
+        println!("| {} {}", act.name(), following.row());
     }
+}
+
+/// Steadiness must not be bought by freezing the shape.
+#[test]
+fn eyes_that_shut_and_mouths_that_open_are_not_held_back() {
+    let picture = built_in_picture();
+    let faces = observer(false).observe(&picture).unwrap().faces;
+    let points: Vec<_> = faces[0].landmarks.iter().map(|landmark| landmark.at).collect();
+    for expression in Expression::ALL {
+        let mut following = Following::default();
+        following.measure(&picture, &points, Act::Changes(expression));
+        let [found, smoothed] = following.found_and_smoothed();
+        println!("{}: {found:?}, {smoothed:?}", expression.name());
+        assert!(smoothed.lag.unwrap() < 0.015, "{} is {:?} s late", expression.name(), smoothed.lag);
+    }
+}
+
+#[test]
+fn a_face_at_rest_rests() {
+    let picture = built_in_picture();
+    let faces = observer(false).observe(&picture).unwrap().faces;
+    let points: Vec<_> = faces[0].landmarks.iter().map(|landmark| landmark.at).collect();
+    let mut following = Following::default();
+    following.measure(&picture, &points, Act::Moves(Motion::Still));
+    let [found, smoothed] = following.found_and_smoothed();
+    assert!(smoothed.jitter < found.jitter / 4.0, "{found:?}, {smoothed:?}");
 }

@@ -7,6 +7,9 @@ use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
 
+use crate::expression::Expression;
+
+pub const FRAMES_A_SECOND: f32 = 30.0;
 /// Side of the frames.
 const SIDE_PX: u32 = 480;
 /// Side of a frame, as a multiple of the longer side of the face's box.
@@ -51,6 +54,41 @@ impl Motion {
         }
         Crop::new(face.centre() + shift * face_px, SIDE_PER_FACE * face_px * scale, roll, SIDE_PX)
     }
+}
+
+/// What a face does before the camera: it is moved about, or changes its shape while it is still.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Act {
+    Moves(Motion),
+    Changes(Expression),
+}
+
+impl Act {
+    pub fn all() -> impl Iterator<Item = Act> {
+        Motion::ALL.into_iter().map(Act::Moves).chain(Expression::ALL.into_iter().map(Act::Changes))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Act::Moves(motion) => motion.name(),
+            Act::Changes(expression) => expression.name(),
+        }
+    }
+
+    /// Frames after which the shape of the face is the same again.
+    pub fn period(self) -> u32 {
+        match self {
+            Act::Moves(_) => 1,
+            Act::Changes(expression) => expression.period(),
+        }
+    }
+
+    fn view(self, face: &Rect, seconds: f32) -> Crop {
+        match self {
+            Act::Moves(motion) => motion.view(face, seconds),
+            Act::Changes(_) => Motion::Still.view(face, seconds),
+        }
+    }
 
     pub fn frame_from_picture(self, face: &Rect, seconds: f32) -> Similarity2<f32> {
         self.view(face, seconds).crop_from_frame()
@@ -70,8 +108,14 @@ impl Default for Camera {
 }
 
 impl Camera {
-    pub fn see(&mut self, picture: &Frame, view: &Crop) -> Frame {
-        self.image.fill(picture, view);
+    /// The frame of that number, of a picture whose face has its landmarks at `points`.
+    pub fn see(&mut self, picture: &Frame, points: &[Point2<f32>], act: Act, sequence: u32) -> Frame {
+        let face = Rect::around(points.iter().copied()).unwrap();
+        let view = act.view(&face, sequence as f32 / FRAMES_A_SECOND);
+        self.image.fill(picture, &view);
+        if let Act::Changes(expression) = act {
+            expression.bend(&mut self.image, &moved(&view.crop_from_frame(), points), sequence);
+        }
         let clean = self.image.rgb.clone();
         let bytes = clean.into_iter().map(|value| (f32::from(value) + NOISE * self.normal()).round() as u8).collect();
         Frame::from_rgb(Size { width: SIDE_PX, height: SIDE_PX }, bytes).unwrap()

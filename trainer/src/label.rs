@@ -10,9 +10,9 @@ use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wingmark::face::Observer;
 use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::zoo::{self, Choice, Net};
+use wingmark::face::{Observer, Options};
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
@@ -64,7 +64,7 @@ pub fn run(args: &Label) -> Result<()> {
     ensure!(!files.is_empty(), "there are no pictures in {}", images.display());
 
     let nets: Vec<Net> = args.model.iter().map(Choice::load).collect::<Result<_, _>>()?;
-    let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &nets[0], false)?;
+    let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &nets[0], &Options::unsmoothed())?;
     let mut landmarkers: Vec<Landmarker> =
         nets.iter().map(|net| Ok(Landmarker::new(net, 1)?)).collect::<Result<_>>()?;
 

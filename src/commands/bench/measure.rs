@@ -11,8 +11,8 @@ use super::process;
 use super::rig::{Rig, Turn};
 use crate::capture::{CameraWish, Clip, Source};
 use crate::cli::BenchArgs;
-use crate::face::Observer;
 use crate::face::zoo::{self, Net};
+use crate::face::{Observer, Options};
 use crate::machine::{Meter, Metering, Tree};
 use crate::picture::built_in_picture;
 use crate::report::durations::Latencies;
@@ -41,7 +41,7 @@ pub fn landmark_model(
     let started = Instant::now();
     let faces = zoo::shipped(zoo::FACES)?.load()?;
     let landmarks = choice.load()?;
-    let observer = Observer::with_threads(&faces, &landmarks, true, threads)?;
+    let observer = Observer::new(&faces, &landmarks, &Options { threads, ..Options::default() })?;
     let mut rig = Rig::new(source(args, wish)?, observer, args.paced)?;
 
     let measured_for = Duration::from_secs_f64(args.seconds);

@@ -11,11 +11,11 @@ use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, write_json};
 use crate::dataset::boxes;
 use crate::dataset::metrics::found_faces;
-use crate::face::Observer;
 use crate::face::detect::Detector;
 use crate::face::look::{Landmarker, LookTimings};
 use crate::face::views::View;
 use crate::face::zoo::{self, Net};
+use crate::face::{Observer, Options};
 use crate::picture;
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Rect;
@@ -126,7 +126,7 @@ impl AlarmCheck {
     fn new(faces: &Net) -> anyhow::Result<Self> {
         let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
         Ok(AlarmCheck {
-            observer: Observer::new(faces, &landmarks, false)?,
+            observer: Observer::new(faces, &landmarks, &Options::unsmoothed())?,
             landmarker: Landmarker::new(&landmarks, 1)?,
         })
     }

@@ -15,7 +15,7 @@ use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
 use crate::face::look::{Landmarker, LookTimings};
 use crate::face::zoo::{self, Net};
-use crate::face::{Landmark, Observer};
+use crate::face::{Landmark, Observer, Options};
 use crate::model::scheme::Scheme;
 use crate::picture;
 use crate::picture::frame::Frame;
@@ -160,7 +160,7 @@ impl Finder {
     fn new(net: &Net, detect: bool) -> anyhow::Result<Self> {
         if detect {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
-            Ok(Finder::Detector(Box::new(Observer::new(&faces, net, false)?)))
+            Ok(Finder::Detector(Box::new(Observer::new(&faces, net, &Options::unsmoothed())?)))
         } else {
             Ok(Finder::TruePoints(Box::new(Landmarker::new(net, 1)?)))
         }

@@ -1,0 +1,111 @@
+//! Who is who: two persons that cross, one in changing light.
+
+use std::time::Duration;
+
+use wingmark::face::Observation;
+use wingmark::picture::built_in_picture;
+use wingmark::picture::crop::CropImage;
+use wingmark::picture::frame::{Frame, Size};
+use wingmark::picture::geometry::{Crop, Rect};
+
+use crate::observer;
+
+const SIZE: Size = Size { width: 640, height: 360 };
+/// Of the square about a person's face.
+const SIDE: usize = 150;
+
+/// The face of the built-in picture and a little around it, as it is or mirrored.
+fn person(mirrored: bool) -> CropImage {
+    let picture = built_in_picture();
+    let mut image = CropImage::new(SIDE as u32);
+    image.fill(&picture, &Crop::around_turned(&Rect::new(180.0, 95.0, 266.0, 186.0), 0.0, 1.4, SIDE as u32));
+    if mirrored {
+        image.rgb.chunks_exact_mut(SIDE * 3).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
+    }
+    image
+}
+
+/// Persons at `(left, top)` before a grey wall, the last one in front, in a light of so much.
+fn scene(persons: &[(&CropImage, i32, i32)], light: f32) -> Frame {
+    let width = SIZE.width as usize;
+    let mut bytes = vec![100; width * SIZE.height as usize * 3];
+    for &(person, left, top) in persons {
+        for (row, pixels) in person.rgb.chunks_exact(SIDE * 3).enumerate() {
+            let radius = SIDE as f32 / 2.0;
+            let half = (radius * radius - (row as f32 + 0.5 - radius).powi(2)).sqrt() as usize;
+            let columns = SIDE / 2 - half..SIDE / 2 + half;
+            let start = (top as usize + row) * width + left as usize;
+            bytes[(start + columns.start) * 3..(start + columns.end) * 3]
+                .copy_from_slice(&pixels[columns.start * 3..columns.end * 3]);
+        }
+    }
+    bytes.iter_mut().for_each(|byte| *byte = (f32::from(*byte) * light).min(255.0) as u8);
+    Frame::from_rgb(SIZE, bytes).unwrap()
+}
+
+/// What is seen of frames at thirty a second.
+fn observations(frames: impl Iterator<Item = Frame>) -> Vec<Observation> {
+    let mut observer = observer(true);
+    let observe = |(sequence, mut frame): (u32, Frame)| {
+        frame.sequence = sequence;
+        frame.captured_at = Duration::from_micros(33_333) * sequence;
+        observer.observe(&frame).unwrap()
+    };
+    (0..).zip(frames).map(observe).collect()
+}
+
+#[test]
+fn two_persons_that_cross_keep_their_numbers() {
+    let persons = [person(false), person(true)];
+    for front in [0, 1] {
+        let place = |i: i32, person: usize| {
+            let walked = 9 * i;
+            let left = if person == 0 { 10 + walked } else { 480 - walked };
+            (&persons[person], left, [70, 85][person])
+        };
+        let frames = (0..52).map(|i| scene(&[place(i, 1 - front), place(i, front)], 1.0));
+        let seen = observations(frames);
+        let by_place = |seen: &Observation| {
+            let mut faces: Vec<_> = seen.faces.iter().map(|face| (face.bounds.centre().x, face.id)).collect();
+            faces.sort_by(|a, b| a.0.total_cmp(&b.0));
+            faces.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+        };
+        let before = by_place(&seen[5]);
+        let after = by_place(&seen[51]);
+        assert_eq!(before.len(), 2, "{front} in front");
+        assert_eq!(after, [before[1], before[0]], "{front} in front");
+    }
+}
+
+/// Two searches at the start, and the regular ones for new faces.
+fn assert_one_face(seen: &[Observation], lit: impl Fn(usize) -> bool, what: &str) {
+    for (i, observation) in seen.iter().enumerate().filter(|(i, _)| lit(*i)) {
+        let ids: Vec<_> = observation.faces.iter().map(|face| face.id).collect();
+        assert_eq!(ids, [1], "frame {i}, {what}");
+    }
+    let searches = seen.iter().filter(|observation| !observation.timings.detect.is_zero()).count();
+    assert!(searches <= 2 + seen.len() / 15, "{searches} searches of {} frames, {what}", seen.len());
+}
+
+#[test]
+fn a_lamp_that_blinks_changes_nobody() {
+    let person = person(false);
+    for (period, dark) in [(2, 0.05), (2, 0.0), (3, 0.05), (3, 0.0), (5, 0.02)] {
+        let is_lit = |i: usize| i.is_multiple_of(period);
+        let light = |i: usize| if is_lit(i) { 1.0 } else { dark };
+        let seen = observations((0..60).map(|i| scene(&[(&person, 150 + 2 * i as i32, 70)], light(i))));
+        assert_one_face(&seen, is_lit, &format!("one frame of {period} lit, {dark} else"));
+    }
+}
+
+#[test]
+fn light_that_is_switched_on_and_a_flash_change_nobody() {
+    let person = person(false);
+    let switched = |i: usize| if i < 30 { 0.4 } else { 1.0 };
+    let flash = |i: usize| if i == 30 { 2.0 } else { 0.7 };
+    let lights: [(&str, &dyn Fn(usize) -> f32); 2] = [("switched on", &switched), ("a flash", &flash)];
+    for (what, light) in lights {
+        let seen = observations((0..60).map(|i| scene(&[(&person, 150 + i as i32, 70)], light(i))));
+        assert_one_face(&seen, |_| true, what);
+    }
+}
