@@ -56,6 +56,27 @@ proptest! {
         check(&graph, output, &pictures)?;
     }
 
+    /// Layers large enough for kernels that choose other ways for those.
+    #[test]
+    fn large_layers(
+        seed: u64,
+        rows in 6usize..20,
+        columns in 6usize..20,
+        channels in prop::sample::select(&[16usize, 32, 48]),
+        outputs in prop::sample::select(&[16usize, 40]),
+    ) {
+        let mut random = Random(seed);
+        let shape = Shape { rows, columns, channels };
+        let mut graph = Graph::new(shape);
+        let first = random.convolution(channels, channels, 1, 1, 0);
+        let x = graph.add(Operator::Convolution(first), &[graph.input()]).unwrap();
+        let y = graph.add(Operator::Convolution(random.convolution(channels, outputs, 3, 1, 1)), &[x]).unwrap();
+        let z = graph.add(Operator::Convolution(random.convolution(outputs, channels, 3, 1, 1)), &[y]).unwrap();
+        let sum = Operator::Addition(random.addition());
+        let output = graph.add(sum, &[x, z]).unwrap();
+        check(&graph, output, &[random.bytes(shape.elements())])?;
+    }
+
     #[test]
     fn whole_graphs(seed: u64) {
         let mut random = Random(seed);

@@ -29,7 +29,7 @@ impl InstructionSet for Sdot {
     }
 
     fn tile(&self) -> Tile {
-        Tile { pixels: 4, blocks: 2 }
+        Tile { pixels: 8, blocks: 4 }
     }
 
     fn value_offset(&self) -> i32 {

@@ -149,8 +149,8 @@ unsafe fn correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [
     }
 }
 
-/// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`.
-#[inline]
+/// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`. Not inlined: the loop needs all registers.
+#[inline(never)]
 #[target_feature(enable = "neon")]
 unsafe fn half_tile(convolve: &Convolve, block: usize, half: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 2]; 2] {
     let weights = &convolve.weights;
