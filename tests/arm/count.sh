@@ -41,7 +41,6 @@ count() { # NET CPU KERNEL -> a row: net, kernel, instructions of the last of th
 echo net,kernel,instructions,macs >"$out/found.csv"
 for net in nano small base faces; do
     count $net cortex-a72 portable
-    count $net cortex-a72 smull-direct
     count $net cortex-a72 smull
     count $net cortex-a76 sdot
 done >>"$out/found.csv"
