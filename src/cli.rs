@@ -10,6 +10,7 @@ use crate::board;
 use crate::capture::SourceChoice;
 use crate::capture::v4l2::CameraFormat;
 use crate::dataset::degrade::Degradation;
+use crate::doctor::Purpose;
 use crate::face::{Options, Smoothing, zoo};
 use crate::picture::frame::Size;
 use crate::record::{RecordChoice, limits};
@@ -50,8 +51,8 @@ pub struct DemoArgs {
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A camera (/dev/video0), a picture (JPEG, PNG), a folder of pictures in name order, video (Y4M, MJPEG) in a file or a
-    /// pipe, - for video on standard input, or clip: the built-in picture moving about for ten seconds. Without it, the
+    /// A camera (/dev/video0), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10), video
+    /// (Y4M, MJPEG) in a file or a pipe, - for video on standard input, or clip: the built-in picture moving about for ten seconds. Without it, the
     /// first camera.
     #[arg(long, value_name = "PATH|-|clip")]
     pub source: Option<SourceChoice>,
@@ -71,6 +72,10 @@ pub struct RunArgs {
     /// several times. A file that is there already is renamed, not overwritten.
     #[arg(long, value_name = "FILE")]
     pub record: Vec<RecordChoice>,
+
+    /// Go on with a run over files that was interrupted: what the records hold of them is passed over, and the rest is added.
+    #[arg(long, requires_all = ["record", "source"])]
+    pub resume: bool,
 
     #[command(flatten)]
     pub log: LogArgs,
@@ -146,7 +151,7 @@ pub struct CameraArgs {
     #[arg(id = "camera_size", long = "camera-size", value_name = "WxH")]
     pub size: Option<Size>,
 
-    /// Frames a second.
+    /// Frames a second; also of pictures and of MJPEG in a file or a pipe, which have no times of their own.
     #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 }
@@ -156,7 +161,7 @@ fn rate(text: &str) -> Result<f64, &'static str> {
     if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
 }
 
-/// How records are kept. Sizes: 500K, 64M, 2G; times: 500ms, 90s, 15m, 1h, 7d; or "none".
+/// How records are kept. Sizes: 500K, 64M, 2G, 1T; times: 500ms, 90s, 15m, 1h, 7d; or "none". A unit is needed.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// A power cut costs at most the records of this time.
@@ -338,6 +343,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub struct DoctorArgs {
     #[command(flatten)]
     pub board: BoardArgs,
+
+    /// What for: run (camera, display and rights of this user), service (the systemd unit) or bench (no camera, no display).
+    /// The exit code is 1 when something is in the way of that.
+    #[arg(long = "for", value_name = "PURPOSE", default_value = "run")]
+    pub purpose: Purpose,
 
     /// Write everything as one JSON object instead of as a table.
     #[arg(long)]

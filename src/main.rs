@@ -1,5 +1,4 @@
 use std::alloc::System;
-use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,7 +19,6 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{}", in_one_line(&error));
             ExitCode::FAILURE
@@ -39,9 +37,4 @@ fn in_one_line(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-/// Whoever read our output has seen enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
 }

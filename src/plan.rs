@@ -1,14 +1,17 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
+use std::collections::HashSet;
+
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{Camera, CameraWish, CaptureError, Source};
+use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, RunArgs, ScreenArgs};
 use crate::face::{Observer, Options, zoo};
+use crate::machine::Machine;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics_file::MetricsFile;
-use crate::record::storage::Disk;
+use crate::record::past::Past;
 use crate::record::{RecordChoice, RecordError};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 
@@ -58,13 +61,19 @@ impl LogArgs {
         LogOptions { flush_interval: self.flush_every, limits }
     }
 
-    fn open(&self, records: &[RecordChoice]) -> Result<Vec<Log>, RecordError> {
+    /// `pasts` are what earlier runs recorded in each, where this one goes on.
+    fn open(&self, records: &[RecordChoice], pasts: Vec<Past>) -> Result<Vec<Log>, RecordError> {
         for (i, record) in records.iter().enumerate() {
             if records[..i].contains(record) {
                 return Err(RecordError::Twice(record.path().into()));
             }
         }
-        records.iter().map(|record| Log::open(Disk, record.path(), self.options())).collect()
+        let mut pasts = pasts.into_iter();
+        let open = |record: &RecordChoice| match pasts.next() {
+            Some(past) => Log::resume(record.path(), self.options(), past),
+            None => Log::to(record.path(), self.options()),
+        };
+        records.iter().map(open).collect()
     }
 }
 
@@ -76,24 +85,60 @@ pub struct RunPlan {
     pub metrics: Option<MetricsFile>,
     pub view: Option<View>,
     pub frames: Option<u32>,
+    /// Files of which earlier runs recorded frames.
+    pub recorded_files: usize,
+}
+
+/// Where a run over files goes on whose records hold this.
+fn resume_after(pasts: &[Past]) -> Resume {
+    let Some((first, others)) = pasts.split_first() else { return Resume::default() };
+    let is_in_all = |source: &&String| others.iter().all(|past| past.sources.contains(*source));
+    let mut done: HashSet<String> = first.sources.iter().filter(is_in_all).cloned().collect();
+    // The record that ends first says where to go on; what the others have beyond that they do not take twice.
+    let ends = pasts.iter().map(|past| past.last.as_ref());
+    let end = ends.min_by_key(|last| last.map(|last| last.sequence)).flatten();
+    let begun = end.map(|last| Begun {
+        source: last.source.clone(),
+        first: last.first_sequence,
+        first_at: last.first_captured_at,
+        last: last.sequence,
+        last_at: last.captured_at,
+    });
+    // Of a film that was begun there may be more.
+    pasts.iter().filter_map(|past| past.last.as_ref()).for_each(|last| {
+        done.remove(&last.source);
+    });
+    Resume { done, begun }
 }
 
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
         let board = Board::choose(args.board.board.as_ref())?;
+        board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
         let wish = args.camera.wish(&board.camera);
+        let pasts = if args.resume {
+            args.record.iter().map(|record| Past::read(record.path())).collect::<Result<Vec<Past>, RecordError>>()?
+        } else {
+            Vec::new()
+        };
         let source = match &args.source {
+            Some(choice) if args.resume => choice.resume(args.live, wish, &resume_after(&pasts))?,
             Some(choice) => choice.open(args.live, wish)?,
             None => Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?),
         };
         let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
-        let observer =
+        let mut observer =
             Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &args.follow.options(board.threads))?;
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
-        let logs = args.log.open(&args.record)?;
+        let last = pasts.iter().filter_map(|past| past.last.as_ref()).map(|last| last.sequence).min();
+        if let Some(last) = last {
+            observer.go_on_after(last, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
+        }
+        let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
+        let logs = args.log.open(&args.record, pasts)?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
-        Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from) })
+        Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from), recorded_files })
     }
 }

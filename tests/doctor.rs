@@ -8,7 +8,7 @@ use std::{env, fs};
 use machines::Recorded;
 use wingmark::board::Board;
 use wingmark::capture::CameraError;
-use wingmark::doctor::{ModelCheck, OfferedFormat, OfferedSize, Probe, Report};
+use wingmark::doctor::{ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Report};
 use wingmark::machine::{Machine, Program, Tree};
 
 /// What a machine answers that is only a folder.
@@ -16,6 +16,8 @@ struct Answers {
     cameras: Vec<(&'static str, Vec<OfferedFormat>)>,
     busy: bool,
     forbidden: Vec<&'static str>,
+    absent: Vec<&'static str>,
+    no_ffmpeg: bool,
     /// Number of the group that devices belong to.
     group: u32,
     free_disk_mib: u64,
@@ -29,6 +31,8 @@ impl Default for Answers {
             cameras: Vec::new(),
             busy: false,
             forbidden: Vec::new(),
+            absent: Vec::new(),
+            no_ffmpeg: false,
             group: 44,
             free_disk_mib: 9000,
             model_fault: None,
@@ -40,6 +44,14 @@ impl Default for Answers {
 impl Probe for Answers {
     fn may_open(&self, device: &Path) -> bool {
         !self.forbidden.iter().any(|forbidden| Path::new(forbidden) == device)
+    }
+
+    fn is_there(&self, device: &Path) -> bool {
+        !self.absent.iter().any(|absent| Path::new(absent) == device)
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        !(self.no_ffmpeg && name == "ffmpeg")
     }
 
     fn group(&self, _: &Path) -> Option<u32> {
@@ -73,10 +85,14 @@ fn format(name: &str, sizes: &[(&str, f64)]) -> OfferedFormat {
 }
 
 fn report(machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
+    report_for(Purpose::Run, machine, architecture, kernels, answers)
+}
+
+fn report_for(purpose: Purpose, machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
     let tree = Tree::at(machine.root());
     let program = Program { architecture: architecture.into(), kernels: kernels.into() };
     let board = Board::recognise(&Machine::read(&tree, program.clone())).unwrap();
-    Report::of(&tree, program, &board, answers)
+    Report::of(&tree, program, &board, answers, purpose)
 }
 
 fn assert_golden(name: &str, report: &Report) {
@@ -174,7 +190,7 @@ fn bus_and_pins_of_a_panel_have_to_be_there_and_open() {
         let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
         let answers = Answers { cameras: camera, forbidden, group, ..Answers::default() };
         let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
-        let report = Report::of(&Tree::at(pi.root()), program, &board, &answers);
+        let report = Report::of(&Tree::at(pi.root()), program, &board, &answers, Purpose::Run);
         let about_panel = report.findings.into_iter().filter(|finding| finding.remedy.is_some());
         about_panel.map(|finding| (finding.blocks, finding.found, finding.remedy.unwrap())).collect::<Vec<_>>()
     };
@@ -199,4 +215,65 @@ fn a_32_bit_program_is_advised_against() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["board"]["slug"], "pi-4");
     assert_eq!(json["machine"]["cpu"]["name"], "Cortex-A72");
+}
+
+#[test]
+fn each_purpose_has_obstacles_of_its_own() {
+    let pi = Recorded::named("pi-4");
+    let camera = || vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
+    let obstacles = |purpose, answers: Answers| {
+        let report = report_for(purpose, &pi, "aarch64", "smull", &answers);
+        let blocking: Vec<String> =
+            report.findings.iter().filter(|finding| finding.blocks).map(|finding| finding.found.clone()).collect();
+        assert_eq!(report.is_clear(), blocking.is_empty());
+        blocking
+    };
+    let none = || Answers::default();
+    assert_eq!(obstacles(Purpose::Run, none()), ["no camera was found"]);
+    assert_eq!(obstacles(Purpose::Bench, none()), [""; 0]);
+    let locked = || Answers { cameras: camera(), forbidden: vec!["/dev/video0"], ..none() };
+    assert_eq!(obstacles(Purpose::Run, locked()), ["/dev/video0 may not be opened"]);
+    assert_eq!(obstacles(Purpose::Bench, locked()), [""; 0]);
+
+    let service = |group| obstacles(Purpose::Service, Answers { group, ..locked() });
+    assert_eq!(service(44), ["systemd does not run here", "wingmark.service is not installed"]);
+    pi.write("run/systemd/system/placeholder", "");
+    pi.write("etc/systemd/system/wingmark.service", include_str!("../service/wingmark.service"));
+    assert_eq!(service(44), ["wingmark.service starts /usr/local/bin/wingmark, which is not there"]);
+    pi.write("usr/local/bin/wingmark", "");
+    assert_eq!(service(44), [""; 0]);
+    assert_eq!(service(999), ["/dev/video0 belongs to the group spi, and the unit's user does not"]);
+    assert_eq!(obstacles(Purpose::Service, Answers { model_fault: Some("cut short"), ..locked() }), ["cut short"]);
+}
+
+#[test]
+fn a_device_that_a_container_lacks_is_no_matter_of_rights() {
+    let pi = Recorded::named("pi-4");
+    let answers = Answers { absent: vec!["/dev/video0"], forbidden: vec!["/dev/video0"], ..Answers::default() };
+    let report = report(&pi, "aarch64", "smull", &answers);
+    let blocking: Vec<_> = report.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocking.len(), 1, "{blocking:?}");
+    assert_eq!(blocking[0].found, "the kernel has /dev/video0, and it is not among the files here");
+    assert!(blocking[0].remedy.as_ref().unwrap().contains("--device /dev/video0"), "{blocking:?}");
+}
+
+#[test]
+fn what_does_not_fit_the_machine_is_said() {
+    let pi = Recorded::named("pi-4");
+    pi.write("proc/self/status", "Cpus_allowed_list:\t0-1\n");
+    let answers = Answers { no_ffmpeg: true, ..Answers::default() };
+    let said = report(&pi, "aarch64", "smull", &answers).to_string();
+    for expected in [
+        "; 2 may be used",
+        "this process may use 2 of 4 cores",
+        "3 threads share a frame, and this process may use 2 cores",
+        "ffmpeg is not installed",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    let board = Board::from_toml("boards/pi-5.toml", include_str!("../boards/pi-5.toml")).unwrap();
+    let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+    let doubts = board.doubts(&Machine::read(&Tree::at(pi.root()), program), &[1]);
+    let here = "the profile pi-5 is for Raspberry Pi 5, and this is Raspberry Pi 4 Model B Rev 1.4; leave --board out";
+    assert_eq!(doubts, [here]);
 }

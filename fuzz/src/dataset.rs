@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn read_points(folder: &Path) {
-    for sample in dataset::open(folder).into_iter().flatten() {
+    for sample in dataset::open(folder).into_iter().flat_map(|set| set.samples) {
         assert_eq!(sample.points.len(), 68);
         assert!(sample.points.iter().all(|p| p.x.is_finite() && p.y.is_finite()));
     }

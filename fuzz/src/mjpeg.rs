@@ -1,10 +1,10 @@
 //! MJPEG of any bytes: pictures that fit their descriptions and errors, then an end.
 
-use wingmark::capture::Mjpeg;
+use wingmark::capture::{Mjpeg, Pace};
 use wingmark::picture::frame::Frame;
 
 pub fn check(bytes: &[u8]) {
-    let mut video = Mjpeg::new(bytes);
+    let mut video = Mjpeg::new(bytes, Pace::default());
     let mut frame = Frame::default();
     // A picture or an error takes at least a byte.
     for _ in 0..=bytes.len() {

@@ -66,6 +66,19 @@ struct Recognise {
     architecture: Option<String>,
 }
 
+impl Recognise {
+    /// Whether a machine is one of these; a profile that names none may be for any.
+    fn fits(&self, machine: &Machine) -> bool {
+        let Recognise { model, compatible, architecture } = self;
+        let by_model =
+            || model.as_ref().is_some_and(|start| machine.model.as_ref().is_some_and(|model| model.starts_with(start)));
+        let by_list = || machine.compatible.iter().any(|name| compatible.contains(name));
+        let by_architecture = || architecture.as_ref() == Some(&machine.architecture);
+        let names_none = model.is_none() && compatible.is_empty() && architecture.is_none();
+        names_none || by_model() || by_list() || by_architecture()
+    }
+}
+
 /// The value of `--board`.
 #[derive(Debug, Clone)]
 pub enum Choice {
@@ -155,6 +168,24 @@ impl Board {
             Some(choice) => choice.load(),
             None => Board::recognise(&Machine::here()),
         }
+    }
+
+    /// Why this profile, with these numbers of threads, may not be what that machine needs; one clear line each.
+    pub fn doubts(&self, machine: &Machine, threads: &[usize]) -> Vec<String> {
+        let mut found = Vec::new();
+        if !self.recognise.fits(machine) {
+            let here = machine.model.as_deref().unwrap_or(&machine.architecture);
+            found
+                .push(format!("the profile {} is for {}, and this is {here}; leave --board out", self.slug, self.name));
+        }
+        let usable = machine.cpu.usable();
+        if let Some(most) = threads.iter().max().filter(|most| **most as f64 > usable.ceil()) {
+            found.push(format!(
+                "{most} threads share a frame, and this process may use {}: more threads than cores wait for each other",
+                if usable == 1.0 { "1 core".into() } else { format!("{usable} cores") },
+            ));
+        }
+        found
     }
 
     /// The profile that fits best: by the device tree's list, whose first entry says most, then by its model, then by the

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{Camera, CameraWish, CaptureError, Clip, Source, Stream, open_path};
+use super::{Camera, CameraWish, CaptureError, Clip, Pace, Replay, Resume, Source, Stream};
 use crate::picture::built_in_picture;
 
 /// Where frames come from.
@@ -43,15 +43,33 @@ impl std::fmt::Display for SourceChoice {
 }
 
 impl SourceChoice {
-    /// Opens it; streams are `live` or not, and cameras are asked for what is wished.
+    /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished rate is also that of frames
+    /// without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
+        let pace = Pace::of(wish.rate);
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
-            SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live))),
+            SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
             SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
-            SourceChoice::Path(path) => open_path(path, live),
+            SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
+            SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, live, pace, &Resume::default())?)),
         }
     }
+
+    /// Opens files of which some frames were recorded earlier.
+    pub fn resume(&self, live: bool, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
+        match self {
+            SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
+                Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate), resume)?))
+            }
+            _ => Err(CaptureError::NotResumable(self.to_string())),
+        }
+    }
+}
+
+/// Whether a path is that of a named pipe, or of something else that is no file.
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
 /// Whether a path is, or by its name would be, that of a device.

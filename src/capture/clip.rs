@@ -4,7 +4,7 @@ use std::f32::consts::TAU;
 
 use nalgebra::{Point2, Similarity2, Vector2};
 
-use super::{CaptureError, Captured, NOMINAL_RATE, Source, nominal_time};
+use super::{CaptureError, Captured, NOMINAL_RATE, Pace, Source};
 use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, PixelFormat, Size};
 use crate::picture::geometry::Crop;
@@ -46,7 +46,7 @@ impl Clip {
     /// The part of the picture that the frame of that number shows.
     fn view(&self, sequence: u32) -> Crop {
         let side = self.rendered.side_px as f32;
-        let phase = TAU * nominal_time(sequence).as_secs_f32() / PERIOD_S;
+        let phase = TAU * Pace::default().time(sequence).as_secs_f32() / PERIOD_S;
         // Different frequencies, so that position, scale and roll take many combinations.
         let shift = Vector2::new((2.0 * phase).sin(), phase.sin()) * (PAN * side);
         let scale = 1.0 + ZOOM * (1.5 * phase).sin();
@@ -65,7 +65,7 @@ impl Source for Clip {
         self.rendered.fill(&self.picture, &view);
         let side = self.rendered.side_px;
         frame.sequence = self.next;
-        frame.captured_at = nominal_time(self.next);
+        frame.captured_at = Pace::default().time(self.next);
         frame.format = PixelFormat::Rgb24;
         frame.size = Size { width: side, height: side };
         frame.stride_bytes = side * 3;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use thiserror::Error;
 
-use super::nominal_time;
+use super::Pace;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 
@@ -31,15 +31,16 @@ pub struct Mjpeg<R> {
     /// What was read and not used, from the start of a picture on once one was found.
     buffer: Vec<u8>,
     next: u32,
+    pace: Pace,
     ended: bool,
 }
 
 impl<R: Read> Mjpeg<R> {
-    pub fn new(reader: R) -> Self {
-        Mjpeg { reader, buffer: Vec::new(), next: 0, ended: false }
+    pub fn new(reader: R, pace: Pace) -> Self {
+        Mjpeg { reader, buffer: Vec::new(), next: 0, pace, ended: false }
     }
 
-    /// Overwrites `frame` with the next picture, 30 a second; `false` after the last one. A broken picture is an error for
+    /// Overwrites `frame` with the next picture, whose time is that of the pace; `false` after the last one. A broken picture is an error for
     /// its turn, and takes a number; the one after it follows.
     pub fn read_into(&mut self, frame: &mut Frame) -> Result<bool, MjpegError> {
         let Some(length) = self.find_picture()? else { return Ok(false) };
@@ -48,7 +49,7 @@ impl<R: Read> Mjpeg<R> {
         self.buffer.drain(..length);
         decoded.map_err(|source| MjpegError::Picture { number, source })?;
         frame.sequence = number;
-        frame.captured_at = nominal_time(number);
+        frame.captured_at = self.pace.time(number);
         Ok(true)
     }
 
@@ -124,7 +125,7 @@ mod tests {
 
     /// The grey of each picture, or the error of each that is none.
     fn read_all(bytes: impl Read) -> Vec<Result<(u32, u8), String>> {
-        let mut mjpeg = Mjpeg::new(bytes);
+        let mut mjpeg = Mjpeg::new(bytes, Pace::default());
         let mut frame = Frame::default();
         let mut seen = Vec::new();
         loop {

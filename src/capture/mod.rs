@@ -18,9 +18,9 @@ use thiserror::Error;
 pub use choice::SourceChoice;
 pub use clip::Clip;
 pub use mjpeg::{Mjpeg, MjpegError};
-pub use replay::Replay;
+pub use replay::{Begun, Replay, Resume};
 pub use status::Status;
-pub use stream::{Stream, open_path};
+pub use stream::Stream;
 pub use v4l2::{Camera, CameraError, CameraWish};
 pub use y4m::{Y4m, Y4mError};
 
@@ -28,8 +28,36 @@ pub use crate::picture::JpegError;
 use crate::picture::PictureError;
 use crate::picture::frame::Frame;
 
-/// Frames a second of sources that have no clock of their own.
+/// Frames a second of sources that have no clock of their own, unless told otherwise.
 const NOMINAL_RATE: u32 = 30;
+
+/// When frames of a source without a clock are captured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Frames a second.
+    rate: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { rate: NOMINAL_RATE.into() }
+    }
+}
+
+impl Pace {
+    /// `None` is thirty frames a second.
+    pub fn of(rate: Option<f64>) -> Self {
+        rate.map_or_else(Pace::default, |rate| Pace { rate })
+    }
+
+    /// From the first frame to the one of this number. Exact for whole rates.
+    fn time(self, sequence: u32) -> Duration {
+        if self.rate.fract() == 0.0 {
+            return Duration::from_secs(sequence.into()) / self.rate as u32;
+        }
+        Duration::from_secs_f64(f64::from(sequence) / self.rate)
+    }
+}
 
 /// Something that gives one frame after the other.
 pub trait Source: Send {
@@ -59,8 +87,12 @@ pub enum Captured {
 pub enum CaptureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{0} holds no picture; expected files named .jpg, .jpeg or .png")]
-    NoPictures(PathBuf),
+    #[error(
+        "{folder} holds no picture; expected files named .jpg, .jpeg or .png, or films such as .mp4 and .y4m{hint}"
+    )]
+    NoPictures { folder: PathBuf, hint: &'static str },
+    #[error("{0} is no file; only a run over files can go on where one stopped, by --resume")]
+    NotResumable(String),
     #[error(transparent)]
     Picture(#[from] PictureError),
     #[error("{name} is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG){hint}")]
@@ -71,9 +103,4 @@ pub enum CaptureError {
     Mjpeg { name: String, source: MjpegError },
     #[error(transparent)]
     Camera(#[from] CameraError),
-}
-
-/// When a frame of a source without a clock was captured.
-fn nominal_time(sequence: u32) -> Duration {
-    Duration::from_secs(sequence.into()) / NOMINAL_RATE
 }

@@ -1,68 +1,276 @@
-//! Picture files as a source: one picture, or a folder of them in name order, thirty a second.
+//! Files as a source: a picture, a film, or the pictures and films of a folder in natural order.
 
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{CaptureError, Captured, Source, nominal_time};
-use crate::picture;
+use super::stream::open_film;
+use super::{CaptureError, Captured, Pace, Source};
+use crate::picture::folder;
 use crate::picture::frame::Frame;
+use crate::picture::{self, is_named_like_one};
 
-/// A broken picture is an error for its turn, and the next one follows.
+/// What films are called. Whether one can be read is told by what it holds.
+const FILMS: [&str; 22] = [
+    "y4m", "mjpeg", "mjpg", "mp4", "m4v", "mkv", "webm", "avi", "mov", "mpg", "mpeg", "ts", "mts", "m2ts", "wmv",
+    "flv", "3gp", "ogv", "h264", "264", "hevc", "h265",
+];
+/// Pictures that are not read.
+const OTHER_PICTURES: [&str; 9] = ["webp", "bmp", "gif", "tif", "tiff", "heic", "heif", "avif", "jxl"];
+const PNG: &[u8] = b"\x89PNG";
+
+/// Frames of files, one file after the other. Their numbers count on from file to file, and so does time. What cannot be read
+/// is an error for its turn, and the next file follows.
 pub struct Replay {
-    pictures: Vec<PathBuf>,
-    next: usize,
+    files: std::vec::IntoIter<PathBuf>,
+    film: Option<Film>,
+    /// A film of which an earlier run recorded a part.
+    begun: Option<Begun>,
+    live: bool,
+    pace: Pace,
+    /// Number of the next frame.
+    next: u32,
+    /// Number and time from which on the pace counts.
+    origin: (u32, Duration),
+}
+
+/// A film that is being shown.
+struct Film {
+    frames: Box<dyn Source>,
+    name: Arc<str>,
+    /// Number and time of its first frame.
+    first: u32,
+    first_at: Duration,
+    /// Frames before this number were recorded earlier.
+    resume_at: u32,
+}
+
+/// Where to go on with files of which some were recorded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resume {
+    /// Files that are passed over, as [`Frame::source`] names them.
+    pub done: HashSet<String>,
+    pub begun: Option<Begun>,
+}
+
+/// The file that was recorded last, up to a frame.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Begun {
+    pub source: String,
+    /// Number and time of its first frame.
+    pub first: u32,
+    pub first_at: Duration,
+    /// Number and time of its last frame that was recorded.
+    pub last: u32,
+    pub last_at: Duration,
 }
 
 impl Replay {
-    /// A picture, or the pictures directly in a folder, which are those named .jpg, .jpeg or .png.
-    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+    /// A file, or those directly in a folder that are named like pictures or films. A single film's frames are `live` or not;
+    /// `pace` is that of what has none of its own.
+    pub fn open(path: &Path, live: bool, pace: Pace, resume: &Resume) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { path: path.into(), source };
-        if !std::fs::metadata(path).map_err(failed)?.is_dir() {
-            return Ok(Replay { pictures: vec![path.into()], next: 0 });
+        let is_folder = std::fs::metadata(path).map_err(failed)?.is_dir();
+        let mut files = if is_folder { files_in(path)? } else { vec![path.into()] };
+        let is_last = |file: &Path| resume.begun.as_ref().is_some_and(|begun| *begun.source == *name(file));
+        let is_done = |file: &Path| resume.done.contains(&*name(file)) || (is_last(file) && is_named_like_one(file));
+        files.retain(|file| !is_done(file));
+        let mut replay = Replay {
+            files: files.into_iter(),
+            film: None,
+            begun: resume.begun.clone(),
+            live: live && !is_folder,
+            pace,
+            next: 0,
+            origin: (0, Duration::ZERO),
+        };
+        if let Some(begun) = &resume.begun {
+            replay.go_on_after(begun.last, begun.last_at);
         }
-        let mut pictures = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            if picture::is_named_like_one(&file) {
-                pictures.push(file);
+        // What is wrong with a single film is known at once.
+        if !is_folder && !replay.files.as_slice().is_empty() && !is_picture(path).map_err(failed)? {
+            replay.files.next();
+            replay.begin(path)?;
+        }
+        Ok(replay)
+    }
+
+    /// The next file's frames come after the one of this number and time.
+    fn go_on_after(&mut self, sequence: u32, at: Duration) {
+        // Records have whole microseconds.
+        let is_in_pace = at.abs_diff(self.time(sequence)) < Duration::from_micros(2);
+        self.next = sequence.saturating_add(1);
+        if !is_in_pace {
+            self.origin = (self.next, at + self.pace.time(1));
+        }
+    }
+
+    fn begin(&mut self, path: &Path) -> Result<(), CaptureError> {
+        let frames = open_film(path, self.live, self.pace)?;
+        let name = name(path);
+        let (first, first_at, resume_at) = match self.begun.take_if(|begun| *begun.source == *name) {
+            Some(begun) => (begun.first, begun.first_at, begun.last.saturating_add(1)),
+            None => (self.next, self.time(self.next), 0),
+        };
+        self.film = Some(Film { frames, name, first, first_at, resume_at });
+        Ok(())
+    }
+
+    /// When a frame of this number is captured, as long as the pace counts.
+    fn time(&self, sequence: u32) -> Duration {
+        self.origin.1 + self.pace.time(sequence.saturating_sub(self.origin.0))
+    }
+
+    fn take_number(&mut self) -> u32 {
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
+    }
+
+    /// The next frame of the film, without those that were recorded earlier; [`Captured::End`] where there is none.
+    fn film_into(film: &mut Film, frame: &mut Frame) -> Result<Captured, CaptureError> {
+        loop {
+            let captured = film.frames.capture_into(frame)?;
+            if captured == Captured::Frame {
+                frame.sequence = frame.sequence.saturating_add(film.first);
+                frame.captured_at += film.first_at;
+                frame.source = Some(Arc::clone(&film.name));
+                if frame.sequence < film.resume_at {
+                    continue;
+                }
             }
+            return Ok(captured);
         }
-        if pictures.is_empty() {
-            return Err(CaptureError::NoPictures(path.into()));
-        }
-        pictures.sort_unstable();
-        Ok(Replay { pictures, next: 0 })
     }
 }
 
 impl Source for Replay {
     fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
-        let Some(path) = self.pictures.get(self.next) else { return Ok(Captured::End) };
-        let sequence = self.next as u32;
-        self.next += 1;
-        *frame = Frame { sequence, captured_at: nominal_time(sequence), ..picture::read(path)? };
-        Ok(Captured::Frame)
+        loop {
+            if let Some(film) = &mut self.film {
+                let captured = Replay::film_into(film, frame)?;
+                if captured == Captured::Frame {
+                    self.go_on_after(frame.sequence, frame.captured_at);
+                }
+                if captured != Captured::End {
+                    return Ok(captured);
+                }
+                self.film = None;
+            }
+            let Some(path) = self.files.next() else { return Ok(Captured::End) };
+            let failed = |source| CaptureError::Read { path: path.clone(), source };
+            if is_picture(&path).map_err(failed)? {
+                let sequence = self.take_number();
+                let captured_at = self.time(sequence);
+                *frame = Frame { sequence, captured_at, source: Some(name(&path)), ..picture::read(&path)? };
+                return Ok(Captured::Frame);
+            }
+            if let Err(e) = self.begin(&path) {
+                self.take_number();
+                return Err(e);
+            }
+        }
     }
+
+    fn is_live(&self) -> bool {
+        self.live
+    }
+}
+
+/// What a file is called in records: its path as it was given, without characters that would break a line.
+fn name(path: &Path) -> Arc<str> {
+    let text = path.to_string_lossy();
+    let escaped = text.chars().flat_map(|c| {
+        let (plain, escape) = if c.is_control() { (None, Some(c.escape_default())) } else { (Some(c), None) };
+        plain.into_iter().chain(escape.into_iter().flatten())
+    });
+    escaped.collect::<String>().into()
+}
+
+/// Whether a file is a picture by its name, or a PNG by what it holds.
+fn is_picture(path: &Path) -> std::io::Result<bool> {
+    if is_named_like_one(path) {
+        return Ok(true);
+    }
+    let mut head = Vec::new();
+    File::open(path)?.take(PNG.len() as u64).read_to_end(&mut head)?;
+    Ok(head == PNG)
+}
+
+/// The files to show of a folder. A link to nothing is one of them, so that it is named when its turn comes.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
+    let entries = folder::entries(folder).map_err(|source| CaptureError::Read { path: folder.into(), source })?;
+    let (mut files, mut others, mut folders) = (Vec::new(), Vec::new(), 0);
+    for path in entries {
+        let is_one_of = |known: &[&str]| {
+            let extension = path.extension().unwrap_or_default();
+            known.iter().any(|known| extension.eq_ignore_ascii_case(known))
+        };
+        match std::fs::metadata(&path) {
+            Ok(about) if about.is_dir() => folders += 1,
+            Ok(about) if !about.is_file() => {}
+            _ if is_named_like_one(&path) || is_one_of(&FILMS) => files.push(path),
+            _ if is_one_of(&OTHER_PICTURES) => others.push(path),
+            _ => {}
+        }
+    }
+    if files.is_empty() {
+        let hint = if folders > 0 { "; folders in it are not looked into" } else { "" };
+        return Err(CaptureError::NoPictures { folder: folder.into(), hint });
+    }
+    if let Some(first) = others.first() {
+        let count = others.len();
+        log::warn!("not read: {count} of other kinds, such as {}; convert them to .png or .jpg", first.display());
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::jpeg::tests::jpeg;
 
     fn save(folder: &Path, name: &str, grey: u8) {
         image::RgbImage::from_pixel(2, 2, image::Rgb([grey; 3])).save(folder.join(name)).unwrap();
     }
 
+    fn replay(path: &Path, resume: &Resume) -> Replay {
+        Replay::open(path, false, Pace::default(), resume).unwrap()
+    }
+
+    /// Number, time in milliseconds, file name and first byte of each frame; errors are left out.
+    fn frames(mut replay: Replay) -> Vec<(u32, u128, String, u8)> {
+        let mut frame = Frame::default();
+        let mut seen = Vec::new();
+        loop {
+            match replay.capture_into(&mut frame) {
+                Ok(Captured::End) => return seen,
+                Ok(_) => {
+                    let name = frame.source.as_ref().unwrap().rsplit('/').next().unwrap().to_owned();
+                    seen.push((frame.sequence, frame.captured_at.as_millis(), name, frame.bytes[0]));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
     #[test]
-    fn a_folder_is_replayed_in_name_order_past_broken_files() {
+    fn a_folder_is_replayed_in_natural_order_past_broken_files() {
         let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), "b.png", 2);
-        save(folder.path(), "a.PNG", 1);
-        std::fs::write(folder.path().join("aa.jpg"), b"\xff\xd8\xffbroken").unwrap();
+        save(folder.path(), "10.png", 2);
+        save(folder.path(), "9.PNG", 1);
+        std::fs::write(folder.path().join("9a.jpg"), b"\xff\xd8\xffbroken").unwrap();
         std::fs::write(folder.path().join("notes.txt"), b"").unwrap();
-        let mut replay = Replay::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("._9.PNG"), b"\0\x05\x16\x07").unwrap();
+        std::fs::create_dir(folder.path().join("album.jpg")).unwrap();
+        let mut replay = replay(folder.path(), &Resume::default());
         let mut frame = Frame::default();
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
         assert_eq!((frame.sequence, frame.bytes[0]), (0, 1));
+        assert_eq!(frame.source.as_deref(), folder.path().join("9.PNG").to_str());
         assert!(matches!(replay.capture_into(&mut frame), Err(CaptureError::Picture(_))));
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
         assert_eq!((frame.sequence, frame.bytes[0]), (2, 2));
@@ -71,11 +279,88 @@ mod tests {
     }
 
     #[test]
+    fn a_link_to_nothing_is_named_when_its_turn_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "b.png", 1);
+        std::os::unix::fs::symlink("/nowhere/a.jpg", folder.path().join("a.jpg")).unwrap();
+        let mut replay = replay(folder.path(), &Resume::default());
+        let mut frame = Frame::default();
+        assert!(replay.capture_into(&mut frame).unwrap_err().to_string().contains("a.jpg"));
+        assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
+    }
+
+    /// A picture, a film of three frames without a rate, one of two at 10 frames a second, and a picture.
+    fn mixed() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "1.png", 1);
+        std::fs::write(folder.path().join("2.mjpeg"), jpeg(8, 8, 20).repeat(3)).unwrap();
+        let y4m = b"YUV4MPEG2 W2 H1 F10:1 Cmono XCOLORRANGE=FULL\nFRAME\n12FRAME\n34";
+        std::fs::write(folder.path().join("3.Y4M"), y4m).unwrap();
+        std::fs::write(folder.path().join("3b.mp4"), "no film").unwrap();
+        save(folder.path(), "4.png", 4);
+        folder
+    }
+
+    #[test]
+    fn films_of_a_folder_are_shown_in_their_turn() {
+        let expected = [
+            (0, 0, "1.png", 1),
+            (1, 33, "2.mjpeg", 20),
+            (2, 66, "2.mjpeg", 20),
+            (3, 99, "2.mjpeg", 20),
+            (4, 133, "3.Y4M", b'1'),
+            (5, 233, "3.Y4M", b'3'),
+            // What is no film has taken a number.
+            (7, 299, "4.png", 4),
+        ];
+        let folder = mixed();
+        let seen = frames(replay(folder.path(), &Resume::default()));
+        assert_eq!(seen, expected.map(|(number, at, name, byte)| (number, at, name.to_owned(), byte)));
+    }
+
+    #[test]
+    fn a_run_goes_on_in_the_middle_of_a_film() {
+        let folder = mixed();
+        let all = frames(replay(folder.path(), &Resume::default()));
+        let name = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+        let resume = Resume {
+            done: HashSet::from([name("1.png")]),
+            begun: Some(Begun {
+                source: name("2.mjpeg"),
+                first: 1,
+                first_at: Pace::default().time(1),
+                last: 2,
+                last_at: Pace::default().time(2),
+            }),
+        };
+        assert_eq!(frames(replay(folder.path(), &resume)), all[3..]);
+        assert_eq!(frames(replay(&folder.path().join("2.mjpeg"), &resume)), all[3..4]);
+    }
+
+    #[test]
     fn a_folder_without_pictures_and_a_missing_path_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Replay::open(folder.path()).err().unwrap().to_string();
-        assert!(error.ends_with("holds no picture; expected files named .jpg, .jpeg or .png"), "{error}");
-        let error = Replay::open(&folder.path().join("nothing.png")).err().unwrap().to_string();
-        assert!(error.starts_with("cannot read ") && error.contains("nothing.png"), "{error}");
+        let error =
+            |path: &Path| Replay::open(path, false, Pace::default(), &Resume::default()).err().unwrap().to_string();
+        let empty = error(folder.path());
+        assert!(empty.contains("holds no picture; expected files named .jpg, .jpeg or .png"), "{empty}");
+        std::fs::create_dir(folder.path().join("album")).unwrap();
+        assert!(error(folder.path()).ends_with("; folders in it are not looked into"));
+        let missing = error(&folder.path().join("nothing.png"));
+        assert!(missing.starts_with("cannot read ") && missing.contains("nothing.png"), "{missing}");
+    }
+
+    #[test]
+    fn a_png_needs_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "picture.png", 7);
+        let nameless = folder.path().join("picture");
+        std::fs::rename(folder.path().join("picture.png"), &nameless).unwrap();
+        assert_eq!(frames(replay(&nameless, &Resume::default())).len(), 1);
+    }
+
+    #[test]
+    fn names_break_no_line() {
+        assert_eq!(&*name(Path::new("a\nb\u{1b}.jpg")), "a\\nb\\u{1b}.jpg");
     }
 }

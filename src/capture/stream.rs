@@ -5,32 +5,17 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{CaptureError, Captured, Mjpeg, Replay, Source, Y4m, y4m};
-use crate::picture;
+use super::{CaptureError, Captured, Mjpeg, Pace, Source, Y4m, y4m};
 use crate::picture::frame::Frame;
 use crate::picture::jpeg;
 
-const PNG: &[u8] = b"\x89PNG";
 /// What raw H.264 and H.265 begin with.
 const ANNEX_B: &[u8] = &[0, 0, 0, 1];
 
-/// A file as a source: a picture, a folder of pictures, or a stream, which `live` is about.
-pub fn open_path(path: &Path, live: bool) -> Result<Box<dyn Source>, CaptureError> {
-    let failed = |source| CaptureError::Read { path: path.into(), source };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() || (metadata.is_file() && picture::is_named_like_one(path)) {
-        return Ok(Box::new(Replay::open(path)?));
-    }
-    let mut stream = Stream::new(Some(path.into()), live);
-    if metadata.is_file() {
-        let mut head = Vec::new();
-        File::open(path).and_then(|file| file.take(PNG.len() as u64).read_to_end(&mut head)).map_err(failed)?;
-        if head == PNG {
-            return Ok(Box::new(Replay::open(path)?));
-        }
-        // Any other kind of file may be a pipe, which is opened when somebody writes to it.
-        stream.open()?;
-    }
+/// A film in a file, which `live` is about; `pace` is that of films without a rate of their own.
+pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
+    let mut stream = Stream::new(Some(path.into()), live, pace);
+    stream.open()?;
     Ok(Box::new(stream))
 }
 
@@ -39,6 +24,7 @@ pub struct Stream {
     /// `None` is standard input.
     path: Option<PathBuf>,
     live: bool,
+    pace: Pace,
     reader: Option<Reader>,
     opened_at: Instant,
     /// Whether it could not be opened.
@@ -54,13 +40,18 @@ type Input = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
 
 impl Stream {
     /// Frames from standard input. They count as captured when they arrive if they are `live`, and otherwise when the
-    /// stream's own rate says.
-    pub fn stdin(live: bool) -> Self {
-        Stream::new(None, live)
+    /// stream's own rate says, or the pace where it has none.
+    pub fn stdin(live: bool, pace: Pace) -> Self {
+        Stream::new(None, live, pace)
     }
 
-    fn new(path: Option<PathBuf>, live: bool) -> Self {
-        Stream { path, live, reader: None, opened_at: Instant::now(), failed: false }
+    /// Frames from a pipe, which is opened when somebody writes to it.
+    pub fn pipe(path: &Path, live: bool, pace: Pace) -> Self {
+        Stream::new(Some(path.into()), live, pace)
+    }
+
+    fn new(path: Option<PathBuf>, live: bool, pace: Pace) -> Self {
+        Stream { path, live, pace, reader: None, opened_at: Instant::now(), failed: false }
     }
 
     /// What messages call it.
@@ -85,7 +76,7 @@ impl Stream {
         self.reader = Some(if is_y4m {
             Reader::Y4m(Y4m::open(input).map_err(|source| CaptureError::Y4m { name: self.name(), source })?)
         } else {
-            Reader::Mjpeg(Mjpeg::new(input))
+            Reader::Mjpeg(Mjpeg::new(input, self.pace))
         });
         self.opened_at = Instant::now();
         Ok(())
@@ -148,7 +139,7 @@ mod tests {
         let mjpeg = [jpeg(8, 8, b'1'), jpeg(8, 8, b'3')].concat();
         for bytes in [&y4m[..], &mjpeg] {
             let (_folder, path) = saved("video", bytes);
-            let mut source = open_path(&path, false).unwrap();
+            let mut source = open_film(&path, false, Pace::default()).unwrap();
             let mut frame = Frame::default();
             let mut seen = Vec::new();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {
@@ -159,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_png_needs_no_name() {
-        let (_folder, path) = saved("picture.png", b"");
-        image::RgbImage::from_pixel(2, 2, image::Rgb([7; 3])).save(&path).unwrap();
-        let nameless = path.with_extension("");
-        std::fs::rename(path, &nameless).unwrap();
-        let mut frame = Frame::default();
-        open_path(&nameless, false).unwrap().capture_into(&mut frame).unwrap();
-        assert_eq!(frame.bytes, [7; 12]);
+    fn a_stream_without_a_rate_has_the_pace() {
+        let (_folder, path) = saved("video", &jpeg(8, 8, 1).repeat(3));
+        for (rate, expected) in [(None, 66_666), (Some(10.0), 200_000), (Some(0.5), 4_000_000)] {
+            let mut source = open_film(&path, false, Pace::of(rate)).unwrap();
+            let mut frame = Frame::default();
+            while source.capture_into(&mut frame).unwrap() == Captured::Frame {}
+            assert_eq!(frame.captured_at.as_micros(), expected);
+        }
     }
 
     #[test]
@@ -177,7 +168,7 @@ mod tests {
             (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
         ] {
             let (_folder, path) = saved("video", bytes);
-            let error = open_path(&path, false).err().unwrap().to_string();
+            let error = open_film(&path, false, Pace::default()).err().unwrap().to_string();
             assert!(error.ends_with(expected), "{error}");
         }
     }
@@ -185,7 +176,7 @@ mod tests {
     #[test]
     fn a_live_stream_tells_when_frames_arrived() {
         let (_folder, path) = saved("video", b"YUV4MPEG2 W2 H1 Cmono F1:1000\nFRAME\n12FRAME\n34");
-        let mut source = open_path(&path, true).unwrap();
+        let mut source = open_film(&path, true, Pace::default()).unwrap();
         let mut frame = Frame::default();
         for _ in 0..2 {
             source.capture_into(&mut frame).unwrap();

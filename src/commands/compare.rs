@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::{Outcome, counted};
+use super::{Outcome, counted, results};
 use crate::cli::CompareArgs;
 use crate::report::regression::changes;
 use crate::report::{Report, chart, page, table};
@@ -14,7 +14,7 @@ use crate::report::{Report, chart, page, table};
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
     let shown = told_apart(&reports);
-    let mut out = std::io::stdout().lock();
+    let mut out = results();
     for (title, rows) in table::all(&shown) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::Context;
 use nalgebra::{Point2, Vector2};
 
-use super::{Outcome, counted};
+use super::{Outcome, counted, results};
 use crate::capture::{Captured, Clip, Source};
 use crate::cli::DemoArgs;
 use crate::face::{Face, Observer, Options, zoo};
@@ -53,7 +53,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     recorder.finish()?;
     let face = first.context("no face found in the built-in picture")?;
 
-    let mut out = std::io::stdout().lock();
+    let mut out = results();
     writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size, face.confidence)?;
     for (name, points) in PARTS {
         let at = middle(&face, points);

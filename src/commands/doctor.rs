@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::Outcome;
+use super::{Outcome, results};
 use crate::board::Board;
 use crate::cli::DoctorArgs;
 use crate::doctor::{Report, ThisMachine};
@@ -10,8 +10,8 @@ use crate::machine::{Program, Tree};
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     let board = Board::choose(args.board.board.as_ref())?;
-    let report = Report::of(&Tree::here(), Program::this(), &board, &ThisMachine);
-    let mut out = std::io::stdout().lock();
+    let report = Report::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
+    let mut out = results();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {

@@ -9,12 +9,14 @@ mod latency;
 mod run;
 mod testcard;
 
+use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::{Cli, Command};
+use crate::text::message::counted;
 
 /// How a command ended that did not stop with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +39,33 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Where results go. Whoever reads them may have seen enough and close the pipe, which is no failure and hides none.
+fn results() -> impl Write {
+    struct Results(StdoutLock<'static>);
+
+    impl Results {
+        fn heed<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
+            match done {
+                Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(instead),
+                done => done,
+            }
+        }
+    }
+
+    impl Write for Results {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Results::heed(self.0.write(bytes), bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Results::heed(self.0.flush(), ())
+        }
+    }
+
+    Results(io::stdout().lock())
+}
+
 fn write_json(path: &Path, figures: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(figures).expect("figures have text keys") + "\n";
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// `1 face`, `2 faces`.
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }

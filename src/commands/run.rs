@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use log::{error, warn};
 
-use super::{Outcome, counted};
+use super::{Outcome, counted, results};
+use crate::capture::CaptureError;
 use crate::cli::RunArgs;
 use crate::face::{Observation, Observer};
 use crate::picture::frame::Frame;
@@ -39,14 +40,18 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         tally: Tally::default(),
         frames: plan.frames,
         window_closed: false,
+        patience: (policy == Policy::Every).then(Patience::default),
     };
+    run.tally.recorded_files = plan.recorded_files;
     let feed = Feed::start(plan.source)?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
     let kept = run.finish(feed, within);
     observed?;
-    writeln!(std::io::stdout(), "{}", run.tally.summary())?;
+    if !run.tally.found_nothing() {
+        writeln!(results(), "{}", run.tally.summary())?;
+    }
     // Who stops a service knows of its losses from its log.
     let complete = run.tally.failures() == 0 && (kept || signals.stop());
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
@@ -63,6 +68,8 @@ struct Run {
     tally: Tally,
     frames: Option<u32>,
     window_closed: bool,
+    /// Where frames can wait until the logs have room for them.
+    patience: Option<Patience>,
 }
 
 impl Run {
@@ -72,6 +79,11 @@ impl Run {
         while !signals.stop() && !self.is_enough() {
             if signals.take_reopen() {
                 self.logs.iter().for_each(Log::reopen);
+            }
+            if let Some(patience) = &mut self.patience
+                && patience.waits_for(&self.logs)
+            {
+                continue;
             }
             let taken = feed.take(&mut frame, TICK);
             feed.notes().for_each(|note| self.heed(note));
@@ -109,6 +121,7 @@ impl Run {
         match note {
             Note::Unreadable(e) => {
                 error!("{e}");
+                self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
                 self.tally.unreadable += 1;
                 self.metrics.iter().for_each(MetricsFile::count_source_error);
             }
@@ -186,6 +199,33 @@ impl Run {
     }
 }
 
+/// Holds back the frames of a source that can wait, so that a slow log loses none of them.
+#[derive(Debug, Default)]
+struct Patience {
+    since: Option<Instant>,
+    was_said: bool,
+}
+
+impl Patience {
+    const NAP: Duration = Duration::from_millis(2);
+    const SAY_AFTER: Duration = Duration::from_secs(10);
+
+    /// Whether a log has no room; sleeps for a moment then.
+    fn waits_for(&mut self, logs: &[Log]) -> bool {
+        let Some(full) = logs.iter().find(|log| !log.has_room()) else {
+            *self = Patience::default();
+            return false;
+        };
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.was_said && since.elapsed() >= Patience::SAY_AFTER {
+            self.was_said = true;
+            warn!("{}: nothing was taken for {} s; frames wait", full.path().display(), since.elapsed().as_secs());
+        }
+        std::thread::sleep(Patience::NAP);
+        true
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -195,6 +235,10 @@ struct Tally {
     unreadable: usize,
     damaged: usize,
     screen_failures: usize,
+    /// What was to be read is nothing that holds frames.
+    is_no_source: bool,
+    /// Files that earlier runs recorded.
+    recorded_files: usize,
     latencies: Latencies,
 }
 
@@ -204,6 +248,11 @@ impl Tally {
         self.dropped += u64::from(seen.dropped);
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
+    }
+
+    /// Whether all there is to say was said in one error, as of a pipe without a byte.
+    fn found_nothing(&self) -> bool {
+        self.is_no_source && self.frames == 0 && self.unreadable == 1
     }
 
     /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
@@ -223,7 +272,9 @@ impl Tally {
             some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
         let damaged = some(self.damaged, format!(", {} of them damaged", self.damaged));
-        format!("{frames}, {faces}{unreadable}{dropped}{damaged}; observing one: {}", self.latencies)
+        let files = counted(self.recorded_files, "file was", "files were");
+        let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
+        format!("{frames}, {faces}{unreadable}{dropped}{damaged}{recorded}; observing one: {}", self.latencies)
     }
 }
 
@@ -268,6 +319,7 @@ mod tests {
             tally: Tally::default(),
             frames: Some(50),
             window_closed: false,
+            patience: Some(Patience::default()),
         };
         let feed = Feed::start(Box::new(Clip::of(built_in_picture()))).unwrap();
         run.observe_all(&feed, &Signals::catch().unwrap()).unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use embedded_graphics::Drawable;
 
-use super::Outcome;
+use super::{Outcome, results};
 use crate::board::Board;
 use crate::cli::TestcardArgs;
 use crate::picture::frame::Size;
@@ -27,7 +27,7 @@ pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let mut canvas = Canvas::default();
     let size = screen.size();
-    writeln!(std::io::stdout(), "{}; boards/TESTCARD.md says what its faults mean", size.unwrap_or(SIZE))?;
+    writeln!(results(), "{}; boards/TESTCARD.md says what its faults mean", size.unwrap_or(SIZE))?;
     loop {
         canvas.resize(screen.size().unwrap_or(SIZE));
         let Ok(()) = TestCard.draw(&mut canvas);

@@ -4,50 +4,78 @@ use std::path::Path;
 
 use nalgebra::Point2;
 
-use super::{DatasetError, Sample, coordinate};
+use super::pictures::Pictures;
+use super::sample::coordinate;
+use super::text::{Row, Table};
+use super::{Collection, DatasetError};
 use crate::model::scheme::IBUG_68;
 
-pub(super) fn read(table: &Path, images: &Path) -> Result<Vec<Sample>, DatasetError> {
-    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.into(), line, problem };
-    let mut reader = csv::Reader::from_path(table).map_err(|e| malformed(1, e.to_string()))?;
-    let header = reader.headers().map_err(|e| malformed(1, e.to_string()))?.clone();
-    let column = |name: &str| {
-        header.iter().position(|h| h == name).ok_or_else(|| malformed(1, format!("there is no column {name:?}")))
-    };
-    let (file, split, first) = (column("file")?, column("split")?, column("x0")?);
-    for i in 0..IBUG_68.landmarks {
-        for (axis, offset) in [('x', 0), ('y', 1)] {
-            if header.get(first + 2 * i + offset) != Some(&format!("{axis}{i}")) {
-                return Err(malformed(
-                    1,
-                    format!("expected columns x0,y0 .. x67,y67 in order, {axis}{i} is not in its place"),
-                ));
+pub(super) fn read(path: &Path, found: &mut Collection) -> Result<(), DatasetError> {
+    let table = Table::read(path)?;
+    let columns =
+        Columns::of(&table).map_err(|problem| DatasetError::Malformed { path: path.into(), line: 1, problem })?;
+    let folder = path.parent().expect("a file lies in a folder");
+    let mut pictures = Pictures::below([folder.join("images"), folder.into()]);
+    for row in table.rows() {
+        // In a row of another length, no field is in its place.
+        let face = table.check(&row).map_err(|problem| (String::new(), problem));
+        let face = face.and_then(|()| columns.face(&row).map_err(|problem| (columns.split(&row), problem)));
+        match face {
+            Ok((file, points)) => {
+                let face = (pictures.find(&file), file, points);
+                found.add(path, row.line, columns.split(&row), Ok(face));
             }
+            Err((split, problem)) => found.add(path, row.line, split, Err(problem)),
         }
     }
-    let mut samples = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| malformed(e.position().map_or(0, csv::Position::line), e.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let points = (0..IBUG_68.landmarks)
-            .map(|i| Ok(Point2::new(coordinate(&record[first + 2 * i])?, coordinate(&record[first + 2 * i + 1])?)))
-            .collect::<Result<_, String>>()
-            .map_err(|problem| malformed(line, problem))?;
-        samples.push(Sample {
-            picture: images.join(&record[file]),
-            file: record[file].into(),
-            split: record[split].into(),
-            points,
-        });
+    Ok(())
+}
+
+/// The places of the columns.
+struct Columns {
+    file: usize,
+    split: usize,
+    /// Of `x0`; the others follow.
+    first: usize,
+}
+
+impl Columns {
+    fn of(table: &Table) -> Result<Columns, String> {
+        let columns =
+            Columns { file: table.column("file")?, split: table.column("split")?, first: table.column("x0")? };
+        for i in 0..IBUG_68.landmarks {
+            for (axis, offset) in [("x", 0), ("y", 1)] {
+                let expected = format!("{axis}{i}");
+                let name = table.name(columns.first + 2 * i + offset);
+                if !name.is_some_and(|name| name.eq_ignore_ascii_case(&expected)) {
+                    return Err(format!("expected columns x0,y0 .. x67,y67 in order, {expected} is not in its place"));
+                }
+            }
+        }
+        Ok(columns)
     }
-    Ok(samples)
+
+    fn split(&self, row: &Row) -> String {
+        let split = &row.fields[self.split];
+        if split.is_empty() { "all".into() } else { split.clone() }
+    }
+
+    fn face(&self, row: &Row) -> Result<(String, Vec<Point2<f32>>), String> {
+        let file = row.fields[self.file].clone();
+        if file.is_empty() {
+            return Err("it names no file".into());
+        }
+        let points = row.fields[self.first..].chunks_exact(2).take(IBUG_68.landmarks);
+        let points = points.map(|xy| Ok(Point2::new(coordinate(&xy[0])?, coordinate(&xy[1])?)));
+        Ok((file, points.collect::<Result<_, String>>()?))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
 
-    use super::super::open_split;
+    use super::super::{open, open_split};
 
     fn table(rows: &[(&str, &str, f32)]) -> String {
         let mut text = String::from("file,split,source");
@@ -77,13 +105,59 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
-        let folder = folder_with(&table(&[("a.jpg", "train", 0.0), ("b.jpg", "train", 1.0)]).replace("7.5", "nan"));
-        let error = open_split(folder.path(), None).unwrap_err().to_string();
-        assert!(error.ends_with("points.csv, line 2: expected a coordinate, found \"nan\""), "{error}");
-        let folder = folder_with("file,split\n");
-        assert!(
-            open_split(folder.path(), None).unwrap_err().to_string().ends_with("line 1: there is no column \"x0\"")
-        );
+    fn a_bad_row_costs_itself_and_is_named() {
+        let rows = table(&[("a.jpg", "train", 0.0), ("b.jpg", "train", 1.0), ("c.jpg", "common", 2.0)]);
+        let short = rows.replacen("b.jpg,train,helen,1", "b.jpg,train,1", 1);
+        let far = rows.replacen("b.jpg,train,helen,1", "b.jpg,train,helen,1e30", 1);
+        let quoted = rows.replacen("b.jpg", "\"b.jpg", 1);
+        for (text, problem) in [
+            (rows.replacen(",1,7.5", ",nan,7.5", 2), "expected a coordinate, found \"nan\""),
+            (far, "expected a coordinate, found \"1e30\""),
+            (short, "expected 139 fields, found 138"),
+            (quoted, "expected 139 fields, found 1"),
+            (rows.replacen("b.jpg", "", 1), "it names no file"),
+        ] {
+            let folder = folder_with(&text);
+            let set = open(folder.path()).unwrap();
+            let errors: Vec<String> = set.faults.iter().map(|fault| fault.error.to_string()).collect();
+            let named =
+                |line| errors.iter().any(|error| error.ends_with(&format!("points.csv, line {line}: {problem}")));
+            assert!(named(3), "{errors:?}");
+            assert_eq!(set.samples.last().unwrap().file, "c.jpg", "{errors:?}");
+            assert_eq!(set.samples.len() + errors.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_head_that_says_too_little_is_refused() {
+        for (head, problem) in [
+            ("file,split", "line 1: there is no column \"x0\""),
+            ("file,split,x0,y0,x2", "line 1: expected columns x0,y0 .. x67,y67 in order, x1 is not in its place"),
+        ] {
+            let error = open(folder_with(head).path()).unwrap_err().to_string();
+            assert!(error.ends_with(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_spreadsheets_make_of_a_table_is_read() {
+        let plain = table(&[("a/b 1.jpg", "train", 0.0), ("c.jpg", "train", 1.0)]);
+        let expected = open(folder_with(&plain).path()).unwrap().samples.into_iter().map(|s| s.points);
+        let expected: Vec<_> = expected.collect();
+        for text in [
+            format!("\u{feff}{plain}"),
+            plain.replace('\n', "\r\n"),
+            plain.replace('\n', "\r"),
+            plain.replace(',', ", "),
+            plain.replace(',', ";"),
+            plain.replace('\n', ",,\n").replacen(",,\n", "\n\n", 1) + "\n",
+            plain.replace("a/b", "a\\b"),
+            plain.replacen("file,split", "File,Split", 1),
+        ] {
+            let set = open(folder_with(&text).path()).unwrap();
+            assert!(set.faults.is_empty(), "{text:?}: {:?}", set.faults);
+            assert!(set.samples.iter().map(|s| &s.points).eq(&expected), "{text:?}");
+            assert!(set.samples[0].picture.ends_with("images/a/b 1.jpg"), "{text:?}");
+        }
     }
 }

@@ -4,37 +4,46 @@
 //! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`, pixel centres at whole numbers;
 //! * iBUG: a `.pts` file beside each picture, in any depth of folders; its first pixel is 1, and the folder is the split;
 //! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`; the 98 points are reduced to 68.
+//!
+//! An item that cannot be read costs itself. `docs/datasets.md` says how each layout may be written.
 
 pub mod boxes;
 mod csv_points;
 pub mod degrade;
 pub mod metrics;
+mod pictures;
 mod pts;
+mod sample;
+mod text;
 mod wflw;
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nalgebra::Point2;
 use thiserror::Error;
 
-use crate::picture::geometry::Rect;
+use crate::picture::folder;
+use sample::coordinate;
+pub use sample::{Place, Sample};
 
-/// One annotated face. A picture with two faces gives two samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    pub picture: PathBuf,
-    /// The picture's name as the data set writes it.
-    pub file: String,
-    pub split: String,
-    /// 68 points in iBUG order, in pixels of the picture, pixel centres at whole numbers.
-    pub points: Vec<Point2<f32>>,
+/// A data set, as far as it can be read.
+#[derive(Debug, Default)]
+pub struct Dataset {
+    /// In the order of the data set's files; of folders, in [`folder::natural_order`].
+    pub samples: Vec<Sample>,
+    pub faults: Vec<Fault>,
+    /// Faces that a split has twice; they are among the samples once.
+    pub repeated: usize,
 }
 
-impl Sample {
-    /// The box of the landmarks.
-    pub fn bounds(&self) -> Rect {
-        Rect::around(self.points.iter().copied()).expect("a sample has points")
-    }
+/// An item that cannot be read.
+#[derive(Debug)]
+pub struct Fault {
+    /// Where it would belong; empty where that cannot be told.
+    pub split: String,
+    pub error: DatasetError,
 }
 
 #[derive(Debug, Error)]
@@ -52,75 +61,129 @@ pub enum DatasetError {
     NoSuchSplit { folder: PathBuf, wanted: String, found: String },
 }
 
-/// Reads the data set in `folder`, all splits, in the order of its files.
-pub fn open(folder: &Path) -> Result<Vec<Sample>, DatasetError> {
+/// Reads the data set in `folder`, all splits.
+pub fn open(folder: &Path) -> Result<Dataset, DatasetError> {
     if !folder.is_dir() {
         let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, "expected a folder");
         return Err(DatasetError::Read { path: folder.into(), source });
     }
+    let mut found = Collection::default();
     let table = folder.join("points.csv");
     if table.is_file() {
-        return csv_points::read(&table, &folder.join("images"));
+        csv_points::read(&table, &mut found)?;
+        return Ok(found.set);
     }
-    let files = files_below(folder)?;
-    let lists: Vec<&PathBuf> = files.iter().filter(|f| wflw::is_list(f)).collect();
+    let mut files = Vec::new();
+    files_below(folder, &mut HashSet::new(), &mut files, &mut found)?;
+    let lists: Vec<&PathBuf> = files.iter().filter(|file| wflw::is_list(file)).collect();
+    let annotations: Vec<&PathBuf> = files.iter().filter(|file| pts::is_one(file)).collect();
     if !lists.is_empty() {
-        return lists.into_iter().map(|list| wflw::read(list)).collect::<Result<Vec<_>, _>>().map(|all| all.concat());
-    }
-    let annotations: Vec<&PathBuf> = files.iter().filter(|f| f.extension().is_some_and(|e| e == "pts")).collect();
-    if annotations.is_empty() {
+        lists.into_iter().try_for_each(|list| wflw::read(list, &mut found))?;
+    } else if !annotations.is_empty() {
+        let neighbours = pts::neighbours(&files);
+        annotations.into_iter().for_each(|path| pts::read(path, folder, &neighbours, &mut found));
+    } else {
         return Err(DatasetError::UnknownLayout(folder.into()));
     }
-    annotations.into_iter().map(|path| pts::read(path, folder)).collect()
+    Ok(found.set)
 }
 
-/// The samples of one split, or of all where none is named.
+/// The samples of one split, or of all where none is named. What cannot be read is said in the log.
 pub fn open_split(folder: &Path, split: Option<&str>) -> Result<Vec<Sample>, DatasetError> {
-    let all = open(folder)?;
-    let Some(wanted) = split else { return Ok(all) };
-    if !all.iter().any(|sample| sample.split == wanted) {
-        let mut names: Vec<&str> = all.iter().map(|sample| sample.split.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        return Err(DatasetError::NoSuchSplit {
-            folder: folder.into(),
-            wanted: wanted.into(),
-            found: names.join(", "),
-        });
+    let mut set = open(folder)?;
+    if let Some(split) = split {
+        set = set.only(split, folder)?;
     }
-    Ok(all.into_iter().filter(|sample| sample.split == wanted).collect())
+    set.faults.iter().for_each(|fault| log::error!("{}", fault.error));
+    Ok(set.samples)
 }
 
-fn read_text(path: &Path) -> Result<String, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.into(), source })?;
-    // Only numbers and file names matter; a stray byte in a comment is no reason to stop.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+impl Dataset {
+    /// One split of it, with the faults that may be of that. `folder` is where it came from, for messages.
+    pub fn only(mut self, split: &str, folder: &Path) -> Result<Dataset, DatasetError> {
+        let splits = self.samples.iter().map(|s| &s.split).chain(self.faults.iter().map(|fault| &fault.split));
+        let mut names: Vec<&str> = splits.map(String::as_str).filter(|name| !name.is_empty()).collect();
+        if !names.contains(&split) && !self.samples.is_empty() {
+            names.sort_unstable();
+            names.dedup();
+            let (wanted, found) = (split.into(), names.join(", "));
+            return Err(DatasetError::NoSuchSplit { folder: folder.into(), wanted, found });
+        }
+        self.samples.retain(|sample| sample.split == split);
+        self.faults.retain(|fault| fault.split == split || fault.split.is_empty());
+        Ok(self)
+    }
 }
 
-/// All files below `folder`, in name order.
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let failed = |source| DatasetError::Read { path: folder.into(), source };
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(failed)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
-    entries.sort_unstable();
-    let mut files = Vec::new();
-    for path in entries {
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
+/// A data set that is being read.
+#[derive(Default)]
+struct Collection {
+    set: Dataset,
+    /// The samples of each split that show a picture.
+    of_picture: HashMap<(String, PathBuf), Vec<usize>>,
+    /// The file that is being read, shared by the places in it.
+    path: Option<Arc<Path>>,
+}
+
+impl Collection {
+    /// Takes a face (its picture, what the data set calls that, and its points) or what is wrong with it.
+    fn add(
+        &mut self,
+        path: &Path,
+        line: u64,
+        split: String,
+        face: Result<(PathBuf, String, Vec<Point2<f32>>), String>,
+    ) {
+        let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
+        match checked {
+            Ok((picture, file, points)) => {
+                let place = Place { path: self.shared(path), line };
+                self.add_sample(Sample { picture, file, split, points, place });
+            }
+            Err(problem) => self.fail(split, DatasetError::Malformed { path: path.into(), line, problem }),
         }
     }
-    Ok(files)
+
+    fn add_sample(&mut self, sample: Sample) {
+        let key = (sample.split.clone(), sample.picture.clone());
+        let others = self.of_picture.entry(key).or_default();
+        if others.iter().any(|&other| self.set.samples[other].is_same_face(&sample)) {
+            self.set.repeated += 1;
+            return;
+        }
+        others.push(self.set.samples.len());
+        self.set.samples.push(sample);
+    }
+
+    fn fail(&mut self, split: String, error: DatasetError) {
+        self.set.faults.push(Fault { split, error });
+    }
+
+    fn shared(&mut self, path: &Path) -> Arc<Path> {
+        match &self.path {
+            Some(shared) if shared.as_ref() == path => Arc::clone(shared),
+            _ => Arc::clone(self.path.insert(path.into())),
+        }
+    }
 }
 
-/// Reads a coordinate; infinities and NaN are refused.
-fn coordinate(text: &str) -> Result<f32, String> {
-    match text.trim().parse::<f32>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        _ => Err(format!("expected a coordinate, found {:?}", text.trim())),
+/// All files below `folder`. A folder that links to one above it is not entered again.
+fn files_below(
+    folder: &Path,
+    entered: &mut HashSet<PathBuf>,
+    files: &mut Vec<PathBuf>,
+    found: &mut Collection,
+) -> Result<(), DatasetError> {
+    let failed = |source| DatasetError::Read { path: folder.into(), source };
+    if !entered.insert(folder.canonicalize().map_err(failed)?) {
+        return Ok(());
     }
+    for path in folder::entries(folder).map_err(failed)? {
+        if !path.is_dir() {
+            files.push(path);
+        } else if let Err(error) = files_below(&path, entered, files, found) {
+            found.fail(String::new(), error);
+        }
+    }
+    Ok(())
 }

@@ -54,22 +54,29 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
     outputs.chain(framebuffers).chain(buses).collect()
 }
 
-/// Cameras, displays, and bus and pins of the panel that the profile describes.
-pub(super) fn locked(
-    cameras: &[Camera],
-    screens: &[Screen],
-    board: &Board,
+/// What a run may open: cameras, displays, and bus and pins of the panel that the profile describes.
+pub(super) fn wanted(cameras: &[Camera], screens: &[Screen], board: &Board, tree: &Tree) -> BTreeSet<PathBuf> {
+    let cameras = cameras.iter().map(|camera| camera.device.clone());
+    let screens = screens.iter().filter(|screen| screen.is_ready).map(|screen| screen.device.clone());
+    let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices).filter(|device| is_there(tree, device));
+    cameras.chain(screens).chain(panel.map(Path::to_path_buf)).collect()
+}
+
+/// Those that may not be opened, and those that are not there.
+pub(super) fn locked_and_missing(
+    devices: BTreeSet<PathBuf>,
     tree: &Tree,
     probe: &dyn Probe,
-) -> Vec<Locked> {
-    let cameras = cameras.iter().filter(|camera| !camera.may_open).map(|camera| camera.device.as_path());
-    let screens = screens.iter().filter(|screen| screen.is_ready && !screen.may_open);
-    let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices);
-    let panel = panel.filter(|device| is_there(tree, device) && !probe.may_open(device));
-    let screens = screens.map(|screen| screen.device.as_path());
-    let devices: BTreeSet<&Path> = cameras.chain(screens).chain(panel).collect();
-    let group = |device| probe.group(device).and_then(|number| group_name(tree, number));
-    devices.into_iter().map(|device| Locked { device: device.into(), group: group(device) }).collect()
+) -> (Vec<Locked>, Vec<PathBuf>) {
+    let (there, missing): (Vec<PathBuf>, Vec<PathBuf>) = devices.into_iter().partition(|device| probe.is_there(device));
+    let locked = there.into_iter().filter(|device| !probe.may_open(device));
+    let locked = locked.map(|device| Locked { group: group(&device, tree, probe), device });
+    (locked.collect(), missing)
+}
+
+/// The name of the group that a device belongs to, where it has members.
+pub(super) fn group(device: &Path, tree: &Tree, probe: &dyn Probe) -> Option<String> {
+    probe.group(device).and_then(|number| group_name(tree, number))
 }
 
 /// Whether a file is there, given by its path from the root folder on.

@@ -1,7 +1,9 @@
 //! What is in the way, and what to do about it.
 
+use std::path::Path;
+
 use super::devices::is_there;
-use super::{Finding, Locked, Report};
+use super::{Finding, Locked, Probe, Purpose, Report, service};
 use crate::board::Board;
 use crate::capture::v4l2::CameraFormat;
 use crate::machine::{Tree, warnings};
@@ -11,13 +13,29 @@ use crate::screen::settings::SpiPanel;
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
 
-pub(super) fn findings(report: &Report, board: &Board, tree: &Tree) -> Vec<Finding> {
+pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+    let purpose = report.purpose;
+    let is_camera = |device: &Path| report.cameras.iter().any(|camera| camera.device == device);
     let mut found = Vec::new();
     found.extend(program(report, board));
-    found.extend(cameras(report));
+    found.extend(cameras(report).map(|finding| finding.only_for(purpose, &[Purpose::Run, Purpose::Service])));
     found.extend(screens(report, board));
     found.extend(panel(board, tree));
-    found.extend(report.locked.iter().map(permission));
+    // The service's user is another one.
+    found.extend(report.locked.iter().map(|locked| permission(locked).only_for(purpose, &[Purpose::Run])));
+    found.extend(report.missing.iter().map(|device| {
+        let purposes: &[Purpose] = if is_camera(device) { &[Purpose::Run, Purpose::Service] } else { &[Purpose::Run] };
+        missing(device).only_for(purpose, purposes)
+    }));
+    if purpose == Purpose::Service {
+        found.extend(service::findings(report, tree, probe));
+    }
+    if !probe.has_program("ffmpeg") {
+        found.push(Finding::advice(
+            "ffmpeg is not installed, which films such as .mp4 and .mkv need".into(),
+            "sudo apt-get install ffmpeg".into(),
+        ));
+    }
     if let Some(mib) = report.free_disk_mib
         && mib < LEAST_DISK_MIB
     {
@@ -26,7 +44,8 @@ pub(super) fn findings(report: &Report, board: &Board, tree: &Tree) -> Vec<Findi
             "free some, or record elsewhere; --keep caps what records take".into(),
         ));
     }
-    let doubts = warnings(&report.machine, &report.state, &report.state);
+    let doubts = board.doubts(&report.machine, &[board.threads]).into_iter();
+    let doubts = doubts.chain(warnings(&report.machine, &report.state, &report.state));
     found.extend(doubts.into_iter().map(|found| Finding { blocks: false, found, remedy: None }));
     found
 }
@@ -98,6 +117,15 @@ fn panel<'a>(board: &'a Board, tree: &'a Tree) -> impl Iterator<Item = Finding> 
                 .into(),
         )
     })
+}
+
+/// The kernel's list of devices is that of the whole machine, also in a container.
+fn missing(device: &Path) -> Finding {
+    let device = device.display();
+    Finding::obstacle(
+        format!("the kernel has {device}, and it is not among the files here"),
+        format!("start a container with --device {device}; elsewhere: sudo udevadm trigger"),
+    )
 }
 
 fn permission(locked: &Locked) -> Finding {

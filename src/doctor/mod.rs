@@ -3,6 +3,7 @@
 mod devices;
 mod findings;
 mod probe;
+mod service;
 mod table;
 
 use std::path::PathBuf;
@@ -13,6 +14,19 @@ pub use probe::{Probe, ThisMachine};
 
 use crate::board::Board;
 use crate::machine::{Machine, Program, State, Tree};
+
+/// What a machine is looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// `wingmark run` by this user: camera, display, disk.
+    #[default]
+    Run,
+    /// The shipped unit, under a user of its own, without a display.
+    Service,
+    /// `wingmark bench`: neither camera nor display.
+    Bench,
+}
 
 /// All that was seen. `Display` gives it as a table, serde as JSON.
 #[derive(Debug, Serialize)]
@@ -26,7 +40,11 @@ pub struct Report {
     pub cameras: Vec<Camera>,
     pub screens: Vec<Screen>,
     pub locked: Vec<Locked>,
+    /// Devices that the kernel has and that are not among this system's files, as in a container.
+    pub missing: Vec<PathBuf>,
     pub free_disk_mib: Option<u64>,
+    pub purpose: Purpose,
+    /// What blocks is in the way of the purpose.
     pub findings: Vec<Finding>,
 }
 
@@ -100,6 +118,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// It is in the way of these purposes alone.
+    fn only_for(self, purpose: Purpose, purposes: &[Purpose]) -> Finding {
+        Finding { blocks: self.blocks && purposes.contains(&purpose), ..self }
+    }
+
     fn obstacle(found: String, remedy: String) -> Finding {
         Finding { blocks: true, found, remedy: Some(remedy) }
     }
@@ -110,10 +133,11 @@ impl Finding {
 }
 
 impl Report {
-    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe) -> Report {
+    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe, purpose: Purpose) -> Report {
         let cameras = devices::cameras(tree, probe);
         let screens = devices::screens(tree, probe);
-        let locked = devices::locked(&cameras, &screens, board, tree, probe);
+        let wanted = devices::wanted(&cameras, &screens, board, tree);
+        let (locked, missing) = devices::locked_and_missing(wanted, tree, probe);
         let mut report = Report {
             board: Profile {
                 slug: board.slug.clone(),
@@ -129,10 +153,12 @@ impl Report {
             cameras,
             screens,
             locked,
+            missing,
             free_disk_mib: probe.free_disk_mib(),
+            purpose,
             findings: Vec::new(),
         };
-        report.findings = findings::findings(&report, board, tree);
+        report.findings = findings::findings(&report, board, tree, probe);
         report
     }
 

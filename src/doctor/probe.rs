@@ -14,6 +14,12 @@ pub trait Probe {
     /// Whether this user may read and write a device.
     fn may_open(&self, device: &Path) -> bool;
 
+    /// Whether a device is among this system's files.
+    fn is_there(&self, device: &Path) -> bool;
+
+    /// Whether a program can be started.
+    fn has_program(&self, name: &str) -> bool;
+
     /// The number of the group that a device belongs to.
     fn group(&self, device: &Path) -> Option<u32>;
 
@@ -36,6 +42,15 @@ pub struct ThisMachine;
 impl Probe for ThisMachine {
     fn may_open(&self, device: &Path) -> bool {
         access(device, Access::READ_OK | Access::WRITE_OK).is_ok()
+    }
+
+    fn is_there(&self, device: &Path) -> bool {
+        device.exists()
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| access(folder.join(name), Access::EXEC_OK).is_ok())
     }
 
     fn group(&self, device: &Path) -> Option<u32> {

@@ -17,7 +17,9 @@ impl Display for Report {
             row("", model.clone())?;
         }
         let cpu = machine.cpu.name.as_deref().unwrap_or("unknown CPU");
-        row("cpu", format!("{} x {cpu}, {}", machine.cpu.cores, machine.architecture))?;
+        let usable = machine.cpu.usable();
+        let limit = if usable < machine.cpu.cores as f64 { format!("; {usable} may be used") } else { String::new() };
+        row("cpu", format!("{} x {cpu}, {}{limit}", machine.cpu.cores, machine.architecture))?;
         row("", machine.cpu.features.join(" "))?;
         let state = if self.kernel_fault.is_some() { "not to be used" } else { "self-test passed" };
         row("kernels", format!("{}, {state}; {}", machine.kernels, threads(self.board.threads)))?;
@@ -42,6 +44,10 @@ impl Display for Report {
         }
         if let Some(release) = &machine.kernel_release {
             row("system", format!("Linux {release}"))?;
+        }
+        let untold = self.untold();
+        if !untold.is_empty() {
+            row("not told", untold.join(", "))?;
         }
         for model in &self.models {
             let state = if model.fault.is_some() { "faulty" } else { "sound" };
@@ -71,6 +77,19 @@ impl Display for Report {
             writeln!(f, "\nNothing is in the way.")?;
         }
         Ok(())
+    }
+}
+
+impl Report {
+    /// What this machine does not tell.
+    fn untold(&self) -> Vec<&'static str> {
+        let told = [
+            ("clock", !self.state.frequencies.is_empty()),
+            ("heat", !self.state.temperatures.is_empty()),
+            ("memory", self.state.available_memory_mib.is_some()),
+            ("disk", self.free_disk_mib.is_some()),
+        ];
+        told.into_iter().filter(|(_, is_told)| !is_told).map(|(what, _)| what).collect()
     }
 }
 

@@ -13,6 +13,7 @@ pub mod track;
 pub mod views;
 pub mod zoo;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nalgebra::{Matrix2, Point2, Similarity2};
@@ -80,6 +81,8 @@ pub struct Observation {
     pub sequence: u32,
     /// Since the source's start, monotonic.
     pub captured_at: Duration,
+    /// The file that the frame is from, if it is from one.
+    pub source: Option<Arc<str>>,
     /// Frames dropped between the previous observation, or the source's start, and this one.
     pub dropped: u32,
     pub faces: Vec<Face>,

@@ -123,6 +123,12 @@ impl Observer {
         self.schedule.restart();
     }
 
+    /// Earlier observations ended with the frame of this number, and no face of theirs has a higher id than this.
+    pub fn go_on_after(&mut self, sequence: u32, last_id: u32) {
+        self.previous = Some(sequence);
+        self.tracker.number_from(last_id);
+    }
+
     /// What the detector saw in the frame observed last, faces or not; nothing where that was not searched.
     pub fn detections(&self) -> &[Detection] {
         &self.detections
@@ -157,6 +163,7 @@ impl Observer {
         Ok(Observation {
             sequence: frame.sequence,
             captured_at: frame.captured_at,
+            source: frame.source.clone(),
             dropped: match previous {
                 None => frame.sequence,
                 Some(sequence) => frame.sequence.wrapping_sub(sequence).saturating_sub(1),

@@ -111,6 +111,11 @@ impl Tracker {
         Tracker { tracks: Vec::new(), last_id: 0, smoothing }
     }
 
+    /// New faces get higher ids than this.
+    pub fn number_from(&mut self, last_id: u32) {
+        self.last_id = last_id;
+    }
+
     /// The faces to look for in a frame of that time: those seen in the frame before, then those lost for less than half a second.
     pub fn expected(&self, now: Duration) -> Vec<Expected> {
         let mut expected: Vec<_> = self.tracks.iter().map(|track| track.expected(now)).collect();

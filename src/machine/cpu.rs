@@ -2,14 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::allowance::usable_cores;
 use super::tree::Tree;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cpu {
     /// `AMD EPYC`, `Cortex-A76`, or `Cortex-A55 + Cortex-A76`.
     pub name: Option<String>,
     /// Cores that are switched on; a core with two threads counts twice.
     pub cores: usize,
+    /// Those that this process may use, by its affinity and the quotas of its control groups; a quota gives fractions. Absent
+    /// where that cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usable_cores: Option<f64>,
     /// Those in [`FEATURES`] that every core has, under the kernel's names.
     pub features: Vec<String>,
     /// It runs under a hypervisor that says so. Only x86 tells.
@@ -52,7 +57,14 @@ const PARTS: [(&str, &str, &str); 25] = [
 impl Cpu {
     /// Without the file, one core of which nothing is known.
     pub fn read(tree: &Tree) -> Cpu {
-        Cpu::parse(&tree.text("proc/cpuinfo").unwrap_or_default())
+        let cpu = Cpu::parse(&tree.text("proc/cpuinfo").unwrap_or_default());
+        Cpu { usable_cores: usable_cores(tree), ..cpu }
+    }
+
+    /// How many cores this process may use; all where that is not known.
+    pub fn usable(&self) -> f64 {
+        let all = self.cores as f64;
+        self.usable_cores.map_or(all, |usable| usable.min(all))
     }
 
     fn parse(text: &str) -> Cpu {
@@ -74,6 +86,7 @@ impl Cpu {
         Cpu {
             name: (!names.is_empty()).then(|| names.join(" + ")),
             cores: values("processor").count().max(1),
+            usable_cores: None,
             features: FEATURES.iter().filter(|name| everywhere(name)).map(|name| (*name).to_owned()).collect(),
             virtual_machine: everywhere("hypervisor"),
         }
@@ -117,6 +130,7 @@ mod tests {
 
     #[test]
     fn nothing_known_is_one_core_without_a_name() {
-        assert_eq!(Cpu::parse(""), Cpu { name: None, cores: 1, features: Vec::new(), virtual_machine: false });
+        let unknown = Cpu { name: None, cores: 1, usable_cores: None, features: Vec::new(), virtual_machine: false };
+        assert_eq!(Cpu::parse(""), unknown);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! All of it is read from files below one folder ([`Tree`]). What is not there or cannot be read is absent, never an error.
 
+mod allowance;
 mod cpu;
 mod energy;
 mod state;
@@ -20,7 +21,7 @@ pub use tree::Tree;
 pub use warnings::warnings;
 
 /// What does not change while the machine runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The device tree's model: `Raspberry Pi 4 Model B Rev 1.4`. Absent on x86.
     pub model: Option<String>,

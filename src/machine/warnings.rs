@@ -1,6 +1,7 @@
 //! Why a figure is not to be trusted.
 
 use super::{Frequency, Machine, State, Temperature};
+use crate::text::message::counted;
 
 /// Other work than ours, in tasks a core.
 const LOAD_A_CORE: f64 = 0.5;
@@ -8,6 +9,12 @@ const LOAD_A_CORE: f64 = 0.5;
 const FELL_BELOW: f64 = 0.9;
 /// Where the kernel does not say at what temperature it slows down.
 const HOT_CELSIUS: f64 = 80.0;
+/// No zone is so hot: it measures nothing.
+const IMPOSSIBLE_CELSIUS: f64 = 150.0;
+/// A limit below this is none: drivers give 0 or less for trip points that are switched off.
+const LOWEST_LIMIT_CELSIUS: f64 = 40.0;
+/// Parts of the names of zones that no core is in. Some measure nothing: NVIDIA's `PMIC-Die` has 100 degrees for ever.
+const ELSEWHERE: [&str; 8] = ["pmic", "batt", "charg", "wifi", "wlan", "nvme", "modem", "ambient"];
 /// This near to where the kernel slows down.
 const NEAR_LIMIT_CELSIUS: f64 = 3.0;
 
@@ -21,8 +28,15 @@ pub fn warnings(machine: &Machine, before: &State, after: &State) -> Vec<String>
         && load > LOAD_A_CORE * machine.cpu.cores as f64
     {
         found.push(format!(
-            "other work was going on: load {load:.2} on {} cores; stop it, or wait a minute",
-            machine.cpu.cores
+            "other work was going on: load {load:.2} on {}; stop it, or wait a minute",
+            counted(machine.cpu.cores, "core", "cores")
+        ));
+    }
+    if machine.cpu.usable() < machine.cpu.cores as f64 {
+        found.push(format!(
+            "this process may use {} of {}: by its affinity, or by the quota of its control group or container",
+            machine.cpu.usable(),
+            counted(machine.cpu.cores, "core", "cores"),
         ));
     }
     found.extend(before.frequencies.iter().filter(|policy| saves_power(policy)).map(|policy| {
@@ -52,7 +66,11 @@ pub fn saves_power(policy: &Frequency) -> bool {
 
 /// Whether a zone is where it slows the cores down, or nearly.
 pub fn is_hot(zone: &Temperature) -> bool {
-    zone.celsius >= zone.limit_celsius.map_or(HOT_CELSIUS, |limit| limit - NEAR_LIMIT_CELSIUS)
+    let name = zone.zone.to_lowercase();
+    let is_of_cores = !ELSEWHERE.iter().any(|part| name.contains(part));
+    let limit = zone.limit_celsius.filter(|limit| *limit >= LOWEST_LIMIT_CELSIUS);
+    let hot = limit.map_or(HOT_CELSIUS, |limit| limit - NEAR_LIMIT_CELSIUS);
+    is_of_cores && (hot..IMPOSSIBLE_CELSIUS).contains(&zone.celsius)
 }
 
 fn throttling(before: &State, after: &State) -> Option<String> {
@@ -65,4 +83,29 @@ fn throttling(before: &State, after: &State) -> Option<String> {
     (!causes.is_empty()).then(|| {
         format!("the firmware held the clock back ({}); use a stronger power supply or cool it", causes.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cores_get_hot() {
+        let is_hot =
+            |zone: &str, celsius, limit_celsius| is_hot(&Temperature { zone: zone.into(), celsius, limit_celsius });
+        for (zone, celsius, limit, expected) in [
+            ("cpu-thermal", 80.0, None, true),
+            ("cpu-thermal", 79.0, None, false),
+            ("CPU-therm", 95.0, Some(97.0), true),
+            ("CPU-therm", 90.0, Some(97.0), false),
+            // Of a trip point that is switched off.
+            ("cpu-thermal", 50.0, Some(0.0), false),
+            ("cpu-thermal", 50.0, Some(-274.0), false),
+            ("PMIC-Die", 100.0, None, false),
+            ("iwlwifi_1", 90.0, None, false),
+            ("soc-thermal", 255.0, None, false),
+        ] {
+            assert_eq!(is_hot(zone, celsius, limit), expected, "{zone} {celsius} {limit:?}");
+        }
+    }
 }

@@ -16,8 +16,8 @@ const MAX_SIDE_PX: u32 = 16_384;
 pub enum PictureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{path} is no JPEG or PNG picture")]
-    UnknownKind { path: PathBuf },
+    #[error("{path} is no JPEG or PNG picture{found}")]
+    UnknownKind { path: PathBuf, found: &'static str },
     #[error("{path} is a broken picture: {problem}")]
     Broken { path: PathBuf, problem: String },
 }
@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<Frame, PictureError> {
 pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
-        _ => return Err(PictureError::UnknownKind { path: path.into() }),
+        other => return Err(PictureError::UnknownKind { path: path.into(), found: in_words(other.ok(), bytes) }),
     };
     let broken = |problem: String| PictureError::Broken { path: path.into(), problem };
     // The decoder fills what is missing with grey.
@@ -49,6 +49,20 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
     let pixels = decode_upright(bytes, format).map_err(|e| broken(e.to_string()))?.into_rgb8();
     let size = Size { width: pixels.width(), height: pixels.height() };
     Frame::from_rgb(size, pixels.into_raw()).map_err(|e| broken(e.to_string()))
+}
+
+/// What a file is that is none of ours, as the end of a message.
+fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> &'static str {
+    match format {
+        Some(ImageFormat::WebP) => ": it is a WebP; convert it to .png",
+        Some(ImageFormat::Gif) => ": it is a GIF; convert it to .png",
+        Some(ImageFormat::Bmp) => ": it is a BMP; convert it to .png",
+        Some(ImageFormat::Tiff) => ": it is a TIFF; convert it to .png",
+        Some(ImageFormat::Avif) => ": it is an AVIF; convert it to .png",
+        _ if bytes.is_empty() => ": it is empty",
+        _ if bytes.get(4..8) == Some(b"ftyp") => ": it is a HEIC or a film; convert it to .png",
+        _ => "",
+    }
 }
 
 fn decode_upright(bytes: &[u8], format: ImageFormat) -> image::ImageResult<DynamicImage> {
@@ -105,6 +119,13 @@ mod tests {
     fn what_is_no_picture_is_named() {
         let error = decode(b"hello", Path::new("notes.txt")).unwrap_err().to_string();
         assert_eq!(error, "notes.txt is no JPEG or PNG picture");
+        for (bytes, expected) in [
+            (&b""[..], "a.jpg is no JPEG or PNG picture: it is empty"),
+            (b"RIFF\x20\0\0\0WEBPVP8 ", "a.jpg is no JPEG or PNG picture: it is a WebP; convert it to .png"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a.jpg is no JPEG or PNG picture: it is a HEIC or a film; convert it to .png"),
+        ] {
+            assert_eq!(decode(bytes, Path::new("a.jpg")).unwrap_err().to_string(), expected);
+        }
         let error = decode(&encoded(ImageFormat::Png)[..60], Path::new("a.png")).unwrap_err().to_string();
         assert!(error.starts_with("a.png is a broken picture: ") && !error.contains('\n'), "{error}");
     }

@@ -1,5 +1,6 @@
 //! A camera frame as it leaves a source, and read access to its pixels whatever the format.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -67,6 +68,8 @@ pub struct Frame {
     pub sequence: u32,
     /// Since the source's start, monotonic.
     pub captured_at: Duration,
+    /// The file that it is from, as records name it; none from a camera, a pipe or the built-in picture.
+    pub source: Option<Arc<str>>,
     pub format: PixelFormat,
     pub size: Size,
     /// Distance between the starts of two rows of the first plane, in bytes.

@@ -4,6 +4,7 @@ mod built_in;
 pub mod crop;
 pub(crate) mod exposure;
 mod file;
+pub mod folder;
 pub mod frame;
 pub mod geometry;
 pub(crate) mod jpeg;

@@ -120,7 +120,7 @@ mod tests {
                 }
                 Some(Step::Damaged) => Captured::Damaged,
                 Some(Step::Gone) => Captured::Waiting(gone()),
-                Some(Step::Error) => return Err(CaptureError::NoPictures("here".into())),
+                Some(Step::Error) => return Err(CaptureError::NoPictures { folder: "here".into(), hint: "" }),
             })
         }
 

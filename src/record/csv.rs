@@ -13,9 +13,11 @@
 //! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
 //! | `p_0` .. `p_67` | confidence of each point, 0 to 1; empty without a face |
 //! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
+//! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
-//! A row a face; a frame without a face has one row. Fields are never quoted, and rows end in `\n`.
+//! A row a face; a frame without a face has one row. Only `source` is quoted, where it holds a comma or a quotation mark (RFC
+//! 4180); it holds no line break. Rows end in `\n`.
 
 use std::io::Write;
 
@@ -40,6 +42,11 @@ impl CsvEncoder {
     pub fn new() -> Self {
         CsvEncoder { block: (header().join(",") + "\n").into_bytes() }
     }
+
+    /// For a file that has its head.
+    pub fn going_on() -> Self {
+        CsvEncoder { block: Vec::new() }
+    }
 }
 
 /// The names of the columns in order.
@@ -50,8 +57,28 @@ pub fn header() -> Vec<String> {
     columns.extend(numbered("x").chain(numbered("y")));
     columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
     columns.extend(numbered("p"));
-    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "total_us", "crc32"]));
+    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "total_us", "source", "crc32"]));
     columns
+}
+
+/// What of a row says which frame it is of.
+pub(super) struct RowHead {
+    pub sequence: u32,
+    pub face_id: u32,
+    pub captured_s: f64,
+    pub source: String,
+}
+
+/// Reads a row without its line break.
+pub(super) fn row_head(row: &str) -> Option<RowHead> {
+    let mut builder = ::csv::ReaderBuilder::new();
+    let record = builder.has_headers(false).from_reader(row.as_bytes()).records().next()?.ok()?;
+    Some(RowHead {
+        sequence: record.get(0)?.parse().ok()?,
+        face_id: record.get(1)?.parse().ok()?,
+        captured_s: record.get(2)?.parse().ok()?,
+        source: record.get(record.len().checked_sub(2)?)?.into(),
+    })
 }
 
 impl Encoder for CsvEncoder {
@@ -62,6 +89,10 @@ impl Encoder for CsvEncoder {
         for face in &entry.seen.faces {
             self.add_row(entry, Some(face));
         }
+    }
+
+    fn block_bytes(&self) -> u64 {
+        self.block.len() as u64
     }
 
     fn take_block(&mut self) -> Vec<u8> {
@@ -100,7 +131,20 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
     for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track, stages.total] {
         write!(out, "{},", stage.as_micros())?;
     }
+    write_text(out, seen.source.as_deref().unwrap_or_default());
+    out.push(b',');
     Ok(())
+}
+
+/// Writes a text that holds no line break.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    if text.contains([',', '"']) {
+        out.push(b'"');
+        out.extend(text.replace('"', "\"\"").bytes());
+        out.push(b'"');
+    } else {
+        out.extend(text.bytes());
+    }
 }
 
 /// Writes a field a point, each with its comma; empty ones without a face.

@@ -11,6 +11,8 @@ use super::mcap::McapEncoder;
 pub trait Encoder {
     /// Adds an entry to the block under way.
     fn add(&mut self, entry: &Entry);
+    /// Bytes in the block under way, nearly.
+    fn block_bytes(&self) -> u64;
     /// Ends the block under way and takes its bytes: whole records, to be appended to the file as they are.
     fn take_block(&mut self) -> Vec<u8>;
     /// What stands at the end of a complete file, after the last block.
@@ -40,6 +42,16 @@ impl Format {
     pub fn of(path: &Path) -> Option<Format> {
         let extension = path.extension()?;
         Format::ALL.into_iter().find(|format| extension.eq_ignore_ascii_case(format.extension()))
+    }
+
+    /// Goes on with a file; `None` where that cannot be.
+    pub fn encoder_going_on(self) -> Option<Box<dyn Encoder>> {
+        match self {
+            Format::Csv => Some(Box::new(CsvEncoder::going_on())),
+            Format::Jsonl => Some(Box::new(JsonlEncoder::default())),
+            // Its end is a summary of all of it.
+            Format::Mcap => None,
+        }
     }
 
     /// Begins a file.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
-use super::storage::{Listed, Storage};
+use super::storage::{Disk, Listed, Storage};
 
 /// When a file ends and how much all of them may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub struct Limits {
     pub file_age: Option<Duration>,
     /// The files of the log together stay within this many bytes.
     pub total_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// One file that grows for ever.
+    pub const NONE: Limits = Limits { file_bytes: None, file_age: None, total_bytes: None };
 }
 
 /// A file that is complete and renamed.
@@ -56,6 +61,15 @@ impl<S: Storage> Journal<S> {
     /// A log whose file under way is `path`. Touches nothing yet.
     pub fn new(storage: S, path: &Path, limits: Limits) -> Self {
         Journal { storage, names: Names::of(path), limits, open: None, archives: Vec::new() }
+    }
+
+    /// Goes on with the file under way after its first `bytes` bytes; what follows them is cut off.
+    pub fn go_on(&mut self, bytes: u64) -> io::Result<()> {
+        self.list_archives()?;
+        let mut file = self.storage.open(&self.names.path)?;
+        self.storage.truncate(&mut file, bytes)?;
+        self.open = Some(Open { file, bytes, since: Instant::now() });
+        Ok(())
     }
 
     /// Writes a block and returns when it is safe on the medium. After an error nothing of it is left, unless cutting it off
@@ -106,6 +120,12 @@ impl<S: Storage> Journal<S> {
         self.storage.sync(file)
     }
 
+    /// Whether so many more bytes fill the file under way.
+    pub fn would_be_full(&self, bytes: u64) -> bool {
+        let safe = self.open.as_ref().map_or(0, |open| open.bytes);
+        self.limits.file_bytes.is_some_and(|limit| safe + bytes >= limit)
+    }
+
     /// Whether the file under way has reached a limit.
     pub fn is_full(&self) -> bool {
         self.open.as_ref().is_some_and(|open| {
@@ -126,11 +146,16 @@ impl<S: Storage> Journal<S> {
         }
     }
 
+    /// Gives all files of the folder.
+    fn list_archives(&mut self) -> io::Result<Vec<Listed>> {
+        let listed = self.storage.list(&self.names.folder)?;
+        self.archives = self.names.archives(&listed);
+        Ok(listed)
+    }
+
     /// Renames the file that stands where the next one is to be made, and counts the archives.
     fn set_aside(&mut self) -> io::Result<()> {
-        let listed = self.storage.list(&self.names.folder)?;
-        self.archives = listed.iter().filter_map(|file| self.names.archive(file)).collect();
-        self.archives.sort_unstable_by_key(|archive| archive.number);
+        let listed = self.list_archives()?;
         let Some(left) = listed.iter().find(|file| file.name == self.names.file_name()) else { return Ok(()) };
         if left.bytes == 0 {
             return self.storage.remove(&self.names.path);
@@ -162,6 +187,18 @@ impl<S: Storage> Journal<S> {
     }
 }
 
+/// The files of the log `path`, the oldest first. A folder that is not there holds none.
+pub fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let names = Names::of(path);
+    let listed = match Disk.list(&names.folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    let archives = names.archives(&listed).into_iter().map(|archive| names.archive_path(archive));
+    let under_way = listed.iter().filter(|file| file.name == names.file_name()).map(|_| path.to_path_buf());
+    Ok(archives.chain(under_way).collect())
+}
+
 /// How the files of a log are called.
 struct Names {
     folder: PathBuf,
@@ -184,6 +221,13 @@ impl Names {
 
     fn file_name(&self) -> String {
         format!("{}{}", self.stem, self.extension)
+    }
+
+    /// Those among the files that are archives of this log, by number.
+    fn archives(&self, files: &[Listed]) -> Vec<Archive> {
+        let mut archives: Vec<Archive> = files.iter().filter_map(|file| self.archive(file)).collect();
+        archives.sort_unstable_by_key(|archive| archive.number);
+        archives
     }
 
     fn archive_path(&self, archive: Archive) -> PathBuf {

@@ -3,6 +3,7 @@
 //! ```json
 //! {
 //!   "sequence": 812, "dropped": 0, "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z",
+//!   "source": "album/img2.jpg",
 //!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15, "total": 8850 },
 //!   "faces": [{
 //!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
@@ -13,6 +14,7 @@
 //!
 //! * `sequence`: the frame's own number; `dropped`: frames dropped since the one before;
 //! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339, UTC;
+//! * `source`: the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture;
 //! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the centre of the first
 //!   pixel at (0, 0), rounded to 1/1000;
 //! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as it was found, before smoothing
@@ -39,6 +41,10 @@ impl Encoder for JsonlEncoder {
         self.block.push(b'\n');
     }
 
+    fn block_bytes(&self) -> u64 {
+        self.block.len() as u64
+    }
+
     fn take_block(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.block)
     }
@@ -59,6 +65,7 @@ struct Object {
     dropped: u32,
     captured_s: f64,
     wall_time: String,
+    source: String,
     timings_us: TimingsObject,
     faces: Vec<FaceObject>,
 }
@@ -93,6 +100,7 @@ impl From<&Entry> for Object {
             dropped: seen.dropped,
             captured_s: rounded(seen.captured_at.as_secs_f64(), 1e6),
             wall_time: entry.wall_time(),
+            source: seen.source.as_deref().unwrap_or_default().into(),
             timings_us: seen.timings.into(),
             faces: seen.faces.iter().map(FaceObject::from).collect(),
         }

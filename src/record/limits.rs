@@ -7,7 +7,7 @@ use thiserror::Error;
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum LimitError {
-    #[error("{0:?} is no size; expected a whole number with K, M or G behind it, such as 64M, or \"none\"")]
+    #[error("{0:?} is no size; expected a whole number with K, M, G or T behind it, such as 64M, or \"none\"")]
     Size(String),
     #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\"")]
     Time(String),
@@ -37,19 +37,18 @@ impl FromStr for Time {
     }
 }
 
-/// Reads `64M`, `2G`, `500K` (of 1024 bytes each) or a number of bytes; `none` is [`None`].
+/// Reads `64M`, `2G`, `500K` (of 1024 bytes each); `none` is [`None`]. A number without a unit is refused: who writes `--keep 10`
+/// means no ten bytes.
 pub fn size(text: &str) -> Result<Option<u64>, LimitError> {
     if text == "none" {
         return Ok(None);
     }
-    let (number, shift) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).filter(|&n| n > 0);
-    bytes.map(Some).ok_or_else(|| LimitError::Size(text.into()))
+    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let bytes = units.iter().find_map(|(unit, shift)| {
+        let number = text.strip_suffix([*unit, unit.to_ascii_lowercase()])?;
+        number.parse::<u64>().ok()?.checked_mul(1 << shift)
+    });
+    bytes.filter(|bytes| *bytes > 0).map(Some).ok_or_else(|| LimitError::Size(text.into()))
 }
 
 /// Reads `500ms`, `90s`, `15m`, `1h`, `7d`; `none` is [`None`].
@@ -83,11 +82,19 @@ mod tests {
     #[test]
     fn sizes_are_powers_of_1024() {
         assert_eq!(size("64M"), Ok(Some(64 << 20)));
-        assert_eq!(size("10"), Ok(Some(10)));
+        assert_eq!(size("1t"), Ok(Some(1 << 40)));
         assert_eq!(size("none"), Ok(None));
-        for wrong in ["", "M", "0", "-1M", "1.5G", "64MB", "99999999999G", "1µ"] {
+        for wrong in ["", "M", "0", "10", "0K", "-1M", "1.5G", "64MB", "99999999999G", "1µ"] {
             assert!(size(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        assert_eq!(
+            size("10").unwrap_err().to_string(),
+            "\"10\" is no size; expected a whole number with K, M, G or T behind it, such as 64M, or \"none\""
+        );
     }
 
     #[test]

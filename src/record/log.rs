@@ -1,7 +1,9 @@
 //! A log that never holds up who writes to it: entries go through a bounded queue to a thread of their own.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,10 @@ use super::encode::Format;
 use super::entry::Entry;
 use super::journal::{Journal, Limits};
 use super::losses::{LossReport, Tally};
-use super::storage::Storage;
+use super::past::Past;
+use super::pipe::Pipe;
+use super::place::Place;
+use super::storage::{Disk, Storage};
 use super::writer::Writer;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
@@ -30,48 +35,131 @@ enum Message {
     Reopen,
 }
 
-/// Records observations in a file and its successors.
+/// Records observations in a file and its successors, or in a pipe.
 pub struct Log {
     path: PathBuf,
     queue: SyncSender<Message>,
+    /// Entries in the queue.
+    queued: Queued,
     done: Receiver<()>,
     tally: Arc<Tally>,
     report: LossReport,
+    /// What takes the records.
+    taker: Taker,
+    /// What an earlier run recorded.
+    past: Option<Past>,
+}
+
+/// Shared with the thread that writes; 0 when that is gone.
+#[derive(Debug, Clone, Default)]
+struct Queued(Arc<AtomicUsize>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// What messages call who takes the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taker {
+    Disk,
+    PipeReader,
+}
+
+impl std::fmt::Display for Taker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Taker::Disk => "the disk",
+            Taker::PipeReader => "the pipe's reader",
+        })
+    }
 }
 
 impl Log {
-    /// Starts a log in the file `path`, whose extension names the format. The file is made with the first entry; that
-    /// it cannot be is a loss like any other, since the disk may yet come.
+    /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is made at once, the file with the
+    /// first entry. A pipe and what is a device are written to as they are.
+    pub fn to(path: &Path, options: LogOptions) -> Result<Self, RecordError> {
+        match Place::prepare(path)? {
+            Place::File(file) => Log::start(Disk, path, &file, options, None, Taker::Disk),
+            Place::Pipe(pipe) => {
+                let options = LogOptions { limits: Limits::NONE, ..options };
+                Log::start(Pipe::default(), path, &pipe, options, None, Taker::PipeReader)
+            }
+        }
+    }
+
+    /// Goes on with a log of which this was recorded: with the same file where its format lets us.
+    pub fn resume(path: &Path, options: LogOptions, past: Past) -> Result<Self, RecordError> {
+        match Place::prepare(path)? {
+            Place::File(file) => {
+                if let Some(bytes) = past.whole_bytes {
+                    // What is torn goes now, while it can be said that it cannot.
+                    let cut = OpenOptions::new().append(true).open(&file).and_then(|file| file.set_len(bytes));
+                    cut.map_err(|source| RecordError::Write { path: path.into(), source })?;
+                }
+                Log::start(Disk, path, &file, options, Some(past), Taker::Disk)
+            }
+            Place::Pipe(_) => Log::to(path, options),
+        }
+    }
+
+    /// Starts a log in the file `path` of a storage of one's own.
     pub fn open<S: Storage + Send + 'static>(
         storage: S,
         path: &Path,
         options: LogOptions,
     ) -> Result<Self, RecordError> {
+        Place::prepare(path)?;
+        Log::start(storage, path, path, options, None, Taker::Disk)
+    }
+
+    /// `path` names the log and its format, `file` is what is written.
+    fn start<S: Storage + Send + 'static>(
+        storage: S,
+        path: &Path,
+        file: &Path,
+        options: LogOptions,
+        past: Option<Past>,
+        taker: Taker,
+    ) -> Result<Self, RecordError> {
         let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
-        if path.file_name().is_none_or(|name| name.to_str().is_none()) {
+        if file.file_name().is_none_or(|name| name.to_str().is_none()) {
             return Err(RecordError::NameNotText(path.into()));
         }
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (finished, done) = mpsc::channel();
         let tally = Arc::new(Tally::default());
         let writer_tally = Arc::clone(&tally);
-        let owned_path = path.to_path_buf();
+        let (owned_path, file) = (path.to_path_buf(), file.to_path_buf());
+        let whole_bytes = past.as_ref().and_then(|past| past.whole_bytes);
+        let queued = Queued::default();
+        let writer_queued = queued.clone();
         std::thread::Builder::new()
             .name("log".into())
             .spawn(move || {
-                let journal = Journal::new(storage, &owned_path, options.limits);
+                let journal = Journal::new(storage, &file, options.limits);
                 let mut writer = Writer::new(journal, format, owned_path, writer_tally);
-                write_all(&messages, &mut writer, options.flush_interval);
+                if let Some(bytes) = whole_bytes {
+                    writer.go_on(bytes);
+                }
+                write_all(&messages, &writer_queued, &mut writer, options.flush_interval, taker);
                 // Nobody listens any more if the time to finish ran out.
                 let _ = finished.send(());
             })
             .map_err(RecordError::Thread)?;
-        Ok(Log { path: path.into(), queue, done, tally, report: LossReport::new(path.into()) })
+        Ok(Log { path: path.into(), queue, queued, done, tally, report: LossReport::new(path.into()), taker, past })
     }
 
     /// The file under way.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether another entry can be taken. Who can wait asks before each frame, and nothing is lost.
+    pub fn has_room(&self) -> bool {
+        // The rest is for other messages.
+        self.queued.0.load(Relaxed) < QUEUE / 2
     }
 
     /// What was written and lost so far.
@@ -88,24 +176,35 @@ impl Log {
 
     /// Makes safe what was recorded and completes the file, waiting no longer than `within`.
     pub fn finish(self, within: Duration) -> Result<(), RecordError> {
-        let Log { path, queue, done, tally, .. } = self;
+        let Log { path, queue, done, tally, taker, .. } = self;
         drop(queue);
         if done.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
-            return Err(RecordError::NotFinished { path, within });
+            return Err(RecordError::NotFinished { path, within, taker });
         }
         match tally.lost() {
             0 => Ok(()),
-            lost => Err(RecordError::Lost { path, lost, written: tally.written() }),
+            lost => Err(RecordError::Lost { path, lost, written: tally.written(), reason: tally.reason() }),
         }
     }
 }
 
 impl Recorder for Log {
-    /// Never waits and never fails: what cannot be kept is counted, and said once a minute.
+    /// Never waits and never fails: what cannot be kept is counted, and said once a minute. What an earlier run recorded is not
+    /// recorded again.
     fn record(&mut self, seen: &Observation) -> Result<(), RecordError> {
-        match self.queue.try_send(Message::Entry(Entry::now(seen.clone()))) {
+        if let (Some(past), Some(source)) = (&self.past, &seen.source)
+            && past.has(source, seen.sequence)
+        {
+            return Ok(());
+        }
+        self.queued.0.fetch_add(1, Relaxed);
+        let sent = self.queue.try_send(Message::Entry(Entry::now(seen.clone())));
+        if sent.is_err() {
+            self.queued.0.fetch_sub(1, Relaxed);
+        }
+        match sent {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.tally.count_lost(1, "the disk is too slow"),
+            Err(TrySendError::Full(_)) => self.tally.count_lost(1, &format!("{} is too slow", self.taker)),
             Err(TrySendError::Disconnected(_)) => self.tally.count_lost(1, "the thread that writes is gone"),
         }
         if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
@@ -116,10 +215,16 @@ impl Recorder for Log {
 }
 
 /// Writes what comes through the queue until its other end is dropped.
-fn write_all<S: Storage>(messages: &Receiver<Message>, writer: &mut Writer<S>, flush_interval: Duration) {
+fn write_all<S: Storage>(
+    messages: &Receiver<Message>,
+    queued: &Queued,
+    writer: &mut Writer<S>,
+    flush_interval: Duration,
+    taker: Taker,
+) {
     // The last quarter of the interval is for the medium to take the block.
     let gather = flush_interval * 3 / 4;
-    let mut lateness = Lateness { flush_interval, said_at: None };
+    let mut lateness = Lateness { flush_interval, taker, said_at: None };
     let mut oldest: Option<Instant> = None;
     loop {
         let message = match oldest {
@@ -129,8 +234,11 @@ fn write_all<S: Storage>(messages: &Receiver<Message>, writer: &mut Writer<S>, f
         // What waited in the queue while a block was written all goes into the next one, up to the queue's length.
         let flush = match message {
             Ok(Message::Entry(entry)) => {
-                writer.add(&entry);
+                queued.0.fetch_sub(1, Relaxed);
                 oldest.get_or_insert(entry.at);
+                if writer.add(&entry) {
+                    lateness.check(oldest.take());
+                }
                 writer.pending() >= QUEUE as u64
             }
             Ok(Message::Reopen) => {
@@ -152,6 +260,7 @@ fn write_all<S: Storage>(messages: &Receiver<Message>, writer: &mut Writer<S>, f
 /// Says, once a minute at most, that the medium is too slow for the flush interval.
 struct Lateness {
     flush_interval: Duration,
+    taker: Taker,
     said_at: Option<Instant>,
 }
 
@@ -161,7 +270,8 @@ impl Lateness {
         if self.said_at.is_none_or(|at| at.elapsed() >= Duration::from_secs(60)) {
             self.said_at = Some(Instant::now());
             log::warn!(
-                "the disk is slow: records were {} ms old when they were safe, not {} ms",
+                "{} is slow: records were {} ms old when they were safe, not {} ms",
+                self.taker,
                 age.as_millis(),
                 self.flush_interval.as_millis()
             );

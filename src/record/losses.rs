@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::text::message::counted;
+
 /// How often a loss that goes on is said.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,7 +39,8 @@ impl Tally {
         self.lost.load(Relaxed)
     }
 
-    fn reason(&self) -> String {
+    /// Why the latest were lost.
+    pub fn reason(&self) -> String {
         self.reason.lock().expect("nobody panics while holding the reason").clone()
     }
 }
@@ -64,7 +67,8 @@ impl LossReport {
         }
         let new = total - self.said;
         (self.said, self.said_at) = (total, Some(now));
-        Some(format!("{}: {new} records lost ({}); {total} since the start", self.path.display(), tally.reason()))
+        let new = counted(new, "record", "records");
+        Some(format!("{}: {new} lost ({}); {total} since the start", self.path.display(), tally.reason()))
     }
 }
 
@@ -91,9 +95,9 @@ mod tests {
         tally.count_lost(3, "the disk is full");
         let first = "faces.csv: 3 records lost (the disk is full); 3 since the start";
         assert_eq!(report.due(&tally, after(1)).as_deref(), Some(first));
-        tally.count_lost(4, "the queue is full");
+        tally.count_lost(1, "the queue is full");
         assert_eq!(report.due(&tally, after(60)), None);
-        let second = "faces.csv: 4 records lost (the queue is full); 7 since the start";
+        let second = "faces.csv: 1 record lost (the queue is full); 4 since the start";
         assert_eq!(report.due(&tally, after(61)).as_deref(), Some(second));
         assert_eq!(report.due(&tally, after(200)), None);
     }

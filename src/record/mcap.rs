@@ -33,6 +33,8 @@ pub struct McapEncoder {
     /// The first entry's wall time in nanoseconds, and its monotonic time.
     epoch: Option<(u64, Instant)>,
     message: Vec<u8>,
+    /// Bytes of the messages in the chunk under way.
+    chunk_bytes: u64,
 }
 
 /// Bytes that the writer has put out and nobody has taken yet.
@@ -73,7 +75,7 @@ impl McapEncoder {
         let observation = channel("/wingmark/observation", "wingmark.Observation", OBSERVATION_SCHEMA);
         let annotations =
             channel("/wingmark/annotations", "foxglove.ImageAnnotations", &annotations::schema().to_string());
-        McapEncoder { writer, block, observation, annotations, epoch: None, message: Vec::new() }
+        McapEncoder { writer, block, observation, annotations, epoch: None, message: Vec::new(), chunk_bytes: 0 }
     }
 
     fn write(&mut self, channel_id: u16, entry: &Entry) {
@@ -84,6 +86,7 @@ impl McapEncoder {
             log_time: wall.saturating_add(nanos(entry.at.saturating_duration_since(at))),
             publish_time: entry.wall_nanos(),
         };
+        self.chunk_bytes += self.message.len() as u64;
         self.writer.write_to_known_channel(&header, &self.message).expect(IN_MEMORY);
     }
 }
@@ -101,7 +104,12 @@ impl Encoder for McapEncoder {
         self.write(self.annotations, entry);
     }
 
+    fn block_bytes(&self) -> u64 {
+        self.chunk_bytes + self.block.0.borrow().len() as u64
+    }
+
     fn take_block(&mut self) -> Vec<u8> {
+        self.chunk_bytes = 0;
         self.writer.flush().expect(IN_MEMORY);
         self.block.0.take()
     }

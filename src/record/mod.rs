@@ -19,6 +19,9 @@ pub mod log;
 pub mod losses;
 pub mod mcap;
 pub mod metrics_file;
+pub mod past;
+mod pipe;
+mod place;
 mod plain;
 pub mod storage;
 pub mod writer;
@@ -32,6 +35,7 @@ pub use choice::{RecordChoice, UnknownRecord};
 pub use plain::PlainFile;
 
 use crate::face::Observation;
+use crate::text::message::counted;
 
 /// Somewhere observations go, one after the other.
 pub trait Recorder {
@@ -50,8 +54,16 @@ pub enum RecordError {
     NameNotText(PathBuf),
     #[error("cannot start a thread to write records: {0}")]
     Thread(std::io::Error),
-    #[error("{path}: {lost} records were lost, {written} were written")]
-    Lost { path: PathBuf, lost: u64, written: u64 },
-    #[error("{path}: the disk did not take the last records within {within:?}")]
-    NotFinished { path: PathBuf, within: Duration },
+    #[error(
+        "{path}: {} lost ({reason}), {}",
+        counted(*lost, "record was", "records were"),
+        counted(*written, "was written", "were written")
+    )]
+    Lost { path: PathBuf, lost: u64, written: u64, reason: String },
+    #[error("cannot write {path}: {problem}")]
+    Unwritable { path: PathBuf, problem: String },
+    #[error("cannot go on with {path}: {source}; name another file, or leave --resume out")]
+    Resume { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {taker} did not take the last records within {within:?}")]
+    NotFinished { path: PathBuf, within: Duration, taker: log::Taker },
 }

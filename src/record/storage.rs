@@ -20,6 +20,8 @@ pub trait Storage {
 
     /// Makes a file that does not exist yet.
     fn create(&mut self, path: &Path) -> io::Result<Self::File>;
+    /// Opens a file that exists, to append to it.
+    fn open(&mut self, path: &Path) -> io::Result<Self::File>;
     /// Writes all of `bytes` at the end of the file. After an error any part of them may be there.
     fn append(&mut self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
     /// Cuts the file to its first `bytes` bytes.
@@ -43,6 +45,10 @@ impl Storage for Disk {
 
     fn create(&mut self, path: &Path) -> io::Result<File> {
         OpenOptions::new().append(true).create_new(true).open(path)
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().append(true).open(path)
     }
 
     fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {

@@ -27,14 +27,31 @@ impl<S: Storage> Writer<S> {
         Writer { journal, format, path, tally, encoder: None, pending: 0, failing: false }
     }
 
+    /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be, another one is begun.
+    pub fn go_on(&mut self, bytes: u64) {
+        let Some(encoder) = self.format.encoder_going_on() else { return };
+        match self.journal.go_on(bytes) {
+            Ok(()) => self.encoder = Some(encoder),
+            Err(e) => log::warn!("{}: not gone on with: {}", self.path.display(), in_words(&e)),
+        }
+    }
+
     /// Entries in the block under way.
     pub fn pending(&self) -> u64 {
         self.pending
     }
 
-    pub fn add(&mut self, entry: &Entry) {
-        self.encoder.get_or_insert_with(|| self.format.encoder()).add(entry);
+    /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows its limit by more than a
+    /// record, however fast they come; whether that was so.
+    pub fn add(&mut self, entry: &Entry) -> bool {
+        let encoder = self.encoder.get_or_insert_with(|| self.format.encoder());
+        encoder.add(entry);
         self.pending += 1;
+        let is_full = self.journal.would_be_full(encoder.block_bytes());
+        if is_full {
+            self.flush();
+        }
+        is_full
     }
 
     /// Makes the block under way safe, or counts it as lost.

@@ -18,6 +18,7 @@ pub use file::ReportError;
 
 use crate::machine::{Energy, Machine, State};
 use crate::report::durations::Latencies;
+use crate::text::message::counted;
 
 /// Version of the file's layout. A reader refuses every other one.
 pub const SCHEMA: u32 = 1;
@@ -62,7 +63,8 @@ impl Report {
     pub fn machine_in_words(&self) -> String {
         let Machine { model, architecture, cpu, .. } = &self.machine;
         let name = model.as_deref().or(cpu.name.as_deref()).unwrap_or("a machine without a name");
-        format!("{name}, {} cores, {architecture} with {}", cpu.cores, cpu.features.join(" "))
+        let cores = counted(cpu.cores, "core", "cores");
+        format!("{name}, {cores}, {architecture} with {}", cpu.features.join(" "))
     }
 }
 

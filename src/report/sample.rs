@@ -70,7 +70,13 @@ fn small(kernel: &str) -> Measured {
 }
 
 fn machine(architecture: &str, name: &str, feature: &str) -> Machine {
-    let cpu = Cpu { name: Some(name.into()), cores: 2, features: vec![feature.into()], virtual_machine: false };
+    let cpu = Cpu {
+        name: Some(name.into()),
+        cores: 2,
+        usable_cores: None,
+        features: vec![feature.into()],
+        virtual_machine: false,
+    };
     Machine {
         model: None,
         compatible: Vec::new(),

@@ -1,9 +1,18 @@
 //! What other libraries say, for messages of ours.
 
+use std::fmt::Display;
+
 /// The text with one space for each run of white space and control characters: a damaged file may have any in its names.
 pub fn in_one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// `1 face`, `2 faces`.
+pub fn counted(number: impl TryInto<u64> + Display, one: &str, many: &str) -> String {
+    let text = number.to_string();
+    let is_one = number.try_into().is_ok_and(|number| number == 1);
+    format!("{text} {}", if is_one { one } else { many })
 }
 
 #[cfg(test)]

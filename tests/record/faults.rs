@@ -45,6 +45,11 @@ impl Storage for Faulty {
         Disk.create(path)
     }
 
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        self.call()?;
+        Disk.open(path)
+    }
+
     fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let fault = self.call();
         Disk.append(file, if fault.is_err() { &bytes[..bytes.len() / 2] } else { bytes })?;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use wingmark::record::Recorder;
 use wingmark::record::encode::Format;
 use wingmark::record::journal::Limits;
+use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::storage::Disk;
 
 use crate::read_back::{files, frames_of_log};
-use crate::sample::{NO_LIMITS, entries, write, writer};
+use crate::sample::{NO_LIMITS, entries, observation, write, writer};
 
 #[test]
 fn files_end_at_their_size_and_are_complete() {
@@ -87,4 +89,28 @@ fn an_earlier_file_of_the_same_name_is_kept() {
     }
     assert!(frames_of_log(&path).into_iter().eq(0..9));
     assert_eq!(files(&path).len(), 3);
+}
+
+#[test]
+fn limits_hold_however_fast_records_come() {
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let limits = Limits { file_bytes: Some(100_000), total_bytes: Some(400_000), ..NO_LIMITS };
+        let options = LogOptions { flush_interval: Duration::from_secs(60), limits };
+        let mut log = Log::open(Disk, &path, options).unwrap();
+        for i in 0..600 {
+            while !log.has_room() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            log.record(&observation(i)).unwrap();
+        }
+        log.finish(Duration::from_secs(60)).unwrap();
+        let sizes: Vec<u64> = files(&path).iter().map(|file| std::fs::metadata(file).unwrap().len()).collect();
+        // A record more, and the end of an MCAP file.
+        assert!(sizes.iter().all(|bytes| *bytes < 140_000), "{format:?}: {sizes:?}");
+        assert!(sizes.iter().sum::<u64>() <= 400_000 && sizes.len() > 2, "{format:?}: {sizes:?}");
+        let frames = frames_of_log(&path);
+        assert!(frames.last() == Some(&599) && frames.is_sorted_by(|a, b| a + 1 == *b), "{format:?}: {frames:?}");
+    }
 }

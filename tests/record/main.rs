@@ -7,5 +7,6 @@ mod power_cut;
 mod queue;
 mod read_back;
 mod readers;
+mod resume;
 mod sample;
 mod truncation;

@@ -14,6 +14,9 @@ use wingmark::record::losses::Tally;
 use wingmark::record::storage::Storage;
 use wingmark::record::writer::Writer;
 
+/// A name that a table has to quote.
+pub const SOURCE: &str = "album \"one, two\"/img2.jpg";
+
 pub const NO_LIMITS: Limits = Limits { file_bytes: None, file_age: None, total_bytes: None };
 
 /// The first coordinate of a face, by which a frame is known again.
@@ -30,6 +33,7 @@ pub fn observation(sequence: u32) -> Observation {
     Observation {
         sequence,
         captured_at: Duration::from_millis(40) * sequence,
+        source: Some(SOURCE.into()),
         dropped: sequence % 2,
         faces: (0..faces_of(sequence)).map(|face| face_at(face as u32 + 1, x_of(sequence, face))).collect(),
         timings: Timings { net: Duration::from_micros(8400), ..Timings::default() },

@@ -17,6 +17,7 @@ use crate::machine::{Meter, Metering, Tree};
 use crate::picture::built_in_picture;
 use crate::report::durations::Latencies;
 use crate::report::{Accuracy, Measured, Quantiles, Stage};
+use crate::text::message::counted;
 
 /// This share of the time measured goes before it, until caches and clock are as they will be.
 pub const WARM_UP: f64 = 0.2;
@@ -156,16 +157,19 @@ fn warnings(measured: &Measured, tally: &Tally, lost: u64) -> Vec<String> {
     let mut found = Vec::new();
     let frames = tally.frames.count();
     if frames < FRAMES_FOR_P99 {
-        found.push(format!("only {frames} frames, too few for a p99; measure for longer (--seconds)"));
+        let frames = counted(frames as u64, "frame", "frames");
+        found.push(format!("only {frames}, too few for a p99; measure for longer (--seconds)"));
     }
     if tally.without_face > 0 {
-        found.push(format!("{} of {frames} frames without a face, which take less time", tally.without_face));
+        let frames = counted(frames as u64, "frame", "frames");
+        found.push(format!("{} of {frames} without a face, which take less time", tally.without_face));
     }
     if let Some(share) = measured.noise.map(|noise| noise.share()).filter(|share| *share > NOISY) {
         found.push(format!("noise of {:.0} %: the machine does other work, or its clock changes", share * 1e2));
     }
     if lost > 0 {
-        found.push(format!("the log lost {lost} records, which makes recording look faster"));
+        let lost = counted(lost, "record", "records");
+        found.push(format!("the log lost {lost}, which makes recording look faster"));
     }
     found.iter().map(|warning| format!("{}, threads {}: {warning}", measured.name, measured.threads)).collect()
 }

@@ -12,7 +12,7 @@ use std::io::Write;
 use indicatif::{ProgressBar, ProgressStyle};
 use log::warn;
 
-use super::Outcome;
+use super::{Outcome, results};
 use crate::board::Board;
 use crate::cli::BenchArgs;
 use crate::face::zoo;
@@ -26,7 +26,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let threads: Vec<usize> =
         if args.threads.is_empty() { vec![board.threads] } else { args.threads.iter().map(|n| (*n).into()).collect() };
     let wish = args.camera.wish(&board.camera);
+    let doubts = board.doubts(&Machine::here(), &threads);
     let mut report = begun(args, board);
+    report.warnings.extend(doubts);
     for model in &models {
         for &threads in &threads {
             let bar = progress(format!("{model}, threads {threads}"), args.seconds);
@@ -48,7 +50,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     for warning in &report.warnings {
         warn!("{warning}");
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = results();
     for (title, rows) in table::all(std::slice::from_ref(&report)) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
     }

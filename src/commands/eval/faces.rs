@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{outcome, progress};
 use crate::cli::EvalArgs;
-use crate::commands::{Outcome, counted, write_json};
+use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::boxes;
 use crate::dataset::metrics::found_faces;
 use crate::face::detect::Detector;
@@ -66,7 +66,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     }
     bar.finish_and_clear();
     let name = std::path::absolute(&args.data)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    writeln!(std::io::stdout(), "{name}: {}", figures.line())?;
+    writeln!(results(), "{name}: {}", figures.line())?;
     if let Some(path) = &args.json {
         write_json(path, &serde_json::json!({ name: figures }))?;
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use anyhow::ensure;
 use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::predictions::Predictions;
 use super::{outcome, progress};
 use crate::cli::EvalArgs;
-use crate::commands::{Outcome, counted, write_json};
+use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
 use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
@@ -22,7 +23,17 @@ use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let samples = dataset::open_split(&args.data, args.split.as_deref())?;
+    let mut set = dataset::open(&args.data)?;
+    if let Some(split) = &args.split {
+        set = set.only(split, &args.data)?;
+    }
+    set.faults.iter().for_each(|fault| error!("{}", fault.error));
+    let faults = set.faults.len();
+    ensure!(
+        !set.samples.is_empty(),
+        "no face can be measured: {} cannot be read",
+        counted(faults, "item", "items")
+    );
     let net = match &args.model {
         Some(choice) => choice.load()?,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
@@ -31,15 +42,20 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let mut predictions =
         args.predictions.as_deref().map(|path| Predictions::create(path, finder.scheme())).transpose()?;
     let mut figures = serde_json::Map::new();
-    let mut unreadable = 0;
-    for (split, samples) in by_split(samples) {
-        let result = evaluate(&split, &samples, args.degrade, &mut finder, predictions.as_mut())?;
-        writeln!(std::io::stdout(), "{split}: {}", result.line())?;
+    let mut unreadable = faults;
+    let unreadable_items = |split: &str| set.faults.iter().filter(|fault| fault.split == split).count();
+    for (split, samples) in by_split(set.samples) {
+        let mut result = evaluate(&split, &samples, args.degrade, &mut finder, predictions.as_mut())?;
+        result.unreadable_items = unreadable_items(&split);
+        writeln!(results(), "{split}: {}", result.line())?;
         unreadable += result.unreadable;
         figures.insert(split, serde_json::to_value(result).expect("figures are plain data"));
         if let Some(path) = &args.json {
             write_json(path, &figures)?;
         }
+    }
+    if set.repeated > 0 {
+        writeln!(results(), "{} twice, counted once", counted(set.repeated, "face is listed", "faces are listed"))?;
     }
     Ok(outcome(unreadable))
 }
@@ -71,14 +87,18 @@ struct SplitFigures {
     ellipses_cover_percent: Option<[f64; 2]>,
     /// Faces that the detector did not find: failures, but not part of the mean.
     missed: usize,
+    /// Pictures that cannot be read.
     unreadable: usize,
+    /// Annotations that cannot be read.
+    unreadable_items: usize,
 }
 
 impl SplitFigures {
     fn line(&self) -> String {
         let Summary { faces, nme_percent, failure_rate_10_percent, auc_10 } = &self.summary;
+        let measured = if self.missed == *faces { "no NME".into() } else { format!("NME {nme_percent:.2} %") };
         let mut line = format!(
-            "{}, NME {nme_percent:.2} % ({}), failures over 10 % {failure_rate_10_percent:.2} %, AUC up to 10 % {auc_10:.3}; box: {}",
+            "{}, {measured} ({}), failures over 10 % {failure_rate_10_percent:.2} %, AUC up to 10 % {auc_10:.3}; box: {}",
             counted(*faces, "face", "faces"),
             self.normaliser,
             self.boxes,
@@ -94,6 +114,9 @@ impl SplitFigures {
         }
         if self.unreadable > 0 {
             line += &format!("; {} not readable", counted(self.unreadable, "picture", "pictures"));
+        }
+        if self.unreadable_items > 0 {
+            line += &format!("; {} not readable", counted(self.unreadable_items, "annotation", "annotations"));
         }
         line
     }
@@ -113,7 +136,7 @@ fn evaluate(
         let frame = match picture::read(&sample.picture) {
             Ok(frame) => frame,
             Err(e) => {
-                bar.suspend(|| error!("{e}"));
+                bar.suspend(|| error!("{}: {e}", sample.place));
                 unreadable += 1;
                 continue;
             }
@@ -147,6 +170,7 @@ fn evaluate(
         ellipses_cover_percent: coverage.percent(),
         missed,
         unreadable,
+        unreadable_items: 0,
     })
 }
 

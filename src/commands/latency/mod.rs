@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Outcome, write_json};
+use super::{Outcome, results, write_json};
 use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
@@ -45,7 +45,7 @@ pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
         let figures = serde_json::json!({ "flips": flips, "missed": found.missed, "delay": seen });
         write_json(path, &figures)?;
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = results();
     writeln!(out, "{flips} flips, {} not seen", found.missed)?;
     writeln!(
         out,

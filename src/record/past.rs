@@ -1,0 +1,177 @@
+//! What earlier runs recorded in a log, for a run that goes on where one stopped.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
+use serde::Deserialize;
+
+use super::encode::Format;
+use super::{RecordError, csv, journal};
+
+/// What the files of a log hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Past {
+    /// The sources of which there are frames.
+    pub sources: HashSet<String>,
+    pub last: Option<Mark>,
+    /// The highest number of a face.
+    pub last_id: u32,
+    /// The whole records at the begin of the file under way, in bytes; `None` where it cannot be gone on with.
+    pub whole_bytes: Option<u64>,
+}
+
+/// The frame recorded last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mark {
+    pub source: String,
+    pub sequence: u32,
+    pub captured_at: Duration,
+    /// The first frame of the same source.
+    pub first_sequence: u32,
+    pub first_captured_at: Duration,
+}
+
+impl Past {
+    /// Reads the files of the log `path`, the oldest first. Torn records count for nothing.
+    pub fn read(path: &Path) -> Result<Past, RecordError> {
+        let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
+        let mut past = Past::default();
+        let failed = |source| RecordError::Resume { path: path.into(), source };
+        for file in journal::files(path).map_err(failed)? {
+            let is_under_way = file == path;
+            let whole = past.read_file(format, &file).map_err(|source| RecordError::Resume { path: file, source })?;
+            past.whole_bytes = whole.filter(|_| is_under_way);
+        }
+        Ok(past)
+    }
+
+    /// Gives the bytes up to the end of the last whole record, where one can be appended there.
+    fn read_file(&mut self, format: Format, path: &PathBuf) -> io::Result<Option<u64>> {
+        let mut file = BufReader::new(File::open(path)?);
+        match format {
+            Format::Csv => self.read_lines(&mut file, Some(csv::header().join(",")), csv_frame),
+            Format::Jsonl => self.read_lines(&mut file, None, |line| serde_json::from_str(line).ok()),
+            Format::Mcap => self.read_mcap(&mut file).map(|()| None),
+        }
+    }
+
+    fn read_lines(
+        &mut self,
+        file: &mut impl BufRead,
+        mut head: Option<String>,
+        frame: impl Fn(&str) -> Option<RecordedFrame>,
+    ) -> io::Result<Option<u64>> {
+        let mut position = 0;
+        let mut line = Vec::new();
+        let mut before_frame = None;
+        while file.read_until(b'\n', &mut line)? > 0 {
+            let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
+            match head.take() {
+                Some(head) if head == text => {}
+                Some(_) => return Err(io::Error::other("its columns are not those of this version")),
+                None => {
+                    let Some(frame) = frame(&text) else { break };
+                    if self.last.as_ref().is_none_or(|last| last.sequence != frame.sequence) {
+                        let new_source = (!self.sources.contains(&frame.source)).then(|| frame.source.clone());
+                        before_frame = Some(BeforeFrame { position, last: self.last.clone(), new_source });
+                    }
+                    self.take(frame);
+                }
+            }
+            position += line.len() as u64;
+            line.clear();
+        }
+        // What is torn may be another row of the last frame, which is made anew as a whole.
+        if !line.is_empty()
+            && let Some(before) = before_frame
+        {
+            (position, self.last) = (before.position, before.last);
+            before.new_source.iter().for_each(|source| {
+                self.sources.remove(source);
+            });
+        }
+        Ok(Some(position).filter(|whole| *whole > 0))
+    }
+
+    /// Reads up to where the file is cut off.
+    fn read_mcap(&mut self, file: &mut impl Read) -> io::Result<()> {
+        let options = LinearReaderOptions::default().with_skip_end_magic(true).with_prevalidate_chunk_crcs(true);
+        let mut reader = LinearReader::new_with_options(options);
+        while let Some(event) = reader.next_event() {
+            match event {
+                Ok(LinearReadEvent::ReadRequest(wanted)) => {
+                    let read = file.read(reader.insert(wanted))?;
+                    reader.notify_read(read);
+                }
+                Ok(LinearReadEvent::Record { data, opcode: mcap::records::op::MESSAGE }) => {
+                    // Both topics are objects; those of annotations have no sequence.
+                    let message = mcap::read::parse_record(mcap::records::op::MESSAGE, data);
+                    if let Ok(mcap::records::Record::Message { data, .. }) = message
+                        && let Ok(frame) = serde_json::from_slice(&data)
+                    {
+                        self.take(frame);
+                    }
+                }
+                Ok(LinearReadEvent::Record { .. }) => {}
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: RecordedFrame) {
+        let RecordedFrame { sequence, captured_s, source, faces } = frame;
+        let captured_at = Duration::try_from_secs_f64(captured_s).unwrap_or_default();
+        let (first_sequence, first_captured_at) = match &self.last {
+            Some(last) if last.source == source => (last.first_sequence, last.first_captured_at),
+            _ => (sequence, captured_at),
+        };
+        self.last_id = faces.iter().map(|face| face.id).fold(self.last_id, u32::max);
+        if !self.sources.contains(&source) {
+            self.sources.insert(source.clone());
+        }
+        self.last = Some(Mark { source, sequence, captured_at, first_sequence, first_captured_at });
+    }
+
+    /// Whether this frame of a source was recorded.
+    pub fn has(&self, source: &str, sequence: u32) -> bool {
+        let is_later = |last: &Mark| last.source == source && sequence > last.sequence;
+        self.sources.contains(source) && !self.last.as_ref().is_some_and(is_later)
+    }
+}
+
+/// Where the rows of a frame begin, and what was there before them.
+struct BeforeFrame {
+    position: u64,
+    last: Option<Mark>,
+    /// Its source, if it is the first frame of that.
+    new_source: Option<String>,
+}
+
+/// What of a record says which frame it is of.
+#[derive(Deserialize)]
+struct RecordedFrame {
+    sequence: u32,
+    captured_s: f64,
+    source: String,
+    faces: Vec<RecordedFace>,
+}
+
+#[derive(Deserialize)]
+struct RecordedFace {
+    id: u32,
+}
+
+/// A row whose CRC is right.
+fn csv_frame(line: &str) -> Option<RecordedFrame> {
+    let (fields, crc) = line.split_at_checked(line.len().checked_sub(8)?)?;
+    if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(fields.as_bytes()) {
+        return None;
+    }
+    let csv::RowHead { sequence, face_id, captured_s, source } = csv::row_head(line)?;
+    Some(RecordedFrame { sequence, captured_s, source, faces: vec![RecordedFace { id: face_id }] })
+}

@@ -1,0 +1,87 @@
+//! Where a record goes: found out, and made if need be, before the first frame.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use super::RecordError;
+
+/// What a record is written to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Place {
+    /// A file, and those beside it that it is renamed to.
+    File(PathBuf),
+    /// A named pipe, or a device: it takes what is written and gives nothing back.
+    Pipe(PathBuf),
+}
+
+impl Place {
+    /// Follows links, and makes the folder.
+    pub fn prepare(path: &Path) -> Result<Place, RecordError> {
+        let refused = |problem: String| RecordError::Unwritable { path: path.into(), problem };
+        let target = target(path);
+        match fs::metadata(&target).map(|about| about.file_type()) {
+            Ok(kind) if kind.is_fifo() || kind.is_char_device() => return Ok(Place::Pipe(target)),
+            Ok(kind) if kind.is_dir() => return Err(refused("it is a folder; expected a file in one".into())),
+            Ok(kind) if !kind.is_file() => return Err(refused("it is neither a file nor a pipe".into())),
+            _ => {}
+        }
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let in_folder = |problem: std::io::Error| refused(format!("{}: {problem}", folder.display()));
+        fs::create_dir_all(folder).map_err(in_folder)?;
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| in_folder(e.into()))?;
+        Ok(Place::File(target))
+    }
+}
+
+/// What a path links to, there or not.
+fn target(path: &Path) -> PathBuf {
+    match fs::read_link(path) {
+        // As many links as the kernel follows lead to one that goes round, which is an error when it is opened.
+        Ok(_) => fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
+            Ok(link) => path.parent().unwrap_or(Path::new("")).join(link),
+            Err(_) => path.into(),
+        }),
+        Err(_) => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        Place::prepare(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn folders_are_made_and_links_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b/faces.csv");
+        assert_eq!(Place::prepare(&path).unwrap(), Place::File(path.clone()));
+        assert!(path.parent().unwrap().is_dir() && !path.exists());
+        let link = root.path().join("faces.csv");
+        std::os::unix::fs::symlink("a/b/faces.csv", &link).unwrap();
+        assert_eq!(Place::prepare(&link).unwrap(), Place::File(path));
+        std::os::unix::fs::symlink("/dev/null", root.path().join("null.csv")).unwrap();
+        assert_eq!(Place::prepare(&root.path().join("null.csv")).unwrap(), Place::Pipe("/dev/null".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("folder.csv")).unwrap();
+        assert!(refusal(&root.path().join("folder.csv")).ends_with("it is a folder; expected a file in one"));
+        fs::write(root.path().join("file"), []).unwrap();
+        let inside = refusal(&root.path().join("file/faces.csv"));
+        assert!(inside.starts_with("cannot write ") && inside.contains("/file: "), "{inside}");
+        // Nobody may write there, root included.
+        let proc = refusal(Path::new("/proc/wingmark/faces.csv"));
+        assert!(proc.contains("/proc/wingmark: "), "{proc}");
+    }
+}

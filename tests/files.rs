@@ -1,0 +1,196 @@
+//! Files in and out, as a user meets them: folders, records, pipes.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-collins.jpg");
+
+fn wingmark(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the binary runs")
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wingmark"));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder `album` with these pictures of a face, small ones.
+fn album(names: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("album")).unwrap();
+    for name in names {
+        fs::copy(PORTRAIT, folder.path().join("album").join(name)).unwrap();
+    }
+    folder
+}
+
+/// Frame, time and source of each row.
+fn rows(table: &Path) -> Vec<(u32, String, String)> {
+    let mut reader = csv::Reader::from_path(table).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let column = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let (frame, time, source) = (column("frame"), column("timestamp"), column("source"));
+    let row = |row: csv::StringRecord| (row[frame].parse().unwrap(), row[time].into(), row[source].into());
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+const RUN: [&str; 5] = ["run", "--screen", "none", "--model", "nano"];
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    wingmark(folder, &[&RUN[..], arguments].concat())
+}
+
+#[test]
+fn each_row_names_its_file() {
+    let folder = album(&["img10.jpg", "img2.JPG", "a, \"b\".jpeg"]);
+    fs::write(folder.path().join("album/._img2.JPG"), b"\0\x05\x16\x07").unwrap();
+    let output = run(folder.path(), &["--source", "album", "--record", "a.csv", "--record", "a.jsonl"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let sources = ["album/a, \"b\".jpeg", "album/img2.JPG", "album/img10.jpg"];
+    let found: Vec<String> = rows(&folder.path().join("a.csv")).into_iter().map(|(_, _, source)| source).collect();
+    assert_eq!(found, sources);
+    let objects = fs::read_to_string(folder.path().join("a.jsonl")).unwrap();
+    let found: Vec<String> = objects
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["source"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, sources);
+}
+
+#[test]
+fn an_interrupted_run_goes_on() {
+    let folder = album(&["1.jpg", "2.jpg", "10.jpg"]);
+    let portrait = fs::read(PORTRAIT).unwrap();
+    fs::write(folder.path().join("album/11.mjpeg"), portrait.repeat(3)).unwrap();
+    let arguments = ["--source", "album", "--record", "a.csv"];
+    let table = folder.path().join("a.csv");
+    run(folder.path(), &arguments);
+    let whole = rows(&table);
+    fs::remove_file(&table).unwrap();
+    // In the middle of the pictures, then of the film.
+    for frames in ["2", "2", "5"] {
+        let output = run(folder.path(), &[&arguments[..], &["--resume", "--frames", frames]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(rows(&table), whole);
+    let before = fs::read(&table).unwrap();
+    let output = run(folder.path(), &[&arguments[..], &["--resume"]].concat());
+    assert!(text(&output.stdout).starts_with("0 frames, no face found; 4 files were recorded earlier"), "{output:?}");
+    assert_eq!(fs::read(&table).unwrap(), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn only_files_are_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--source", "clip", "--record", "a.csv", "--resume"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("clip is no file; only a run over files can go on"), "{output:?}");
+    for arguments in [&["--source", PORTRAIT, "--resume"][..], &["--record", "a.csv", "--resume"]] {
+        assert_eq!(run(folder.path(), arguments).status.code(), Some(2));
+    }
+}
+
+#[test]
+fn a_folder_for_records_is_made_or_refused_before_the_first_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--source", PORTRAIT, "--record", "deep/er/a.csv"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(rows(&folder.path().join("deep/er/a.csv")).len(), 1);
+    fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    for (record, problem) in [
+        ("/proc/wingmark/a.csv", "cannot write /proc/wingmark/a.csv: /proc/wingmark: "),
+        ("deep/er/a.csv/b.csv", "cannot write deep/er/a.csv/b.csv: deep/er/a.csv: "),
+        ("folder.csv", "cannot write folder.csv: it is a folder"),
+    ] {
+        let output = run(folder.path(), &["--source", "clip", "--record", record]);
+        let message = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{message}");
+        assert!(message.contains(problem) && message.lines().count() == 1, "{message}");
+    }
+}
+
+#[test]
+fn a_pipe_is_written_to_as_it_is() {
+    let folder = album(&["1.jpg", "2.jpg"]);
+    let pipe = folder.path().join("pipe.csv");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    let arguments = [&RUN[..], &["--source", "album", "--record", "pipe.csv", "--rotate-size", "1K"]].concat();
+    let mut child = command(folder.path(), &arguments).stdout(Stdio::null()).spawn().unwrap();
+    let copy = folder.path().join("copy.csv");
+    let mut bytes = Vec::new();
+    File::open(&pipe).unwrap().read_to_end(&mut bytes).unwrap();
+    fs::write(&copy, bytes).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(rows(&copy).len(), 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn whoever_reads_results_may_leave_and_hides_no_failure() {
+    let folder = album(&["1.jpg"]);
+    let to_nobody = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command(folder.path(), arguments).stdout(writer).stderr(Stdio::null()).status().unwrap().code()
+    };
+    let run = [&RUN[..], &["--source", "album"]].concat();
+    assert_eq!(to_nobody(&run), Some(0));
+    fs::write(folder.path().join("album/2.jpg"), b"\xff\xd8\xffbroken").unwrap();
+    assert_eq!(to_nobody(&run), Some(1));
+}
+
+/// The binary with these bytes on its standard input.
+fn piped(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Output {
+    let arguments = [&RUN[..], &["--source", "-"], arguments].concat();
+    let mut command = command(folder, &arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A reader that has seen enough closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(bytes);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn the_camera_rate_is_that_of_a_pipe_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = fs::read(PORTRAIT).unwrap();
+    let output = piped(folder.path(), &["--camera-rate", "12.5", "--record", "a.csv"], &portrait.repeat(3));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let rows = rows(&folder.path().join("a.csv"));
+    let times: Vec<&str> = rows.iter().map(|(_, time, _)| time.as_str()).collect();
+    assert_eq!(times, ["0.000000", "0.080000", "0.160000"]);
+    assert!(rows.iter().all(|(_, _, source)| source.is_empty()));
+}
+
+#[test]
+fn an_empty_pipe_is_one_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = piped(folder.path(), &["--record", "a.csv"], b"");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
+    assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn sizes_and_times_need_a_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    for (option, expected) in [
+        ("--keep", "is no size"),
+        ("--rotate-size", "is no size"),
+        ("--rotate-every", "is no time"),
+        ("--flush-every", "is no time"),
+    ] {
+        let output = run(folder.path(), &["--source", PORTRAIT, option, "10"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+}

@@ -1,0 +1,83 @@
+//! Logs that are gone on with.
+
+use std::time::Duration;
+
+use wingmark::record::Recorder;
+use wingmark::record::encode::Format;
+use wingmark::record::journal::Limits;
+use wingmark::record::log::{Log, LogOptions};
+use wingmark::record::past::Past;
+use wingmark::record::storage::Disk;
+
+use crate::read_back::{files, frames_of_log};
+use crate::sample::{NO_LIMITS, SOURCE, entries, observation, write, writer};
+
+const OPTIONS: LogOptions = LogOptions { flush_interval: Duration::from_secs(1), limits: NO_LIMITS };
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Goes on with a log up to ten frames, of which it is offered all.
+fn go_on(path: &std::path::Path, past: Past) {
+    let mut log = Log::resume(path, OPTIONS, past).unwrap();
+    (0..10).for_each(|i| log.record(&observation(i)).unwrap());
+    log.finish(WITHIN).unwrap();
+}
+
+#[test]
+fn a_log_that_was_cut_anywhere_is_gone_on_with() {
+    for format in Format::ALL {
+        let whole = {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("faces").with_extension(format.extension());
+            let (mut log, _) = writer(Disk, &path, NO_LIMITS);
+            write(&mut log, &entries(8), 2);
+            std::fs::read(&path).unwrap()
+        };
+        let step = whole.len() / 23;
+        for end in (0..=whole.len()).step_by(step).chain([whole.len()]) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("faces").with_extension(format.extension());
+            std::fs::write(&path, &whole[..end]).unwrap();
+            let past = Past::read(&path).unwrap();
+            if end == whole.len() {
+                let last = past.last.as_ref().unwrap();
+                assert_eq!((last.sequence, last.first_sequence, last.source.as_str()), (7, 0, SOURCE));
+                assert_eq!((last.captured_at.as_millis(), past.last_id), (280, 2));
+            }
+            go_on(&path, past);
+            let frames = frames_of_log(&path);
+            assert!(frames.iter().copied().eq(0..10), "{format:?} cut at {end} of {}: {frames:?}", whole.len());
+            if format == Format::Csv && end > 4000 {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert_eq!((text.matches("frame,face_id").count(), files(&path).len()), (1, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_rotated_counts() {
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let (mut log, _) = writer(Disk, &path, Limits { file_bytes: Some(5_000), ..NO_LIMITS });
+        write(&mut log, &entries(9), 1);
+        assert!(files(&path).len() > 1, "{format:?}");
+        let past = Past::read(&path).unwrap();
+        assert!(past.has(SOURCE, 0) && past.has(SOURCE, 8) && !past.has(SOURCE, 9) && !past.has("other", 0));
+        go_on(&path, past);
+        assert!(frames_of_log(&path).into_iter().eq(0..10), "{format:?}");
+    }
+}
+
+#[test]
+fn nothing_recorded_is_a_begin_and_other_columns_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not/yet/faces.csv");
+    let past = Past::read(&path).unwrap();
+    assert_eq!(past, Past::default());
+    go_on(&path, past);
+    assert!(frames_of_log(&path).into_iter().eq(0..10));
+    std::fs::write(&path, "frame,x_0\n1,2\n").unwrap();
+    let error = Past::read(&path).unwrap_err().to_string();
+    assert!(error.contains("its columns are not those of this version; name another file"), "{error}");
+}
