@@ -51,10 +51,11 @@ pub struct DemoArgs {
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A camera (/dev/video0), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10), video
-    /// (Y4M, MJPEG) in a file or a pipe, - for video on standard input, or clip: the built-in picture moving about for ten seconds. Without it, the
-    /// first camera.
-    #[arg(long, value_name = "PATH|-|clip")]
+    /// A camera (/dev/video0; rpicam or rpicam:N, by rpicam-vid; gst:"PIPELINE ! fdsink", by GStreamer; http://HOST/PATH, MJPEG
+    /// of one on the network), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10),
+    /// video (Y4M, MJPEG, films by ffmpeg) in a file or a pipe, - for video on standard input, or clip: the built-in picture
+    /// moving about for ten seconds. Without it, the first camera that gives frames.
+    #[arg(long, value_name = "SOURCE")]
     pub source: Option<SourceChoice>,
 
     #[command(flatten)]
@@ -143,7 +144,7 @@ pub struct BoardArgs {
 /// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.
 #[derive(Debug, Args)]
 pub struct CameraArgs {
-    /// YUYV, NV12, MJPG, GREY, RGB3 or BGR3.
+    /// YUYV, UYVY, NV12, YU12, MJPG, GREY, RGB3 or BGR3.
     #[arg(id = "camera_format", long = "camera-format", value_name = "FORMAT")]
     pub format: Option<CameraFormat>,
 

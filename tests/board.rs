@@ -124,7 +124,7 @@ fn mistakes_are_named_with_file_line_and_key() {
     assert_eq!(
         said("rate = 30", "format = \"YUV2\""),
         format!(
-            "mine.toml, line {}, camera.format is \"YUV2\"; expected YUYV, NV12, RGB3, BGR3, GREY, MJPG, JPEG",
+            "mine.toml, line {}, camera.format is \"YUV2\"; expected YUYV, UYVY, NV12, YU12, RGB3, BGR3, GREY, MJPG, JPEG",
             camera + 2
         )
     );

@@ -272,7 +272,7 @@ fn wrong_usage_is_told_from_failure() {
         (["run", "--frames", "0"], "--frames"),
         (["run", "--faces", "0"], "--faces"),
         (["run", "--smoothing", "on"], "expected off, or a strength of 0.1 to 10"),
-        (["run", "--camera-format", "H264"], "expected one of YUYV, NV12, MJPG"),
+        (["run", "--camera-format", "H264"], "expected one of YUYV, UYVY, NV12, YU12"),
         (["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
         (["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),
         (["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),

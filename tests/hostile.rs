@@ -12,6 +12,8 @@ mod dataset;
 mod folder;
 #[path = "../fuzz/src/frame.rs"]
 mod frame;
+#[path = "../fuzz/src/http.rs"]
+mod http;
 #[path = "../fuzz/src/mjpeg.rs"]
 mod mjpeg;
 #[path = "../fuzz/src/model.rs"]
@@ -55,6 +57,11 @@ fn folders_of_logs() {
 #[test]
 fn frames() {
     check("frame", frame::check);
+}
+
+#[test]
+fn http_answers() {
+    check("http", http::check);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Which source a text names.
 
-use std::convert::Infallible;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{Camera, CameraWish, CaptureError, Clip, Pace, Replay, Resume, Source, Stream};
+use thiserror::Error;
+
+use super::{
+    Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Program, Replay, Resume, Source, Stream,
+};
 use crate::picture::built_in_picture;
 
 /// Where frames come from.
@@ -15,17 +18,57 @@ pub enum SourceChoice {
     Clip,
     /// A stream from standard input.
     Stdin,
+    /// A camera that another program reads.
+    Program(Program),
+    /// A camera on the network.
+    Http(HttpUrl),
     /// A camera, a picture, a folder of pictures, or a stream in a file or a pipe.
     Path(PathBuf),
 }
 
-impl FromStr for SourceChoice {
-    type Err = Infallible;
+/// A text names no source.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    #[error("expected rpicam, or rpicam:N for the camera of number N")]
+    Rpicam,
+    #[error(
+        "expected gst:\"PIPELINE\" with a pipeline that ends in fdsink, such as gst:\"v4l2src ! jpegenc ! fdsink\""
+    )]
+    Gstreamer,
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(
+        "only http:// is read by itself; let ffmpeg read this one: ffmpeg -v error -i '{0}' -pix_fmt yuv420p -f \
+         yuv4mpegpipe - | wingmark run --source - --live"
+    )]
+    Protocol(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+impl FromStr for SourceChoice {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        if let Some(pipeline) = text.strip_prefix("gst:") {
+            let last = pipeline.rsplit('!').next().unwrap_or_default();
+            let ends_in_fdsink = last.split_whitespace().next() == Some("fdsink") && pipeline.contains('!');
+            let program = ends_in_fdsink.then(|| Program::Gstreamer(pipeline.into()));
+            return program.map(SourceChoice::Program).ok_or(SourceError::Gstreamer);
+        }
+        if let Some(number) = text.strip_prefix("rpicam:") {
+            let number = number.parse().map_err(|_| SourceError::Rpicam)?;
+            return Ok(SourceChoice::Program(Program::Rpicam(number)));
+        }
         Ok(match text {
             "-" => SourceChoice::Stdin,
             "clip" => SourceChoice::Clip,
+            "rpicam" => SourceChoice::Program(Program::Rpicam(0)),
+            _ if text.starts_with("http://") => SourceChoice::Http(text.parse()?),
+            _ if ["https://", "rtsp://", "rtsps://", "rtmp://", "srt://", "udp://", "tcp://"]
+                .iter()
+                .any(|protocol| text.starts_with(protocol)) =>
+            {
+                return Err(SourceError::Protocol(text.into()));
+            }
             _ => SourceChoice::Path(text.into()),
         })
     }
@@ -37,6 +80,8 @@ impl std::fmt::Display for SourceChoice {
         match self {
             SourceChoice::Clip => f.write_str("clip"),
             SourceChoice::Stdin => f.write_str("-"),
+            SourceChoice::Program(program) => program.fmt(f),
+            SourceChoice::Http(url) => url.fmt(f),
             SourceChoice::Path(path) => path.display().fmt(f),
         }
     }
@@ -50,6 +95,8 @@ impl SourceChoice {
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
+            SourceChoice::Program(program) => Ok(Box::new(program.open(wish)?)),
+            SourceChoice::Http(url) => Ok(Box::new(url.open()?)),
             SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
             SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
             SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, live, pace, &Resume::default())?)),
@@ -77,5 +124,41 @@ fn is_device(path: &Path) -> bool {
     match std::fs::metadata(path) {
         Ok(metadata) => metadata.file_type().is_char_device(),
         Err(_) => path.starts_with("/dev"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_shown_as_they_are_written() {
+        for text in [
+            "-",
+            "clip",
+            "rpicam",
+            "rpicam:1",
+            "gst:videotestsrc ! jpegenc ! fdsink fd=1",
+            "http://cam/x",
+            "/dev/video0",
+        ] {
+            assert_eq!(text.parse::<SourceChoice>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_names_no_source_is_refused_with_what_does() {
+        for (text, expected) in [
+            ("rpicam:", "rpicam:N"),
+            ("rpicam:front", "rpicam:N"),
+            ("gst:videotestsrc", "ends in fdsink"),
+            ("gst:videotestsrc ! autovideosink", "ends in fdsink"),
+            ("http://", "http://HOST/PATH"),
+            ("https://cam/x", "ffmpeg -v error -i 'https://cam/x'"),
+            ("rtsp://cam/x", "ffmpeg -v error -i 'rtsp://cam/x'"),
+        ] {
+            let error = text.parse::<SourceChoice>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

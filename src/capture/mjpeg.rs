@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Read};
 
 use thiserror::Error;
 
-use super::Pace;
+use super::{FlawWatch, Pace};
+use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 
@@ -17,8 +18,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub enum MjpegError {
     #[error("{0}")]
     Read(#[from] std::io::Error),
-    #[error("it ends in the middle of picture {0}")]
-    Cut(u32),
+    #[error("no JPEG begins in it")]
+    NoPicture,
     #[error("picture {0} takes more than {MAX_PICTURE_BYTES} bytes")]
     TooLong(u32),
     #[error("picture {number} is broken: {source}")]
@@ -30,24 +31,33 @@ pub struct Mjpeg<R> {
     reader: R,
     /// What was read and not used, from the start of a picture on once one was found.
     buffer: Vec<u8>,
+    /// How far [`Self::buffer`] was searched for the end of its picture.
+    walker: Walker,
     next: u32,
+    /// Bytes before the first picture.
+    passed: usize,
+    /// Whether a picture began, or it was said that none did.
+    was_begun: bool,
     pace: Pace,
     ended: bool,
+    flaws: FlawWatch,
 }
 
 impl<R: Read> Mjpeg<R> {
     pub fn new(reader: R, pace: Pace) -> Self {
-        Mjpeg { reader, buffer: Vec::new(), next: 0, pace, ended: false }
+        let (buffer, walker, flaws) = (Vec::new(), Walker::default(), FlawWatch::default());
+        Mjpeg { reader, buffer, walker, next: 0, passed: 0, was_begun: false, pace, ended: false, flaws }
     }
 
-    /// Overwrites `frame` with the next picture, whose time is that of the pace; `false` after the last one. A broken picture is an error for
-    /// its turn, and takes a number; the one after it follows.
+    /// Overwrites `frame` with the next picture, whose time is that of the pace; `false` after the last one. A broken picture
+    /// is an error for its turn, and takes a number; the one after it follows.
     pub fn read_into(&mut self, frame: &mut Frame) -> Result<bool, MjpegError> {
         let Some(length) = self.find_picture()? else { return Ok(false) };
         let number = self.take_number();
-        let decoded = jpeg::decode_into(&self.buffer[..length], frame);
-        self.buffer.drain(..length);
-        decoded.map_err(|source| MjpegError::Picture { number, source })?;
+        let decoded = jpeg::decode_into(&self.buffer[..length], frame, FRAME_BOUNDS);
+        self.drop_picture(length);
+        let flaw = decoded.map_err(|source| MjpegError::Picture { number, source })?;
+        self.flaws.say(flaw, || format!("picture {number}"));
         frame.sequence = number;
         frame.captured_at = self.pace.time(number);
         Ok(true)
@@ -59,35 +69,43 @@ impl<R: Read> Mjpeg<R> {
         number
     }
 
-    /// Reads until a whole picture is at the front of the buffer, and gives its length.
+    /// Reads until a picture is at the front of the buffer, and gives its length. The last one of a stream may lack its end.
     fn find_picture(&mut self) -> Result<Option<usize>, MjpegError> {
         while !self.pass_to_start() {
-            if !self.read_more()? {
+            let is_none = !self.was_begun && self.passed > MAX_PICTURE_BYTES;
+            if is_none || !self.read_more()? {
                 self.buffer.clear();
-                return Ok(None);
+                self.ended = true;
+                let was_said = std::mem::replace(&mut self.was_begun, true);
+                return if was_said { Ok(None) } else { Err(MjpegError::NoPicture) };
             }
         }
-        let mut walker = Walker::default();
+        self.was_begun = true;
         loop {
-            match walker.walk(&self.buffer) {
-                Extent::Whole(length) => return Ok(Some(length)),
+            match self.walker.walk(&self.buffer) {
+                Extent::Whole(length) | Extent::Followed(length) => return Ok(Some(length)),
                 Extent::Broken(at) => {
-                    self.buffer.drain(..at.max(1));
+                    self.drop_picture(at.max(1));
                     let number = self.take_number();
                     return Err(MjpegError::Picture { number, source: JpegError::NoMarker(at) });
                 }
                 Extent::Unfinished if self.buffer.len() > MAX_PICTURE_BYTES => {
-                    self.buffer.clear();
+                    self.drop_picture(self.buffer.len());
                     return Err(MjpegError::TooLong(self.take_number()));
                 }
                 Extent::Unfinished => {
                     if !self.read_more()? {
-                        self.buffer.clear();
-                        return Err(MjpegError::Cut(self.take_number()));
+                        return Ok(Some(self.buffer.len()));
                     }
                 }
             }
         }
+    }
+
+    /// Drops a picture from the front of the buffer.
+    fn drop_picture(&mut self, length: usize) {
+        self.buffer.drain(..length);
+        self.walker = Walker::default();
     }
 
     /// Drops what is before the start of a picture; whether there is one.
@@ -96,6 +114,7 @@ impl<R: Read> Mjpeg<R> {
         // Without one, its first bytes may be the last ones here.
         let before = start.unwrap_or(self.buffer.len().saturating_sub(jpeg::START.len() - 1));
         self.buffer.drain(..before);
+        self.passed = self.passed.saturating_add(before);
         start.is_some()
     }
 
@@ -121,7 +140,7 @@ impl<R: Read> Mjpeg<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::jpeg::tests::{jpeg, with_thumbnail};
+    use crate::picture::jpeg::tests::{busy_jpeg, jpeg, with_thumbnail};
 
     /// The grey of each picture, or the error of each that is none.
     fn read_all(bytes: impl Read) -> Vec<Result<(u32, u8), String>> {
@@ -132,6 +151,7 @@ mod tests {
             match mjpeg.read_into(&mut frame) {
                 Ok(true) => seen.push(Ok((frame.sequence, frame.bytes[0]))),
                 Ok(false) => return seen,
+                Err(MjpegError::NoPicture) => assert!(seen.is_empty()),
                 Err(e) => seen.push(Err(e.to_string())),
             }
         }
@@ -163,26 +183,54 @@ mod tests {
 
     #[test]
     fn a_stream_cut_anywhere_gives_its_whole_pictures_and_one_error() {
-        let picture = jpeg(16, 16, 10);
+        let picture = busy_jpeg(16, 16);
         let stream = [&picture[..], &picture].concat();
-        for end in picture.len() + jpeg::START.len()..stream.len() {
+        for end in picture.len() + jpeg::START.len()..stream.len() - 3 {
             let seen = read_all(&stream[..end]);
-            assert_eq!(seen, [Ok((0, 10)), Err("it ends in the middle of picture 1".into())], "cut at {end}");
+            assert!(matches!(&seen[..], [Ok((0, _)), Err(_)]), "cut at {end}: {seen:?}");
+            assert!(seen[1].as_ref().unwrap_err().starts_with("picture 1 is broken: "), "{seen:?}");
         }
     }
 
     #[test]
-    fn after_a_broken_picture_the_next_one_is_found() {
+    fn pictures_without_an_end_marker_are_whole() {
         let picture = jpeg(16, 16, 10);
-        // Without the end of its scan.
-        let cut = &picture[..picture.len() - 4];
-        let seen = read_all(&[cut, &picture].concat()[..]);
-        assert!(seen[0].as_ref().unwrap_err().starts_with("picture 0 is broken: byte "), "{seen:?}");
-        assert_eq!(seen[1..], [Ok((1, 10))]);
-        // A segment that is cut takes bytes of the next picture, which is lost with it: its start may be a thumbnail's.
-        let seen = read_all(&[&picture[..30], &picture, &picture].concat()[..]);
-        assert!(seen[0].is_err(), "{seen:?}");
-        assert_eq!(seen[1..], [Ok((1, 10))]);
+        let data = &picture[..picture.len() - 2];
+        for ending in [&b""[..], b"\0\0", b"\xd9\0", b"\r\n--boundary\r\nContent-Type: image/jpeg\r\n\r\n"] {
+            let stream = [data, ending].concat().repeat(3);
+            let expected = [Ok((0, 10)), Ok((1, 10)), Ok((2, 10))];
+            assert_eq!(read_all(&stream[..]), expected, "{ending:x?}");
+            assert_eq!(read_all(Drip(&stream)), expected, "{ending:x?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_joined_late_goes_on_at_its_next_picture() {
+        let (first, second) = (busy_jpeg(32, 32), jpeg(16, 16, 10));
+        for start in [1, 2, 30, first.len() / 2, first.len() - 1] {
+            let seen = read_all(&[&first[start..], &second, &second].concat()[..]);
+            assert_eq!(seen, [Ok((0, 10)), Ok((1, 10))], "from byte {start}");
+        }
+        assert_eq!(read_all(&[b"\r\n", &second[..]].concat()[..]), [Ok((0, 10))]);
+    }
+
+    #[test]
+    fn a_broken_picture_costs_no_other_one_and_no_number() {
+        let (picture, busy) = (jpeg(16, 16, 10), busy_jpeg(64, 64));
+        // Cut within its segments, or within its data.
+        for length in [10, 30, 100, 300, busy.len() / 2, busy.len() - 20] {
+            let seen = read_all(&[&picture[..], &busy[..length], &picture, &picture].concat()[..]);
+            assert!(matches!(&seen[..], [Ok((0, 10)), Err(_), Ok((2, 10)), Ok((3, 10))]), "cut at {length}: {seen:?}");
+        }
+        // What is damaged within its data is shown as far as it goes.
+        for damage in [[0xff, 0x3f], [0xff, 0xda], [0xff, 0xc4], [0xff, 0xfe], [0xff, 0x02]] {
+            let mut damaged = busy.clone();
+            damaged[busy.len() / 2..][..2].copy_from_slice(&damage);
+            let seen = read_all(&[&picture[..], &damaged, &picture, &picture].concat()[..]);
+            assert!(matches!(&seen[..], [Ok((0, 10)), Ok((1, _)), Ok((2, 10)), Ok((3, 10))]), "{damage:x?}: {seen:?}");
+        }
+        let twice = [&[0xff, 0xd8], &picture[..]].concat();
+        assert_eq!(read_all(&[&picture[..], &twice, &picture].concat()[..]), [Ok((0, 10)), Ok((1, 10)), Ok((2, 10))]);
     }
 
     #[test]

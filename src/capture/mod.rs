@@ -2,8 +2,16 @@
 
 mod choice;
 mod clip;
+mod clock;
+mod fault;
+mod film;
+pub mod http;
+mod kind;
 mod mjpeg;
+mod piped;
+mod program;
 mod replay;
+mod returning;
 mod status;
 mod stream;
 pub mod v4l2;
@@ -15,14 +23,20 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use choice::SourceChoice;
+pub use choice::{SourceChoice, SourceError};
 pub use clip::Clip;
+pub use fault::Fault;
+pub use film::Film;
+pub use http::{HttpError, HttpUrl};
 pub use mjpeg::{Mjpeg, MjpegError};
+pub use program::Program;
 pub use replay::{Begun, Replay, Resume};
 pub use status::Status;
 pub use stream::Stream;
 pub use v4l2::{Camera, CameraError, CameraWish};
 pub use y4m::{Y4m, Y4mError};
+
+use fault::FlawWatch;
 
 pub use crate::picture::JpegError;
 use crate::picture::PictureError;
@@ -96,7 +110,15 @@ pub enum CaptureError {
     #[error(transparent)]
     Picture(#[from] PictureError),
     #[error("{name} is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG){hint}")]
-    UnknownKind { name: String, hint: &'static str },
+    UnknownKind { name: String, hint: String },
+    #[error(
+        "{name} is a film ({kind}), which ffmpeg makes readable: {way}; rpicam-vid writes what is read by --codec mjpeg"
+    )]
+    Film { name: String, kind: &'static str, way: String },
+    #[error("{name} is read by {program}, which {problem}")]
+    Program { name: String, program: String, problem: String },
+    #[error("{url}: {problem}")]
+    Http { url: String, problem: String },
     #[error("{name}: {source}")]
     Y4m { name: String, source: Y4mError },
     #[error("{name}: {source}")]

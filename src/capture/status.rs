@@ -11,6 +11,8 @@ pub enum Status {
     Live,
     /// The source is there, and has given no frame for so long.
     Stalled { name: String, since: Duration },
+    /// The source gives frames, none of which can be used.
+    Unusable { name: String, cause: String },
     /// The source is gone and looked for again and again.
     Gone { name: String, reason: String },
     /// The source is back; its first frame is awaited.
@@ -33,6 +35,7 @@ impl fmt::Display for Status {
         match self {
             Status::Live => write!(f, "live"),
             Status::Stalled { name, since } => write!(f, "{name} stalled: no frame for {} s", since.as_secs()),
+            Status::Unusable { name, cause } => write!(f, "{name} gives only damaged frames: {cause}"),
             Status::Gone { name, reason } => write!(f, "{name} gone: {reason}; looking for it"),
             Status::Returning { name } => write!(f, "{name} is back; waiting for its first frame"),
         }

@@ -5,18 +5,24 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{CaptureError, Captured, Mjpeg, Pace, Source, Y4m, y4m};
+use super::kind::{HEAD_BYTES, Kind};
+use super::{CaptureError, Captured, Film, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
-use crate::picture::jpeg;
 
-/// What raw H.264 and H.265 begin with.
-const ANNEX_B: &[u8] = &[0, 0, 0, 1];
+/// What messages call standard input.
+const STDIN: &str = "standard input";
 
-/// A film in a file, which `live` is about; `pace` is that of films without a rate of their own.
+/// A film in a file, which `live` is about; `pace` is that of films without a rate of their own. One that has to be decoded
+/// goes through ffmpeg, where that is installed.
 pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
     let mut stream = Stream::new(Some(path.into()), live, pace);
-    stream.open()?;
-    Ok(Box::new(stream))
+    match stream.open() {
+        Err(CaptureError::Film { name, kind, way }) => match Film::open(path, kind)? {
+            Some(film) => Ok(Box::new(film)),
+            None => Err(CaptureError::Film { name, kind, way }),
+        },
+        opened => opened.map(|()| Box::new(stream) as Box<dyn Source>),
+    }
 }
 
 /// A stream of frames. It is opened with the first frame, since that may take as long as whoever writes it likes.
@@ -31,12 +37,59 @@ pub struct Stream {
     failed: bool,
 }
 
-enum Reader {
+/// A reader of frames, whose kind was told by its first bytes.
+pub(super) enum Reader {
     Y4m(Y4m<Input>),
     Mjpeg(Mjpeg<Input>),
 }
 
 type Input = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
+
+impl Reader {
+    /// `name` is what messages call the stream. Returns when its first bytes are there.
+    pub(super) fn open(mut reader: Box<dyn Read + Send>, name: &str, pace: Pace) -> Result<Self, CaptureError> {
+        let failed = |source| CaptureError::Read { path: name.into(), source };
+        let mut head = Vec::new();
+        // A Y4M header is told at once: its writer may wait for us before the frames.
+        for most in [y4m::MAGIC.len(), HEAD_BYTES] {
+            if Kind::of(&head) != Kind::Y4m {
+                (&mut reader).take((most - head.len()) as u64).read_to_end(&mut head).map_err(failed)?;
+            }
+        }
+        let kind = Kind::of(&head);
+        let input = BufReader::new(Cursor::new(head).chain(reader));
+        match kind {
+            Kind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
+            Kind::Mjpeg => Ok(Reader::Mjpeg(Mjpeg::new(input, pace))),
+            Kind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
+            Kind::Picture(kind) => {
+                Err(CaptureError::UnknownKind { name: name.into(), hint: format!(": it is a {kind} picture") })
+            }
+            Kind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: ": it is empty".into() }),
+        }
+    }
+
+    /// Overwrites `frame` with the next one; `false` after the last one.
+    pub(super) fn read_into(&mut self, frame: &mut Frame, name: &str) -> Result<bool, CaptureError> {
+        match self {
+            Reader::Y4m(y4m) => y4m.read_into(frame).map_err(|source| y4m_error(name, source)),
+            Reader::Mjpeg(mjpeg) => mjpeg.read_into(frame).map_err(|source| match source {
+                MjpegError::NoPicture => CaptureError::UnknownKind { name: name.into(), hint: String::new() },
+                source => CaptureError::Mjpeg { name: name.into(), source },
+            }),
+        }
+    }
+}
+
+fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
+    CaptureError::Y4m { name: name.into(), source }
+}
+
+/// The command that has ffmpeg decode a film.
+fn way(name: &str) -> String {
+    let input = if name == STDIN { ".. | ffmpeg -v error -i -".into() } else { format!("ffmpeg -v error -i '{name}'") };
+    format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe - | wingmark run --source -")
+}
 
 impl Stream {
     /// Frames from standard input. They count as captured when they arrive if they are `live`, and otherwise when the
@@ -56,39 +109,18 @@ impl Stream {
 
     /// What messages call it.
     fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| "standard input".into(), |path| path.display().to_string())
+        self.path.as_ref().map_or_else(|| STDIN.into(), |path| path.display().to_string())
     }
 
     fn open(&mut self) -> Result<(), CaptureError> {
         let failed = |source| CaptureError::Read { path: self.name().into(), source };
-        let mut reader: Box<dyn Read + Send> = match &self.path {
+        let reader: Box<dyn Read + Send> = match &self.path {
             None => Box::new(io::stdin()),
             Some(path) => Box::new(File::open(path).map_err(failed)?),
         };
-        let mut head = Vec::new();
-        (&mut reader).take(y4m::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
-        let is_y4m = head == y4m::MAGIC;
-        let is_mjpeg = head.starts_with(&jpeg::START);
-        if !is_y4m && !is_mjpeg {
-            return Err(CaptureError::UnknownKind { name: self.name(), hint: hint(&head) });
-        }
-        let input = BufReader::new(Cursor::new(head).chain(reader));
-        self.reader = Some(if is_y4m {
-            Reader::Y4m(Y4m::open(input).map_err(|source| CaptureError::Y4m { name: self.name(), source })?)
-        } else {
-            Reader::Mjpeg(Mjpeg::new(input, self.pace))
-        });
+        self.reader = Some(Reader::open(reader, &self.name(), self.pace)?);
         self.opened_at = Instant::now();
         Ok(())
-    }
-}
-
-/// What may help with a stream that begins like this.
-fn hint(head: &[u8]) -> &'static str {
-    match head {
-        [] => ": it is empty",
-        _ if head.starts_with(ANNEX_B) => ": it looks like H.264; let rpicam-vid write --codec mjpeg",
-        _ => "",
     }
 }
 
@@ -102,14 +134,8 @@ impl Source for Stream {
             self.open()?;
             self.failed = false;
         }
-        let more = match self.reader.as_mut().expect("it was opened") {
-            Reader::Y4m(y4m) => {
-                y4m.read_into(frame).map_err(|source| CaptureError::Y4m { name: self.name(), source })?
-            }
-            Reader::Mjpeg(mjpeg) => {
-                mjpeg.read_into(frame).map_err(|source| CaptureError::Mjpeg { name: self.name(), source })?
-            }
-        };
+        let name = self.name();
+        let more = self.reader.as_mut().expect("it was opened").read_into(frame, &name)?;
         if self.live {
             frame.captured_at = self.opened_at.elapsed();
         }
@@ -160,16 +186,47 @@ mod tests {
         }
     }
 
+    /// What is said of bytes on standard input, or else the numbers of their frames.
+    fn said(bytes: &[u8]) -> Result<Vec<u32>, String> {
+        let input = Box::new(Cursor::new(bytes.to_vec()));
+        let mut reader = Reader::open(input, STDIN, Pace::default()).map_err(|e| e.to_string())?;
+        let mut frame = Frame::default();
+        let mut numbers = Vec::new();
+        while reader.read_into(&mut frame, STDIN).map_err(|e| e.to_string())? {
+            numbers.push(frame.sequence);
+        }
+        Ok(numbers)
+    }
+
     #[test]
     fn what_is_no_stream_is_refused_with_what_may_help() {
         for (bytes, expected) in [
             (&b"hello, world"[..], "is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
             (b"", "(Y4M, MJPEG): it is empty"),
-            (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
+            (b"RIFF\0\0\0\0WEBPVP8 ", "(Y4M, MJPEG): it is a WebP picture"),
+            (
+                b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
+                "standard input is a film (H.264 or H.265), which ffmpeg makes readable: .. | ffmpeg -v error -i - -pix_fmt \
+                 yuv420p -f yuv4mpegpipe - | wingmark run --source -; rpicam-vid writes what is read by --codec mjpeg",
+            ),
         ] {
-            let (_folder, path) = saved("video", bytes);
-            let error = open_film(&path, false, Pace::default()).err().unwrap().to_string();
+            let error = said(bytes).unwrap_err();
             assert!(error.ends_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_stream_may_be_joined_late_or_come_over_http() {
+        let picture = jpeg(32, 32, 10);
+        let part = [&b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: 99\r\n\r\n"[..], &picture, b"\r\n"].concat();
+        let head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=x\r\n\r\n";
+        for stream in [
+            [&picture[20..], &picture.repeat(3)].concat(),
+            [b"\r\n", &picture.repeat(3)[..]].concat(),
+            part.repeat(3),
+            [&head[..], &part.repeat(3)].concat(),
+        ] {
+            assert_eq!(said(&stream), Ok(vec![0, 1, 2]));
         }
     }
 

@@ -74,7 +74,12 @@ impl Header {
                         "420" | "420jpeg" | "420mpeg2" | "420paldv" => Chroma::C420,
                         "422" => Chroma::C422,
                         "444" => Chroma::C444,
-                        _ => return Err(wrong("C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono")),
+                        _ => {
+                            return Err(wrong(
+                                "C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono, of 8 bits, which ffmpeg writes: \
+                             ffmpeg -v error -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -",
+                            ));
+                        }
                     }
                 }
                 "F" => {

@@ -29,6 +29,7 @@ const TICK: Duration = Duration::from_millis(50);
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
     let plan = RunPlan::open(args)?;
+    signals.opened();
     let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
     let mut run = Run {
         observer: plan.observer,
@@ -53,7 +54,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         writeln!(results(), "{}", run.tally.summary())?;
     }
     // Who stops a service knows of its losses from its log.
-    let complete = run.tally.failures() == 0 && (kept || signals.stop());
+    let had_frames = run.tally.frames > 0 || (run.tally.damaged == 0 && run.watch.status().is_live());
+    let complete = run.tally.failures() == 0 && had_frames && (kept || signals.stop());
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
 
@@ -126,7 +128,7 @@ impl Run {
                 self.metrics.iter().for_each(MetricsFile::count_source_error);
             }
             Note::Damaged => {
-                self.tally.damaged += 1;
+                self.tally.count_damaged();
                 self.metrics.iter().for_each(MetricsFile::count_source_error);
             }
             Note::Status(status, at) => {
@@ -137,8 +139,8 @@ impl Run {
                     // Who was there may have left meanwhile.
                     self.observer.forget();
                 }
-                let (up, reconnects) = (self.watch.status().is_live(), self.watch.reconnects());
-                self.metrics.iter().for_each(|metrics| metrics.set_camera(up, reconnects));
+                let (status, reconnects) = (self.watch.status(), self.watch.reconnects());
+                self.metrics.iter().for_each(|metrics| metrics.set_camera(status, reconnects));
                 self.notify();
             }
         }
@@ -234,6 +236,8 @@ struct Tally {
     with_a_face: usize,
     unreadable: usize,
     damaged: usize,
+    /// Those since the last frame, which the next one counts among what was dropped before it.
+    damaged_since_frame: u32,
     screen_failures: usize,
     /// What was to be read is nothing that holds frames.
     is_no_source: bool,
@@ -245,9 +249,15 @@ struct Tally {
 impl Tally {
     fn count(&mut self, seen: &Observation) {
         self.frames += 1;
-        self.dropped += u64::from(seen.dropped);
+        self.dropped += u64::from(seen.dropped.saturating_sub(self.damaged_since_frame));
+        self.damaged_since_frame = 0;
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
+    }
+
+    fn count_damaged(&mut self) {
+        self.damaged += 1;
+        self.damaged_since_frame = self.damaged_since_frame.saturating_add(1);
     }
 
     /// Whether all there is to say was said in one error, as of a pipe without a byte.
@@ -271,7 +281,7 @@ impl Tally {
         let unreadable =
             some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
-        let damaged = some(self.damaged, format!(", {} of them damaged", self.damaged));
+        let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
         let files = counted(self.recorded_files, "file was", "files were");
         let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
         format!("{frames}, {faces}{unreadable}{dropped}{damaged}{recorded}; observing one: {}", self.latencies)
@@ -322,7 +332,9 @@ mod tests {
             patience: Some(Patience::default()),
         };
         let feed = Feed::start(Box::new(Clip::of(built_in_picture()))).unwrap();
-        run.observe_all(&feed, &Signals::catch().unwrap()).unwrap();
+        let signals = Signals::catch().unwrap();
+        signals.opened();
+        run.observe_all(&feed, &signals).unwrap();
         assert!(run.finish(feed, SAFE_WITHIN));
         assert_eq!(run.tally.failures(), 0);
         run.tally.frames
@@ -336,5 +348,17 @@ mod tests {
         let options = LogOptions { flush_interval: Duration::from_secs(1), limits };
         let log = Log::open(Disk, &folder.path().join("a.csv"), options).unwrap();
         assert_eq!(frames_of_run(vec![log]), 50);
+    }
+
+    #[test]
+    fn damaged_frames_are_counted_once() {
+        let mut tally = Tally::default();
+        for dropped in [0, 5] {
+            tally.count(&Observation { dropped, ..Observation::default() });
+            tally.count_damaged();
+            tally.count_damaged();
+        }
+        let summary = tally.summary();
+        assert!(summary.starts_with("2 frames, no face found; 3 dropped; 4 damaged; "), "{summary}");
     }
 }

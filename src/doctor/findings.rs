@@ -5,7 +5,7 @@ use std::path::Path;
 use super::devices::is_there;
 use super::{Finding, Locked, Probe, Purpose, Report, service};
 use crate::board::Board;
-use crate::capture::v4l2::CameraFormat;
+use crate::capture::v4l2::{CameraFormat, formats};
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
@@ -92,7 +92,11 @@ fn cameras(report: &Report) -> Option<Finding> {
     given.dedup();
     Some(Finding::obstacle(
         format!("no camera gives a format that can be read; they give {}", given.join(", ")),
-        format!("use a camera that gives one of {}", CameraFormat::ALL.map(|format| format.to_string()).join(", ")),
+        format!(
+            "use a camera that gives one of {}; one at a ribbon connector is read by --source rpicam (Raspberry Pi) or \
+             gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! fdsink\" (Jetson)",
+            formats()
+        ),
     ))
 }
 

@@ -62,6 +62,9 @@ impl Probe for ThisMachine {
             Err(CameraError::NotACamera(_)) => return Ok(Vec::new()),
             opened => opened?,
         };
+        if device.is_in_pipeline() {
+            return Err(device.in_pipeline());
+        }
         let modes = device.modes(&CameraWish::default());
         let formats = device.fourccs().into_iter().map(|fourcc| {
             let modes = modes.iter().filter(|mode| mode.format.fourcc() == fourcc);

@@ -3,14 +3,18 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 use thiserror::Error;
 
-use crate::picture::frame::{Frame, Size};
+use crate::picture::frame::{Frame, PixelFormat, Size};
 use crate::picture::jpeg;
+use crate::picture::{Bounds, SizeError};
 
-/// Longest side of a picture that is read.
-const MAX_SIDE_PX: u32 = 16_384;
+/// Of a picture that is read: as large as the largest cameras' ones.
+const BOUNDS: Bounds = Bounds { side_px: 16_384, megapixels: 64 };
+/// What a picture's samples may take in memory: those of 8 bits of the largest picture.
+const MAX_DECODED_MIB: u64 = 256;
 
 #[derive(Debug, Error)]
 pub enum PictureError {
@@ -42,11 +46,10 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
         other => return Err(PictureError::UnknownKind { path: path.into(), found: in_words(other.ok(), bytes) }),
     };
     let broken = |problem: String| PictureError::Broken { path: path.into(), problem };
-    // The decoder fills what is missing with grey.
-    if format == ImageFormat::Jpeg && jpeg::Walker::default().walk(bytes) == jpeg::Extent::Unfinished {
-        return Err(broken(jpeg::JpegError::Cut.to_string()));
-    }
-    let pixels = decode_upright(bytes, format).map_err(|e| broken(e.to_string()))?.into_rgb8();
+    let decoded = if format == ImageFormat::Jpeg { decode_jpeg(bytes, path) } else { decode_png(bytes) };
+    let (mut pixels, orientation) = decoded.map_err(broken)?;
+    pixels.apply_orientation(orientation);
+    let pixels = pixels.into_rgb8();
     let size = Size { width: pixels.width(), height: pixels.height() };
     Frame::from_rgb(size, pixels.into_raw()).map_err(|e| broken(e.to_string()))
 }
@@ -65,23 +68,40 @@ fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> &'static str {
     }
 }
 
-fn decode_upright(bytes: &[u8], format: ImageFormat) -> image::ImageResult<DynamicImage> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE_PX);
-    limits.max_image_height = Some(MAX_SIDE_PX);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+/// A file whose pixels are not all there is an error: nothing else shows that it was cut.
+fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation), String> {
+    let bytes = jpeg::at_start_of(bytes).map_err(|e| e.to_string())?;
+    let mut frame = Frame::default();
+    if let Some(flaw) = jpeg::decode_into(bytes, &mut frame, BOUNDS).map_err(|e| e.to_string())? {
+        log::warn!("{} {flaw}", path.display());
+    }
+    let Size { width, height } = frame.size;
+    let pixels = match frame.format {
+        PixelFormat::Grey => GrayImage::from_raw(width, height, frame.bytes).map(DynamicImage::ImageLuma8),
+        _ => RgbImage::from_raw(width, height, frame.bytes).map(DynamicImage::ImageRgb8),
+    };
+    Ok((pixels.ok_or("its pixels do not fit its size")?, jpeg::orientation(bytes)))
+}
+
+fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String> {
+    let as_text = |e: image::ImageError| e.to_string();
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODED_MIB << 20);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut pixels = DynamicImage::from_decoder(decoder)?;
-    pixels.apply_orientation(orientation);
-    Ok(pixels)
+    let mut decoder = reader.into_decoder().map_err(as_text)?;
+    let (width, height) = decoder.dimensions();
+    BOUNDS.check(Size { width, height }).map_err(|SizeError(problem)| problem)?;
+    let decoded_mib = decoder.total_bytes() >> 20;
+    if decoded_mib > MAX_DECODED_MIB {
+        return Err(format!("its samples take {decoded_mib} MiB in memory; expected at most {MAX_DECODED_MIB} MiB"));
+    }
+    let orientation = decoder.orientation().map_err(as_text)?;
+    Ok((DynamicImage::from_decoder(decoder).map_err(as_text)?, orientation))
 }
 
 #[cfg(test)]
 mod tests {
-    use image::RgbImage;
-
     use super::*;
     use crate::picture::jpeg::tests::with_thumbnail;
 
@@ -106,12 +126,40 @@ mod tests {
     fn a_file_cut_anywhere_is_an_error() {
         let [jpeg, png] = [ImageFormat::Jpeg, ImageFormat::Png].map(encoded);
         let with_thumbnail = with_thumbnail(&jpeg, &jpeg);
-        // The last chunk of a PNG carries no pixels.
-        for (name, bytes, end) in [("JPEG", &jpeg, 0), ("PNG", &png, 12), ("with thumbnail", &with_thumbnail, 0)] {
+        // The last chunk of a PNG carries no pixels, nor does a JPEG's end marker.
+        for (name, bytes, end) in [("JPEG", &jpeg, 2), ("PNG", &png, 12), ("with thumbnail", &with_thumbnail, 2)] {
             assert!(decode(bytes, Path::new("a")).is_ok(), "{name}");
             for length in 0..bytes.len() - end {
                 assert!(decode(&bytes[..length], Path::new("a")).is_err(), "{name} cut at {length} of {}", bytes.len());
             }
+        }
+    }
+
+    #[test]
+    fn a_jpeg_is_turned_the_way_its_exif_segment_says() {
+        let jpeg = encoded(ImageFormat::Jpeg);
+        // Big-endian TIFF with one entry: the orientation, 6 (turn it clockwise).
+        let exif = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let turned = decode(&[&jpeg[..2], exif, &jpeg[2..]].concat(), Path::new("a.jpg")).unwrap();
+        assert_eq!(turned.size, Size { width: 30, height: 40 });
+    }
+
+    /// A PNG's head, which says that it has pixels of 16 bits RGBA.
+    fn large_png(width: u32, height: u32) -> Vec<u8> {
+        let mut header = [&b"IHDR"[..], &width.to_be_bytes(), &height.to_be_bytes(), &[16, 6, 0, 0, 0]].concat();
+        header.extend(crc32fast::hash(&header).to_be_bytes());
+        [&b"\x89PNG\r\n\x1a\n\0\0\0\x0d"[..], &header, b"\0\0\0\0IDAT\x35\xaf\x06\x1e"].concat()
+    }
+
+    #[test]
+    fn what_would_take_too_much_memory_is_refused_with_the_limit() {
+        for (width, height, expected) in [
+            (16_385, 1, "its size is 16385x1; expected at most 16384x16384"),
+            (16_384, 16_384, "its size is 16384x16384; expected at most 64 million pixels"),
+            (8000, 8000, "its samples take 488 MiB in memory; expected at most 256 MiB"),
+        ] {
+            let error = decode(&large_png(width, height), Path::new("a.png")).unwrap_err().to_string();
+            assert!(error.ends_with(expected), "{error}");
         }
     }
 
@@ -122,7 +170,10 @@ mod tests {
         for (bytes, expected) in [
             (&b""[..], "a.jpg is no JPEG or PNG picture: it is empty"),
             (b"RIFF\x20\0\0\0WEBPVP8 ", "a.jpg is no JPEG or PNG picture: it is a WebP; convert it to .png"),
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "a.jpg is no JPEG or PNG picture: it is a HEIC or a film; convert it to .png"),
+            (
+                b"\0\0\0\x18ftypheic\0\0\0\0",
+                "a.jpg is no JPEG or PNG picture: it is a HEIC or a film; convert it to .png",
+            ),
         ] {
             assert_eq!(decode(bytes, Path::new("a.jpg")).unwrap_err().to_string(), expected);
         }

@@ -9,9 +9,40 @@ pub mod frame;
 pub mod geometry;
 pub(crate) mod jpeg;
 
+use frame::Size;
+use thiserror::Error;
+
 pub use built_in::built_in_picture;
 pub use file::{PictureError, decode, is_named_like_one, read};
 pub use jpeg::JpegError;
 
-/// Longest side of a frame that is taken from a stream or a camera: bounds what a hostile header makes us allocate.
+/// Longest side of a frame that is taken from a stream or a camera.
 pub(crate) const MAX_SIDE_PX: u32 = 4096;
+
+/// How large a picture may be, so that what a hostile header says is not allocated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub side_px: u32,
+    pub megapixels: u32,
+}
+
+/// Of frames of streams and cameras.
+pub(crate) const FRAME_BOUNDS: Bounds = Bounds { side_px: MAX_SIDE_PX, megapixels: 17 };
+
+/// A picture is larger than is read.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct SizeError(String);
+
+impl Bounds {
+    pub(crate) fn check(&self, size: Size) -> Result<(), SizeError> {
+        let Bounds { side_px, megapixels } = *self;
+        if size.width.max(size.height) > side_px {
+            return Err(SizeError(format!("its size is {size}; expected at most {side_px}x{side_px}")));
+        }
+        if u64::from(size.width) * u64::from(size.height) > u64::from(megapixels) * 1_000_000 {
+            return Err(SizeError(format!("its size is {size}; expected at most {megapixels} million pixels")));
+        }
+        Ok(())
+    }
+}

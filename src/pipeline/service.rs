@@ -13,19 +13,29 @@ use signal_hook::flag;
 pub struct Signals {
     stop: Arc<AtomicBool>,
     reopen: Arc<AtomicBool>,
+    /// Whether there is nothing yet that has to be made safe.
+    opening: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the process at once.
+    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the process at once, and until
+    /// [`Signals::opened`] so does the first signal: a driver may keep for long who opens its camera.
     pub fn catch() -> io::Result<Self> {
         let (stop, reopen) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let opening = Arc::new(AtomicBool::new(true));
         // The order matters: at the first SIGINT the flag is not set yet.
         flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
         for signal in [SIGTERM, SIGINT] {
+            flag::register_conditional_shutdown(signal, 0, Arc::clone(&opening))?;
             flag::register(signal, Arc::clone(&stop))?;
         }
         flag::register(SIGHUP, Arc::clone(&reopen))?;
-        Ok(Signals { stop, reopen })
+        Ok(Signals { stop, reopen, opening })
+    }
+
+    /// All that a run needs is open: from now on a signal lets what was begun come to its end.
+    pub fn opened(&self) {
+        self.opening.store(false, Relaxed);
     }
 
     pub fn stop(&self) -> bool {

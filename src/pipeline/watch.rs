@@ -44,7 +44,7 @@ impl StatusWatch {
                 ));
             }
             Status::Gone { .. } | Status::Returning { .. } => self.was_gone = true,
-            Status::Stalled { .. } => {}
+            Status::Stalled { .. } | Status::Unusable { .. } => {}
         }
         self.since.get_or_insert(now);
         // A camera may come and go for hours.

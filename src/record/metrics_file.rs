@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::capture::Status;
 use crate::face::{Observation, Timings};
 use crate::record::log::Log;
 use crate::record::losses::Tally;
@@ -40,7 +41,8 @@ struct Counts {
     faces: u64,
     faces_now: usize,
     source_errors: u64,
-    camera_down: bool,
+    /// Why no frames come that can be used; empty while they do.
+    camera_trouble: String,
     camera_reconnects: u64,
     stages: [Histogram; STAGES.len()],
 }
@@ -112,12 +114,12 @@ impl MetricsFile {
         }
     }
 
-    /// Whether frames come, and how often the camera came back.
-    pub fn set_camera(&self, up: bool, reconnects: u64) {
+    /// How the source stands, and how often it came back.
+    pub fn set_camera(&self, status: &Status, reconnects: u64) {
         let mut counts = self.counts.lock().expect(UNPOISONED);
-        counts.camera_down = !up;
+        counts.camera_trouble = if status.is_live() { String::new() } else { status.to_string() };
         counts.camera_reconnects = reconnects;
-        if !up {
+        if !status.is_live() {
             counts.faces_now = 0;
         }
     }
@@ -151,7 +153,7 @@ fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {
             "Frames that the source could not give, or gave damaged.",
             counts.source_errors,
         ),
-        ("camera_up", "gauge", "Whether frames come.", u64::from(!counts.camera_down)),
+        ("camera_up", "gauge", "Whether frames come.", u64::from(counts.camera_trouble.is_empty())),
         ("camera_reconnects_total", "counter", "Times that the camera came back.", counts.camera_reconnects),
         ("faces_total", "counter", "Faces seen, summed over all frames.", counts.faces),
         ("faces", "gauge", "Faces seen in the last frame.", counts.faces_now as u64),
@@ -160,9 +162,13 @@ fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {
         head(&mut out, name, kind, help);
         let _ = writeln!(out, "wingmark_{name} {value}");
     }
+    if !counts.camera_trouble.is_empty() {
+        head(&mut out, "camera_trouble", "gauge", "Why no frames come that can be used.");
+        let _ = writeln!(out, "wingmark_camera_trouble{{cause=\"{}\"}} 1", escaped(&counts.camera_trouble));
+    }
     head(&mut out, "records_total", "counter", "Frames recorded, by what became of them.");
     for (file, tally) in records {
-        let file = file.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let file = escaped(file);
         for (fate, value) in [("written", tally.written()), ("lost", tally.lost())] {
             let _ = writeln!(out, "wingmark_records_total{{file=\"{file}\",fate=\"{fate}\"}} {value}");
         }
@@ -179,6 +185,11 @@ fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {
         let _ = writeln!(out, "wingmark_stage_seconds_count{{stage=\"{stage}\"}} {below}");
     }
     out
+}
+
+/// A label's value as the format has it.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
@@ -200,7 +211,8 @@ mod tests {
             metrics.count(&Observation { dropped: 2, timings, ..Observation::default() });
         }
         metrics.count_source_error();
-        metrics.set_camera(false, 3);
+        let cause = "they have no \"bytes\"".into();
+        metrics.set_camera(&Status::Unusable { name: "camera".into(), cause }, 3);
         drop(metrics);
         let text = std::fs::read_to_string(&path).unwrap();
         for line in [
@@ -208,6 +220,7 @@ mod tests {
             "wingmark_dropped_frames_total 6",
             "wingmark_source_errors_total 1",
             "wingmark_camera_up 0",
+            "wingmark_camera_trouble{cause=\"camera gives only damaged frames: they have no \\\"bytes\\\"\"} 1",
             "wingmark_camera_reconnects_total 3",
             "wingmark_stage_seconds_bucket{stage=\"total\",le=\"0.001\"} 0",
             "wingmark_stage_seconds_bucket{stage=\"total\",le=\"0.002\"} 1",

@@ -11,7 +11,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 use v4l::sys;
 use v4l::v4l2::vidioc;
 
-use super::device::{Device, Layout, ioctl};
+use super::device::{Device, Queue, ioctl};
+use super::planes::{Layout, MAX_PLANES};
 use super::{CameraError, EBUSY};
 
 /// One is read, one is filled, and two wait.
@@ -23,20 +24,28 @@ const POLLIN: i16 = 1;
 pub struct Buffers {
     device: Device,
     layout: Layout,
-    memory: Vec<Mapping>,
+    /// The planes of each buffer.
+    memory: Vec<Vec<Mapping>>,
     /// Why the driver did not take a buffer back. The frame in it was read, so that it is said with the next one.
     failure: Option<io::Error>,
 }
 
 /// A frame in the driver's memory.
 pub struct Filled<'a> {
-    pub bytes: &'a [u8],
+    /// One for formats whose planes lie together.
+    pub planes: &'a [&'a [u8]],
     /// Counts from the start of the stream, dropped frames included.
     pub sequence: u32,
     /// When it was captured, by the monotonic clock; `None` where the driver uses another one.
     pub captured_at: Option<Duration>,
     /// The driver says that the bytes are not to be trusted.
-    pub is_damaged: bool,
+    pub is_flagged: bool,
+}
+
+/// A buffer as it is described to the driver and by it. `planes` are those of multi-planar cameras.
+struct Description {
+    buffer: sys::v4l2_buffer,
+    planes: [sys::v4l2_plane; MAX_PLANES],
 }
 
 impl Buffers {
@@ -55,7 +64,7 @@ impl Buffers {
             buffers.memory.push(mapping);
             buffers.queue(index).map_err(buffers.device.failed("queueing buffers"))?;
         }
-        buffers.switch(vidioc::VIDIOC_STREAMON).map_err(buffers.device.failed("starting the camera"))?;
+        buffers.switch(vidioc::VIDIOC_STREAMON).map_err(|e| buffers.device.refused_to_start(e))?;
         Ok(buffers)
     }
 
@@ -78,24 +87,28 @@ impl Buffers {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(None),
             ready => ready?,
         };
-        let mut buffer = description(0);
-        // SAFETY: VIDIOC_DQBUF is defined with this structure, and mapped memory needs no pointers.
-        match unsafe { ioctl(self.device.handle(), vidioc::VIDIOC_DQBUF, &mut buffer) } {
+        let filled = match self.describe(vidioc::VIDIOC_DQBUF, 0) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             done => done?,
-        }
-        let Some(mapping) = self.memory.get(buffer.index as usize) else {
+        };
+        let Some(memory) = self.memory.get(filled.buffer.index as usize) else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the driver gave a buffer that it does not have"));
         };
-        let is_monotonic = buffer.flags & sys::V4L2_BUF_FLAG_TIMESTAMP_MASK == sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
-        let bytes = mapping.bytes();
+        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+        for (i, (plane, mapping)) in planes.iter_mut().zip(memory).enumerate() {
+            let (start, end) = filled.used(i, self.device.queue());
+            let bytes = mapping.bytes();
+            *plane = bytes.get(start..end.min(bytes.len())).unwrap_or_default();
+        }
+        let flags = filled.buffer.flags;
+        let is_monotonic = flags & sys::V4L2_BUF_FLAG_TIMESTAMP_MASK == sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
         let value = read(Filled {
-            bytes: &bytes[..bytes.len().min(buffer.bytesused as usize)],
-            sequence: buffer.sequence,
-            captured_at: if is_monotonic { since_epoch(buffer.timestamp) } else { None },
-            is_damaged: buffer.flags & sys::V4L2_BUF_FLAG_ERROR != 0,
+            planes: &planes[..memory.len().min(MAX_PLANES)],
+            sequence: filled.buffer.sequence,
+            captured_at: if is_monotonic { since_epoch(filled.buffer.timestamp) } else { None },
+            is_flagged: flags & sys::V4L2_BUF_FLAG_ERROR != 0,
         });
-        self.failure = self.queue(buffer.index).err();
+        self.failure = self.queue(filled.buffer.index).err();
         Ok(Some(value))
     }
 
@@ -104,34 +117,65 @@ impl Buffers {
         // SAFETY: the structure consists of integers, for which zeros are values.
         let mut request: sys::v4l2_requestbuffers = unsafe { mem::zeroed() };
         request.count = count;
-        request.type_ = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
+        request.type_ = self.device.queue().code();
         request.memory = sys::v4l2_memory_V4L2_MEMORY_MMAP;
         // SAFETY: VIDIOC_REQBUFS is defined with this structure.
         unsafe { ioctl(self.device.handle(), vidioc::VIDIOC_REQBUFS, &mut request)? };
         Ok(request.count)
     }
 
-    fn map(&self, index: u32) -> io::Result<Mapping> {
-        let mut buffer = description(index);
-        // SAFETY: VIDIOC_QUERYBUF is defined with this structure, and mapped memory needs no pointers.
-        unsafe { ioctl(self.device.handle(), vidioc::VIDIOC_QUERYBUF, &mut buffer)? };
-        // SAFETY: for mapped memory the kernel fills this member of the union.
-        let offset = unsafe { buffer.m.offset };
+    fn map(&self, index: u32) -> io::Result<Vec<Mapping>> {
+        let found = self.describe(vidioc::VIDIOC_QUERYBUF, index)?;
         // SAFETY: the device is open as long as this borrow lives, which is until the end of this function.
         let file = unsafe { BorrowedFd::borrow_raw(self.device.handle().handle().fd()) };
-        Mapping::new(file, buffer.length as usize, u64::from(offset))
+        let parts = match self.device.queue() {
+            // SAFETY: for mapped memory the kernel fills this member of the union.
+            Queue::Single => vec![(found.buffer.length, unsafe { found.buffer.m.offset })],
+            Queue::Multi => {
+                let planes = found.planes.iter().take(found.buffer.length as usize);
+                // SAFETY: for mapped memory the kernel fills this member of the union.
+                planes.map(|plane| (plane.length, unsafe { plane.m.mem_offset })).collect()
+            }
+        };
+        parts.into_iter().map(|(length, offset)| Mapping::new(file, length as usize, u64::from(offset))).collect()
     }
 
     fn queue(&self, index: u32) -> io::Result<()> {
-        // SAFETY: VIDIOC_QBUF is defined with this structure, and mapped memory needs no pointers.
-        unsafe { ioctl(self.device.handle(), vidioc::VIDIOC_QBUF, &mut description(index)) }
+        self.describe(vidioc::VIDIOC_QBUF, index).map(drop)
+    }
+
+    /// Calls the driver about a buffer.
+    fn describe(&self, request: vidioc::_IOC_TYPE, index: u32) -> io::Result<Description> {
+        // SAFETY: the structures consist of integers and unions of them and pointers, for which zeros are values.
+        let (mut buffer, mut planes) = unsafe { mem::zeroed::<(sys::v4l2_buffer, [sys::v4l2_plane; MAX_PLANES])>() };
+        buffer.index = index;
+        buffer.type_ = self.device.queue().code();
+        buffer.memory = sys::v4l2_memory_V4L2_MEMORY_MMAP;
+        if self.device.queue() == Queue::Multi {
+            buffer.m.planes = planes.as_mut_ptr();
+            buffer.length = MAX_PLANES as u32;
+        }
+        // SAFETY: VIDIOC_QUERYBUF, VIDIOC_QBUF and VIDIOC_DQBUF are defined with this structure. Mapped memory needs no
+        // pointers but that to the planes, which live longer than the call and are as many as it says.
+        unsafe { ioctl(self.device.handle(), request, &mut buffer)? };
+        Ok(Description { buffer, planes })
     }
 
     /// Starts or stops frames.
     fn switch(&self, request: vidioc::_IOC_TYPE) -> io::Result<()> {
-        let mut kind = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE as i32;
+        let mut kind = self.device.queue().code() as i32;
         // SAFETY: VIDIOC_STREAMON and VIDIOC_STREAMOFF are defined with an int.
         unsafe { ioctl(self.device.handle(), request, &mut kind) }
+    }
+}
+
+impl Description {
+    /// From which to which byte of a plane's memory its data lie.
+    fn used(&self, plane: usize, queue: Queue) -> (usize, usize) {
+        match queue {
+            Queue::Single => (0, self.buffer.bytesused as usize),
+            Queue::Multi => (self.planes[plane].data_offset as usize, self.planes[plane].bytesused as usize),
+        }
     }
 }
 
@@ -142,16 +186,6 @@ impl Drop for Buffers {
         self.memory.clear();
         let _ = self.request(0);
     }
-}
-
-/// Names a buffer to the driver.
-fn description(index: u32) -> sys::v4l2_buffer {
-    // SAFETY: the structure consists of integers and unions of them and pointers, for which zeros are values.
-    let mut buffer: sys::v4l2_buffer = unsafe { mem::zeroed() };
-    buffer.index = index;
-    buffer.type_ = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
-    buffer.memory = sys::v4l2_memory_V4L2_MEMORY_MMAP;
-    buffer
 }
 
 fn since_epoch(time: sys::timeval) -> Option<Duration> {

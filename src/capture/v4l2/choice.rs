@@ -47,7 +47,7 @@ impl CameraWish {
     }
 
     fn format_cost(&self, format: CameraFormat) -> f64 {
-        if self.aim.format == Some(format) { 0.0 } else { format_cost(format) + NOT_AIMED_AT }
+        if self.aim.format.is_some_and(|aim| format.is(aim)) { 0.0 } else { format_cost(format) + NOT_AIMED_AT }
     }
 }
 
@@ -74,6 +74,11 @@ impl Interval {
     /// Frames a second; infinite or not a number where the driver says nonsense.
     pub fn rate(self) -> f64 {
         f64::from(self.denominator) / f64::from(self.numerator)
+    }
+
+    /// Whether a camera can have it.
+    pub fn is_sound(self) -> bool {
+        (0.01..=1000.0).contains(&self.rate())
     }
 }
 
@@ -152,12 +157,12 @@ pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<Choice> {
 }
 
 fn is_asked_for(mode: &Mode, wish: &CameraWish) -> bool {
-    wish.format.is_none_or(|format| format == mode.format) && wish.size.is_none_or(|size| size == mode.size)
+    wish.format.is_none_or(|format| mode.format.is(format)) && wish.size.is_none_or(|size| size == mode.size)
 }
 
 fn best_interval(intervals: &[Interval], wish: &CameraWish) -> Option<Interval> {
     let cost = |interval: &Interval| rate_cost(Some(*interval), wish.rate_near());
-    let sound = intervals.iter().copied().filter(|interval| interval.numerator > 0 && interval.denominator > 0);
+    let sound = intervals.iter().copied().filter(|interval| interval.is_sound());
     let best = sound.min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
     let is_exact = |rate: f64| (best.rate() / rate - 1.0).abs() <= RATE_TOLERANCE;
     wish.rate.is_none_or(is_exact).then_some(best)
@@ -179,6 +184,8 @@ fn rate_cost(interval: Option<Interval>, near: f64) -> f64 {
 fn format_cost(format: CameraFormat) -> f64 {
     match format {
         CameraFormat::Yuyv | CameraFormat::Nv12 => 0.0,
+        // Their samples take another order while they are copied.
+        CameraFormat::Uyvy | CameraFormat::Yu12 | CameraFormat::Nv12Apart | CameraFormat::Yu12Apart => 0.05,
         CameraFormat::Rgb24 | CameraFormat::Bgr24 => 0.1,
         CameraFormat::Mjpeg | CameraFormat::Jpeg => 0.4,
         CameraFormat::Grey => 0.6,
@@ -190,16 +197,16 @@ fn format_cost(format: CameraFormat) -> f64 {
 pub fn describe(modes: &[Mode], wish: &CameraWish) -> String {
     let right: Vec<&Mode> = modes.iter().filter(|mode| is_asked_for(mode, wish)).collect();
     if !right.is_empty() {
-        let rates = right.iter().flat_map(|mode| &mode.intervals).map(|i| (i.rate() * 100.0).round() / 100.0);
-        let mut rates: Vec<f64> = rates.collect();
+        let intervals = right.iter().flat_map(|mode| &mode.intervals).filter(|interval| interval.is_sound());
+        let mut rates: Vec<f64> = intervals.map(|i| (i.rate() * 100.0).round() / 100.0).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         return format!("{} fps", rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "));
     }
-    let has_format = |format| modes.iter().any(|mode| mode.format == format);
+    let has_format = |format| modes.iter().any(|mode| mode.format.is(format));
     let wanted = wish.format.filter(|format| has_format(*format));
     let mut formats = Vec::new();
-    for mode in modes.iter().filter(|mode| wanted.is_none_or(|format| format == mode.format)) {
+    for mode in modes.iter().filter(|mode| wanted.is_none_or(|format| mode.format.is(format))) {
         if !formats.contains(&mode.format) {
             formats.push(mode.format);
         }
@@ -288,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn planes_that_lie_apart_are_what_was_asked_for() {
+        let modes = [mode(CameraFormat::Nv12Apart, 640, 480, &[30])];
+        let wish = CameraWish { format: Some(CameraFormat::Nv12), ..ANY };
+        assert_eq!(chosen(&modes, wish), Some(("NM12 640x480".into(), 30)));
+        assert_eq!(choose(&modes, &CameraWish { format: Some(CameraFormat::Yu12), ..ANY }), None);
+    }
+
+    #[test]
     fn a_rate_may_be_that_of_television() {
         let ntsc = Interval { numerator: 1001, denominator: 30_000 };
         let modes = [Mode { intervals: vec![ntsc], ..mode(CameraFormat::Yuyv, 640, 480, &[]) }];
@@ -309,10 +324,13 @@ mod tests {
     fn drivers_that_do_not_say_their_rates_are_taken_at_their_word() {
         let modes = [mode(CameraFormat::Yuyv, 640, 480, &[])];
         assert_eq!(chosen(&modes, CameraWish { rate: Some(30.0), ..ANY }), Some(("YUYV 640x480".into(), 0)));
-        // 0/0 is no interval.
-        let nonsense = Interval { numerator: 0, denominator: 0 };
-        let modes = [Mode { intervals: vec![nonsense], ..mode(CameraFormat::Yuyv, 640, 480, &[]) }];
-        assert_eq!(chosen(&modes, ANY), Some(("YUYV 640x480".into(), 0)));
+        // Neither is an interval.
+        for (numerator, denominator) in [(0, 0), (0, 30), (30, 0), (1, 10_000_000)] {
+            let nonsense = Interval { numerator, denominator };
+            let modes = [Mode { intervals: vec![nonsense], ..mode(CameraFormat::Yuyv, 640, 480, &[]) }];
+            assert_eq!(chosen(&modes, ANY), Some(("YUYV 640x480".into(), 0)));
+            assert_eq!(describe(&modes, &CameraWish { rate: Some(60.0), ..ANY }), " fps");
+        }
         assert_eq!(choose(&[], &ANY), None);
     }
 

@@ -1,24 +1,22 @@
-//! A camera's node: what it is, and what it offers.
+//! A camera's node: what it is, and how it is made to give frames.
 
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use v4l::frameinterval::FrameIntervalEnum;
-use v4l::framesize::FrameSizeEnum;
 use v4l::sys;
 use v4l::v4l2::{self, vidioc};
-use v4l::video::Capture;
 
 use super::buffers::Buffers;
-use super::choice::{self, SizeRange, nearest_interval};
-use super::{CameraError, CameraFormat, CameraWish, Choice, EINVAL, ENOTTY, Interval, Mode};
+use super::choice;
+use super::planes::{Layout, MAX_PLANES};
+use super::{CameraError, CameraFormat, CameraWish, Choice, EBUSY, EINVAL, ENODEV, ENOTTY, Interval};
 use crate::picture::frame::Size;
 
-/// No driver has more formats; one that never stops saying so is not listened to for ever.
-const MAX_FORMATS: u32 = 64;
 /// As long as a driver says how long a frame takes.
 const CAN_SET_RATE: u32 = sys::V4L2_CAP_TIMEPERFRAME;
+/// Nodes of image processors and codecs that look like cameras, by what their drivers are called.
+const PROCESSORS: [&str; 5] = ["bcm2835-isp", "bcm2835-codec", "pispbe", "rpi-hevc-dec", "rpivid"];
 
 /// What a camera says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +28,33 @@ pub struct Description {
     pub bus: String,
 }
 
+/// Which of V4L2's two interfaces for frames a camera has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// A frame lies in one piece of memory.
+    Single,
+    /// In one for each plane.
+    Multi,
+}
+
+impl Queue {
+    /// V4L2's number of the type of its buffers.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Queue::Single => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE,
+            Queue::Multi => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+        }
+    }
+}
+
 /// An open camera.
 pub struct Device {
     path: PathBuf,
     handle: v4l::Device,
     description: Description,
+    queue: Queue,
+    /// Whether it gives frames only where a media controller has set up the pipeline that it is part of.
+    is_in_pipeline: bool,
 }
 
 impl Device {
@@ -48,8 +68,11 @@ impl Device {
             Some(ENOTTY | EINVAL) => CameraError::NotACamera(path.into()),
             _ => failed(e),
         })?;
-        check(capabilities, path)?;
-        Ok(Device { path: path.into(), handle, description })
+        let is_processor = PROCESSORS.iter().any(|name| description.driver == *name || description.card == *name);
+        let queue = queue(capabilities).filter(|_| !is_processor);
+        let queue = queue.ok_or_else(|| CameraError::NotACamera(path.into()))?;
+        let is_in_pipeline = capabilities & sys::V4L2_CAP_IO_MC != 0;
+        Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline })
     }
 
     pub fn path(&self) -> &Path {
@@ -60,6 +83,47 @@ impl Device {
         &self.description
     }
 
+    pub(super) fn queue(&self) -> Queue {
+        self.queue
+    }
+
+    pub fn is_in_pipeline(&self) -> bool {
+        self.is_in_pipeline
+    }
+
+    /// What is said of a node that a media controller would have to set up.
+    pub fn in_pipeline(&self) -> CameraError {
+        CameraError::InPipeline {
+            path: self.path.clone(),
+            card: self.description.card.clone(),
+            way: self.other_way(&[]),
+        }
+    }
+
+    /// How else the pictures of a camera that offers these formats can be had.
+    fn other_way(&self, fourccs: &[[u8; 4]]) -> String {
+        let Description { driver, card, .. } = &self.description;
+        let is_one_of = |names: &[&str]| names.iter().any(|name| driver.contains(name) || card.contains(name));
+        let compressed = [(b"H264", "h264"), (b"HEVC", "hevc"), (b"VP80", "vp8")];
+        if let Some((_, name)) = compressed.iter().find(|(fourcc, _)| fourccs.contains(fourcc)) {
+            let path = self.path.display();
+            format!(
+                "let ffmpeg decode it: ffmpeg -v error -f v4l2 -input_format {name} -i {path} -f yuv4mpegpipe - | wingmark \
+                 run --source - --live"
+            )
+        } else if is_one_of(&["unicam", "rp1-cfe"]) {
+            "give --source rpicam, which has rpicam-vid read the ribbon camera of a Raspberry Pi".into()
+        } else if is_one_of(&["tegra", "vi-output"]) {
+            "give --source gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! fdsink\", which has \
+             GStreamer read the ribbon camera of a Jetson"
+                .into()
+        } else {
+            "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a Raspberry Pi), which has \
+             another program read it"
+                .into()
+        }
+    }
+
     pub(super) fn handle(&self) -> &v4l::Device {
         &self.handle
     }
@@ -68,74 +132,26 @@ impl Device {
         move |source| CameraError::from_io(&self.path, doing, source)
     }
 
-    /// The formats of all kinds that it offers.
-    pub fn fourccs(&self) -> Vec<[u8; 4]> {
-        let describe = |index| {
-            // SAFETY: the structure consists of integers, for which zeros are values.
-            let mut format: sys::v4l2_fmtdesc = unsafe { mem::zeroed() };
-            format.index = index;
-            format.type_ = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
-            // SAFETY: VIDIOC_ENUM_FMT is defined with this structure.
-            unsafe { ioctl(&self.handle, vidioc::VIDIOC_ENUM_FMT, &mut format) }.ok()?;
-            Some(format.pixelformat.to_le_bytes())
-        };
-        (0..MAX_FORMATS).map_while(describe).collect()
-    }
-
-    /// What it offers of the formats that are known here: single sizes, and of ranges the size nearest to the wish and
-    /// the largest.
-    pub fn modes(&self, wish: &CameraWish) -> Vec<Mode> {
-        let mut modes = Vec::new();
-        for format in self.fourccs().into_iter().filter_map(CameraFormat::from_fourcc) {
-            for size in self.sizes(format, wish) {
-                let mode = Mode { format, size, intervals: self.intervals(format, size, wish) };
-                if !modes.contains(&mode) {
-                    modes.push(mode);
-                }
-            }
+    /// What it means that frames could not be started.
+    pub(super) fn refused_to_start(&self, error: io::Error) -> CameraError {
+        match error.raw_os_error() {
+            Some(EBUSY | ENODEV) => self.failed("starting the camera")(error),
+            _ if self.is_in_pipeline => self.in_pipeline(),
+            _ => self.failed("starting the camera")(error),
         }
-        modes
     }
 
-    fn sizes(&self, format: CameraFormat, wish: &CameraWish) -> Vec<Size> {
-        // Drivers that enumerate no sizes may take any.
-        let Ok(offers) = self.handle.enum_framesizes(fourcc(format)) else { return vec![wish.size_near()] };
-        let sizes = offers.into_iter().flat_map(|offer| match offer.size {
-            FrameSizeEnum::Discrete(size) => vec![Size { width: size.width, height: size.height }],
-            FrameSizeEnum::Stepwise(range) => {
-                let max = Size { width: range.max_width, height: range.max_height };
-                let min = Size { width: range.min_width, height: range.min_height };
-                let step = Size { width: range.step_width, height: range.step_height };
-                vec![SizeRange { min, max, step }.nearest(wish.size_near()), max]
-            }
-        });
-        sizes.collect()
-    }
-
-    fn intervals(&self, format: CameraFormat, size: Size, wish: &CameraWish) -> Vec<Interval> {
-        let Ok(offers) = self.handle.enum_frameintervals(fourcc(format), size.width, size.height) else {
-            return Vec::new();
-        };
-        let interval =
-            |fraction: v4l::Fraction| Interval { numerator: fraction.numerator, denominator: fraction.denominator };
-        let intervals = offers.into_iter().map(|offer| match offer.interval {
-            FrameIntervalEnum::Discrete(fraction) => interval(fraction),
-            FrameIntervalEnum::Stepwise(range) => {
-                nearest_interval(interval(range.min), interval(range.max), wish.rate_near())
-            }
-        });
-        intervals.collect()
-    }
-
-    /// Chooses a mode, sets it and starts frames.
-    pub fn start(self, wish: &CameraWish) -> Result<Buffers, CameraError> {
-        let modes = self.modes(wish);
+    /// Chooses a mode of a format that is not one of `tried`, sets it and starts frames.
+    pub fn start(self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
+        let mut modes = self.modes(wish);
         if modes.is_empty() {
             let fourccs = self.fourccs();
             let names: Vec<_> = fourccs.iter().map(|fourcc| String::from_utf8_lossy(fourcc).into_owned()).collect();
             let offers = if names.is_empty() { "no format".into() } else { names.join(", ") };
-            return Err(CameraError::NoFormat { path: self.path, offers });
+            let way = self.other_way(&fourccs);
+            return Err(CameraError::NoFormat { offers, way, path: self.path });
         }
+        modes.retain(|mode| !tried.contains(&mode.format));
         let Some(choice) = choice::choose(&modes, wish) else {
             let offers = choice::describe(&modes, wish);
             return Err(CameraError::NotOffered { path: self.path, wish: *wish, offers });
@@ -151,36 +167,66 @@ impl Device {
     fn set_format(&self, choice: &Choice, wish: &CameraWish) -> Result<Layout, CameraError> {
         // SAFETY: the structure consists of integers, and a union of such structures, for which zeros are values.
         let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
-        format.type_ = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
-        format.fmt.pix.width = choice.size.width;
-        format.fmt.pix.height = choice.size.height;
-        format.fmt.pix.pixelformat = u32::from_le_bytes(choice.format.fourcc());
-        format.fmt.pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+        format.type_ = self.queue.code();
+        let fourcc = u32::from_le_bytes(choice.format.fourcc());
+        let Size { width, height } = choice.size;
+        match self.queue {
+            Queue::Single => {
+                (format.fmt.pix.width, format.fmt.pix.height) = (width, height);
+                format.fmt.pix.pixelformat = fourcc;
+                format.fmt.pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            }
+            Queue::Multi => {
+                (format.fmt.pix_mp.width, format.fmt.pix_mp.height) = (width, height);
+                format.fmt.pix_mp.pixelformat = fourcc;
+                format.fmt.pix_mp.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            }
+        }
         // SAFETY: VIDIOC_S_FMT is defined with this structure.
         unsafe { ioctl(&self.handle, vidioc::VIDIOC_S_FMT, &mut format) }.map_err(self.failed("setting the format"))?;
-        // SAFETY: for a type of single-plane capture the kernel fills this member of the union.
-        let set = unsafe { format.fmt.pix };
-        let size = Size { width: set.width, height: set.height };
+        let (size, fourcc, stride_bytes) = self.format_set(&format);
         let other = |found: String| {
             let asked = format!("{} {}", choice.format, choice.size);
             CameraError::OtherFormat { path: self.path.clone(), asked, found }
         };
-        let fourcc = set.pixelformat.to_le_bytes();
+        let fourcc = fourcc.to_le_bytes();
         let Some(format) = CameraFormat::from_fourcc(fourcc) else {
             return Err(other(String::from_utf8_lossy(&fourcc).into_owned()));
         };
         // A driver may change what was left to it.
-        if wish.format.is_some_and(|wanted| wanted != format) || wish.size.is_some_and(|wanted| wanted != size) {
+        if wish.format.is_some_and(|wanted| !format.is(wanted)) || wish.size.is_some_and(|wanted| wanted != size) {
             return Err(other(format!("{format} {size}")));
         }
-        Ok(Layout { format, size, stride_bytes: set.bytesperline })
+        Ok(Layout { format, size, stride_bytes })
+    }
+
+    /// What the driver made of a format that was asked for: size, code and strides.
+    fn format_set(&self, format: &sys::v4l2_format) -> (Size, u32, [u32; MAX_PLANES]) {
+        let mut stride_bytes = [0; MAX_PLANES];
+        match self.queue {
+            Queue::Single => {
+                // SAFETY: for this type of buffers the kernel fills this member of the union.
+                let set = unsafe { format.fmt.pix };
+                stride_bytes[0] = set.bytesperline;
+                (Size { width: set.width, height: set.height }, set.pixelformat, stride_bytes)
+            }
+            Queue::Multi => {
+                // SAFETY: for this type of buffers the kernel fills this member of the union.
+                let set = unsafe { format.fmt.pix_mp };
+                let planes = set.plane_fmt;
+                for (stride, plane) in stride_bytes.iter_mut().zip(planes) {
+                    *stride = plane.bytesperline;
+                }
+                (Size { width: set.width, height: set.height }, set.pixelformat, stride_bytes)
+            }
+        }
     }
 
     /// A driver that cannot has its own rate.
     fn set_interval(&self, interval: Interval) {
         // SAFETY: the structure consists of integers, and a union of such structures, for which zeros are values.
         let mut parameters: sys::v4l2_streamparm = unsafe { mem::zeroed() };
-        parameters.type_ = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
+        parameters.type_ = self.queue.code();
         parameters.parm.capture.capability = CAN_SET_RATE;
         parameters.parm.capture.timeperframe.numerator = interval.numerator;
         parameters.parm.capture.timeperframe.denominator = interval.denominator;
@@ -191,31 +237,15 @@ impl Device {
     }
 }
 
-/// How a camera's frames lie in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    pub format: CameraFormat,
-    pub size: Size,
-    /// Of the first plane; of no meaning for JPEGs.
-    pub stride_bytes: u32,
-}
-
-fn fourcc(format: CameraFormat) -> v4l::FourCC {
-    v4l::FourCC::new(&format.fourcc())
-}
-
-/// Whether a node with these capabilities gives pictures. Those that a media controller has to set up are parts of a pipeline,
-/// as the image processor of a Raspberry Pi 5 is.
-fn check(capabilities: u32, path: &Path) -> Result<(), CameraError> {
+/// How a node with these capabilities gives pictures, if it does.
+fn queue(capabilities: u32) -> Option<Queue> {
     let can = |capability| capabilities & capability != 0;
     if !can(sys::V4L2_CAP_STREAMING) {
-        Err(CameraError::NotACamera(path.into()))
+        None
     } else if can(sys::V4L2_CAP_VIDEO_CAPTURE) {
-        Ok(())
-    } else if can(sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE) && !can(sys::V4L2_CAP_IO_MC) {
-        Err(CameraError::MultiPlanar(path.into()))
+        Some(Queue::Single)
     } else {
-        Err(CameraError::NotACamera(path.into()))
+        can(sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE).then_some(Queue::Multi)
     }
 }
 
@@ -256,17 +286,16 @@ mod tests {
     fn cameras_are_told_from_other_nodes_by_their_capabilities() {
         let streams = sys::V4L2_CAP_STREAMING;
         let planes = streams | sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
-        let refusal = |capabilities| check(capabilities, Path::new("/dev/video0")).err();
-        assert!(refusal(streams | sys::V4L2_CAP_VIDEO_CAPTURE).is_none());
-        assert!(refusal(planes | sys::V4L2_CAP_VIDEO_CAPTURE).is_none());
-        assert!(matches!(refusal(planes), Some(CameraError::MultiPlanar(_))));
+        assert_eq!(queue(streams | sys::V4L2_CAP_VIDEO_CAPTURE), Some(Queue::Single));
+        assert_eq!(queue(planes | sys::V4L2_CAP_VIDEO_CAPTURE), Some(Queue::Single));
+        assert_eq!(queue(planes), Some(Queue::Multi));
+        assert_eq!(queue(planes | sys::V4L2_CAP_IO_MC), Some(Queue::Multi));
         for other in [
-            planes | sys::V4L2_CAP_IO_MC,
             streams | sys::V4L2_CAP_VIDEO_M2M_MPLANE,
             sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_READWRITE,
             streams | sys::V4L2_CAP_META_CAPTURE,
         ] {
-            assert!(matches!(refusal(other), Some(CameraError::NotACamera(_))), "{other:#x}");
+            assert_eq!(queue(other), None, "{other:#x}");
         }
     }
 }

@@ -5,13 +5,18 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::picture::frame::PixelFormat;
-
 /// A format of cameras, shown as V4L2's four characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CameraFormat {
     Yuyv,
+    Uyvy,
     Nv12,
+    /// NV12 whose two planes lie in memory of their own.
+    Nv12Apart,
+    /// Planes of luma, Cb, Cr, the last two at half size.
+    Yu12,
+    /// The same, each plane in memory of its own.
+    Yu12Apart,
     Rgb24,
     Bgr24,
     Grey,
@@ -23,17 +28,24 @@ pub enum CameraFormat {
 
 /// The format is none that frames are taken in.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("unknown format; expected one of YUYV, NV12, MJPG, JPEG, GREY, RGB3 (RGB24), BGR3 (BGR24)")]
+#[error("unknown format; expected one of YUYV, UYVY, NV12, YU12 (I420), MJPG, JPEG, GREY, RGB3 (RGB24), BGR3 (BGR24)")]
 pub struct UnknownFormat;
 
 impl CameraFormat {
-    pub const ALL: [CameraFormat; 7] =
-        [Self::Yuyv, Self::Nv12, Self::Rgb24, Self::Bgr24, Self::Grey, Self::Mjpeg, Self::Jpeg];
+    /// Those that one asks for.
+    pub const ALL: [CameraFormat; 9] =
+        [Self::Yuyv, Self::Uyvy, Self::Nv12, Self::Yu12, Self::Rgb24, Self::Bgr24, Self::Grey, Self::Mjpeg, Self::Jpeg];
+    /// Those that drivers offer in place of others.
+    const APART: [CameraFormat; 2] = [Self::Nv12Apart, Self::Yu12Apart];
 
     pub const fn fourcc(self) -> [u8; 4] {
         *match self {
             Self::Yuyv => b"YUYV",
+            Self::Uyvy => b"UYVY",
             Self::Nv12 => b"NV12",
+            Self::Nv12Apart => b"NM12",
+            Self::Yu12 => b"YU12",
+            Self::Yu12Apart => b"YM12",
             Self::Rgb24 => b"RGB3",
             Self::Bgr24 => b"BGR3",
             Self::Grey => b"GREY",
@@ -43,19 +55,17 @@ impl CameraFormat {
     }
 
     pub fn from_fourcc(fourcc: [u8; 4]) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.fourcc() == fourcc)
+        Self::ALL.into_iter().chain(Self::APART).find(|format| format.fourcc() == fourcc)
     }
 
-    /// How pixels lie in a buffer; `None` where they are compressed.
-    pub fn pixels(self) -> Option<PixelFormat> {
-        match self {
-            Self::Yuyv => Some(PixelFormat::Yuyv),
-            Self::Nv12 => Some(PixelFormat::Nv12),
-            Self::Rgb24 => Some(PixelFormat::Rgb24),
-            Self::Bgr24 => Some(PixelFormat::Bgr24),
-            Self::Grey => Some(PixelFormat::Grey),
-            Self::Mjpeg | Self::Jpeg => None,
-        }
+    /// Whether this is what was asked for, wherever its planes lie.
+    pub fn is(self, asked: CameraFormat) -> bool {
+        let together = match self {
+            Self::Nv12Apart => Self::Nv12,
+            Self::Yu12Apart => Self::Yu12,
+            other => other,
+        };
+        self == asked || together == asked
     }
 }
 
@@ -71,6 +81,7 @@ impl FromStr for CameraFormat {
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
         let fourcc = match text.to_ascii_uppercase().as_str() {
             "MJPEG" => *b"MJPG",
+            "I420" => *b"YU12",
             "RGB24" => *b"RGB3",
             "BGR24" => *b"BGR3",
             other => other.as_bytes().try_into().map_err(|_| UnknownFormat)?,
@@ -85,13 +96,21 @@ mod tests {
 
     #[test]
     fn names_and_fourccs_are_understood() {
-        for format in CameraFormat::ALL {
+        for format in CameraFormat::ALL.into_iter().chain(CameraFormat::APART) {
             assert_eq!(format.to_string().parse(), Ok(format));
+            assert!(format.is(format));
         }
         assert_eq!("mjpeg".parse(), Ok(CameraFormat::Mjpeg));
         assert_eq!("RGB24".parse(), Ok(CameraFormat::Rgb24));
+        assert_eq!("i420".parse(), Ok(CameraFormat::Yu12));
         for text in ["", "H264", "YU", "YUYVX", "ÄÄ"] {
             assert_eq!(text.parse::<CameraFormat>(), Err(UnknownFormat));
         }
+    }
+
+    #[test]
+    fn planes_may_lie_apart() {
+        assert!(CameraFormat::Nv12Apart.is(CameraFormat::Nv12) && CameraFormat::Yu12Apart.is(CameraFormat::Yu12));
+        assert!(!CameraFormat::Nv12.is(CameraFormat::Nv12Apart) && !CameraFormat::Nv12Apart.is(CameraFormat::Yu12));
     }
 }

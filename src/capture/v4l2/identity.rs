@@ -6,7 +6,8 @@ use super::{CameraError, Description, Device};
 
 const NODES: &str = "/dev";
 /// Where udev links cameras by what they are, and by where they are plugged in.
-const LINKS: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
+const LINKS: [&str; 2] = [BY_SERIAL, "/dev/v4l/by-path"];
+const BY_SERIAL: &str = "/dev/v4l/by-id";
 
 /// The nodes of video devices, `/dev/video0` first.
 pub fn nodes() -> Vec<PathBuf> {
@@ -22,20 +23,7 @@ fn nodes_in(folder: &Path) -> Vec<PathBuf> {
     numbered.into_iter().map(|(_, path)| path).collect()
 }
 
-/// The first camera that gives pictures.
-pub fn first() -> Result<Device, CameraError> {
-    let mut refused = None;
-    for path in nodes() {
-        match Device::open(&path) {
-            Ok(device) => return Ok(device),
-            Err(CameraError::NotACamera(_)) => {}
-            Err(e) => refused = refused.or(Some(e)),
-        }
-    }
-    Err(refused.unwrap_or(CameraError::None))
-}
-
-/// What a camera is known by.
+/// What a camera is known by: its name, the socket that it is in, and the links of udev that have its serial number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Where it was opened.
@@ -43,16 +31,44 @@ pub struct Identity {
     /// Links of udev to it.
     links: Vec<PathBuf>,
     description: Description,
+    /// Sockets in which other cameras of the same make were seen beside it: their serial number may be the same.
+    taken: Vec<String>,
 }
 
 impl Identity {
     pub fn of(device: &Device) -> Self {
         let links = LINKS.iter().flat_map(|folder| links_to(device.path(), Path::new(folder))).collect();
-        Identity { path: device.path().into(), links, description: device.description().clone() }
+        let mut identity = Identity {
+            path: device.path().into(),
+            links,
+            description: device.description().clone(),
+            taken: Vec::new(),
+        };
+        identity.look_about();
+        identity
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The name that its driver gives it.
+    pub fn card(&self) -> &str {
+        &self.description.card
+    }
+
+    /// Takes note of the other cameras that are here.
+    pub fn look_about(&mut self) {
+        for device in nodes().iter().filter_map(|node| Device::open(node).ok()) {
+            self.note(device.description());
+        }
+    }
+
+    fn note(&mut self, other: &Description) {
+        let Description { card, bus, .. } = &self.description;
+        if other.card == *card && other.bus != *bus && !self.taken.contains(&other.bus) {
+            self.taken.push(other.bus.clone());
+        }
     }
 
     /// Opens the same camera, wherever it is now.
@@ -60,7 +76,7 @@ impl Identity {
         let mut refused = None;
         for (path, is_link) in self.places(nodes()) {
             match Device::open(&path) {
-                Ok(device) if self.is_same(device.description(), is_link) => return Ok(device),
+                Ok(device) if self.is_same(&device, is_link) => return Ok(device),
                 Ok(_) | Err(CameraError::NotThere { .. } | CameraError::NotACamera(_)) => {}
                 Err(e) => refused = refused.or(Some(e)),
             }
@@ -75,9 +91,20 @@ impl Identity {
         links.chain([(self.path.clone(), false)]).chain(others.map(|node| (node, false))).collect()
     }
 
-    /// Other nodes may be other cameras of the same make, in other sockets.
-    fn is_same(&self, found: &Description, by_link: bool) -> bool {
-        found.card == self.description.card && (by_link || found.bus == self.description.bus)
+    fn is_same(&self, device: &Device, by_link: bool) -> bool {
+        let serials = links_to(device.path(), Path::new(BY_SERIAL));
+        self.is_known(device.description(), by_link, &serials)
+    }
+
+    /// Whether a camera is this one. Its links say so where they have a serial number that no other camera here has;
+    /// otherwise its socket does, unless its own links say that it is another one.
+    fn is_known(&self, found: &Description, by_link: bool, serials: &[PathBuf]) -> bool {
+        let own: Vec<_> = self.links.iter().filter(|link| link.starts_with(BY_SERIAL)).collect();
+        let has_other_serial =
+            !own.is_empty() && !serials.is_empty() && !serials.iter().any(|link| own.contains(&link));
+        let is_here = found.bus == self.description.bus;
+        let may_move = by_link && !self.taken.contains(&found.bus);
+        found.card == self.description.card && !has_other_serial && (is_here || may_move)
     }
 }
 
@@ -127,19 +154,57 @@ mod tests {
         assert!(links_to(&at("video0"), &at("by-path")).is_empty());
     }
 
-    #[test]
-    fn a_camera_is_looked_for_by_its_links_first_and_taken_elsewhere_only_in_its_own_socket() {
-        let identity = Identity {
+    fn camera_in_socket_1() -> Identity {
+        Identity {
             path: "/dev/video0".into(),
-            links: vec!["/dev/v4l/by-id/usb-Camera-index0".into()],
+            links: vec!["/dev/v4l/by-id/usb-Camera-index0".into(), "/dev/v4l/by-path/usb-1-index0".into()],
             description: description("Camera", "usb-1"),
-        };
-        let places = identity.places(vec!["/dev/video0".into(), "/dev/video1".into()]);
-        let expected = [("/dev/v4l/by-id/usb-Camera-index0", true), ("/dev/video0", false), ("/dev/video1", false)];
+            taken: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_camera_is_looked_for_by_its_links_first() {
+        let places = camera_in_socket_1().places(vec!["/dev/video0".into(), "/dev/video1".into()]);
+        let expected = [
+            ("/dev/v4l/by-id/usb-Camera-index0", true),
+            ("/dev/v4l/by-path/usb-1-index0", true),
+            ("/dev/video0", false),
+            ("/dev/video1", false),
+        ];
         assert_eq!(places, expected.map(|(path, is_link)| (PathBuf::from(path), is_link)));
-        assert!(identity.is_same(&description("Camera", "usb-1"), false));
-        assert!(identity.is_same(&description("Camera", "usb-2"), true));
-        assert!(!identity.is_same(&description("Camera", "usb-2"), false));
-        assert!(!identity.is_same(&description("Other", "usb-1"), true));
+    }
+
+    #[test]
+    fn a_camera_is_taken_elsewhere_only_by_its_serial_number() {
+        let identity = camera_in_socket_1();
+        let is_known = |card, bus, by_link| identity.is_known(&description(card, bus), by_link, &[]);
+        assert!(is_known("Camera", "usb-1", false));
+        assert!(is_known("Camera", "usb-2", true));
+        assert!(!is_known("Camera", "usb-2", false));
+        assert!(!is_known("Other", "usb-1", true));
+    }
+
+    #[test]
+    fn where_two_cameras_have_one_serial_number_the_socket_decides() {
+        let mut identity = camera_in_socket_1();
+        for bus in ["usb-1", "usb-2"] {
+            identity.note(&description("Camera", bus));
+            identity.note(&description("Other", "usb-3"));
+        }
+        assert_eq!(identity.taken, ["usb-2"]);
+        let is_known = |bus, by_link| identity.is_known(&description("Camera", bus), by_link, &[]);
+        assert!(is_known("usb-1", true) && is_known("usb-1", false));
+        assert!(!is_known("usb-2", true));
+        // Nobody else was seen there.
+        assert!(is_known("usb-3", true));
+    }
+
+    #[test]
+    fn another_serial_number_in_the_same_socket_is_another_camera() {
+        let identity = camera_in_socket_1();
+        let is_known = |serials: &[PathBuf]| identity.is_known(&description("Camera", "usb-1"), true, serials);
+        assert!(is_known(&["/dev/v4l/by-id/usb-Camera-index0".into()]));
+        assert!(!is_known(&["/dev/v4l/by-id/usb-Camera2-index0".into()]));
     }
 }

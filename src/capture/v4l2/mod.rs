@@ -4,22 +4,48 @@
 //! whole buffer and panic when a camera that failed is closed. [`buffers`] is ours for that reason.
 
 mod buffers;
-mod camera;
 mod choice;
 mod device;
+mod first;
 mod format;
 mod identity;
+mod offers;
+mod planes;
+mod stream;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
-pub use camera::Camera;
 pub use choice::{Aim, CameraWish, Choice, Interval, Mode};
 pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
 pub use identity::nodes;
+
+use super::returning::Returning;
+use first::first;
+use identity::Identity;
+use stream::{V4l2, V4l2Stream};
+
+/// A camera's frames, however often it is unplugged.
+pub type Camera = Returning<V4l2>;
+
+impl Camera {
+    /// Opens the camera at a path, or the first one that gives frames, and starts it.
+    pub fn open(path: Option<&Path>, wish: CameraWish) -> Result<Self, CameraError> {
+        let (identity, stream) = match path {
+            None => first(&wish)?,
+            Some(path) => {
+                let device = Device::open(path)?;
+                (Identity::of(&device), V4l2Stream::new(device.start(&wish, &[])?))
+            }
+        };
+        let name = format!("camera {}", identity.path().display());
+        Ok(Returning::new(name, V4l2::new(identity, wish, &stream), stream))
+    }
+}
 
 // Values of errno, which are the same on all machines that Linux runs on here.
 const EPERM: i32 = 1;
@@ -43,21 +69,21 @@ pub enum CameraError {
     #[error("{0} is no camera: it does not know V4L2, or gives no pictures")]
     NotACamera(PathBuf),
     #[error(
-        "{0} gives pictures by V4L2's multi-planar interface alone, which this program does not know; let another one read it: \
-         gst-launch-1.0 -q v4l2src device={0} ! videoconvert ! y4menc ! fdsink | wingmark run --source - --live"
+        "{path} ({card}) is part of a pipeline that a media controller sets up, and gives no frames by itself; {way}"
     )]
-    MultiPlanar(PathBuf),
+    InPipeline { path: PathBuf, card: String, way: String },
+    #[error("no camera was found: {path} ({card}) looks like one, and gave no frame within {} s", .within.as_secs())]
+    Silent { path: PathBuf, card: String, within: Duration },
+    #[error("no camera was found that gives pictures: {}", each(.0))]
+    NoneWorks(Vec<CameraError>),
     #[error(
         "no permission to open {0}; add the user to the group video: sudo usermod -aG video USER, and log in again"
     )]
     NoPermission(PathBuf),
     #[error("{0} is busy: another program uses it (fuser -v {0} says which)")]
     Busy(PathBuf),
-    #[error(
-        "{path} offers {offers}, of which none is YUYV, NV12, RGB3, BGR3, GREY, MJPG or JPEG; \
-             a CSI camera's pictures come from rpicam-vid or gst-launch-1.0 by --source -"
-    )]
-    NoFormat { path: PathBuf, offers: String },
+    #[error("{path} offers {offers}, of which none is {}; {way}", formats())]
+    NoFormat { path: PathBuf, offers: String, way: String },
     #[error("{path} does not offer {wish}; it offers {offers}")]
     NotOffered { path: PathBuf, wish: CameraWish, offers: String },
     #[error("{path} gave {found} when {asked} was set")]
@@ -91,6 +117,15 @@ impl CameraError {
             _ => CameraError::Io { path, doing, source },
         }
     }
+}
+
+fn each(errors: &[CameraError]) -> String {
+    errors.iter().map(CameraError::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Those that are read, as words.
+pub fn formats() -> String {
+    CameraFormat::ALL.map(|format| format.to_string()).join(", ")
 }
 
 fn in_words(nodes: &[PathBuf]) -> String {

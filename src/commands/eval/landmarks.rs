@@ -29,11 +29,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     }
     set.faults.iter().for_each(|fault| error!("{}", fault.error));
     let faults = set.faults.len();
-    ensure!(
-        !set.samples.is_empty(),
-        "no face can be measured: {} cannot be read",
-        counted(faults, "item", "items")
-    );
+    ensure!(!set.samples.is_empty(), "no face can be measured: {} cannot be read", counted(faults, "item", "items"));
     let net = match &args.model {
         Some(choice) => choice.load()?,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,

@@ -1,0 +1,136 @@
+//! Numbers and times of a live source's frames, whatever its driver makes of them.
+
+use std::time::{Duration, Instant};
+
+/// A time stamp that differs more than this from the time of arrival is one of another clock.
+const CLOCK_SLACK: Duration = Duration::from_secs(2);
+/// No two frames have the same time.
+const TICK: Duration = Duration::from_micros(1);
+/// A driver that counts this many frames at once, nine hours of them at 30 a second, is not counting frames.
+const MOST_LOST: u32 = 1_000_000;
+
+/// Numbers frames through all streams of a source, as the driver numbers them or, where it does not, one after the other.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    next: u32,
+    /// The driver's number of the frame before, in this stream.
+    last: Option<u32>,
+}
+
+impl Numbers {
+    /// The next frame is the first of a stream.
+    pub fn restart(&mut self) {
+        self.last = None;
+    }
+
+    pub fn number(&mut self, sequence: u32) -> u32 {
+        let steps = match self.last.replace(sequence) {
+            None => 1,
+            // Some drivers give every frame the same number, and some begin anew.
+            Some(last) => match sequence.wrapping_sub(last) {
+                forward @ 1..=MOST_LOST => forward,
+                _ => 1,
+            },
+        };
+        self.next = self.next.wrapping_add(steps);
+        self.next.wrapping_sub(1)
+    }
+}
+
+/// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp that is none (zero), or is
+/// not later than all before it, gives way to the time of arrival.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the same, and no frame arrives
+    /// before it was captured, so it is what the frame of least delay says.
+    offset_nanos: Option<i128>,
+    latest_stamp: Duration,
+    /// Of the frame before.
+    last: Option<Duration>,
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        Clock { started: Instant::now(), offset_nanos: None, latest_stamp: Duration::ZERO, last: None }
+    }
+
+    /// The next frame is the first of a stream, whose driver may have begun anew.
+    pub fn restart(&mut self) {
+        self.latest_stamp = Duration::ZERO;
+    }
+
+    pub fn time(&mut self, stamp: Option<Duration>) -> Duration {
+        self.time_at(stamp, self.started.elapsed())
+    }
+
+    fn time_at(&mut self, stamp: Option<Duration>, arrived: Duration) -> Duration {
+        let rising = stamp.filter(|stamp| *stamp > self.latest_stamp);
+        let stamped = rising.and_then(|stamp| {
+            self.latest_stamp = stamp;
+            let stamp = stamp.as_nanos() as i128;
+            let offset = arrived.as_nanos() as i128 - stamp;
+            let least = self.offset_nanos.map_or(offset, |least| least.min(offset));
+            self.offset_nanos = Some(least);
+            let time = Duration::from_nanos(u64::try_from(stamp + least).ok()?);
+            (time.abs_diff(arrived) <= CLOCK_SLACK).then_some(time)
+        });
+        let time = stamped.unwrap_or(arrived);
+        let time = self.last.map_or(time, |last| time.max(last + TICK));
+        self.last = Some(time);
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The times in microseconds of frames with these stamps, which arrive at these milliseconds.
+    fn times(frames: &[(Option<u64>, u64)]) -> Vec<u128> {
+        let mut clock = Clock::start();
+        let ms = Duration::from_millis;
+        frames.iter().map(|(stamp, arrived)| clock.time_at(stamp.map(ms), ms(*arrived)).as_micros()).collect()
+    }
+
+    #[test]
+    fn time_stamps_count_from_the_start() {
+        // The fourth is one of less delay, from which on the others' delay shows.
+        let frames =
+            [(Some(500_000), 40), (Some(500_033), 90), (Some(500_090), 110), (Some(500_120), 150), (None, 160)];
+        assert_eq!(times(&frames), [40_000, 73_000, 110_000, 140_000, 160_000]);
+        // Of another clock.
+        assert_eq!(times(&[(Some(500_000), 40), (Some(900_000), 70)])[1], 70_000);
+    }
+
+    #[test]
+    fn time_rises_whatever_the_driver_says() {
+        let arrivals = [40, 73, 106, 139, 172, 205];
+        let with = |stamps: [u64; 6]| -> Vec<_> { stamps.into_iter().map(Some).zip(arrivals).collect() };
+        let expected = arrivals.map(|ms| u128::from(ms) * 1000);
+        for (name, stamps) in [
+            ("zero", [0; 6]),
+            ("standing still", [500_000; 6]),
+            ("going back", [500_000, 499_967, 499_934, 499_901, 499_868, 499_835]),
+            ("going back in turns", [500_000, 499_033, 500_066, 499_099, 500_132, 499_165]),
+        ] {
+            assert_eq!(times(&with(stamps)), expected, "{name}");
+        }
+        // Frames that arrive at once have times of their own all the same.
+        assert_eq!(times(&[(None, 5), (None, 5), (Some(0), 5)]), [5000, 5001, 5002]);
+        // A late frame after one that had its time of arrival.
+        assert_eq!(times(&[(Some(500_000), 40), (None, 90), (Some(500_033), 95)]), [40_000, 90_000, 90_001]);
+    }
+
+    #[test]
+    fn numbers_are_the_drivers_or_counted() {
+        let numbered = |sequences: &[u32]| {
+            let mut numbers = Numbers::default();
+            sequences.iter().map(|sequence| numbers.number(*sequence)).collect::<Vec<_>>()
+        };
+        assert_eq!(numbered(&[7, 8, 12]), [0, 1, 5]);
+        assert_eq!(numbered(&[0, 0, 0]), [0, 1, 2]);
+        assert_eq!(numbered(&[u32::MAX, 0, 1]), [0, 1, 2]);
+        assert_eq!(numbered(&[9, 3_000_000_000, 4, 5]), [0, 1, 2, 3]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Films that ffmpeg decodes, with the times that they have.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::{CaptureError, Captured, Source, Y4m};
+use crate::picture::frame::Frame;
+
+/// Names another program than `ffmpeg`; where it is empty, films are refused.
+pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
+/// ffmpeg writes a frame's time before the frame, to another pipe.
+const TIME_WITHIN: Duration = Duration::from_secs(10);
+
+/// A film in a file, read through ffmpeg.
+pub struct Film {
+    program: String,
+    name: String,
+    child: Child,
+    frames: Option<Y4m<BufReader<ChildStdout>>>,
+    /// Times of frames to come, then the last line of what was said else.
+    times: Receiver<Said>,
+    last_time: Duration,
+    ended: bool,
+}
+
+/// A line of ffmpeg's.
+enum Said {
+    Time(Duration),
+    Message(String),
+}
+
+impl Film {
+    /// `None` where ffmpeg is not installed.
+    pub fn open(path: &Path, kind: &str) -> Result<Option<Film>, CaptureError> {
+        let program = std::env::var(ENVIRONMENT).unwrap_or_else(|_| "ffmpeg".into());
+        if program.is_empty() {
+            return Ok(None);
+        }
+        let name = path.display().to_string();
+        let failed = |problem: String| CaptureError::Program { name: name.clone(), program: program.clone(), problem };
+        let version = match Command::new(&program).arg("-version").stderr(Stdio::null()).output() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found.map_err(|e| failed(format!("cannot be started: {e}")))?,
+        };
+        let all_frames = every_frame(&String::from_utf8_lossy(&version.stdout));
+        log::warn!("{name} is a film ({kind}); {program} decodes it");
+        let mut child = Command::new(&program)
+            .args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-i"])
+            .arg(path)
+            .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-pix_fmt", "yuv420p"])
+            .args(all_frames)
+            .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| failed(format!("cannot be started: {e}")))?;
+        let stderr = child.stderr.take().expect("it is piped");
+        let (say, times) = mpsc::channel();
+        let listen = move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                if say.send(said(&String::from_utf8_lossy(&line))).is_err() {
+                    break;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("film".into())
+            .spawn(listen)
+            .map_err(|e| failed(format!("cannot be listened to: {e}")))?;
+        Ok(Some(Film { program, name, child, frames: None, times, last_time: Duration::ZERO, ended: false }))
+    }
+
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, CaptureError> {
+        let failed = |source| CaptureError::Y4m { name: self.name.clone(), source };
+        if self.frames.is_none() {
+            let stdout = self.child.stdout.take().expect("it is piped, and taken once");
+            let mut stdout = BufReader::new(stdout);
+            // Without a byte, what ffmpeg said is the error.
+            if stdout.fill_buf().is_ok_and(<[u8]>::is_empty) {
+                return self.end();
+            }
+            self.frames = Some(Y4m::open(stdout).map_err(failed)?);
+        }
+        let more = self.frames.as_mut().expect("it was opened").read_into(frame).map_err(failed)?;
+        if !more {
+            return self.end();
+        }
+        frame.captured_at = self.next_time(frame.captured_at);
+        Ok(true)
+    }
+
+    /// The time of the next frame, or else that of a steady rate.
+    fn next_time(&mut self, steady: Duration) -> Duration {
+        loop {
+            match self.times.recv_timeout(TIME_WITHIN) {
+                Ok(Said::Time(time)) => {
+                    self.last_time = time.max(self.last_time);
+                    return self.last_time;
+                }
+                Ok(Said::Message(_)) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return steady,
+            }
+        }
+    }
+
+    /// There are no more frames: because the film ends, or because ffmpeg failed.
+    fn end(&mut self) -> Result<bool, CaptureError> {
+        let status = self.child.wait();
+        let messages = self.times.iter().filter_map(|said| match said {
+            Said::Message(text) if !text.is_empty() => Some(text),
+            _ => None,
+        });
+        let last = messages.last().unwrap_or_else(|| "it says no more".into());
+        match status {
+            Ok(status) if status.success() => Ok(false),
+            Ok(status) => {
+                let problem = format!("failed ({status}): {last}");
+                Err(CaptureError::Program { name: self.name.clone(), program: self.program.clone(), problem })
+            }
+            Err(source) => Err(CaptureError::Read { path: self.name.clone().into(), source }),
+        }
+    }
+}
+
+impl Source for Film {
+    fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+        if self.ended {
+            return Ok(Captured::End);
+        }
+        let read = self.read(frame);
+        self.ended = !matches!(read, Ok(true));
+        Ok(if read? { Captured::Frame } else { Captured::End })
+    }
+}
+
+impl Drop for Film {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What has ffmpeg write each frame once, whatever the time between them; the option has another name since version 5.1.
+fn every_frame(version: &str) -> [&'static str; 2] {
+    let number = version.strip_prefix("ffmpeg version ").unwrap_or_default();
+    let mut parts = number.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().ok());
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(major), minor) if (major, minor.unwrap_or_default()) < (5, 1) => ["-vsync", "passthrough"],
+        _ => ["-fps_mode", "passthrough"],
+    }
+}
+
+/// The filter `showinfo` writes lines such as `[Parsed_showinfo_0 @ 0x5] n:   1 pts:  512 pts_time:0.04  ..`.
+fn said(line: &str) -> Said {
+    let time = line.contains("showinfo").then(|| line.split_once("pts_time:")).flatten();
+    let seconds = time.and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<f64>().ok());
+    match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()) {
+        Some(time) => Said::Time(time),
+        None if line.contains("showinfo") => Said::Message(String::new()),
+        None => Said::Message(line.trim().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_from_what_ffmpeg_says() {
+        let line = "[Parsed_showinfo_0 @ 0x5603] n:   1 pts:    512 pts_time:0.0416667 duration: 512 fmt:yuv420p";
+        assert!(matches!(said(line), Said::Time(time) if time.as_micros() == 41_666 || time.as_micros() == 41_667));
+        assert!(
+            matches!(said("[Parsed_showinfo_0 @ 0x5603] n: 0 pts_time:NOPTS"), Said::Message(text) if text.is_empty())
+        );
+        assert!(
+            matches!(said("a.mp4: Invalid data found "), Said::Message(text) if text == "a.mp4: Invalid data found")
+        );
+    }
+
+    #[test]
+    fn each_version_has_its_name_for_the_option() {
+        for (version, expected) in [
+            ("ffmpeg version 4.2.7-0ubuntu0.1 Copyright", "-vsync"),
+            ("ffmpeg version 5.0.1", "-vsync"),
+            ("ffmpeg version 5.1.9-0+deb12u1 Copyright", "-fps_mode"),
+            ("ffmpeg version 7.1", "-fps_mode"),
+            ("ffmpeg version N-118000-g1234", "-fps_mode"),
+        ] {
+            assert_eq!(every_frame(version)[0], expected, "{version}");
+        }
+    }
+}

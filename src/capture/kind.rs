@@ -1,0 +1,90 @@
+//! What a stream of bytes is, told by what it begins with.
+
+use super::y4m;
+use crate::picture::jpeg;
+
+/// So many bytes tell every kind.
+pub const HEAD_BYTES: usize = 192;
+/// Distance between two packets of an MPEG transport stream, and what each begins with.
+const PACKET_BYTES: usize = 188;
+const PACKET_START: u8 = 0x47;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Y4m,
+    /// JPEGs, of which the first one may have begun earlier, and with lines of text before each.
+    Mjpeg,
+    /// Video that another program has to decode.
+    Film(&'static str),
+    /// A picture that is none of ours.
+    Picture(&'static str),
+    Empty,
+}
+
+impl Kind {
+    /// Whether bytes of an unknown kind are MJPEG shows only when a JPEG begins in them.
+    pub fn of(head: &[u8]) -> Kind {
+        let has = |at: usize, text: &[u8]| head.get(at..at + text.len()) == Some(text);
+        let is_h26x = |start: usize| head.get(start).is_some_and(|unit| unit & 0x80 == 0);
+        if head.is_empty() {
+            Kind::Empty
+        } else if has(0, y4m::MAGIC) {
+            Kind::Y4m
+        } else if has(0, &jpeg::START) {
+            Kind::Mjpeg
+        } else if has(4, b"ftyp") || has(4, b"moov") || has(4, b"mdat") {
+            Kind::Film("MP4 or QuickTime")
+        } else if has(0, b"\x1a\x45\xdf\xa3") {
+            Kind::Film("Matroska or WebM")
+        } else if has(0, b"RIFF") && has(8, b"AVI ") {
+            Kind::Film("AVI")
+        } else if has(0, b"\0\0\x01\xba") || has(0, b"\0\0\x01\xb3") {
+            Kind::Film("MPEG")
+        } else if (has(0, b"\0\0\0\x01") && is_h26x(4)) || (has(0, b"\0\0\x01") && is_h26x(3)) {
+            Kind::Film("H.264 or H.265")
+        } else if has(0, b"FLV\x01") {
+            Kind::Film("Flash video")
+        } else if has(0, b"OggS") {
+            Kind::Film("Ogg")
+        } else if has(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11") {
+            Kind::Film("Windows Media")
+        } else if has(0, &[PACKET_START]) && has(PACKET_BYTES, &[PACKET_START]) {
+            Kind::Film("an MPEG transport stream")
+        } else if has(0, b"GIF8") {
+            Kind::Film("GIF")
+        } else if has(0, b"RIFF") && has(8, b"WEBP") {
+            Kind::Picture("WebP")
+        } else {
+            Kind::Mjpeg
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn films_are_told_from_streams() {
+        for (head, expected) in [
+            (&b""[..], Kind::Empty),
+            (b"YUV4MPEG2 W2", Kind::Y4m),
+            (b"\xff\xd8\xff\xe0", Kind::Mjpeg),
+            (b"\r\n\xff\xd8\xff", Kind::Mjpeg),
+            (b"--boundary\r\nContent-Type: image/jpeg", Kind::Mjpeg),
+            (b"HTTP/1.0 200 OK\r\n", Kind::Mjpeg),
+            (b"\0\0\0\x20ftypisom", Kind::Film("MP4 or QuickTime")),
+            (b"RIFF\0\0\0\0AVI LIST", Kind::Film("AVI")),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture("WebP")),
+            (b"\x1a\x45\xdf\xa3\x01", Kind::Film("Matroska or WebM")),
+            (b"\0\0\0\x01\x27\x64\0\x28", Kind::Film("H.264 or H.265")),
+            (b"\0\0\x01\x67", Kind::Film("H.264 or H.265")),
+        ] {
+            assert_eq!(Kind::of(head), expected, "{head:x?}");
+        }
+        let mut packets = vec![0; HEAD_BYTES];
+        (packets[0], packets[PACKET_BYTES]) = (PACKET_START, PACKET_START);
+        assert_eq!(Kind::of(&packets), Kind::Film("an MPEG transport stream"));
+        assert_eq!(Kind::of(&packets[..100]), Kind::Mjpeg);
+    }
+}

@@ -1,0 +1,99 @@
+//! Live frames through a pipe or a socket, read on a thread of their own: who waits for them need not wait for ever.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use super::returning::{Arrival, FrameStream, Lost};
+use super::stream::Reader;
+use super::{CaptureError, Fault, MjpegError, Pace};
+use crate::picture::frame::Frame;
+
+/// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by itself.
+pub trait Writer: Send {
+    fn why_ended(&mut self) -> Option<String>;
+}
+
+/// A stream that may end at any time.
+pub struct Piped<W: Writer> {
+    writer: W,
+    frames: Receiver<Read1>,
+    /// Memory of frames that were taken.
+    used: SyncSender<Frame>,
+    /// One that came while its stream was opened.
+    first: Option<Read1>,
+    next: u32,
+}
+
+/// What one turn of the reader gave; an error without a fault is the end.
+type Read1 = Result<(Frame, Option<Fault>), String>;
+
+impl<W: Writer> Piped<W> {
+    pub fn start(writer: W, input: Box<dyn Read + Send>, name: String) -> io::Result<Self> {
+        let (give, frames) = mpsc::sync_channel(1);
+        let (used, unused) = mpsc::sync_channel(2);
+        let read = move || read_all(input, &name, &give, &unused);
+        std::thread::Builder::new().name("stream".into()).spawn(read)?;
+        Ok(Piped { writer, frames, used, first: None, next: 0 })
+    }
+
+    /// Waits for the first frame, and no longer than that; an error where the stream ends without one.
+    pub fn wait_for_first(&mut self, within: Duration) -> Result<(), Lost> {
+        match self.frames.recv_timeout(within) {
+            Ok(Ok(first)) => {
+                self.first = Some(Ok(first));
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Ok(Err(reason)) => Err(self.lost(reason)),
+            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended".into())),
+        }
+    }
+
+    fn lost(&mut self, reason: String) -> Lost {
+        Lost(self.writer.why_ended().unwrap_or(reason))
+    }
+}
+
+impl<W: Writer> FrameStream for Piped<W> {
+    fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost> {
+        let read = match self.first.take() {
+            Some(first) => Ok(first),
+            None => self.frames.recv_timeout(within),
+        };
+        let (mut arrived, fault) = match read {
+            Ok(Ok(arrived)) => arrived,
+            Ok(Err(reason)) => return Err(self.lost(reason)),
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => return Err(self.lost("it ended".into())),
+        };
+        std::mem::swap(frame, &mut arrived);
+        // Where there is no room for it, its memory is not needed.
+        let _ = self.used.try_send(arrived);
+        let sequence = self.next;
+        self.next = self.next.wrapping_add(1);
+        Ok(Some(Arrival { sequence, captured_at: None, fault }))
+    }
+}
+
+/// Gives frames until nobody wants them or there are no more.
+fn read_all(input: Box<dyn Read + Send>, name: &str, give: &SyncSender<Read1>, unused: &Receiver<Frame>) {
+    let mut reader = match Reader::open(input, name, Pace::default()) {
+        Ok(reader) => reader,
+        Err(e) => return drop(give.send(Err(e.to_string()))),
+    };
+    loop {
+        let mut frame = unused.try_recv().unwrap_or_default();
+        let (read, is_end) = match reader.read_into(&mut frame, name) {
+            Ok(true) => (Ok((frame, None)), false),
+            Ok(false) => (Err("it ended".into()), true),
+            Err(CaptureError::Mjpeg { source: MjpegError::Picture { source, .. }, .. }) => {
+                (Ok((frame, Some(Fault::Jpeg(source)))), false)
+            }
+            Err(e) => (Err(e.to_string()), true),
+        };
+        if give.send(read).is_err() || is_end {
+            return;
+        }
+    }
+}

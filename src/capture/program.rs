@@ -1,0 +1,245 @@
+//! Cameras that another program reads: `rpicam-vid` on a Raspberry Pi, a GStreamer pipeline elsewhere.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::piped::{Piped, Writer};
+use super::returning::{Lost, Opener, Returning};
+use super::v4l2::CameraFormat;
+use super::{CameraWish, CaptureError};
+
+/// A program's first frame is waited for so long, so that one that fails at once fails the run.
+const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(5);
+/// A program that is asked to end and does not within this time is ended.
+const END_WITHIN: Duration = Duration::from_millis(150);
+/// Both names of the program that reads a Raspberry Pi's ribbon cameras, the newer one first.
+const RPICAM: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
+const GSTREAMER: &str = "gst-launch-1.0";
+
+/// Which program gives frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// `rpicam-vid` with the camera of this number.
+    Rpicam(u32),
+    /// `gst-launch-1.0` with a pipeline that ends in `fdsink`.
+    Gstreamer(String),
+}
+
+/// As it is written on the command line.
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Program::Rpicam(0) => f.write_str("rpicam"),
+            Program::Rpicam(number) => write!(f, "rpicam:{number}"),
+            Program::Gstreamer(pipeline) => write!(f, "gst:{pipeline}"),
+        }
+    }
+}
+
+impl Program {
+    /// Starts it, and again whenever it ends, until the source is dropped. One that ends before its first frame is an error.
+    pub fn open(&self, wish: CameraWish) -> Result<Returning<Restarting>, CaptureError> {
+        let failed =
+            |problem| CaptureError::Program { name: self.to_string(), program: self.program().into(), problem };
+        if let (Program::Rpicam(_), Some(format)) = (self, wish.format)
+            && !matches!(format, CameraFormat::Mjpeg | CameraFormat::Jpeg)
+        {
+            return Err(failed(format!("is asked for MJPG; --camera-format {format} is for cameras at /dev/video*")));
+        }
+        let mut opener = Restarting { program: self.clone(), wish };
+        let mut stream = opener.start().map_err(failed)?;
+        stream.wait_for_first(FIRST_FRAME_WITHIN).map_err(|Lost(reason)| failed(reason))?;
+        Ok(Returning::new(format!("camera {self}"), opener, stream))
+    }
+
+    fn program(&self) -> &'static str {
+        match self {
+            Program::Rpicam(_) => RPICAM[0],
+            Program::Gstreamer(_) => GSTREAMER,
+        }
+    }
+
+    /// Programs that do this, the best one first, and what they are called with.
+    fn commands(&self, wish: &CameraWish) -> Vec<Command> {
+        match self {
+            Program::Rpicam(number) => {
+                let (size, rate) = (wish.size.unwrap_or(wish.aim.size), wish.rate.unwrap_or(wish.aim.rate));
+                let all = RPICAM.map(|name| {
+                    let mut command = Command::new(name);
+                    command.args([
+                        "--camera",
+                        &number.to_string(),
+                        "--timeout",
+                        "0",
+                        "--nopreview",
+                        "--codec",
+                        "mjpeg",
+                    ]);
+                    command.args(["--width", &size.width.to_string(), "--height", &size.height.to_string()]);
+                    command.args(["--framerate", &rate.to_string(), "--flush", "--output", "-"]);
+                    command
+                });
+                all.into()
+            }
+            Program::Gstreamer(pipeline) => {
+                let mut command = Command::new(GSTREAMER);
+                command.arg("-q").args(words(pipeline));
+                vec![command]
+            }
+        }
+    }
+}
+
+/// The words of a pipeline, as a shell would part them.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in text.chars() {
+        match quote {
+            Some(end) if c == end => quote = None,
+            None if c == '"' || c == '\'' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Starts a program again and again.
+pub struct Restarting {
+    program: Program,
+    wish: CameraWish,
+}
+
+impl Restarting {
+    fn start(&mut self) -> Result<Piped<Running>, String> {
+        for mut command in self.program.commands(&self.wish) {
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            log::info!("starting {command:?}");
+            match command.spawn() {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(format!("cannot be started: {e}")),
+                Ok(child) => return listen(child, self.program.to_string()).map_err(|e| format!("failed: {e}")),
+            }
+        }
+        let package = match self.program {
+            Program::Rpicam(_) => "rpicam-apps",
+            Program::Gstreamer(_) => "gstreamer1.0-tools",
+        };
+        Err(format!("is not installed here; on Debian it is in the package {package}"))
+    }
+}
+
+impl Opener for Restarting {
+    type Stream = Piped<Running>;
+
+    fn open(&mut self) -> Result<Piped<Running>, Lost> {
+        self.start().map_err(Lost)
+    }
+}
+
+/// A program that runs, until this is dropped.
+pub struct Running {
+    child: Child,
+    /// The last line that it said.
+    last_line: Arc<Mutex<String>>,
+}
+
+fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
+    let (stdout, stderr) = (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
+    let last_line = Arc::<Mutex<String>>::default();
+    let said = Arc::clone(&last_line);
+    let running = Running { child, last_line };
+    let keep_last = move || {
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim().to_owned();
+            log::debug!("{line}");
+            if !line.is_empty() {
+                *said.lock().expect("nobody panics while holding it") = line;
+            }
+        }
+    };
+    std::thread::Builder::new().name("messages".into()).spawn(keep_last)?;
+    Piped::start(running, Box::new(stdout), name)
+}
+
+impl Running {
+    /// How it ended, if it does within the time.
+    fn ended_within(&mut self, time: Duration) -> Option<std::process::ExitStatus> {
+        let deadline = Instant::now() + time;
+        loop {
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() >= deadline {
+                return ended;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Writer for Running {
+    fn why_ended(&mut self) -> Option<String> {
+        let status = self.ended_within(END_WITHIN)?;
+        let said = self.last_line.lock().expect("nobody panics while holding it").clone();
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        Some(format!("ended ({status}){said}"))
+    }
+}
+
+impl Drop for Running {
+    /// Asked first, so that it can put its camera in order.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            // What fails here fails because the program is gone.
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            if self.ended_within(END_WITHIN).is_none() {
+                let _ = self.child.kill();
+            }
+        }
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::frame::Size;
+
+    #[test]
+    fn a_pipeline_is_parted_as_a_shell_does() {
+        let pipeline = "nvarguscamerasrc ! 'video/x-raw(memory:NVMM), width=640' ! y4menc ! fdsink name=\"a b\" x=''";
+        let expected = [
+            "nvarguscamerasrc",
+            "!",
+            "video/x-raw(memory:NVMM), width=640",
+            "!",
+            "y4menc",
+            "!",
+            "fdsink",
+            "name=a b",
+            "x=",
+        ];
+        assert_eq!(words(pipeline), expected);
+        assert_eq!(words("  "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn rpicam_is_asked_for_the_cameras_size_and_rate() {
+        let wish = CameraWish { size: Some(Size { width: 320, height: 240 }), ..CameraWish::default() };
+        let command = &Program::Rpicam(1).commands(&wish)[0];
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        let expected = "--camera 1 --timeout 0 --nopreview --codec mjpeg --width 320 --height 240 --framerate 30 --flush \
+                        --output -";
+        assert_eq!(words.join(" "), expected);
+    }
+}

@@ -1,0 +1,420 @@
+//! A live source that outlives its cable: it is looked for until it is back, for ever.
+
+use std::time::{Duration, Instant};
+
+use super::clock::{Clock, Numbers};
+use super::{CaptureError, Captured, Fault, Source, Status};
+use crate::picture::frame::Frame;
+
+/// No call takes longer than this for want of a frame.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+/// A source without a frame for so long has stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// And is opened anew after so long, as is one whose frames cannot be used.
+const REOPENED_AFTER: Duration = Duration::from_secs(10);
+/// A source that gives only damaged frames for so long, and so many of them, cannot be used as it is.
+const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(2), 3);
+/// Time between two looks for a source that is gone; it doubles from the first to the last.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(4)];
+
+/// Opens the source that it stands for, again and again.
+pub trait Opener: Send {
+    type Stream: FrameStream;
+
+    fn open(&mut self) -> Result<Self::Stream, Lost>;
+
+    /// Told at the moment when the stream ended.
+    fn lost(&mut self) {}
+
+    /// Frames came that cannot be used. Whether there is another way to have them, which the next [`Opener::open`] takes.
+    fn try_other(&mut self) -> bool {
+        false
+    }
+}
+
+/// A source that is open.
+pub trait FrameStream: Send {
+    /// Overwrites the frame's pixels; `None` where no frame comes within the time. An error is the end of the stream.
+    fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost>;
+}
+
+/// Why a source is not there, in a few words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost(pub String);
+
+/// What comes with a frame.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Counts from the start of the stream, dropped frames included.
+    pub sequence: u32,
+    /// By the monotonic clock, if the driver knows it.
+    pub captured_at: Option<Duration>,
+    /// Why the frame's pixels are not to be trusted.
+    pub fault: Option<Fault>,
+}
+
+/// Gives a source's frames, numbered and timed as one sequence however often it went away.
+pub struct Returning<O: Opener> {
+    name: String,
+    opener: O,
+    state: State<O::Stream>,
+    status: Status,
+    /// What is to be said before the next frame.
+    unsaid: Option<Status>,
+    numbers: Numbers,
+    clock: Clock,
+}
+
+enum State<S> {
+    Open { stream: S, last_frame: Instant, damage: Damage },
+    Gone { look_at: Instant, wait: Duration },
+}
+
+/// The damaged frames since the last sound one.
+struct Damage {
+    since: Instant,
+    frames: u32,
+}
+
+impl<S> State<S> {
+    fn open(stream: S) -> Self {
+        let now = Instant::now();
+        State::Open { stream, last_frame: now, damage: Damage { since: now, frames: 0 } }
+    }
+}
+
+impl<O: Opener> Returning<O> {
+    pub fn new(name: String, opener: O, stream: O::Stream) -> Self {
+        Returning {
+            name,
+            opener,
+            state: State::open(stream),
+            status: Status::Live,
+            unsaid: None,
+            numbers: Numbers::default(),
+            clock: Clock::start(),
+        }
+    }
+
+    fn is_gone(&mut self, Lost(reason): Lost, wait: Duration) -> Captured {
+        if let State::Open { .. } = self.state {
+            self.opener.lost();
+        }
+        self.state = State::Gone { look_at: Instant::now() + wait, wait };
+        self.wait(Status::Gone { name: self.name.clone(), reason })
+    }
+
+    fn wait(&mut self, status: Status) -> Captured {
+        self.status = status;
+        Captured::Waiting(self.status.clone())
+    }
+
+    /// Looks for a source that is gone when it is time to.
+    fn look(&mut self, look_at: Instant, wait: Duration) -> Captured {
+        let early = look_at.saturating_duration_since(Instant::now());
+        if !early.is_zero() {
+            std::thread::sleep(early.min(PATIENCE));
+            return Captured::Waiting(self.status.clone());
+        }
+        match self.opener.open() {
+            Ok(stream) => {
+                self.numbers.restart();
+                self.clock.restart();
+                self.state = State::open(stream);
+                // It was not gone if its frames were bad, and that they are better now is not known yet.
+                match self.status {
+                    Status::Unusable { .. } => Captured::Waiting(self.status.clone()),
+                    _ => self.wait(Status::Returning { name: self.name.clone() }),
+                }
+            }
+            Err(lost) => self.is_gone(lost, (wait * 2).min(LOOK_AGAIN[1])),
+        }
+    }
+
+    /// A damaged frame takes its number. One that is one of many tells that the source cannot be used.
+    fn damaged(&mut self, fault: &Fault) -> Captured {
+        let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
+        damage.frames = damage.frames.saturating_add(1);
+        let (after, frames) = UNUSABLE_AFTER;
+        let lasted = damage.since.elapsed();
+        if lasted >= after && damage.frames >= frames {
+            let cause = fault.to_string();
+            let is_new = !matches!(self.status, Status::Unusable { .. });
+            self.status = Status::Unusable { name: self.name.clone(), cause };
+            self.unsaid = is_new.then(|| self.status.clone());
+            if self.opener.try_other() || lasted >= REOPENED_AFTER {
+                self.state = State::Gone { look_at: Instant::now(), wait: LOOK_AGAIN[0] };
+            }
+        }
+        Captured::Damaged
+    }
+
+    /// No frame came within a call's time, and none since `last_frame`.
+    fn quiet(&mut self, last_frame: Instant) -> Captured {
+        let since = last_frame.elapsed();
+        if since >= REOPENED_AFTER {
+            self.is_gone(Lost(format!("no frame for {} s", since.as_secs())), Duration::ZERO)
+        } else if since >= STALLED_AFTER {
+            let since = Duration::from_secs(since.as_secs());
+            self.wait(Status::Stalled { name: self.name.clone(), since })
+        } else {
+            Captured::Waiting(self.status.clone())
+        }
+    }
+}
+
+impl<O: Opener> Source for Returning<O> {
+    fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+        if let Some(status) = self.unsaid.take() {
+            return Ok(Captured::Waiting(status));
+        }
+        let (stream, last_frame, damage) = match &mut self.state {
+            State::Gone { look_at, wait } => {
+                let (look_at, wait) = (*look_at, *wait);
+                return Ok(self.look(look_at, wait));
+            }
+            State::Open { stream, last_frame, damage } => (stream, last_frame, damage),
+        };
+        Ok(match stream.next_into(frame, PATIENCE) {
+            Ok(Some(arrival)) => {
+                *last_frame = Instant::now();
+                frame.sequence = self.numbers.number(arrival.sequence);
+                frame.captured_at = self.clock.time(arrival.captured_at);
+                if let Some(fault) = arrival.fault {
+                    return Ok(self.damaged(&fault));
+                }
+                *damage = Damage { since: *last_frame, frames: 0 };
+                self.status = Status::Live;
+                Captured::Frame
+            }
+            Ok(None) => {
+                let last_frame = *last_frame;
+                self.quiet(last_frame)
+            }
+            Err(lost) => self.is_gone(lost, LOOK_AGAIN[0]),
+        })
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What a camera does next.
+    #[derive(Clone, Copy)]
+    enum Step {
+        /// A frame of that number.
+        Frame(u32),
+        Damaged(u32),
+        /// A damaged frame, after damaged ones for so many seconds.
+        DamagedFor(u32, u64),
+        /// Nothing comes, for so many seconds.
+        Quiet(u64),
+        Unplugged,
+        /// It cannot be opened.
+        Missing,
+        /// It can.
+        There,
+    }
+
+    #[derive(Clone)]
+    struct Script {
+        steps: Arc<Mutex<VecDeque<Step>>>,
+        /// Ways to have frames that were not tried.
+        others: Arc<Mutex<u32>>,
+    }
+
+    impl Script {
+        fn of(steps: impl IntoIterator<Item = Step>, others: u32) -> Self {
+            Script { steps: Arc::new(Mutex::new(steps.into_iter().collect())), others: Arc::new(Mutex::new(others)) }
+        }
+
+        fn next(&self) -> Step {
+            self.steps.lock().unwrap().pop_front().expect("the camera is asked no more than that")
+        }
+    }
+
+    fn unplugged() -> Lost {
+        Lost("unplugged".into())
+    }
+
+    impl Opener for Script {
+        type Stream = Script;
+
+        fn open(&mut self) -> Result<Script, Lost> {
+            match self.next() {
+                Step::There => Ok(self.clone()),
+                Step::Missing => Err(unplugged()),
+                _ => panic!("a camera is opened that is open"),
+            }
+        }
+
+        fn try_other(&mut self) -> bool {
+            let mut others = self.others.lock().unwrap();
+            let is_there = *others > 0;
+            *others = others.saturating_sub(1);
+            is_there
+        }
+    }
+
+    impl FrameStream for Script {
+        fn next_into(&mut self, _: &mut Frame, _: Duration) -> Result<Option<Arrival>, Lost> {
+            let arrival = |sequence, fault| Ok(Some(Arrival { sequence, captured_at: None, fault }));
+            match self.next() {
+                Step::Frame(sequence) => arrival(sequence, None),
+                Step::Damaged(sequence) | Step::DamagedFor(sequence, _) => arrival(sequence, Some(Fault::Flagged)),
+                Step::Quiet(_) => Ok(None),
+                Step::Unplugged => Err(unplugged()),
+                Step::Missing | Step::There => panic!("a camera is read that is not open"),
+            }
+        }
+    }
+
+    /// Runs a camera that has so many other formats through the steps; gives what it captured and said.
+    fn run_with(steps: &[Step], others: u32) -> Vec<String> {
+        let script = Script::of(steps.iter().copied(), others);
+        let mut camera = Returning::new("camera".into(), script.clone(), script.clone());
+        let mut frame = Frame::default();
+        let mut seen = Vec::new();
+        loop {
+            // Time passes as the step says, without anybody waiting for it.
+            let next = script.steps.lock().unwrap().front().copied();
+            match (&mut camera.state, next) {
+                (_, None) if camera.unsaid.is_none() => return seen,
+                (State::Open { last_frame, .. }, Some(Step::Quiet(seconds))) => {
+                    *last_frame = Instant::now() - Duration::from_secs(seconds);
+                }
+                (State::Open { damage, .. }, Some(Step::DamagedFor(_, seconds))) => {
+                    *damage = Damage { since: Instant::now() - Duration::from_secs(seconds), frames: 30 };
+                }
+                (State::Gone { look_at, .. }, _) => *look_at = Instant::now(),
+                _ => {}
+            }
+            seen.push(match camera.capture_into(&mut frame).unwrap() {
+                Captured::Frame => format!("frame {}", frame.sequence),
+                Captured::Damaged => format!("damaged {}", frame.sequence),
+                Captured::Waiting(status) => status.to_string(),
+                Captured::End => "end".into(),
+            });
+        }
+    }
+
+    fn run(steps: &[Step]) -> Vec<String> {
+        run_with(steps, 0)
+    }
+
+    #[test]
+    fn frames_keep_their_gaps_and_damaged_ones_their_numbers() {
+        let steps =
+            [Step::Frame(7), Step::Frame(8), Step::Damaged(9), Step::Frame(12), Step::Frame(12), Step::Frame(3)];
+        assert_eq!(run(&steps), ["frame 0", "frame 1", "damaged 2", "frame 5", "frame 6", "frame 7"]);
+    }
+
+    #[test]
+    fn a_camera_that_goes_is_taken_again_and_its_numbers_go_on() {
+        let steps = [
+            Step::Frame(0),
+            Step::Unplugged,
+            Step::Missing,
+            Step::Missing,
+            Step::There,
+            Step::Quiet(0),
+            Step::Frame(0),
+            Step::Frame(2),
+        ];
+        let gone = "camera gone: unplugged; looking for it";
+        let back = "camera is back; waiting for its first frame";
+        assert_eq!(run(&steps), ["frame 0", gone, gone, gone, back, back, "frame 1", "frame 3"]);
+    }
+
+    #[test]
+    fn a_camera_that_stalls_is_said_to_and_opened_anew() {
+        let steps = [
+            Step::Frame(0),
+            Step::Quiet(1),
+            Step::Quiet(3),
+            Step::Quiet(11),
+            Step::There,
+            Step::Quiet(5),
+            Step::Frame(0),
+        ];
+        let expected = [
+            "frame 0",
+            "live",
+            "camera stalled: no frame for 3 s",
+            "camera gone: no frame for 11 s; looking for it",
+            "camera is back; waiting for its first frame",
+            "camera stalled: no frame for 5 s",
+            "frame 1",
+        ];
+        assert_eq!(run(&steps), expected);
+    }
+
+    const UNUSABLE: &str = "camera gives only damaged frames: its driver flags them as broken";
+
+    #[test]
+    fn a_camera_whose_frames_are_damaged_is_said_to_and_opened_anew_in_other_ways() {
+        let steps = [
+            Step::Frame(0),
+            Step::DamagedFor(1, 1),
+            Step::DamagedFor(2, 3),
+            // Another format, then no other one.
+            Step::There,
+            Step::DamagedFor(0, 1),
+            Step::DamagedFor(1, 5),
+            Step::DamagedFor(2, 11),
+            Step::There,
+            Step::Frame(0),
+            Step::Damaged(1),
+            Step::Frame(2),
+        ];
+        let expected = [
+            "frame 0",
+            "damaged 1",
+            "damaged 2",
+            UNUSABLE,
+            UNUSABLE,
+            "damaged 3",
+            "damaged 4",
+            "damaged 5",
+            UNUSABLE,
+            "frame 6",
+            "damaged 7",
+            "frame 8",
+        ];
+        assert_eq!(run_with(&steps, 1), expected);
+    }
+
+    #[test]
+    fn some_damaged_frames_make_no_camera_unusable() {
+        let steps = [Step::Frame(0), Step::DamagedFor(1, 9), Step::Frame(2), Step::Damaged(3), Step::Damaged(4)];
+        let seen = run(&steps);
+        assert_eq!(seen[..3], ["frame 0", "damaged 1", UNUSABLE]);
+        assert_eq!(seen[3..], ["frame 2", "damaged 3", "damaged 4"]);
+    }
+
+    #[test]
+    fn looks_become_rarer_up_to_a_limit_and_no_call_takes_long() {
+        let script = Script::of([Step::Missing; 20], 0);
+        let mut camera = Returning::new("camera".into(), script.clone(), script);
+        camera.is_gone(unplugged(), LOOK_AGAIN[0]);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let State::Gone { look_at, wait } = &mut camera.state else { panic!("it is gone") };
+            waits.push(wait.as_millis());
+            *look_at = Instant::now();
+            camera.capture_into(&mut Frame::default()).unwrap();
+        }
+        assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000, 4000, 4000]);
+        let before = Instant::now();
+        camera.capture_into(&mut Frame::default()).unwrap();
+        assert!(before.elapsed() < Duration::from_secs(2), "took {:?}", before.elapsed());
+    }
+}

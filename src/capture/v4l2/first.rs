@@ -1,0 +1,95 @@
+//! The first camera that gives pictures, among nodes of which many look like one.
+
+use std::time::{Duration, Instant};
+
+use super::identity::nodes;
+use super::stream::V4l2Stream;
+use super::{CameraError, CameraWish, Device, Identity};
+use crate::capture::returning::FrameStream;
+use crate::picture::frame::Frame;
+
+/// How long a camera's first frame may take.
+const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(3);
+/// How long after it a sound one may take.
+const SOUND_FRAME_WITHIN: Duration = Duration::from_secs(1);
+
+/// What came of a trial.
+enum Trial {
+    Sound,
+    /// Frames come, and none of them can be used.
+    Damaged,
+    Silent,
+}
+
+/// The first camera that gives sound frames; or else one that gives damaged ones, which may become better.
+///
+/// Nodes that a media controller has to set up are tried last: most of them give frames to nobody but libcamera.
+pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
+    let mut passed_over = Vec::new();
+    let mut devices = Vec::new();
+    for path in nodes() {
+        match Device::open(&path) {
+            Ok(device) => devices.push(device),
+            Err(CameraError::NotACamera(path)) => log::info!("{} is passed over: it gives no pictures", path.display()),
+            Err(e) => passed_over.push(e),
+        }
+    }
+    devices.sort_by_key(Device::is_in_pipeline);
+    let mut damaged = None;
+    for device in devices {
+        let identity = Identity::of(&device);
+        let mut stream = match device.start(wish, &[]) {
+            Ok(buffers) => V4l2Stream::new(buffers),
+            Err(e) => {
+                passed_over.push(e);
+                continue;
+            }
+        };
+        match trial(&mut stream) {
+            Trial::Sound => {
+                say(&passed_over);
+                return Ok((identity, stream));
+            }
+            Trial::Damaged => damaged = damaged.or(Some((identity, stream))),
+            Trial::Silent => passed_over.push(CameraError::Silent {
+                path: identity.path().into(),
+                card: identity.card().into(),
+                within: FIRST_FRAME_WITHIN,
+            }),
+        }
+    }
+    if let Some(found) = damaged {
+        say(&passed_over);
+        return Ok(found);
+    }
+    match passed_over.len() {
+        0 => Err(CameraError::None),
+        1 => Err(passed_over.remove(0)),
+        _ => Err(CameraError::NoneWorks(passed_over)),
+    }
+}
+
+fn say(passed_over: &[CameraError]) {
+    for error in passed_over {
+        log::warn!("passed over: {error}");
+    }
+}
+
+fn trial(stream: &mut V4l2Stream) -> Trial {
+    let start = Instant::now();
+    let mut frame = Frame::default();
+    let mut first_at = None;
+    loop {
+        match stream.next_into(&mut frame, Duration::from_millis(50)) {
+            Ok(Some(arrival)) if arrival.fault.is_none() => return Trial::Sound,
+            Ok(Some(_)) => drop(first_at.get_or_insert_with(Instant::now)),
+            Ok(None) => {}
+            Err(_) => return Trial::Silent,
+        }
+        match first_at {
+            Some(at) if Instant::now().duration_since(at) >= SOUND_FRAME_WITHIN => return Trial::Damaged,
+            None if start.elapsed() >= FIRST_FRAME_WITHIN => return Trial::Silent,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A camera's frame from the driver's memory into one of ours: the one copy, in which its samples take the order that a
+//! [`Frame`] has them in.
+
+use super::CameraFormat;
+use crate::picture::frame::{Frame, PixelFormat, Size};
+
+/// No format of ours has more.
+pub const MAX_PLANES: usize = 3;
+
+/// How a camera's frames lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    pub format: CameraFormat,
+    pub size: Size,
+    /// Distance between the starts of two rows of each plane, as far as the driver says; of no meaning for JPEGs.
+    pub stride_bytes: [u32; MAX_PLANES],
+}
+
+impl Layout {
+    /// What a frame of this format becomes; `None` where it is compressed.
+    pub fn pixels(&self) -> Option<PixelFormat> {
+        match self.format {
+            CameraFormat::Yuyv | CameraFormat::Uyvy => Some(PixelFormat::Yuyv),
+            CameraFormat::Nv12 | CameraFormat::Nv12Apart | CameraFormat::Yu12 | CameraFormat::Yu12Apart => {
+                Some(PixelFormat::Nv12)
+            }
+            CameraFormat::Rgb24 => Some(PixelFormat::Rgb24),
+            CameraFormat::Bgr24 => Some(PixelFormat::Bgr24),
+            CameraFormat::Grey => Some(PixelFormat::Grey),
+            CameraFormat::Mjpeg | CameraFormat::Jpeg => None,
+        }
+    }
+
+    /// Overwrites the frame with what the driver gave, which may be too little: [`Frame::check`] says so. Compressed frames
+    /// are not for this.
+    pub fn copy_into(&self, planes: &[&[u8]], frame: &mut Frame) {
+        let Some(format) = self.pixels() else { return };
+        let first = planes.first().copied().unwrap_or_default();
+        // Some drivers say nothing, or something that cannot be.
+        let stride = (self.stride_bytes[0] as usize).max(format.row_bytes(self.size.width));
+        frame.format = format;
+        frame.size = self.size;
+        frame.stride_bytes = stride as u32;
+        frame.bytes.clear();
+        match self.format {
+            CameraFormat::Uyvy => frame.bytes.extend(first.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]])),
+            CameraFormat::Nv12Apart => self.pack_nv12(first, planes, frame),
+            CameraFormat::Yu12 => {
+                // The planes of chroma follow the one of luma, with rows of half its length.
+                let (luma, chroma) = first.split_at(first.len().min(stride * self.size.height as usize));
+                let half = (stride / 2).max(self.chroma_width());
+                let (cb, cr) = chroma.split_at(chroma.len().min(half * self.chroma_rows()));
+                self.pack_yu12([luma, cb, cr], half, half, frame);
+            }
+            CameraFormat::Yu12Apart => {
+                let [cb, cr] = [1, 2].map(|i| planes.get(i).copied().unwrap_or_default());
+                let strides = [1, 2].map(|i| (self.stride_bytes[i] as usize).max(self.chroma_width()));
+                self.pack_yu12([first, cb, cr], strides[0], strides[1], frame);
+            }
+            _ => frame.bytes.extend_from_slice(first),
+        }
+    }
+
+    fn chroma_width(&self) -> usize {
+        self.size.width.div_ceil(2) as usize
+    }
+
+    fn chroma_rows(&self) -> usize {
+        self.size.height.div_ceil(2) as usize
+    }
+
+    /// Luma, as long as a frame has it. A last row may lack its padding.
+    fn pack_luma(&self, luma: &[u8], frame: &mut Frame) {
+        let stride = frame.stride_bytes as usize;
+        let whole = stride * self.size.height as usize;
+        frame.bytes.extend_from_slice(&luma[..luma.len().min(whole)]);
+        if frame.bytes.len() + stride >= whole + self.size.width as usize {
+            frame.bytes.resize(whole, 0);
+        }
+    }
+
+    fn pack_nv12(&self, luma: &[u8], planes: &[&[u8]], frame: &mut Frame) {
+        let chroma = planes.get(1).copied().unwrap_or_default();
+        self.pack_luma(luma, frame);
+        let (out, row) = (frame.stride_bytes as usize, 2 * self.chroma_width());
+        let stride = (self.stride_bytes[1] as usize).max(row);
+        if stride == out {
+            return frame.bytes.extend_from_slice(chroma);
+        }
+        for samples in chroma.chunks(stride).take(self.chroma_rows()) {
+            let start = frame.bytes.len();
+            frame.bytes.extend_from_slice(&samples[..samples.len().min(row).min(out)]);
+            if samples.len() >= row.min(out) {
+                frame.bytes.resize(start + out, 0);
+            }
+        }
+    }
+
+    fn pack_yu12(&self, [luma, cb, cr]: [&[u8]; 3], cb_stride: usize, cr_stride: usize, frame: &mut Frame) {
+        let width = self.chroma_width();
+        // A row of pairs is a byte longer than one of luma where that is odd.
+        if (frame.stride_bytes as usize) < 2 * width {
+            let padded = luma.chunks(frame.stride_bytes as usize).take(self.size.height as usize);
+            frame.bytes.extend(padded.flat_map(|row| row.iter().copied().chain([0])));
+            frame.stride_bytes = 2 * width as u32;
+        } else {
+            self.pack_luma(luma, frame);
+        }
+        let stride = frame.stride_bytes as usize;
+        for (cb, cr) in cb.chunks(cb_stride).zip(cr.chunks(cr_stride)).take(self.chroma_rows()) {
+            let start = frame.bytes.len();
+            frame.bytes.extend(cb.iter().zip(cr).take(width).flat_map(|(cb, cr)| [*cb, *cr]));
+            if cb.len().min(cr.len()) >= width {
+                frame.bytes.resize(start + stride, 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(format: CameraFormat, width: u32, height: u32, stride_bytes: [u32; MAX_PLANES]) -> Layout {
+        Layout { format, size: Size { width, height }, stride_bytes }
+    }
+
+    fn copied(layout: Layout, planes: &[&[u8]]) -> Frame {
+        let mut frame = Frame { bytes: vec![99; 7], ..Frame::default() };
+        layout.copy_into(planes, &mut frame);
+        frame
+    }
+
+    /// 4x2 pixels, red on the left and blue on the right.
+    #[test]
+    fn every_format_gives_the_same_picture() {
+        use CameraFormat::{Nv12, Nv12Apart, Uyvy, Yu12, Yu12Apart, Yuyv};
+        let luma = [81, 81, 41, 41, 81, 81, 41, 41];
+        let (cb, cr) = ([90, 240], [240, 110]);
+        let pairs = [90, 240, 240, 110];
+        let yuyv = [81, 90, 81, 240, 41, 240, 41, 110].repeat(2);
+        let uyvy = [90, 81, 240, 81, 240, 41, 110, 41].repeat(2);
+        let together = |chroma: &[u8]| [&luma[..], chroma].concat();
+        // Rows of 6 bytes of luma, of 8 of pairs, of 5 and 3 of chroma.
+        let padded = [81, 81, 41, 41, 0, 0, 81, 81, 41, 41];
+        let seen = [
+            copied(layout(Yuyv, 4, 2, [8, 0, 0]), &[&yuyv]),
+            copied(layout(Uyvy, 4, 2, [8, 0, 0]), &[&uyvy]),
+            copied(layout(Nv12, 4, 2, [4, 0, 0]), &[&together(&pairs)]),
+            copied(layout(Yu12, 4, 2, [4, 0, 0]), &[&together(&[90, 240, 240, 110])]),
+            copied(layout(Nv12Apart, 4, 2, [4, 4, 0]), &[&luma, &pairs]),
+            copied(layout(Nv12Apart, 4, 2, [6, 8, 0]), &[&padded, &[90, 240, 240, 110, 0, 0, 0, 0]]),
+            copied(layout(Nv12Apart, 4, 2, [6, 4, 0]), &[&padded, &pairs]),
+            copied(layout(Yu12Apart, 4, 2, [4, 2, 2]), &[&luma, &cb, &cr]),
+            copied(layout(Yu12Apart, 4, 2, [6, 5, 3]), &[&padded, &[90, 240, 0, 0, 0], &[240, 110, 0]]),
+            copied(layout(Yu12Apart, 4, 2, [0, 0, 0]), &[&luma, &cb, &cr]),
+        ];
+        for (i, frame) in seen.iter().enumerate() {
+            frame.check().unwrap_or_else(|e| panic!("{i}: {e}"));
+            let rgb = frame.to_rgb();
+            for (pixel, expected) in rgb.chunks(6).zip([[254, 0, 0], [0, 0, 255]].iter().cycle()) {
+                assert!(pixel[..3].iter().zip(expected).all(|(a, b)| a.abs_diff(*b) < 3), "{i}: {rgb:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_sides_are_rounded_up() {
+        let frame = copied(
+            layout(CameraFormat::Yu12, 3, 3, [4, 0, 0]),
+            &[&[1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 20, 30, 40, 50, 60, 70, 80]],
+        );
+        frame.check().unwrap();
+        assert_eq!(frame.bytes, [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
+        let packed = copied(layout(CameraFormat::Yu12, 3, 2, [3, 0, 0]), &[&[1, 2, 3, 4, 5, 6, 10, 20, 50, 60]]);
+        packed.check().unwrap();
+        assert_eq!(packed.bytes, [1, 2, 3, 0, 4, 5, 6, 0, 10, 50, 20, 60]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_driver_gives_is_a_frame_or_refused(
+            format in 0..CameraFormat::ALL.len() + 2, width in 0u32..9, height in 0u32..9, strides: [u8; 3],
+            planes in proptest::collection::vec(proptest::collection::vec(0u8.., 0..200), 0..4),
+        ) {
+            let apart = [CameraFormat::Nv12Apart, CameraFormat::Yu12Apart];
+            let format = CameraFormat::ALL.into_iter().chain(apart).nth(format).unwrap();
+            let planes: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
+            let frame = copied(layout(format, width, height, strides.map(|stride| u32::from(stride % 40))), &planes);
+            if frame.check().is_ok() {
+                frame.to_rgb();
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A camera's frames, decompressed where they are compressed.
+
+use std::time::Duration;
+
+use super::buffers::{Buffers, Filled};
+use super::identity::Identity;
+use super::{CameraError, CameraFormat, CameraWish};
+use crate::capture::returning::{Arrival, FrameStream, Lost, Opener};
+use crate::capture::{Fault, FlawWatch};
+use crate::picture::FRAME_BOUNDS;
+use crate::picture::frame::Frame;
+use crate::picture::jpeg;
+
+/// Opens a camera by V4L2.
+pub struct V4l2 {
+    identity: Identity,
+    wish: CameraWish,
+    /// The format that frames come in now, and those whose frames could not be used.
+    format: CameraFormat,
+    tried: Vec<CameraFormat>,
+}
+
+impl V4l2 {
+    pub fn new(identity: Identity, wish: CameraWish, stream: &V4l2Stream) -> Self {
+        V4l2 { identity, wish, format: stream.format(), tried: Vec::new() }
+    }
+
+    fn open_once(&mut self) -> Result<V4l2Stream, CameraError> {
+        let mut opened = self.identity.find()?.start(&self.wish, &self.tried);
+        if let Err(CameraError::NotOffered { .. }) = &opened
+            && !self.tried.is_empty()
+        {
+            // It has no more formats; another try with each does no harm.
+            self.tried.clear();
+            opened = self.identity.find()?.start(&self.wish, &self.tried);
+        }
+        let stream = V4l2Stream::new(opened?);
+        self.format = stream.format();
+        Ok(stream)
+    }
+}
+
+impl Opener for V4l2 {
+    type Stream = V4l2Stream;
+
+    fn open(&mut self) -> Result<V4l2Stream, Lost> {
+        self.open_once().map_err(|e| Lost(e.reason()))
+    }
+
+    fn lost(&mut self) {
+        self.identity.look_about();
+    }
+
+    /// Another format, where none was asked for.
+    fn try_other(&mut self) -> bool {
+        if self.wish.format.is_some() || self.tried.contains(&self.format) {
+            return false;
+        }
+        self.tried.push(self.format);
+        let Ok(device) = self.identity.find() else { return false };
+        let formats = device.fourccs().into_iter().filter_map(CameraFormat::from_fourcc);
+        let other = formats.into_iter().find(|format| !self.tried.contains(format));
+        if other.is_some() {
+            log::warn!("{}: trying another format than {}", self.identity.path().display(), self.format);
+        }
+        other.is_some()
+    }
+}
+
+/// Copies frames out of a driver's memory, once, since that may be slow to read.
+pub struct V4l2Stream {
+    buffers: Buffers,
+    /// A frame before it is decompressed.
+    jpeg: Vec<u8>,
+    flaws: FlawWatch,
+}
+
+impl V4l2Stream {
+    pub fn new(buffers: Buffers) -> Self {
+        V4l2Stream { buffers, jpeg: Vec::new(), flaws: FlawWatch::default() }
+    }
+
+    fn format(&self) -> CameraFormat {
+        self.buffers.layout().format
+    }
+
+    fn decompress(&mut self, frame: &mut Frame) -> Result<(), Fault> {
+        if self.jpeg.is_empty() {
+            return Err(Fault::Empty);
+        }
+        let jpeg = jpeg::at_start_of(&self.jpeg)?;
+        let flaw = jpeg::decode_into(jpeg, frame, FRAME_BOUNDS)?;
+        self.flaws.say(flaw, || format!("a picture of {}", self.buffers.device().path().display()));
+        Ok(())
+    }
+}
+
+impl FrameStream for V4l2Stream {
+    fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost> {
+        let layout = *self.buffers.layout();
+        let is_compressed = layout.pixels().is_none();
+        let jpeg = &mut self.jpeg;
+        let arrived = self.buffers.next(within, |Filled { planes, sequence, captured_at, is_flagged }| {
+            if is_compressed {
+                jpeg.clear();
+                jpeg.extend_from_slice(planes.first().copied().unwrap_or_default());
+            } else {
+                layout.copy_into(planes, frame);
+            }
+            Arrival { sequence, captured_at, fault: is_flagged.then_some(Fault::Flagged) }
+        });
+        let failed = |e| CameraError::from_io(self.buffers.device().path(), "taking a frame", e);
+        let Some(mut arrival) = arrived.map_err(|e| Lost(failed(e).reason()))? else { return Ok(None) };
+        let sound = if is_compressed { self.decompress(frame) } else { frame.check().map_err(Fault::from) };
+        arrival.fault = arrival.fault.or(sound.err());
+        Ok(Some(arrival))
+    }
+}

@@ -1,0 +1,210 @@
+//! Runs of the program on cameras that are not there (README.md).
+
+mod fake;
+mod programs;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fake::{Fake, Outcome};
+
+/// A camera in a socket that gives these frames.
+fn usb(frames: &str) -> String {
+    format!("card Webcam\nbus usb-2\nformat YUYV\nsize 320x240\ninterval 1/30\nframes {frames}\n")
+}
+
+const UNICAM: &str =
+    "card unicam\ncapabilities 25200001\nformat YUYV\nsizes 16 16376 16 16376 1 1\nstreamon-error 22\n";
+
+#[test]
+fn the_first_camera_that_gives_frames_is_taken() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    for (name, first) in [
+        ("media controller", UNICAM.to_owned()),
+        ("raw Bayer", "card vi-output\nformat RG10\nsize 3264x2464\n".into()),
+        ("H.264", "format H264\nsize 1920x1080\n".into()),
+        ("busy", format!("busy\n{}", usb(&frames))),
+        ("metadata", "capabilities 04800000\n".into()),
+        ("silent", "format YUYV\nsize 320x240\n".into()),
+        ("processor", format!("card bcm2835-isp\nformat YUYV\nsize 320x240\nframes {frames}\n")),
+    ] {
+        fake.plug(0, &first);
+        fake.plug(2, &usb(&frames));
+        let Outcome { code, rows, said } = fake.run("--frames 3");
+        assert_eq!((code, rows.len()), (0, 3), "{name}: {said}");
+        assert!(name == "metadata" || name == "processor" || said.contains("passed over"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn cameras_that_give_nothing_say_what_to_do() {
+    let Some(fake) = Fake::new() else { return };
+    for (camera, expected) in [
+        (UNICAM, "give --source rpicam, which has rpicam-vid read"),
+        ("card vi-output\nformat RG10\nsize 3264x2464\n", "nvarguscamerasrc"),
+        ("format H264\nsize 1920x1080\n", "let ffmpeg decode it"),
+        ("card rkisp\nformat YUYV\nsize 320x240\n", "no camera was found: /dev/video0 (rkisp) looks like one"),
+        ("card bcm2835-isp\nformat YUYV\nsize 320x240\n", "no camera was found"),
+    ] {
+        fake.plug(0, camera);
+        let Outcome { code, said, .. } = fake.run("--frames 3");
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(expected), "{said} lacks {expected}");
+    }
+}
+
+#[test]
+fn every_format_gives_the_same_points() {
+    let Some(fake) = Fake::new() else { return };
+    let mut points: Vec<Vec<f64>> = Vec::new();
+    for (format, planes) in
+        [("YUYV", 0), ("UYVY", 0), ("NV12", 0), ("YU12", 0), ("YUYV", 1), ("NV12", 1), ("NM12", 2), ("YM12", 3)]
+    {
+        let frames = fake.face(format, 320, 240);
+        fake.plug(0, &format!("planes {planes}\nformat {format}\nsize 320x240\ninterval 1/30\nframes {frames}\n"));
+        let Outcome { code, rows, said } = fake.run("--frames 1");
+        assert_eq!((code, rows.len()), (0, 1), "{format} in {planes} planes: {said}");
+        points.push(rows[0].points());
+    }
+    for other in &points[1..] {
+        let off = points[0].iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 0.5, "points differ by {off} px");
+    }
+}
+
+#[test]
+fn a_camera_whose_frames_cannot_be_used_says_so() {
+    let Some(fake) = Fake::new() else { return };
+    let (frames, short) = (fake.face("YUYV", 320, 240), fake.file("short", &[16; 1000]));
+    let cut = fake.file("cut.jpg", &fake::jpeg()[..3000]);
+    let mjpeg = |frames: &str| format!("format MJPG\nsize 320x240\ninterval 1/30\nframes {frames}\n");
+    for (camera, expected) in [
+        (format!("flags 40\n{}", usb(&frames)), "its driver flags them as broken"),
+        (usb(&short), "1000 bytes are too few"),
+        (format!("pitch 9000\n{}", usb(&frames)), "with a stride of 9000"),
+        (mjpeg(&cut), "it is cut short"),
+        (format!("empty-every 1\n{}", mjpeg(&cut)), "they have no bytes"),
+    ] {
+        fake.plug(0, &camera);
+        let metrics = fake.path("metrics.prom");
+        let Outcome { code, rows, said } = fake.run_for(8, &format!("--metrics {metrics}"));
+        assert_eq!((code, rows.len()), (1, 0), "{said}");
+        let notice = "camera /dev/video0 gives only damaged frames: ";
+        assert!(said.contains(notice) && said.contains(expected), "{said} lacks {expected}");
+        let summary = said.lines().find(|line| line.starts_with("0 frames")).expect("a summary").to_owned();
+        assert!(summary.contains(" damaged; "), "{summary}");
+        let metrics = std::fs::read_to_string(metrics).unwrap();
+        assert!(
+            metrics.contains("\nwingmark_camera_up 0\n") && metrics.contains("wingmark_camera_trouble"),
+            "{metrics}"
+        );
+    }
+}
+
+#[test]
+fn another_format_is_tried_where_frames_cannot_be_used() {
+    let Some(fake) = Fake::new() else { return };
+    let (short, whole) = (fake.file("short", &[16; 1000]), fake.file("whole.jpg", &fake::jpeg()));
+    fake.plug(0, &format!("{}format MJPG\nsize 320x240\ninterval 1/30\nframes {whole}\n", usb(&short)));
+    let Outcome { code, rows, said } = fake.run("--source /dev/video0 --frames 3");
+    assert_eq!((code, rows.len()), (0, 3), "{said}");
+    assert!(said.contains("trying another format than YUYV") && said.contains("frames come again"), "{said}");
+}
+
+#[test]
+fn good_frames_among_bad_ones_are_used() {
+    let Some(fake) = Fake::new() else { return };
+    let (whole, cut) = (fake::jpeg(), &fake::jpeg()[..3000]);
+    let turns: Vec<&[u8]> = (0..64).map(|i| if i % 8 == 7 { &whole[..] } else { cut }).collect();
+    let frames = fake.folder("turns", &turns);
+    fake.plug(0, &format!("format MJPG\nsize 320x240\ninterval 1/30\nframes {frames}\n"));
+    let Outcome { code, rows, said } = fake.run("--frames 3");
+    assert_eq!((code, rows.len()), (0, 3), "{said}");
+    assert!(rows.iter().all(|row| row.number() % 8 == rows[0].number() % 8), "{said}");
+}
+
+#[test]
+fn time_rises_and_numbers_count_whatever_the_driver_says() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    for stamps in ["monotonic", "wall", "zero", "same", "back", "none"] {
+        fake.plug(0, &format!("stamps {stamps}\nsame-number\n{}", usb(&frames)));
+        let Outcome { code, rows, said } = fake.run("--frames 5");
+        assert_eq!((code, rows.len()), (0, 5), "{stamps}: {said}");
+        assert!(rows.is_sorted_by(|a, b| a.time() < b.time() && a.number() < b.number()), "{stamps}");
+        assert!(rows[0].time() < 20.0 && rows[4].time() > rows[0].time(), "{stamps}: {}", rows[4].time());
+    }
+}
+
+#[test]
+fn lists_without_an_end_are_cut_off_and_nonsense_is_not_shown() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    fake.plug(0, &format!("endless\n{}", usb(&frames)));
+    let Outcome { code, rows, said } = fake.run("--frames 3");
+    assert_eq!((code, rows.len()), (0, 3), "{said}");
+    fake.plug(0, &format!("{}interval 0/1\ninterval 1/0\n", usb(&frames)));
+    let Outcome { code, said, .. } = fake.run("--source /dev/video0 --camera-rate 90 --frames 3");
+    assert!(code == 1 && said.contains("it offers 30 fps"), "{said}");
+}
+
+#[test]
+fn a_signal_is_heeded_while_a_camera_is_opened() {
+    let Some(fake) = Fake::new() else { return };
+    fake.plug(0, &format!("hangs\n{}", usb("/nowhere")));
+    let start = Instant::now();
+    let Outcome { code, said, .. } = fake.run_for(5, "--source /dev/video0");
+    assert_eq!(code, 0, "{said}");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_other_camera_of_the_same_make_is_never_taken() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    let camera =
+        |bus: &str| format!("card Webcam\nbus {bus}\nformat YUYV\nsize 320x240\ninterval 1/30\nframes {frames}\n");
+    fake.plug(0, &camera("usb-1"));
+    fake.plug(1, &camera("usb-2"));
+    let link: PathBuf = fake.link("usb-Maker_Webcam_SN0001-video-index0", 0);
+    let run = fake.start("--source /dev/video0");
+    run.wait_for_rows(3);
+    // Both have the same serial number, so that udev's link leads to the other one now.
+    fake.unplug(0);
+    std::fs::remove_file(&link).unwrap();
+    fake.link("usb-Maker_Webcam_SN0001-video-index0", 1);
+    std::thread::sleep(Duration::from_millis(500));
+    let before = run.rows();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(run.rows(), before, "rows of another camera");
+    // The same one comes back, at another node.
+    fake.plug(7, &camera("usb-1"));
+    run.wait_for_rows(before + 3);
+    assert_eq!(run.stop().code, 0);
+}
+
+#[test]
+fn jpegs_are_shown_as_cameras_write_them() {
+    let Some(fake) = Fake::new() else { return };
+    let whole = fake::jpeg();
+    let data = &whole[..whole.len() - 2];
+    let twice = [&whole[..2], &whole].concat();
+    let mut broken = whole.clone();
+    broken[whole.len() * 9 / 10..][..2].copy_from_slice(b"\xff\x3f");
+    for (name, frame, warning) in [
+        ("whole", whole.clone(), ""),
+        ("no end", data.to_vec(), "has no end marker"),
+        ("zeros", [data, b"\0\0"].concat(), "has no end marker"),
+        ("started twice", twice, ""),
+        ("broken scan", broken, "is damaged within its data"),
+    ] {
+        let frames = fake.file("frame.jpg", &frame);
+        fake.plug(0, &format!("format MJPG\nsize 320x240\ninterval 1/30\nframes {frames}\n"));
+        let Outcome { code, rows, said } = fake.run("--frames 3");
+        assert_eq!((code, rows.len()), (0, 3), "{name}: {said}");
+        assert!(rows.iter().all(|row| row.has_face()), "{name}: {said}");
+        assert_eq!(said.matches("said once").count(), usize::from(!warning.is_empty()), "{name}: {said}");
+        assert!(said.contains(warning), "{name}: {said}");
+    }
+}

@@ -1,0 +1,184 @@
+//! Sources that other programs give: rpicam-vid, GStreamer, ffmpeg and a server, each played by a stand-in.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use crate::fake::{Fake, Outcome, jpeg};
+
+/// A folder with a program of that name, a shell script, found before all others.
+fn stand_in(fake: &Fake, name: &str, script: &str) {
+    std::fs::create_dir_all(fake.path("bin")).unwrap();
+    let program = fake.file(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n").as_bytes());
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fake.environment.borrow_mut().push(("PATH", format!("{}:/usr/bin:/bin", fake.path("bin"))));
+}
+
+/// Gives so many frames, ten a second, and ends.
+fn some_frames(fake: &Fake, frames: u32) -> String {
+    let frame = fake.file("frame.jpg", &jpeg());
+    let (called, folder) = (fake.path("called"), fake.path(""));
+    format!(
+        "echo \"$0 $@\" >> {called}; cd {folder}; i=0; while [ $i -lt {frames} ]; do cat {frame}; sleep 0.1; i=$((i+1)); done"
+    )
+}
+
+#[test]
+fn rpicam_is_started_and_started_again() {
+    let fake = Fake::without_camera();
+    let script = some_frames(&fake, 4);
+    stand_in(&fake, "rpicam-vid", &script);
+    let Outcome { code, rows, said } = fake.run("--source rpicam:1 --camera-size 320x240 --camera-rate 10 --frames 6");
+    assert_eq!((code, rows.len()), (0, 6), "{said}");
+    assert!(
+        said.contains("camera rpicam:1 gone: ended (exit status: 0)") && said.contains("frames come again"),
+        "{said}"
+    );
+    let called = std::fs::read_to_string(fake.path("called")).unwrap();
+    assert!(called.lines().count() >= 2, "{called}");
+    let asked =
+        "rpicam-vid --camera 1 --timeout 0 --nopreview --codec mjpeg --width 320 --height 240 --framerate 10 --flush";
+    assert!(called.contains(asked), "{called}");
+}
+
+#[test]
+fn the_older_name_of_rpicam_is_known() {
+    let fake = Fake::without_camera();
+    let script = some_frames(&fake, 1000);
+    stand_in(&fake, "libcamera-vid", &script);
+    let Outcome { code, rows, said } = fake.run("--source rpicam --frames 2");
+    assert_eq!((code, rows.len()), (0, 2), "{said}");
+}
+
+#[test]
+fn a_program_that_gives_nothing_fails_the_run_with_what_it_said() {
+    let fake = Fake::without_camera();
+    stand_in(&fake, "rpicam-vid", "echo starting >&2; echo 'ERROR: no cameras available' >&2; exit 255");
+    let Outcome { code, said, .. } = fake.run("--source rpicam");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("ended (exit status: 255): ERROR: no cameras available"), "{said}");
+    let bare = Fake::without_camera();
+    bare.environment.borrow_mut().push(("PATH", bare.path("nothing")));
+    let Outcome { code, said, .. } = bare.run("--source rpicam");
+    assert!(code == 1 && said.contains("is not installed here; on Debian it is in the package rpicam-apps"), "{said}");
+}
+
+#[test]
+fn a_pipeline_of_gstreamer_gives_frames_and_is_ended() {
+    let fake = Fake::without_camera();
+    let (called, stopped) = (fake.path("called"), fake.path("stopped"));
+    let frame =
+        [&b"YUV4MPEG2 W64 H64 F30:1 C420jpeg\n"[..], &[&b"FRAME\n"[..], &[128; 64 * 96]].concat().repeat(3)].concat();
+    let frames = fake.file("frames.y4m", &frame);
+    let script = format!(
+        "trap 'touch {stopped}; exit 0' TERM; for a in \"$@\"; do echo \"$a\"; done > {called}; cat {frames}; while :; do sleep 0.05; done"
+    );
+    stand_in(&fake, "gst-launch-1.0", &script);
+    let source = "gst:videotestsrc!y4menc!fdsink";
+    let run = fake.start(&format!("--source {source}"));
+    run.wait_for_rows(1);
+    let Outcome { code, said, .. } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(std::fs::read_to_string(called).unwrap(), "-q\nvideotestsrc!y4menc!fdsink\n");
+    for _ in 0..100 {
+        if std::fs::exists(&stopped).unwrap() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the pipeline goes on");
+}
+
+#[test]
+fn a_film_is_decoded_by_ffmpeg_with_its_times() {
+    let fake = Fake::without_camera();
+    let y4m =
+        [&b"YUV4MPEG2 W64 H64 F25:1 C420jpeg\n"[..], &[&b"FRAME\n"[..], &[128; 64 * 96]].concat().repeat(3)].concat();
+    let frames = fake.file("frames.y4m", &y4m);
+    let times = "for t in 0 0.5 2.25; do echo \"[Parsed_showinfo_0 @ 0x1] n: 0 pts: 0 pts_time:$t duration\" >&2; done";
+    let script = format!("if [ \"$1\" = -version ]; then echo ffmpeg version 5.1.9; exit; fi; {times}; cat {frames}");
+    stand_in(&fake, "ffmpeg", &script);
+    let film = fake.file("film.mp4", b"\0\0\0\x20ftypisom and more");
+    let Outcome { code, rows, said } = fake.run(&format!("--source {film}"));
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("film.mp4 is a film (MP4 or QuickTime); ffmpeg decodes it"), "{said}");
+    assert_eq!(rows.iter().map(|row| row.time()).collect::<Vec<_>>(), [0.0, 0.5, 2.25]);
+
+    stand_in(&fake, "ffmpeg", "[ \"$1\" = -version ] && exit; echo \"film.mp4: Invalid data found\" >&2; exit 1");
+    let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
+    assert!(code == 1 && said.contains("failed (exit status: 1): film.mp4: Invalid data found"), "{said}");
+
+    fake.environment.borrow_mut().push(("WINGMARK_FFMPEG", String::new()));
+    let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
+    assert!(code == 1 && said.contains("which ffmpeg makes readable: ffmpeg -v error -i "), "{said}");
+}
+
+/// Answers requests as the list says, one after the other, and gives the address.
+fn server(answers: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let read = socket.read(&mut request).unwrap();
+            assert!(
+                request[..read].starts_with(b"GET /stream HTTP/1.0\r\n"),
+                "{}",
+                String::from_utf8_lossy(&request[..read])
+            );
+            let _ = socket.write_all(&answer);
+        }
+    });
+    format!("http://{address}/stream")
+}
+
+fn multipart(frames: usize) -> Vec<u8> {
+    let picture = jpeg();
+    let part = [&b"--x\r\nContent-Type: image/jpeg\r\n\r\n"[..], &picture, b"\r\n"].concat();
+    [&b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=x\r\n\r\n"[..], &part.repeat(frames)]
+        .concat()
+}
+
+#[test]
+fn mjpeg_is_read_over_http_and_connected_to_again() {
+    let fake = Fake::without_camera();
+    let chunked = {
+        let body = &multipart(3)[70..];
+        let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+        [head.as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
+    };
+    let redirect = b"HTTP/1.1 302 Found\r\nLocation: /stream\r\n\r\n".to_vec();
+    let url = server(vec![
+        redirect,
+        multipart(3),
+        b"HTTP/1.0 503 Busy\r\n\r\n".to_vec(),
+        chunked,
+        multipart(3),
+        multipart(9),
+    ]);
+    let run = fake.start(&format!("--source {url}"));
+    run.wait_for_rows(3);
+    let Outcome { code, rows, said } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    assert!(rows.iter().all(|row| row.has_face()), "{said}");
+    assert!(said.contains("gone: it ended") && said.contains("frames come again"), "{said}");
+}
+
+#[test]
+fn a_server_that_gives_no_stream_is_said_to() {
+    let fake = Fake::without_camera();
+    for (answer, expected) in [
+        (&b"HTTP/1.0 404 Not Found\r\n\r\n"[..], "it answers 404 Not Found"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "it sends text/html; expected MJPEG"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n\0\0\0\x20ftypisom", "is a film (MP4 or QuickTime)"),
+        (b"", "its answer is no HTTP"),
+    ] {
+        let url = server(vec![answer.to_vec()]);
+        let Outcome { code, said, .. } = fake.run(&format!("--source {url}"));
+        assert!(code == 1 && said.contains(expected), "{said} lacks {expected}");
+    }
+    let Outcome { code, said, .. } = fake.run("--source http://127.0.0.1:1/stream");
+    assert!(code == 1 && said.contains("cannot connect to 127.0.0.1:1"), "{said}");
+}
