@@ -72,7 +72,9 @@ pub fn writer<S: Storage>(storage: S, path: &Path, limits: Limits) -> (Writer<S>
 /// Writes entries in blocks of that many, and closes the log.
 pub fn write<S: Storage>(writer: &mut Writer<S>, entries: &[Entry], block: usize) {
     for some in entries.chunks(block) {
-        some.iter().for_each(|entry| writer.add(entry));
+        for entry in some {
+            writer.add(entry);
+        }
         writer.flush();
     }
     writer.close();
