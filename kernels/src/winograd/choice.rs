@@ -74,6 +74,12 @@ mod tests {
         }
     }
 
+    /// The second layer of kernel/self_test.rs.
+    #[test]
+    fn the_self_test_has_a_layer_of_it() {
+        assert_eq!(cheapest(&Layer { rows: 4, columns: 13, channels: 16, outputs: 16 }, &Form::ALL), Some(Form::Four));
+    }
+
     #[test]
     fn what_is_not_exact_is_not_chosen() {
         let layer = Layer { rows: 32, columns: 32, channels: 64, outputs: 64 };

@@ -9,6 +9,8 @@ use super::{Arithmetic, Form, Layer, Winograd, plain};
 use crate::kernel::tests::WithWinograd;
 use crate::{Convolution, Graph, Kernel, Operator, Program, Shape, Tensor, reference};
 
+type Choose = fn(&Layer, &[Form]) -> Option<Form>;
+
 /// Every arithmetic that this machine runs.
 fn arithmetics() -> Vec<(&'static str, &'static dyn Arithmetic)> {
     vec![
@@ -19,14 +21,13 @@ fn arithmetics() -> Vec<(&'static str, &'static dyn Arithmetic)> {
 }
 
 /// A kernel that computes every layer in the first of `forms` that is exact for it.
-fn forced(arithmetic: &'static dyn Arithmetic, choose: fn(&Layer, &[Form]) -> Option<Form>) -> Kernel {
+fn forced(arithmetic: &'static dyn Arithmetic, choose: Choose) -> Kernel {
     Kernel(Box::leak(Box::new(WithWinograd(Winograd { arithmetic, choose }))))
 }
 
 fn kernels() -> Vec<(String, Kernel)> {
-    let two: fn(&Layer, &[Form]) -> Option<Form> = |_, exact| exact.contains(&Form::Two).then_some(Form::Two);
-    let forms: [(&str, fn(&Layer, &[Form]) -> Option<Form>); 2] =
-        [("F(4,3)", |_, exact| exact.first().copied()), ("F(2,3)", two)];
+    let two: Choose = |_, exact| exact.contains(&Form::Two).then_some(Form::Two);
+    let forms: [(&str, Choose); 2] = [("F(4,3)", |_, exact| exact.first().copied()), ("F(2,3)", two)];
     let all = arithmetics().into_iter().flat_map(|(name, arithmetic)| {
         forms.map(|(form, choose)| (format!("{name} {form}"), forced(arithmetic, choose)))
     });
@@ -134,7 +135,7 @@ fn sums_at_the_bound() {
         let Operator::Convolution(convolution) = &graph.nodes()[3].operator else { panic!("a convolution") };
         let exact = Form::ALL.into_iter().find(|form| super::form::is_exact(*form, convolution));
         assert_eq!(exact, Some(form));
-        let high = |channel: usize, pixel: usize| (channel + pixel) % 2 == 0;
+        let high = |channel: usize, pixel: usize| (channel + pixel).is_multiple_of(2);
         let picture =
             |flip: bool| (0..54 * 256).map(|i| if high(i % 256, i / 256 * 256) != flip { 255 } else { 0 }).collect();
         check(&graph, output, &[picture(false), picture(true), vec![255; 54 * 256]]);
