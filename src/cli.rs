@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,7 +23,7 @@ use crate::screen::settings::Rotation;
 /// Results go to standard output, messages to standard error (RUST_LOG=info says more). The exit code is 0 when all was
 /// done, 1 when something failed, 2 when the command line is wrong.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, long_version = long_version(), max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -38,6 +39,31 @@ pub enum Command {
     Compare(CompareArgs),
     Latency(LatencyArgs),
     Doctor(DoctorArgs),
+}
+
+/// Version, commit, features and models of this binary.
+fn long_version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let commit = option_env!("WINGMARK_COMMIT").map_or_else(|| "unknown".into(), |commit| format!("{commit:.12}"));
+        let features = [
+            ("base", cfg!(feature = "base")),
+            ("float", cfg!(feature = "float")),
+            ("window", cfg!(feature = "window")),
+        ];
+        let features: Vec<&str> = features.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| *name).collect();
+        let model = |shipped: &zoo::Shipped| match shipped.card() {
+            Ok(card) => format!("{} ({}, {:.8})", shipped.name, card.date, card.sha256),
+            Err(_) => shipped.name.into(),
+        };
+        let models: Vec<String> = zoo::SHIPPED.iter().map(model).collect();
+        format!(
+            "{}\ncommit: {commit}\nfeatures: {}\nmodels: {}",
+            env!("CARGO_PKG_VERSION"),
+            if features.is_empty() { "none".into() } else { features.join(", ") },
+            models.join(", ")
+        )
+    });
+    &TEXT
 }
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.

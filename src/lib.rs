@@ -2,12 +2,32 @@
 //!
 //! A frame flows one way: a [`capture::Source`] fills a [`picture::frame::Frame`], a [`face::Observer`] finds faces in it and
 //! their landmarks, and what it saw goes to a screen, to files, or both.
+//!
+//! ```
+//! use wingmark::face::Observer;
+//! use wingmark::picture::built_in_picture;
+//!
+//! let seen = Observer::builder().build()?.observe(&built_in_picture())?;
+//! let nose = seen.faces[0].landmarks[30].at;
+//! assert!((220.0..232.0).contains(&nose.x) && (122.0..134.0).contains(&nose.y), "{nose}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `program` (default) | the commands of the binary; a program that links the library does without |
+//! | `base` (default) | the net `base` inside the binary |
+//! | `float` (default) | nets that are not quantised |
+//! | `window` | a screen in a window |
 
 pub mod board;
 pub mod capture;
+#[cfg(feature = "program")]
 pub mod cli;
+#[cfg(feature = "program")]
 pub mod commands;
 pub mod dataset;
+#[cfg(feature = "program")]
 pub mod doctor;
 pub mod face;
 pub mod machine;
@@ -15,8 +35,10 @@ pub mod model;
 pub mod overlay;
 pub mod picture;
 pub mod pipeline;
+#[cfg(feature = "program")]
 pub mod plan;
 pub mod record;
+#[cfg(feature = "program")]
 pub mod report;
 pub mod screen;
 mod text;

@@ -283,6 +283,21 @@ fn wrong_usage_is_told_from_failure() {
 }
 
 #[test]
+fn the_version_names_commit_features_and_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["--version"]);
+    assert!(output.status.success());
+    let shown = text(&output.stdout);
+    assert!(shown.starts_with(concat!("wingmark ", env!("CARGO_PKG_VERSION"), "\ncommit: ")), "{shown}");
+    assert_eq!(shown.contains(", float"), cfg!(feature = "float"), "{shown}");
+    for shipped in wingmark::face::zoo::SHIPPED {
+        let card = shipped.card().unwrap();
+        assert!(shown.contains(&format!("{} ({}, {:.8})", card.name, card.date, card.sha256)), "{shown}");
+    }
+    assert_eq!(text(&wingmark(folder.path(), &["-V"]).stdout), concat!("wingmark ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
 fn models_that_are_damaged_or_of_another_kind_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/small");

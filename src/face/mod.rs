@@ -1,5 +1,6 @@
 //! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it tells those above it.
 
+mod builder;
 pub mod calibration;
 mod clock;
 pub mod decode;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use nalgebra::{Matrix2, Point2, Similarity2};
 
+pub use builder::{BuildError, ObserverBuilder};
 pub use observer::{ObserveError, Observer, Options};
 pub use track::Smoothing;
 

@@ -32,6 +32,13 @@ pub struct Shipped {
     shape: Option<&'static str>,
 }
 
+impl Shipped {
+    /// What the net says of itself.
+    pub fn card(&self) -> Result<ModelCard, CardError> {
+        ModelCard::from_toml(self.card)
+    }
+}
+
 /// The nets in this binary.
 pub const SHIPPED: &[Shipped] = &[
     Shipped {

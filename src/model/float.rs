@@ -7,8 +7,8 @@ use tract_onnx::pb::GraphProto;
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
-use super::onnx::{input_signature, signature};
 use super::scales::check_scales;
+use super::signature::{input_signature, signature};
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 use crate::model::heatmaps::Heatmaps;
 

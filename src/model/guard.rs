@@ -11,8 +11,9 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `work` with tract comes to. A panic is an error, and nothing is printed of it.
-pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+/// Keeps the process from printing panics that loading a net or running it gives back as errors. It wraps the process's
+/// panic hook, which is the program's to decide: without this call, such a panic is printed and then is an error all the same.
+pub fn hide_guarded_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = panic::take_hook();
@@ -22,6 +23,10 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T
             }
         }));
     });
+}
+
+/// What `work` with tract comes to. A panic is an error.
+pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     IS_GUARDED.set(true);
     // Nobody sees what a panic leaves half done: it is dropped with `work`, or never used again.
     let done = panic::catch_unwind(AssertUnwindSafe(work));

@@ -7,8 +7,8 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 use wingmark_kernels::{Graph, Operator, Shape, Tensor as Node};
 
-use super::onnx::{input_signature, signature};
 use super::operators::{Dequantise, Int8, Quantise};
+use super::signature::{input_signature, signature};
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 
 pub(super) struct Lowered {

@@ -20,6 +20,7 @@ mod plain;
 #[cfg(feature = "float")]
 mod scales;
 pub mod scheme;
+mod signature;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ use thiserror::Error;
 use tract_onnx::prelude::TractError;
 use wingmark_kernels::{GraphError, Kernel, KernelError};
 
+pub use guard::hide_guarded_panics;
 #[cfg(not(feature = "float"))]
 pub use no_float::PlainNet;
 #[cfg(feature = "float")]

@@ -7,7 +7,7 @@ use tract_onnx::tract_hir::internal::{DimLike, Factoid, GenericFactoid, Inferenc
 
 use super::ModelError;
 use super::guard::guarded;
-use super::onnx::{check_sizes, signature};
+use super::signature::{check_sizes, signature};
 
 /// A net with one input of 32-bit floats, and a picture of noise to run it on.
 pub struct PlainNet {

@@ -3,7 +3,7 @@
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
-use super::onnx::{MAX_ELEMENTS, signature};
+use super::signature::{MAX_ELEMENTS, signature};
 
 /// More than any net for pictures enlarges a tensor by.
 const MAX_SCALE: f32 = 64.0;

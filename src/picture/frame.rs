@@ -89,11 +89,19 @@ pub enum FrameError {
 }
 
 impl Frame {
-    /// Makes a frame of packed RGB bytes (row by row, no padding).
-    pub fn from_rgb(size: Size, bytes: Vec<u8>) -> Result<Self, FrameError> {
-        let frame = Frame { size, stride_bytes: size.width * 3, bytes, ..Frame::default() };
+    /// Makes a frame of `bytes` in the layout of `format`, number 0 at time 0.
+    ///
+    /// # Errors
+    /// When size, stride and number of bytes do not fit together.
+    pub fn new(format: PixelFormat, size: Size, stride_bytes: u32, bytes: Vec<u8>) -> Result<Self, FrameError> {
+        let frame = Frame { format, size, stride_bytes, bytes, ..Frame::default() };
         frame.check()?;
         Ok(frame)
+    }
+
+    /// Makes a frame of packed RGB bytes (row by row, no padding).
+    pub fn from_rgb(size: Size, bytes: Vec<u8>) -> Result<Self, FrameError> {
+        Frame::new(PixelFormat::Rgb24, size, size.width.saturating_mul(3), bytes)
     }
 
     /// Checks that size, stride and the number of bytes fit together, in the way that [`Frame::pixels`] relies on.

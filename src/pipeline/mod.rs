@@ -3,6 +3,7 @@
 
 mod display;
 mod feed;
+#[cfg(feature = "program")]
 pub mod service;
 mod slot;
 mod watch;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::encode::Format;
+use super::Format;
 
 /// A file that observations are recorded to; its extension is that of a known format.
 #[derive(Debug, Clone, PartialEq, Eq)]

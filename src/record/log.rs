@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
-use super::encode::Format;
+use super::Format;
 use super::entry::Entry;
 use super::journal::{Journal, Limits};
 use super::losses::{LossReport, Tally};

@@ -12,6 +12,7 @@ mod choice;
 pub mod csv;
 pub mod encode;
 pub mod entry;
+mod format;
 pub mod journal;
 pub mod jsonl;
 pub mod limits;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use choice::{RecordChoice, UnknownRecord};
+pub use format::Format;
 pub use plain::PlainFile;
 
 use crate::face::Observation;

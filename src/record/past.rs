@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use serde::Deserialize;
 
-use super::encode::Format;
+use super::Format;
 use super::{RecordError, csv, journal};
 
 /// What the files of a log hold.

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::encode::{Encoder, Format};
+use super::Format;
+use super::encode::Encoder;
 use super::entry::Entry;
 use super::{RecordError, Recorder};
 use crate::face::Observation;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::encode::{Encoder, Format};
+use super::Format;
+use super::encode::Encoder;
 use super::entry::Entry;
 use super::journal::Journal;
 use super::losses::{Tally, in_words};

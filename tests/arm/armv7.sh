@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 
 cargo run --quiet --locked -- demo --out "$out/here" >/dev/null
 . tests/arm/setup.sh armv7
-cargo build --quiet --locked --profile board --no-default-features --bin wingmark
+cargo build --quiet --locked --profile board --no-default-features --features program --bin wingmark
 program=$CARGO_TARGET_DIR/$target/board/wingmark
 stat -c '%s bytes' "$program"
 $emulator -L $sysroot "$program" demo --out "$out/there"

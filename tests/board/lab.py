@@ -40,7 +40,7 @@ class Lab:
             "PATH": f"{cross_std.stdout.strip()}:{os.environ['PATH']}",
             "CARGO_TARGET_DIR": str(target_folder),
         }
-        command = ["cargo", "build", "--locked", "--profile", "board", "--no-default-features", "--target", TARGET, "--bin", "wingmark"]
+        command = ["cargo", "build", "--locked", "--profile", "board", "--no-default-features", "--features", "program", "--target", TARGET, "--bin", "wingmark"]
         subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
         return target_folder / TARGET / "board/wingmark"
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::storage::Disk;
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::storage::{Disk, Listed, Storage};
 

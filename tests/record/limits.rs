@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use wingmark::record::Recorder;
-use wingmark::record::encode::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::storage::Disk;
+use wingmark::record::{Format, Recorder};
 
 use crate::read_back::{files, frames_of_log};
 use crate::sample::{NO_LIMITS, entries, observation, write, writer};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::storage::{Listed, Storage};
 

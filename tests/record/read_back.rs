@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 
 use crate::sample::{faces_of, x_of};
 

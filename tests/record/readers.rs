@@ -1,6 +1,6 @@
 //! Files for `tests/readers/check.py`.
 
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 use wingmark::record::storage::Disk;
 
 use crate::read_back::frames_of_log;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use wingmark::record::Format;
 use wingmark::record::Recorder;
-use wingmark::record::encode::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::past::Past;

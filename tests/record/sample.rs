@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nalgebra::{Matrix2, Point2};
 use wingmark::face::{Face, Landmark, Observation, Timings};
 use wingmark::picture::geometry::{Crop, Rect};
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 use wingmark::record::entry::Entry;
 use wingmark::record::journal::{Journal, Limits};
 use wingmark::record::losses::Tally;

@@ -1,6 +1,6 @@
 //! A file cut off at any byte, or ending in zeros from there on, gives back the records before it.
 
-use wingmark::record::encode::Format;
+use wingmark::record::Format;
 
 use crate::read_back::frames;
 use crate::sample::entries;

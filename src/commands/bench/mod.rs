@@ -61,8 +61,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
 fn begun(args: &BenchArgs, board: Board) -> Report {
     let machine = Machine::here();
     let before = State::read(&Tree::here());
-    let built_for_speed = if cfg!(debug_assertions) {
-        vec!["this program was built without optimisation; use `cargo run --release`".into()]
+    let built_for_speed = if matches!(env!("WINGMARK_OPT_LEVEL"), "0" | "1") {
+        vec!["this program was built with little optimisation; build it with the profiles of Cargo.toml".into()]
     } else {
         Vec::new()
     };

@@ -10,7 +10,7 @@ use tract_onnx::tensor::load_tensor;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::model::ModelError;
-use crate::model::onnx::signature;
+use crate::model::signature::signature;
 
 /// Scale and zero point of a `u8` tensor.
 pub(super) type Quantisation = (f32, u8);
