@@ -72,7 +72,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
             .collect::<Result<Vec<_>>>()?;
         let images = images_tensor(crops.iter().map(|(image, _)| image), device);
         let outputs = forward(&graph, &state.average, &images, Phase::Infer, Precision::F32);
-        let maps = crate::train::plain(outputs.last().expect("a net has an output"));
+        let maps = crate::net::plain(outputs.last().expect("a net has an output"));
         for (maps, (_, truth)) in maps.chunks(maps.len() / samples.len()).zip(&crops) {
             errors.push(normalised_mean_error(&IBUG_68, truth, &decode_maps(&preset, maps)));
         }

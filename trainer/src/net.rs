@@ -10,6 +10,12 @@ use crate::graph::{BOUNDARY_THRESHOLD, Conv, Graph, Op};
 const NORM_MOMENTUM: f64 = 0.05;
 pub const NORM_EPSILON: f64 = 1e-5;
 
+/// A tensor's numbers in row-major order.
+pub fn plain(tensor: &Tensor) -> Vec<f32> {
+    let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
+    Vec::<f32>::try_from(flat).expect("heatmaps are f32")
+}
+
 /// All numbers of a net by name: `<node>.weight`, and either `<node>.bias` or
 /// `<node>.norm.{scale,bias,mean,variance}`.
 pub struct Weights {

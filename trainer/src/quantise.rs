@@ -8,9 +8,8 @@ use tch::Tensor;
 
 use crate::export::{INPUT, OUTPUT, folded_convs};
 use crate::graph::{Conv, Graph, Op};
-use crate::net::{Folded, Weights, conv2d, evaluate};
+use crate::net::{Folded, Weights, conv2d, evaluate, plain};
 use crate::onnx::{MICROSOFT, Numbers, OnnxGraph, conv_attributes};
-use crate::train::plain;
 
 const BINS: usize = 2048;
 

@@ -12,7 +12,7 @@ use crate::checkpoint::{Checkpoint, Recipe};
 use crate::graph::Graph;
 use crate::loader::{self, Batch, images_tensor};
 use crate::loss::{BatchMaps, batch_loss};
-use crate::net::{Phase, Precision, Weights, forward};
+use crate::net::{Phase, Precision, Weights, forward, plain};
 use crate::optimiser::{AdamW, follow};
 use crate::start;
 use crate::task::Task;
@@ -132,12 +132,6 @@ fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], thr
     }
     total.backward();
     last
-}
-
-/// A tensor's numbers in row-major order.
-pub fn plain(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
-    Vec::<f32>::try_from(flat).expect("heatmaps are f32")
 }
 
 /// The last stack's maps for each held-out example.
