@@ -12,8 +12,10 @@ use crate::capture::SourceChoice;
 use crate::capture::v4l2::CameraFormat;
 use crate::dataset::degrade::Degradation;
 use crate::doctor::Purpose;
+use crate::face::pose::FOV_DEG;
 use crate::face::{Options, Smoothing, zoo};
 use crate::picture::frame::Size;
+use crate::publish::Target;
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::Rotation;
@@ -95,9 +97,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
 
-    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove). May be given
-    /// several times. A file that is there already is renamed, not overwritten.
-    #[arg(long, value_name = "FILE")]
+    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove); - for a line of
+    /// JSON a frame on standard output, at once. May be given several times. A file that is there already is renamed, not
+    /// overwritten.
+    #[arg(long, value_name = "FILE|-")]
     pub record: Vec<RecordChoice>,
 
     /// Go on with a run over files that was interrupted: what the records hold of them is passed over, and the rest is added.
@@ -106,6 +109,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub log: LogArgs,
+
+    /// Send what is seen to a program that listens: opentrack://HOST[:4242], openseeface://HOST[:11573] or udp://HOST:PORT
+    /// (an object of JSON a face). May be given several times. Nothing waits for it: docs/live.md.
+    #[arg(long, value_name = "URL")]
+    pub publish: Vec<Target>,
 
     /// Write figures to this file every ten seconds, in the text format of Prometheus.
     #[arg(long, value_name = "FILE.prom")]
@@ -181,6 +189,16 @@ pub struct CameraArgs {
     /// Frames a second; also of pictures and of MJPEG in a file or a pipe, which have no times of their own.
     #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
+
+    /// What the camera sees from the left to the right edge of its picture, for head pose; 60 where neither this nor the
+    /// board's profile says it.
+    #[arg(long, value_name = "DEGREES", value_parser = fov)]
+    pub fov: Option<f32>,
+}
+
+fn fov(text: &str) -> Result<f32, &'static str> {
+    let degrees: f32 = text.parse().map_err(|_| "expected degrees, such as 60")?;
+    if FOV_DEG.contains(&degrees) { Ok(degrees) } else { Err("expected 5 to 150 degrees") }
 }
 
 fn rate(text: &str) -> Result<f64, &'static str> {
@@ -259,6 +277,11 @@ pub struct EvalArgs {
     /// Find the faces with the detector instead of taking their boxes from the true points.
     #[arg(long)]
     pub detect: bool,
+
+    /// What the pictures' camera saw from left to right, for head pose: pictures of faces are mostly cut from photographs
+    /// that were taken from afar.
+    #[arg(long, value_name = "DEGREES", default_value = "15", value_parser = fov)]
+    pub fov: f32,
 }
 
 /// Measure how fast models are on this machine, each stage of a frame and the whole of it.

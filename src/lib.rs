@@ -37,6 +37,7 @@ pub mod picture;
 pub mod pipeline;
 #[cfg(feature = "program")]
 pub mod plan;
+pub mod publish;
 pub mod record;
 #[cfg(feature = "program")]
 pub mod report;

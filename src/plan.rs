@@ -1,13 +1,17 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
 use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, RunArgs, ScreenArgs};
+use crate::face::head::HeadModel;
+use crate::face::pose::USUAL_FOV_DEG;
 use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
+use crate::publish::{Pace, PublishError, Publisher, Stdout};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics_file::MetricsFile;
@@ -62,19 +66,38 @@ impl LogArgs {
     }
 
     /// `pasts` are what earlier runs recorded in each, where this one goes on.
-    fn open(&self, records: &[RecordChoice], pasts: Vec<Past>) -> Result<Vec<Log>, RecordError> {
-        for (i, record) in records.iter().enumerate() {
-            if records[..i].contains(record) {
-                return Err(RecordError::Twice(record.path().into()));
-            }
+    fn open(&self, files: &[&Path], pasts: Vec<Past>) -> Result<Vec<Log>, RecordError> {
+        if let Some(twice) = twice(files) {
+            return Err(RecordError::Twice(twice.to_path_buf()));
         }
         let mut pasts = pasts.into_iter();
-        let open = |record: &RecordChoice| match pasts.next() {
-            Some(past) => Log::resume(record.path(), self.options(), past),
-            None => Log::to(record.path(), self.options()),
+        let open = |file: &&Path| match pasts.next() {
+            Some(past) => Log::resume(file, self.options(), past),
+            None => Log::to(file, self.options()),
         };
-        records.iter().map(open).collect()
+        files.iter().map(open).collect()
     }
+}
+
+/// What stands in a list before the place where it stands again.
+fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(i, item)| list[..*i].contains(item)).map(|(_, item)| item)
+}
+
+/// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
+fn publishers(args: &RunArgs, is_live: bool, head: Option<&HeadModel>) -> Result<Vec<Publisher>, PublishError> {
+    if let Some(twice) = twice(&args.publish) {
+        return Err(PublishError::Twice(twice.to_string()));
+    }
+    let mut publishers = Vec::new();
+    if args.record.contains(&RecordChoice::Stdout) {
+        let pace = if is_live { Pace::Newest } else { Pace::Every };
+        publishers.push(Publisher::start("standard output".into(), pace, Box::<Stdout>::default())?);
+    }
+    for target in &args.publish {
+        publishers.push(Publisher::start(target.to_string(), Pace::Newest, target.receiver(head))?);
+    }
+    Ok(publishers)
 }
 
 /// A run with all its parts open.
@@ -82,6 +105,7 @@ pub struct RunPlan {
     pub source: Box<dyn Source>,
     pub observer: Observer,
     pub logs: Vec<Log>,
+    pub publishers: Vec<Publisher>,
     pub metrics: Option<MetricsFile>,
     pub view: Option<View>,
     pub frames: Option<u32>,
@@ -117,8 +141,9 @@ impl RunPlan {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
         let wish = args.camera.wish(&board.camera);
+        let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = if args.resume {
-            args.record.iter().map(|record| Past::read(record.path())).collect::<Result<Vec<Past>, RecordError>>()?
+            files.iter().map(|file| Past::read(file)).collect::<Result<Vec<Past>, RecordError>>()?
         } else {
             Vec::new()
         };
@@ -130,6 +155,8 @@ impl RunPlan {
         let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
         let mut observer =
             Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &args.follow.options(board.threads))?;
+        let fov = args.camera.fov.or(board.camera.fov.map(|degrees| degrees as f32));
+        observer.set_fov(fov.unwrap_or(USUAL_FOV_DEG));
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let last = pasts.iter().filter_map(|past| past.last.as_ref()).map(|last| last.sequence).min();
@@ -137,8 +164,10 @@ impl RunPlan {
             observer.go_on_after(last, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
-        let logs = args.log.open(&args.record, pasts)?;
+        let logs = args.log.open(&files, pasts)?;
+        let publishers = publishers(args, source.is_live(), landmarks.head.as_ref())?;
         let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
-        Ok(RunPlan { source, observer, logs, metrics, view, frames: args.frames.map(u32::from), recorded_files })
+        let frames = args.frames.map(u32::from);
+        Ok(RunPlan { source, observer, logs, publishers, metrics, view, frames, recorded_files })
     }
 }

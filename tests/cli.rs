@@ -49,9 +49,67 @@ fn run_writes_what_it_is_asked_for() {
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     // After OpenFace's columns come ours, the wall time among them.
     let openface = |name: &str| -> Vec<String> {
-        read(name).lines().map(|line| line.split(',').take(5 + 2 * 68).collect::<Vec<_>>().join(",")).collect()
+        read(name).lines().map(|line| line.split(',').take(X_0 + 2 * 68).collect::<Vec<_>>().join(",")).collect()
     };
     assert_eq!(openface("a.csv"), openface("b.csv"));
+}
+
+/// The column of the first point: frame, face, time, confidence, success and the head's pose come before.
+const X_0: usize = 11;
+
+#[test]
+fn lines_of_json_go_to_standard_output_and_the_closing_line_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wingmark(folder.path(), &["run", "--source", PORTRAIT, "--screen", "none", "--record", "-"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1);
+    assert!(text(&output.stderr).contains("1 frame, a face in each"), "{}", text(&output.stderr));
+    let face = &lines[0]["faces"][0];
+    assert!(lines[0]["width"].as_u64().unwrap() > 0);
+    // She looks at the camera with open eyes.
+    for turn in ["yaw", "pitch", "roll"] {
+        assert!(face["pose"][turn].as_f64().unwrap().abs() < 30.0, "{face}");
+    }
+    assert!(face["eyes"]["right_ratio"].as_f64().unwrap() > 0.15, "{face}");
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_no_failure_and_one_that_listens_gets_datagrams() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    listener.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let to = |scheme: &str| format!("{scheme}://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let (opentrack, openseeface, json) = (to("opentrack"), to("openseeface"), to("udp"));
+    let output = wingmark(
+        folder.path(),
+        &[
+            "run",
+            "--source",
+            PORTRAIT,
+            "--screen",
+            "none",
+            "--publish",
+            &opentrack,
+            "--publish",
+            &openseeface,
+            "--publish",
+            &json,
+            "--publish",
+            "opentrack://127.0.0.1:9",
+            "--publish",
+            "udp://nowhere.invalid:5000",
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let mut sizes = Vec::new();
+    for _ in 0..3 {
+        let mut datagram = [0; 65536];
+        sizes.push(listener.recv(&mut datagram).unwrap());
+    }
+    sizes.sort_unstable();
+    assert!(sizes[0] == 48 && sizes[1] <= 1400 && sizes[2] == 1785, "{sizes:?}");
 }
 
 #[test]
@@ -332,7 +390,7 @@ fn eval_measures_its_own_predictions_as_perfect() {
             wingmark(folder.path(), &["run", "--screen", "none", "--source", PORTRAIT, "--record", "seen.csv"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
-        table.lines().nth(1).unwrap().split(',').skip(5).map(String::from).collect()
+        table.lines().nth(1).unwrap().split(',').skip(X_0).map(String::from).collect()
     };
     let header: String = (0..68).map(|i| format!(",x{i},y{i}")).collect();
     let row: String = (0..68).map(|i| format!(",{},{}", points[i], points[68 + i])).collect();

@@ -52,6 +52,8 @@ pub struct Camera {
     pub size: Option<Size>,
     /// Frames a second.
     pub rate: Option<u32>,
+    /// Whole degrees from the left to the right edge of the picture.
+    pub fov: Option<u32>,
 }
 
 /// How a board is told from others.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Board, Camera, Recognise};
 use crate::capture::v4l2::CameraFormat;
+use crate::face::pose::FOV_DEG;
 use crate::picture::frame::Size;
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
@@ -39,6 +40,7 @@ struct RawCamera {
     format: Option<String>,
     size: Option<String>,
     rate: Option<u32>,
+    fov: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,7 +121,11 @@ impl RawCamera {
         if let Some(rate) = self.rate {
             within("camera.rate", rate, 1, 1000)?;
         }
-        Ok(Camera { device: self.device, format: format.transpose()?, size: size.transpose()?, rate: self.rate })
+        if let Some(fov) = self.fov {
+            within("camera.fov", fov, *FOV_DEG.start() as u32, *FOV_DEG.end() as u32)?;
+        }
+        let (format, size) = (format.transpose()?, size.transpose()?);
+        Ok(Camera { device: self.device, format, size, rate: self.rate, fov: self.fov })
     }
 }
 

@@ -13,9 +13,10 @@ use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
 use crate::pipeline::{Display, Feed, Note, Policy, StatusWatch, Taken};
 use crate::plan::RunPlan;
-use crate::record::Recorder;
+use crate::publish::Publisher;
 use crate::record::log::Log;
 use crate::record::metrics_file::MetricsFile;
+use crate::record::{RecordChoice, Recorder};
 use crate::report::durations::Latencies;
 use crate::screen::ScreenError;
 
@@ -23,6 +24,8 @@ use crate::screen::ScreenError;
 const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
 /// And within this time when the source ended.
 const SAFE_WITHIN: Duration = Duration::from_secs(30);
+/// The last frame leaves the board within this time, or not at all.
+const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 /// Signals are looked for this often while no frame comes.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -34,6 +37,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let mut run = Run {
         observer: plan.observer,
         logs: plan.logs,
+        publishers: plan.publishers,
         metrics: plan.metrics,
         display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
         service: ServiceManager::from_environment(),
@@ -44,6 +48,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         patience: (policy == Policy::Every).then(Patience::default),
     };
     run.tally.recorded_files = plan.recorded_files;
+    let records_to_stdout = args.record.contains(&RecordChoice::Stdout);
     let feed = Feed::start(plan.source)?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
@@ -51,7 +56,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let kept = run.finish(feed, within);
     observed?;
     if !run.tally.found_nothing() {
-        writeln!(results(), "{}", run.tally.summary())?;
+        let summary = run.tally.summary();
+        if records_to_stdout {
+            writeln!(std::io::stderr(), "{summary}")?;
+        } else {
+            writeln!(results(), "{summary}")?;
+        }
     }
     // Who stops a service knows of its losses from its log.
     let had_frames = run.tally.frames > 0 || (run.tally.damaged == 0 && run.watch.status().is_live());
@@ -63,6 +73,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
 struct Run {
     observer: Observer,
     logs: Vec<Log>,
+    publishers: Vec<Publisher>,
     metrics: Option<MetricsFile>,
     display: Option<Display>,
     service: ServiceManager,
@@ -100,7 +111,9 @@ impl Run {
     }
 
     fn is_enough(&self) -> bool {
-        let is_unwatched = self.window_closed && self.logs.is_empty() && self.metrics.is_none();
+        let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
+        let someone_is_left = self.display.is_some() || self.publishers.iter().any(|publisher| !publisher.is_gone());
+        let is_unwatched = has_gone && !someone_is_left && self.logs.is_empty() && self.metrics.is_none();
         is_unwatched || self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
     }
 
@@ -110,6 +123,7 @@ impl Run {
         for log in &mut self.logs {
             log.record(&seen)?;
         }
+        self.publishers.iter_mut().for_each(|publisher| publisher.publish(&seen));
         self.metrics.iter().for_each(|metrics| metrics.count(&seen));
         self.tally.count(&seen);
         self.show(|display| display.show(frame, seen));
@@ -183,6 +197,9 @@ impl Run {
         let deadline = Instant::now() + within;
         self.display.iter().for_each(Display::close);
         let mut kept = true;
+        for publisher in self.publishers.drain(..) {
+            publisher.finish(deadline.min(Instant::now() + LAST_FRAME_WITHIN));
+        }
         for log in self.logs.drain(..) {
             if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {
                 error!("{e}");
@@ -322,6 +339,7 @@ mod tests {
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
             logs,
+            publishers: Vec::new(),
             metrics: None,
             display: Some(Display::start(Window { frames: 0 }, Policy::Every).unwrap()),
             service: ServiceManager::from_environment(),

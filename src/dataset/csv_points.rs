@@ -21,8 +21,8 @@ pub(super) fn read(path: &Path, found: &mut Collection) -> Result<(), DatasetErr
         let face = table.check(&row).map_err(|problem| (String::new(), problem));
         let face = face.and_then(|()| columns.face(&row).map_err(|problem| (columns.split(&row), problem)));
         match face {
-            Ok((file, points)) => {
-                let face = (pictures.find(&file), file, points);
+            Ok((file, points, yaw_deg)) => {
+                let face = (pictures.find(&file), file, points, yaw_deg);
                 found.add(path, row.line, columns.split(&row), Ok(face));
             }
             Err((split, problem)) => found.add(path, row.line, split, Err(problem)),
@@ -37,12 +37,17 @@ struct Columns {
     split: usize,
     /// Of `x0`; the others follow.
     first: usize,
+    yaw: Option<usize>,
 }
 
 impl Columns {
     fn of(table: &Table) -> Result<Columns, String> {
-        let columns =
-            Columns { file: table.column("file")?, split: table.column("split")?, first: table.column("x0")? };
+        let columns = Columns {
+            file: table.column("file")?,
+            split: table.column("split")?,
+            first: table.column("x0")?,
+            yaw: table.column("yaw").ok(),
+        };
         for i in 0..IBUG_68.landmarks {
             for (axis, offset) in [("x", 0), ("y", 1)] {
                 let expected = format!("{axis}{i}");
@@ -60,14 +65,15 @@ impl Columns {
         if split.is_empty() { "all".into() } else { split.clone() }
     }
 
-    fn face(&self, row: &Row) -> Result<(String, Vec<Point2<f32>>), String> {
+    fn face(&self, row: &Row) -> Result<(String, Vec<Point2<f32>>, Option<f32>), String> {
         let file = row.fields[self.file].clone();
         if file.is_empty() {
             return Err("it names no file".into());
         }
         let points = row.fields[self.first..].chunks_exact(2).take(IBUG_68.landmarks);
         let points = points.map(|xy| Ok(Point2::new(coordinate(&xy[0])?, coordinate(&xy[1])?)));
-        Ok((file, points.collect::<Result<_, String>>()?))
+        let yaw = self.yaw.map(|column| row.fields[column].as_str()).filter(|field| !field.is_empty());
+        Ok((file, points.collect::<Result<_, String>>()?, yaw.map(coordinate).transpose()?))
     }
 }
 

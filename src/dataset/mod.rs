@@ -1,7 +1,8 @@
 //! Annotated face pictures: which files there are and where their landmarks lie.
 //!
 //! Three layouts are read, told apart by what the folder holds:
-//! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`, pixel centres at whole numbers;
+//! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`, pixel centres at whole numbers,
+//!   perhaps `yaw` in degrees;
 //! * iBUG: a `.pts` file beside each picture, in any depth of folders; its first pixel is 1, and the folder is the split;
 //! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`; the 98 points are reduced to 68.
 //!
@@ -132,13 +133,13 @@ impl Collection {
         path: &Path,
         line: u64,
         split: String,
-        face: Result<(PathBuf, String, Vec<Point2<f32>>), String>,
+        face: Result<(PathBuf, String, Vec<Point2<f32>>, Option<f32>), String>,
     ) {
         let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
         match checked {
-            Ok((picture, file, points)) => {
+            Ok((picture, file, points, yaw_deg)) => {
                 let place = Place { path: self.shared(path), line };
-                self.add_sample(Sample { picture, file, split, points, place });
+                self.add_sample(Sample { picture, file, split, points, yaw_deg, place });
             }
             Err(problem) => self.fail(split, DatasetError::Malformed { path: path.into(), line, problem }),
         }

@@ -41,7 +41,7 @@ pub(super) fn read(path: &Path, root: &Path, neighbours: &Neighbours, found: &mu
         Ok((inside(&picture), picture, points))
     });
     match face {
-        Ok((file, picture, points)) => found.add(path, 1, split, Ok((picture, file, points))),
+        Ok((file, picture, points)) => found.add(path, 1, split, Ok((picture, file, points, None))),
         Err((line, problem)) => found.add(path, line, split, Err(problem)),
     }
 }

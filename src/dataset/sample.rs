@@ -23,6 +23,8 @@ pub struct Sample {
     pub split: String,
     /// 68 points in iBUG order, in pixels of the picture, pixel centres at whole numbers.
     pub points: Vec<Point2<f32>>,
+    /// The head's yaw in degrees, positive to the person's right, where the data set has it.
+    pub yaw_deg: Option<f32>,
     pub place: Place,
 }
 

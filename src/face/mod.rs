@@ -5,8 +5,12 @@ pub mod calibration;
 mod clock;
 pub mod decode;
 pub mod detect;
+pub mod head;
 pub mod look;
+pub mod measure;
 mod observer;
+pub mod openness;
+pub mod pose;
 pub mod scene;
 pub mod shape;
 pub mod smooth;
@@ -23,6 +27,8 @@ pub use builder::{BuildError, ObserverBuilder};
 pub use observer::{ObserveError, Observer, Options};
 pub use track::Smoothing;
 
+use self::measure::{Event, Measures};
+use crate::picture::frame::Size;
 use crate::picture::geometry::{Crop, Rect};
 
 /// A decoded point.
@@ -62,6 +68,8 @@ pub struct Face {
     pub landmarks: Vec<Landmark>,
     /// 0 to 1: how sure the net is that this is a face.
     pub confidence: f32,
+    /// Head pose, eyes and mouth.
+    pub measures: Measures,
 }
 
 /// How long each stage took.
@@ -71,6 +79,7 @@ pub struct Timings {
     pub crop: Duration,
     pub net: Duration,
     pub decode: Duration,
+    /// Following, head pose, eyes and mouth.
     pub track: Duration,
     /// The whole of [`Observer::observe`].
     pub total: Duration,
@@ -87,6 +96,10 @@ pub struct Observation {
     pub source: Option<Arc<str>>,
     /// Frames dropped between the previous observation, or the source's start, and this one.
     pub dropped: u32,
+    /// Of the frame; zero before the first one.
+    pub size: Size,
     pub faces: Vec<Face>,
+    /// What faces did that was known with this frame.
+    pub events: Vec<Event>,
     pub timings: Timings,
 }

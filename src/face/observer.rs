@@ -7,16 +7,20 @@ use thiserror::Error;
 
 use crate::face::clock::Clock;
 use crate::face::detect::{Detection, Detector};
+use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
+use crate::face::measure::{Event, Person};
+use crate::face::openness::Ratios;
+use crate::face::pose::{Pinhole, USUAL_FOV_DEG};
 use crate::face::scene::{Change, SceneWatch};
 use crate::face::track::{SAME_FACE_IOU, Smoothing, Tracker};
 use crate::face::views::{Schedule, Views};
 use crate::face::zoo::Net;
-use crate::face::{Observation, Timings};
+use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
 use crate::model::card::{Calibration, CardError};
-use crate::model::scheme::Scheme;
-use crate::picture::frame::{Frame, FrameError};
+use crate::model::scheme::{IBUG_68, Scheme};
+use crate::picture::frame::{Frame, FrameError, Size};
 
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
@@ -66,6 +70,9 @@ impl Missed {
     }
 }
 
+/// What is known of a person is kept for so long after the face was seen last.
+const LOST_FOR: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Error)]
 pub enum ObserveError {
     #[error(transparent)]
@@ -89,6 +96,10 @@ pub struct Observer {
     said_more_faces: bool,
     /// Number of the frame before.
     previous: Option<u32>,
+    head: Option<HeadModel>,
+    fov_deg: f32,
+    /// Those whose faces were in the frame before.
+    people: Vec<Person>,
 }
 
 impl Observer {
@@ -106,6 +117,9 @@ impl Observer {
             most_faces: options.faces.get(),
             said_more_faces: false,
             previous: None,
+            head: landmarks.head.clone(),
+            fov_deg: USUAL_FOV_DEG,
+            people: Vec::new(),
         })
     }
 
@@ -115,6 +129,11 @@ impl Observer {
 
     pub fn calibration(&self) -> Option<&Calibration> {
         self.landmarker.calibration()
+    }
+
+    /// The camera sees this many degrees from the left to the right edge of its picture; 60 if it is not said.
+    pub fn set_fov(&mut self, degrees: f32) {
+        self.fov_deg = degrees;
     }
 
     /// What was seen so far has nothing to do with the next frame.
@@ -159,7 +178,8 @@ impl Observer {
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         let tracking = Instant::now();
-        let faces = self.tracker.update(looks, now);
+        let mut faces = self.tracker.update(looks, now);
+        let events = self.measure(&mut faces, frame.size, now);
         Ok(Observation {
             sequence: frame.sequence,
             captured_at: frame.captured_at,
@@ -168,7 +188,9 @@ impl Observer {
                 None => frame.sequence,
                 Some(sequence) => frame.sequence.wrapping_sub(sequence).saturating_sub(1),
             },
+            size: frame.size,
             faces,
+            events,
             timings: Timings {
                 detect,
                 crop: looked.crop,
@@ -178,6 +200,28 @@ impl Observer {
                 total: start.elapsed(),
             },
         })
+    }
+
+    /// Head pose, eyes and mouth of each face, and what the faces did.
+    fn measure(&mut self, faces: &mut [Face], size: Size, now: Duration) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.landmarker.scheme() != &IBUG_68 {
+            return events;
+        }
+        let camera = Pinhole::of(size, self.fov_deg);
+        let is_there = |person: &Person| faces.iter().any(|face| face.id == person.id());
+        self.people.retain(|person| is_there(person) || person.was_seen_within(LOST_FOR, now));
+        for face in faces {
+            let pose = self.head.as_ref().and_then(|head| head.pose(&face.landmarks, &camera));
+            let ratios = Ratios::of(&face.landmarks, pose.as_ref());
+            let known = self.people.iter().position(|person| person.id() == face.id);
+            let index = known.unwrap_or_else(|| {
+                self.people.push(Person::new(face.id, now));
+                self.people.len() - 1
+            });
+            face.measures = self.people[index].take(now, pose, ratios, &mut events);
+        }
+        events
     }
 
     /// Looks where faces should be; gives those that are there, and what is not.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::face::Face;
 use crate::face::look::Look;
+use crate::face::measure::Measures;
 use crate::face::smooth::FaceFilter;
 use crate::picture::geometry::Rect;
 
@@ -182,7 +183,14 @@ impl Tracker {
     /// Brings the track of a face that was seen up to date.
     fn see(&mut self, id: u32, look: Look, now: Duration) -> Face {
         let bounds = look.bounds();
-        let mut face = Face { id, bounds, crop: look.crop, landmarks: look.landmarks, confidence: look.confidence };
+        let mut face = Face {
+            id,
+            bounds,
+            crop: look.crop,
+            landmarks: look.landmarks,
+            confidence: look.confidence,
+            measures: Measures::default(),
+        };
         let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {
             self.tracks.push(Track::starting(&face, now));
             return face;

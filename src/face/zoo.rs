@@ -1,10 +1,12 @@
-//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and perhaps `shape.csv`.
+//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and perhaps `shape.csv`
+//! and `head.csv`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::face::head::{HeadError, HeadModel};
 use crate::face::shape::{ShapeError, ShapeModel};
 use crate::model::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
@@ -14,6 +16,8 @@ pub struct Net {
     pub card: ModelCard,
     pub model: Model,
     pub shape: Option<ShapeModel>,
+    /// What heads look like, for head pose.
+    pub head: Option<HeadModel>,
 }
 
 /// Which net: a shipped one or a folder.
@@ -30,6 +34,7 @@ pub struct Shipped {
     card: &'static str,
     model: &'static [u8],
     shape: Option<&'static str>,
+    head: Option<&'static str>,
 }
 
 impl Shipped {
@@ -46,12 +51,14 @@ pub const SHIPPED: &[Shipped] = &[
         card: include_str!("../../models/nano/card.toml"),
         model: include_bytes!("../../models/nano/model.onnx"),
         shape: Some(include_str!("../../models/nano/shape.csv")),
+        head: Some(include_str!("../../models/nano/head.csv")),
     },
     Shipped {
         name: "small",
         card: include_str!("../../models/small/card.toml"),
         model: include_bytes!("../../models/small/model.onnx"),
         shape: Some(include_str!("../../models/small/shape.csv")),
+        head: Some(include_str!("../../models/small/head.csv")),
     },
     #[cfg(feature = "base")]
     Shipped {
@@ -59,12 +66,14 @@ pub const SHIPPED: &[Shipped] = &[
         card: include_str!("../../models/base/card.toml"),
         model: include_bytes!("../../models/base/model.onnx"),
         shape: Some(include_str!("../../models/base/shape.csv")),
+        head: Some(include_str!("../../models/base/head.csv")),
     },
     Shipped {
         name: "faces",
         card: include_str!("../../models/faces/card.toml"),
         model: include_bytes!("../../models/faces/model.onnx"),
         shape: None,
+        head: None,
     },
 ];
 
@@ -72,6 +81,8 @@ pub const SHIPPED: &[Shipped] = &[
 pub const DEFAULT_LANDMARKS: &str = "small";
 /// The shapes of faces, in a model's folder.
 pub const SHAPE: &str = "shape.csv";
+/// What heads look like, in a model's folder.
+pub const HEAD: &str = "head.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
 
@@ -88,6 +99,8 @@ pub enum LoadError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("card of model {name}: {source}")]
     Card { name: String, source: CardError },
+    #[error("model {name}: {source}")]
+    Head { name: String, source: HeadError },
     #[error("model {name}: {source}")]
     Shape { name: String, source: ShapeError },
     #[error("model {name}: {source}")]
@@ -134,21 +147,23 @@ pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
 impl Choice {
     pub fn load(&self) -> Result<Net, LoadError> {
         match self {
-            Choice::Shipped(shipped) => net(shipped.name, shipped.card, shipped.model, shipped.shape),
+            Choice::Shipped(Shipped { name, card, model, shape, head }) => net(name, card, model, *shape, *head),
             Choice::Folder(folder) => {
                 let read = |name: &str| {
                     let path = folder.join(name);
                     std::fs::read(&path).map_err(|source| LoadError::Read { path, source })
                 };
                 let text = |name: &str| Ok(String::from_utf8_lossy(&read(name)?).into_owned());
-                let shape = if folder.join(SHAPE).exists() { Some(text(SHAPE)?) } else { None };
-                net(&folder.display().to_string(), &text("card.toml")?, &read("model.onnx")?, shape.as_deref())
+                let if_there = |name: &str| folder.join(name).exists().then(|| text(name)).transpose();
+                let (shape, head) = (if_there(SHAPE)?, if_there(HEAD)?);
+                let (card, model) = (text("card.toml")?, read("model.onnx")?);
+                net(&folder.display().to_string(), &card, &model, shape.as_deref(), head.as_deref())
             }
         }
     }
 }
 
-fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>) -> Result<Net, LoadError> {
+fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>, head: Option<&str>) -> Result<Net, LoadError> {
     let in_card = |source| LoadError::Card { name: name.into(), source };
     let card = ModelCard::from_toml(card).map_err(in_card)?;
     card.check_file(file).map_err(in_card)?;
@@ -157,5 +172,7 @@ fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>) -> Result<Net, 
     let [_, _, landmarks] = model.output_shape();
     let shape = shape.map(|text| ShapeModel::from_csv(text, landmarks)).transpose();
     let shape = shape.map_err(|source| LoadError::Shape { name: name.into(), source })?;
-    Ok(Net { card, model, shape })
+    let head = head.map(|text| HeadModel::from_csv(text, landmarks)).transpose();
+    let head = head.map_err(|source| LoadError::Head { name: name.into(), source })?;
+    Ok(Net { card, model, shape, head })
 }

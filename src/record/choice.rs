@@ -7,18 +7,26 @@ use thiserror::Error;
 
 use super::Format;
 
-/// A file that observations are recorded to; its extension is that of a known format.
+/// Where observations are recorded to; a file's extension is that of a known format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordChoice(PathBuf);
+pub enum RecordChoice {
+    /// JSON Lines on standard output.
+    Stdout,
+    File(PathBuf),
+}
 
 /// The name is not that of a record.
 #[derive(Debug, Error)]
-#[error("expected a file that ends in .csv, .jsonl or .mcap")]
+#[error("expected a file that ends in .csv, .jsonl or .mcap, or - for standard output")]
 pub struct UnknownRecord;
 
 impl RecordChoice {
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            RecordChoice::Stdout => None,
+            RecordChoice::File(path) => Some(path),
+        }
     }
 }
 
@@ -26,7 +34,10 @@ impl FromStr for RecordChoice {
     type Err = UnknownRecord;
 
     fn from_str(text: &str) -> Result<Self, UnknownRecord> {
+        if text == "-" {
+            return Ok(RecordChoice::Stdout);
+        }
         let path = PathBuf::from(text);
-        if Format::of(&path).is_some() { Ok(RecordChoice(path)) } else { Err(UnknownRecord) }
+        if Format::of(&path).is_some() { Ok(RecordChoice::File(path)) } else { Err(UnknownRecord) }
     }
 }

@@ -7,16 +7,25 @@
 //! | `timestamp` | seconds since the source's start, monotonic |
 //! | `confidence` | 0 to 1; 0 without a face |
 //! | `success` | 1 a face, 0 a frame without one |
+//! | `pose_Tx`, `pose_Ty`, `pose_Tz` | the point midway between the eyes, in millimetres before the camera, in OpenFace's axes; empty where unknown |
+//! | `pose_Rx`, `pose_Ry`, `pose_Rz` | the head's turns in radians, `Rx Ry Rz`, in OpenFace's axes; empty where unknown |
 //! | `x_0` .. `x_67`, `y_0` .. `y_67` | points in frame pixels, the centre of the first pixel at (0, 0); empty without a face |
 //! | `wall_time` | RFC 3339, UTC |
 //! | `dropped` | frames dropped since the one before |
 //! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
-//! | `p_0` .. `p_67` | confidence of each point, 0 to 1; empty without a face |
+//! | `frame_width`, `frame_height` | of the frame, in pixels |
+//! | `confidence_0` .. `confidence_67` | of each point, 0 to 1; empty without a face |
+//! | `xx_0` .. `xx_67`, `xy_0` .., `yy_0` .. | covariance of each point's error, in square pixels; empty without a face |
+//! | `pose_xx`, `pose_xy`, `pose_xz`, `pose_yy`, `pose_yz`, `pose_zz` | covariance of the error of the turns, in square radians |
+//! | `eye_right_ratio`, `eye_left_ratio`, `mouth_ratio` | height over width; empty where unknown |
+//! | `eye_right`, `eye_left`, `mouth` | 0 closed to 1 open, against this person's own; empty where unknown |
+//! | `perclos` | share of the last minute with closed eyes, 0 to 1; empty where unknown |
+//! | `events` | what the face did that was known with this frame: name:seconds, several with a space between |
 //! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
 //! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
-//! A row a face; a frame without a face has one row. Only `source` is quoted, where it holds a comma or a quotation mark (RFC
+//! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only `source` is quoted, where it holds a comma or a quotation mark (RFC
 //! 4180); it holds no line break. Rows end in `\n`.
 
 use std::io::Write;
@@ -24,9 +33,25 @@ use std::io::Write;
 use super::encode::Encoder;
 use super::entry::Entry;
 use crate::face::Face;
+use crate::face::measure::Measures;
 use crate::model::scheme::IBUG_68;
 
 const POINTS: usize = IBUG_68.landmarks;
+
+/// Places of a symmetric matrix's upper half, in the order of the columns.
+const UPPER_2: [(usize, usize); 3] = [(0, 0), (0, 1), (1, 1)];
+const UPPER_3: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
+
+/// From `eye_right_ratio` to `perclos`.
+const MEASURES: [fn(&Measures) -> Option<f32>; 7] = [
+    |m| m.ratios.right_eye,
+    |m| m.ratios.left_eye,
+    |m| m.ratios.mouth,
+    |m| m.right_eye,
+    |m| m.left_eye,
+    |m| m.mouth,
+    |m| m.perclos,
+];
 
 pub struct CsvEncoder {
     block: Vec<u8>,
@@ -54,9 +79,14 @@ pub fn header() -> Vec<String> {
     let numbered = |prefix: &'static str| (0..POINTS).map(move |i| format!("{prefix}_{i}"));
     let named = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut columns = named(&["frame", "face_id", "timestamp", "confidence", "success"]);
+    columns.extend(named(&["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"]));
     columns.extend(numbered("x").chain(numbered("y")));
     columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
-    columns.extend(numbered("p"));
+    columns.extend(named(&["frame_width", "frame_height"]));
+    columns.extend(["confidence", "xx", "xy", "yy"].into_iter().flat_map(numbered));
+    columns.extend(named(&["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
+    columns.extend(named(&["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
+    columns.extend(named(&["eye_right", "eye_left", "mouth", "perclos", "events"]));
     columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "total_us", "source", "crc32"]));
     columns
 }
@@ -119,6 +149,14 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
     let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.confidence));
     let seconds = seen.captured_at.as_secs_f64();
     write!(out, "{},{id},{seconds:.6},{confidence:.4},{},", seen.sequence, u8::from(face.is_some()))?;
+    let pose = face.and_then(|face| face.measures.pose);
+    match &pose {
+        Some(pose) => {
+            pose.position.iter().try_for_each(|mm| write!(out, "{mm:.2},"))?;
+            pose.turns().iter().try_for_each(|radians| write!(out, "{radians:.5},"))?;
+        }
+        None => out.extend(b",,,,,,"),
+    }
     write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.x))?;
     write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.y))?;
     write!(out, "{},{},", entry.wall_time(), seen.dropped)?;
@@ -126,7 +164,31 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
         Some(b) => write!(out, "{:.3},{:.3},{:.3},{:.3},", b.min.x, b.min.y, b.max.x, b.max.y)?,
         None => out.extend(b",,,,"),
     }
+    write!(out, "{},{},", seen.size.width, seen.size.height)?;
     write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
+    for at in UPPER_2 {
+        write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].covariance[at]))?;
+    }
+    match &pose {
+        Some(pose) => {
+            let covariance = pose.turns_covariance();
+            UPPER_3.iter().try_for_each(|at| write!(out, "{:.3e},", covariance[*at]))?;
+        }
+        None => out.extend(b",,,,,,"),
+    }
+    let measures = face.map(|face| &face.measures);
+    for of in MEASURES {
+        match measures.and_then(of) {
+            Some(value) => write!(out, "{value:.4},")?,
+            None => out.push(b','),
+        }
+    }
+    let own = seen.events.iter().filter(|event| face.is_some_and(|face| face.id == event.face));
+    for (i, event) in own.enumerate() {
+        let space = if i == 0 { "" } else { " " };
+        write!(out, "{space}{}:{:.3}", event.kind.name(), event.lasted.as_secs_f64())?;
+    }
+    out.push(b',');
     let stages = &seen.timings;
     for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track, stages.total] {
         write!(out, "{},", stage.as_micros())?;

@@ -2,13 +2,18 @@
 //!
 //! ```json
 //! {
-//!   "sequence": 812, "dropped": 0, "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z",
-//!   "source": "album/img2.jpg",
+//!   "schema": 2, "sequence": 812, "dropped": 0, "width": 640, "height": 480,
+//!   "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z", "source": "album/img2.jpg",
 //!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15, "total": 8850 },
 //!   "faces": [{
 //!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
-//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "covariance": [[1.25, 0.1, 0.75], ...]
-//!   }]
+//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "covariance": [[1.25, 0.1, 0.75], ...],
+//!     "pose": { "yaw": -12.34, "pitch": 3.21, "roll": 0.5, "covariance": [0.81, 0.1, 0.0, 1.2, 0.0, 0.3],
+//!               "position_mm": [-20.5, 14.2, 612.0], "position_sd_mm": [1.5, 1.4, 20.1] },
+//!     "eyes": { "right_ratio": 0.281, "left_ratio": null, "right": 0.96, "left": null, "closed": false, "perclos": 0.02 },
+//!     "mouth": { "ratio": 0.05, "open": 0.04 }
+//!   }],
+//!   "events": [{ "event": "blink", "face": 3, "at_s": 27.0, "lasted_s": 0.133 }]
 //! }
 //! ```
 //!
@@ -21,14 +26,25 @@
 //!   (`src/face/calibration.rs` says which share of errors an ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to
 //!   1/10,000.
 //!
+//! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by rows), eyes, mouth and events;
+//! null is unknown. `schema` grows when a key changes its meaning or goes; `docs/observation.schema.json` is its JSON Schema.
+//!
 //! A last line without `\n` is torn. The same object is the message of the MCAP topic `/wingmark/observation`.
+
+use std::time::Duration;
 
 use nalgebra::Point2;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::encode::Encoder;
 use super::entry::Entry;
+use crate::face::measure::{Event, Measures};
+use crate::face::pose::HeadPose;
 use crate::face::{Face, Landmark, Timings};
+
+/// The version of the objects.
+pub const SCHEMA: u32 = 2;
 
 #[derive(Default)]
 pub struct JsonlEncoder {
@@ -61,13 +77,17 @@ pub fn write_object(out: &mut Vec<u8>, entry: &Entry) {
 
 #[derive(Serialize)]
 struct Object {
+    schema: u32,
     sequence: u32,
     dropped: u32,
+    width: u32,
+    height: u32,
     captured_s: f64,
     wall_time: String,
     source: String,
     timings_us: TimingsObject,
     faces: Vec<FaceObject>,
+    events: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -90,19 +110,25 @@ struct FaceObject {
     point_confidence: Vec<f64>,
     /// xx, xy, yy.
     covariance: Vec<[f64; 3]>,
+    #[serde(flatten)]
+    measures: Value,
 }
 
 impl From<&Entry> for Object {
     fn from(entry: &Entry) -> Self {
         let seen = &entry.seen;
         Object {
+            schema: SCHEMA,
             sequence: seen.sequence,
             dropped: seen.dropped,
-            captured_s: rounded(seen.captured_at.as_secs_f64(), 1e6),
+            width: seen.size.width,
+            height: seen.size.height,
+            captured_s: seconds(seen.captured_at),
             wall_time: entry.wall_time(),
             source: seen.source.as_deref().unwrap_or_default().into(),
             timings_us: seen.timings.into(),
             faces: seen.faces.iter().map(FaceObject::from).collect(),
+            events: seen.events.iter().map(event).collect(),
         }
     }
 }
@@ -125,7 +151,6 @@ impl From<&Face> for FaceObject {
     fn from(face: &Face) -> Self {
         let pixels = |v: f32| rounded(f64::from(v), 1e3);
         let point = |p: Point2<f32>| [pixels(p.x), pixels(p.y)];
-        let share = |v: f32| rounded(f64::from(v), 1e4);
         let each = face.landmarks.iter();
         let covariance = |l: &Landmark| [(0, 0), (0, 1), (1, 1)].map(|at| rounded(f64::from(l.covariance[at]), 1e4));
         let ([x0, y0], [x1, y1]) = (point(face.bounds.min), point(face.bounds.max));
@@ -136,8 +161,55 @@ impl From<&Face> for FaceObject {
             points: each.clone().map(|l| point(l.at)).collect(),
             point_confidence: each.clone().map(|l| share(l.confidence)).collect(),
             covariance: each.map(covariance).collect(),
+            measures: measures(&face.measures),
         }
     }
+}
+
+/// Seconds, to the microsecond.
+pub fn seconds(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64(), 1e6)
+}
+
+/// Something from 0 to 1.
+pub fn share(v: f32) -> f64 {
+    rounded(f64::from(v), 1e4)
+}
+
+/// The keys of a face that are measured from its landmarks.
+pub fn measures(measures: &Measures) -> Value {
+    let Measures { pose, ratios, right_eye, left_eye, mouth, perclos, eyes_closed } = measures;
+    let or_null = |v: Option<f32>| v.map(share);
+    json!({
+        "pose": pose.as_ref().map(pose_object),
+        "eyes": {
+            "right_ratio": or_null(ratios.right_eye), "left_ratio": or_null(ratios.left_eye),
+            "right": or_null(*right_eye), "left": or_null(*left_eye),
+            "closed": eyes_closed, "perclos": or_null(*perclos),
+        },
+        "mouth": { "ratio": or_null(ratios.mouth), "open": or_null(*mouth) },
+    })
+}
+
+/// In degrees and millimetres.
+fn pose_object(pose: &HeadPose) -> Value {
+    let hundredths = |v: f32| rounded(f64::from(v), 1e2);
+    let square_degrees = pose.turns_covariance() * 1f32.to_degrees().powi(2);
+    // Of pitch, yaw and roll.
+    let at = |row: usize, column: usize| rounded(f64::from(square_degrees[(row, column)]), 1e3);
+    let deviation = |axis: usize| hundredths(pose.covariance[(axis, axis)].sqrt());
+    json!({
+        "yaw": hundredths(pose.yaw_deg()), "pitch": hundredths(pose.pitch_deg()), "roll": hundredths(pose.roll_deg()),
+        "covariance": [at(1, 1), at(1, 0), at(1, 2), at(0, 0), at(0, 2), at(2, 2)],
+        "position_mm": pose.position.map(hundredths).data.0[0],
+        "position_sd_mm": [deviation(3), deviation(4), deviation(5)],
+    })
+}
+
+pub fn event(event: &Event) -> Value {
+    json!({
+        "event": event.kind.name(), "face": event.face, "at_s": seconds(event.at), "lasted_s": seconds(event.lasted),
+    })
 }
 
 /// Rounded to whole `1 / parts`; in [`f64`], whose shortest decimal has no more digits than that.

@@ -23,7 +23,7 @@ use super::encode::Encoder;
 use super::entry::{Entry, nanos};
 use super::jsonl;
 
-const OBSERVATION_SCHEMA: &str = include_str!("observation.schema.json");
+const OBSERVATION_SCHEMA: &str = include_str!("../../docs/observation.schema.json");
 
 pub struct McapEncoder {
     writer: Writer<NoSeek<Block>>,

@@ -53,6 +53,9 @@ pub fn frames_of_mcap(bytes: &[u8]) -> Vec<(u32, u64)> {
 const MESSAGE: u8 = 5;
 const CHUNK: u8 = 6;
 
+/// The column after frame, face, time, confidence, success and the head's pose.
+const X_0: usize = 11;
+
 /// Opcode and body of each whole record.
 fn walk(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
@@ -86,6 +89,8 @@ fn frame(object: &Value) -> u32 {
     for (i, face) in faces.iter().enumerate() {
         assert_eq!(face["points"][0][0].as_f64().unwrap(), f64::from(x_of(sequence, i)));
         assert_eq!(face["covariance"][67][2].as_f64(), Some(2.0));
+        assert_eq!((face["pose"]["yaw"].as_f64(), face["pose"]["position_mm"][2].as_f64()), (Some(30.0), Some(600.0)));
+        assert_eq!((&face["eyes"]["right"], face["eyes"]["left"].as_f64()), (&Value::Null, Some(0.75)));
     }
     sequence
 }
@@ -101,10 +106,16 @@ fn frames_of_csv(bytes: &[u8]) -> Vec<u32> {
         let fields: Vec<&str> = std::str::from_utf8(line).unwrap().split(',').collect();
         let sequence = fields[0].parse().unwrap();
         match faces_of(sequence) {
-            0 => assert_eq!(fields[1..6], ["0", &time_of(sequence), "0.0000", "0", ""]),
+            0 => {
+                assert_eq!(fields[1..5], ["0", &time_of(sequence), "0.0000", "0"]);
+                assert!(fields[5..X_0 + 1].iter().all(|field| field.is_empty()));
+            }
             _ => {
                 let face = fields[1].parse::<usize>().unwrap() - 1;
-                assert_eq!(fields[2..6], [&time_of(sequence), "0.9375", "1", &format!("{:.3}", x_of(sequence, face))]);
+                assert_eq!(fields[2..5], [&time_of(sequence), "0.9375", "1"]);
+                // Millimetres and radians: 30 degrees about y.
+                assert_eq!(fields[5..X_0], ["-20.00", "10.00", "600.00", "0.00000", "0.52360", "0.00000"]);
+                assert_eq!(fields[X_0], format!("{:.3}", x_of(sequence, face)));
             }
         }
         if frames.last() != Some(&sequence) {

@@ -4,8 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use nalgebra::{Matrix2, Point2};
+use nalgebra::{Matrix2, Matrix6, Point2, Rotation3, Vector3};
+use wingmark::face::measure::Measures;
+use wingmark::face::openness::Ratios;
+use wingmark::face::pose::HeadPose;
 use wingmark::face::{Face, Landmark, Observation, Timings};
+use wingmark::picture::frame::Size;
 use wingmark::picture::geometry::{Crop, Rect};
 use wingmark::record::Format;
 use wingmark::record::entry::Entry;
@@ -35,7 +39,9 @@ pub fn observation(sequence: u32) -> Observation {
         captured_at: Duration::from_millis(40) * sequence,
         source: Some(SOURCE.into()),
         dropped: sequence % 2,
+        size: Size { width: 640, height: 480 },
         faces: (0..faces_of(sequence)).map(|face| face_at(face as u32 + 1, x_of(sequence, face))).collect(),
+        events: Vec::new(),
         timings: Timings { net: Duration::from_micros(8400), ..Timings::default() },
     }
 }
@@ -52,7 +58,20 @@ fn face_at(id: u32, x: f32) -> Face {
         crop: Crop::new(Point2::new(x, 50.0), 90.0, 0.0, 128),
         landmarks: (0..68).map(landmark).collect(),
         confidence: 0.9375,
+        measures: measures(),
     }
+}
+
+/// A head that looks 30 degrees to the person's right from 600 mm away; the right eye is not seen.
+fn measures() -> Measures {
+    let camera_from_head = Rotation3::from_axis_angle(&Vector3::y_axis(), 30f32.to_radians());
+    let pose = HeadPose {
+        camera_from_head,
+        position: Vector3::new(-20.0, 10.0, 600.0),
+        covariance: Matrix6::identity() * 1e-4,
+    };
+    let ratios = Ratios { right_eye: None, left_eye: Some(0.25), mouth: Some(0.05) };
+    Measures { pose: Some(pose), ratios, left_eye: Some(0.75), mouth: Some(0.125), ..Measures::default() }
 }
 
 /// Entries 40 ms apart by both clocks.

@@ -7,6 +7,7 @@ use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
+use super::heads::{HeadFigures, Heads};
 use super::predictions::Predictions;
 use super::{outcome, progress};
 use crate::cli::EvalArgs;
@@ -35,13 +36,14 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
     };
     let mut finder = Finder::new(&net, args.detect)?;
+    let mut heads = net.head.as_ref().map(|head| Heads::new(head, args.fov));
     let mut predictions =
         args.predictions.as_deref().map(|path| Predictions::create(path, finder.scheme())).transpose()?;
     let mut figures = serde_json::Map::new();
     let mut unreadable = faults;
     let unreadable_items = |split: &str| set.faults.iter().filter(|fault| fault.split == split).count();
     for (split, samples) in by_split(set.samples) {
-        let mut result = evaluate(&split, &samples, args.degrade, &mut finder, predictions.as_mut())?;
+        let mut result = evaluate(&split, &samples, args.degrade, &mut finder, heads.as_mut(), predictions.as_mut())?;
         result.unreadable_items = unreadable_items(&split);
         writeln!(results(), "{split}: {}", result.line())?;
         unreadable += result.unreadable;
@@ -81,6 +83,9 @@ struct SplitFigures {
     /// Shares of points within the 68 % and the 95 % ellipse that the model reports, in per cent.
     #[serde(skip_serializing_if = "Option::is_none")]
     ellipses_cover_percent: Option<[f64; 2]>,
+    /// Where the data set has the head's yaw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_pose: Option<HeadFigures>,
     /// Faces that the detector did not find: failures, but not part of the mean.
     missed: usize,
     /// Pictures that cannot be read.
@@ -101,6 +106,9 @@ impl SplitFigures {
         );
         if let Some([within_68, within_95]) = self.ellipses_cover_percent {
             line += &format!("; points within the 68 % ellipse {within_68:.1} %, the 95 % ellipse {within_95:.1} %");
+        }
+        if let Some(heads) = &self.head_pose {
+            line += &heads.line();
         }
         if self.rejected > 0 {
             line += &format!("; {} taken for no face", counted(self.rejected, "face", "faces"));
@@ -123,6 +131,7 @@ fn evaluate(
     samples: &[Sample],
     degradation: Option<Degradation>,
     finder: &mut Finder,
+    mut heads: Option<&mut Heads<'_>>,
     mut predictions: Option<&mut Predictions>,
 ) -> anyhow::Result<SplitFigures> {
     let bar = progress(samples.len()).with_prefix(split.to_owned());
@@ -146,6 +155,9 @@ fn evaluate(
             let points: Vec<_> = found.landmarks.iter().map(|landmark| landmark.at).collect();
             normalised_mean_error(finder.scheme(), &truth, &points)
         }));
+        if let (Some(heads), Some(found), Some(yaw_deg)) = (&mut heads, &found, sample.yaw_deg) {
+            heads.count(frame.size, &found.landmarks, yaw_deg);
+        }
         if let Some(found) = &found {
             rejected += usize::from(!found.is_face);
             found.landmarks.iter().zip(&truth).for_each(|(landmark, truth)| coverage.count(landmark, *truth));
@@ -164,6 +176,7 @@ fn evaluate(
         boxes: finder.boxes(),
         rejected,
         ellipses_cover_percent: coverage.percent(),
+        head_pose: heads.and_then(Heads::take),
         missed,
         unreadable,
         unreadable_items: 0,

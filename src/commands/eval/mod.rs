@@ -1,6 +1,7 @@
 //! `wingmark eval`: how good a model is on annotated pictures.
 
 mod faces;
+mod heads;
 mod landmarks;
 mod predictions;
 

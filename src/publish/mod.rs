@@ -1,0 +1,41 @@
+//! What leaves the board live: one file a receiver behind one small trait.
+//!
+//! A receiver has a thread of its own and room for one frame before it. Where it is slow, gone or wrong, the newest
+//! frame takes the place of the one that waits: the loss is counted and said once a minute, and no frame is held up.
+//! Events of a frame that gave way go with the next one.
+
+mod json;
+mod openseeface;
+mod opentrack;
+mod publisher;
+mod stdout;
+mod target;
+mod udp;
+
+use thiserror::Error;
+
+pub use publisher::{Counts, Pace, Publisher};
+pub use stdout::Stdout;
+pub use target::{Target, TargetError};
+
+use crate::record::entry::Entry;
+
+/// Somewhere that what is seen goes at once.
+pub trait Receiver: Send {
+    /// May take its time; frames that come meanwhile are lost but for the newest.
+    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError>;
+}
+
+#[derive(Debug, Error)]
+pub enum PublishError {
+    #[error("{target}: {source}")]
+    Send { target: String, source: std::io::Error },
+    #[error("nobody reads standard output any more")]
+    StdoutClosed,
+    #[error("standard output: {0}")]
+    Stdout(std::io::Error),
+    #[error("{0} is published to twice; give it once")]
+    Twice(String),
+    #[error("cannot start a thread to publish: {0}")]
+    Thread(std::io::Error),
+}

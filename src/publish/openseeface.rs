@@ -1,0 +1,235 @@
+//! OpenSeeFace's datagrams, for VSeeFace, VTube Studio, vpuppr: what its `facetracker.py` sends, little-endian, one
+//! record a face, all faces of a frame in one datagram.
+//!
+//! f64 time; i32 id; f32 width, height; f32 right, left eye open; u8 success; f32 error of the fit; f32 quaternion
+//! x, y, z, w; 3 f32 Euler angles in degrees; 3 f32 translation; 68 f32 confidence; 68 times f32 x, y in pixels;
+//! 70 times f32 x, -y, -z; 14 f32 features.
+//!
+//! Its points are iBUG's without the outer corners of the mouth, then the pupils. Its camera's first axis goes down the
+//! picture and the second to the right, and its fit puts heads behind that camera, so that all coordinates are
+//! negative there; receivers expect that. A unit is the eyes' distance / [`EYES_APART`].
+
+use nalgebra::{Matrix3, Point2, Vector3};
+
+use super::udp::Udp;
+use super::{PublishError, Receiver};
+use crate::face::head::{EYE_DISTANCE_MM, HeadModel};
+use crate::face::measure::Measures;
+use crate::face::pose::HeadPose;
+use crate::face::{Face, Landmark};
+use crate::record::entry::Entry;
+
+/// Bytes of a record.
+pub const RECORD: usize = 8 + 4 + 2 * 4 + 2 * 4 + 1 + 4 + 4 * 4 + 3 * 4 + 3 * 4 + 68 * 4 + 68 * 8 + 70 * 12 + 14 * 4;
+/// The distance of the pupils of its mean face.
+const EYES_APART: f32 = 0.516;
+/// A pupil lies so far before the middle of the eyeball.
+const EYEBALL: f32 = 0.1046;
+const NOSE_TIP: usize = 30;
+const EYES: [std::ops::Range<usize>; 2] = [36..42, 42..48];
+
+pub struct OpenSeeFace {
+    udp: Udp,
+    /// Its 70 points of the mean head.
+    head: [Vector3<f32>; 70],
+}
+
+impl OpenSeeFace {
+    /// `head` is that of the landmark net.
+    pub fn new(udp: Udp, head: Option<&HeadModel>) -> Self {
+        OpenSeeFace { udp, head: points_of(head) }
+    }
+}
+
+impl Receiver for OpenSeeFace {
+    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+        let seen = &entry.seen;
+        if seen.faces.is_empty() {
+            return Ok(());
+        }
+        let time_s = entry.wall_nanos() as f64 / 1e9;
+        let size = [seen.size.width as f32, seen.size.height as f32];
+        let records = seen.faces.iter().flat_map(|face| record(face, time_s, size, &self.head));
+        self.udp.send(&records.collect::<Vec<u8>>())
+    }
+}
+
+/// Its 66 points among iBUG's 68.
+fn kept() -> impl Iterator<Item = usize> {
+    (0..68).filter(|point| ![48, 54].contains(point))
+}
+
+/// In its axes (x to the picture's left, y up, z to the viewer, from the tip of the nose) and unit; zeros without a head.
+fn points_of(head: Option<&HeadModel>) -> [Vector3<f32>; 70] {
+    let mut points = [Vector3::zeros(); 70];
+    let Some(head) = head else { return points };
+    let nose = head.points[NOSE_TIP].mean;
+    let turned = |at: Vector3<f32>| (nose - at) * (EYES_APART / EYE_DISTANCE_MM);
+    kept().enumerate().for_each(|(i, point)| points[i] = turned(head.points[point].mean));
+    for (i, eye) in EYES.into_iter().enumerate() {
+        let middle = head.points[eye].iter().map(|p| p.mean).sum::<Vector3<f32>>() / 6.0;
+        points[66 + i] = turned(middle);
+        points[68 + i] = turned(middle) - Vector3::z() * EYEBALL;
+    }
+    points
+}
+
+/// Its turn for a head with this pose: the first two rows are ours in its axes, the third makes them a turn.
+fn turn(pose: &HeadPose) -> Matrix3<f32> {
+    let ours = pose.camera_from_head.matrix();
+    Matrix3::from_rows(&[ours.row(1).into_owned(), ours.row(0).into_owned(), -ours.row(2).into_owned()])
+}
+
+/// x, y, z, w of its `matrix_to_quaternion`, which is the conjugate of what is usual.
+fn quaternion(turn: &Matrix3<f32>) -> [f32; 4] {
+    let m = |row, column| turn[(row, column)];
+    let (t, q) = if m(2, 2) < 0.0 {
+        if m(0, 0) > m(1, 1) {
+            let t = 1.0 + m(0, 0) - m(1, 1) - m(2, 2);
+            (t, [t, m(0, 1) + m(1, 0), m(2, 0) + m(0, 2), m(1, 2) - m(2, 1)])
+        } else {
+            let t = 1.0 - m(0, 0) + m(1, 1) - m(2, 2);
+            (t, [m(0, 1) + m(1, 0), t, m(1, 2) + m(2, 1), m(2, 0) - m(0, 2)])
+        }
+    } else if m(0, 0) < -m(1, 1) {
+        let t = 1.0 - m(0, 0) - m(1, 1) + m(2, 2);
+        (t, [m(2, 0) + m(0, 2), m(1, 2) + m(2, 1), t, m(0, 1) - m(1, 0)])
+    } else {
+        let t = 1.0 + m(0, 0) + m(1, 1) + m(2, 2);
+        (t, [m(1, 2) - m(2, 1), m(2, 0) - m(0, 2), m(0, 1) - m(1, 0), t])
+    };
+    q.map(|number| number * 0.5 / t.sqrt())
+}
+
+/// Its Euler angles in degrees, of `Rz Ry Rx` (OpenCV's `RQDecomp3x3`).
+fn euler(turn: &Matrix3<f32>) -> [f32; 3] {
+    let x = turn[(2, 1)].atan2(turn[(2, 2)]);
+    let y = (-turn[(2, 0)]).atan2(turn[(2, 1)].hypot(turn[(2, 2)]));
+    let z = turn[(1, 0)].atan2(turn[(0, 0)]);
+    [x, y, z].map(f32::to_degrees)
+}
+
+/// The tip of the nose in its camera and unit.
+fn translation(pose: &HeadPose, head: &[Vector3<f32>; 70]) -> [f32; 3] {
+    // The origin of our head lies midway between the pupils.
+    let eyes_from_nose = (head[66] + head[67]) / 2.0;
+    let nose = pose.position * (EYES_APART / EYE_DISTANCE_MM) + pose.camera_from_head * eyes_from_nose;
+    [-nose.y, -nose.x, -nose.z]
+}
+
+fn record(face: &Face, time_s: f64, size: [f32; 2], head: &[Vector3<f32>; 70]) -> Vec<u8> {
+    let Measures { pose, right_eye, left_eye, mouth, .. } = &face.measures;
+    let mut bytes = Vec::with_capacity(RECORD);
+    bytes.extend(time_s.to_le_bytes());
+    bytes.extend((face.id as i32).to_le_bytes());
+    let mut put = |numbers: &[f32]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    put(&size);
+    // Receivers have no word for unknown.
+    let open = |eye: &Option<f32>| eye.unwrap_or(1.0);
+    put(&[open(right_eye), open(left_eye)]);
+    bytes.push(u8::from(pose.is_some()));
+    let mut put = |numbers: &[f32]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    put(&[0.0]);
+    match pose {
+        Some(pose) => {
+            let turn = turn(pose);
+            put(&quaternion(&turn));
+            put(&euler(&turn));
+            put(&translation(pose, head));
+        }
+        None => put(&[0.0; 10]),
+    }
+    let pupils = EYES.map(|eye| pupil(&face.landmarks[eye]));
+    let all: Vec<(Point2<f32>, f32)> =
+        kept().map(|i| (face.landmarks[i].at, face.landmarks[i].confidence)).chain(pupils).collect();
+    all.iter().for_each(|(_, confidence)| put(&[*confidence]));
+    all.iter().for_each(|(at, _)| put(&[at.x, at.y]));
+    head.iter().for_each(|at| put(&[at.x, -at.y, -at.z]));
+    // Eyes from -1 closed to 0 open, twice three of the brows, four of the corners of the mouth, its opening, its width.
+    let mut features = [0.0; 14];
+    (features[0], features[1]) = (open(left_eye) - 1.0, open(right_eye) - 1.0);
+    features[12] = mouth.unwrap_or(0.0);
+    put(&features);
+    bytes
+}
+
+/// Midway between an eye's landmarks.
+fn pupil(eye: &[Landmark]) -> (Point2<f32>, f32) {
+    let count = eye.len() as f32;
+    let middle = eye.iter().map(|l| l.at.coords).sum::<nalgebra::Vector2<f32>>() / count;
+    (middle.into(), eye.iter().map(|l| l.confidence).sum::<f32>() / count)
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{Matrix2, Matrix6, Rotation3};
+
+    use super::*;
+    use crate::picture::geometry::{Crop, Rect};
+
+    fn pose(camera_from_head: Rotation3<f32>) -> HeadPose {
+        HeadPose { camera_from_head, position: Vector3::new(63.0, -126.0, 630.0), covariance: Matrix6::identity() }
+    }
+
+    fn face() -> Face {
+        let landmark = |i: usize| Landmark {
+            at: Point2::new(i as f32, 100.0 + i as f32),
+            confidence: i as f32 / 100.0,
+            covariance: Matrix2::identity(),
+        };
+        let at = Point2::origin();
+        let measures =
+            Measures { pose: Some(pose(Rotation3::identity())), left_eye: Some(0.25), ..Measures::default() };
+        Face {
+            id: 3,
+            bounds: Rect { min: at, max: at },
+            crop: Crop::new(at, 9.0, 0.0, 9),
+            landmarks: (0..68).map(landmark).collect(),
+            confidence: 1.0,
+            measures,
+        }
+    }
+
+    #[test]
+    fn the_record_has_its_length_and_fields_in_their_places() {
+        let bytes = record(&face(), 12.5, [640.0, 480.0], &points_of(None));
+        assert_eq!((bytes.len(), RECORD), (1785, 1785));
+        let float = |at: usize| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!(bytes[..8], 12.5f64.to_le_bytes());
+        assert_eq!(bytes[8..12], 3i32.to_le_bytes());
+        assert_eq!([float(12), float(16)], [640.0, 480.0]);
+        assert_eq!([float(20), float(24), f32::from(bytes[28])], [1.0, 0.25, 1.0]);
+        // A quaternion, Euler angles and a translation from 33 on; confidences from 73; points from 345.
+        assert_eq!([float(73), float(73 + 4 * 47), float(73 + 4 * 48)], [0.0, 0.47, 0.49]);
+        assert_eq!([float(345 + 8 * 48), float(345 + 8 * 48 + 4)], [49.0, 149.0]);
+        let pupil = 345 + 8 * 66;
+        assert_eq!([float(pupil), float(pupil + 4)], [38.5, 138.5]);
+        let features = 345 + 8 * 68 + 12 * 70;
+        assert_eq!([float(features), float(features + 4)], [-0.75, 0.0]);
+        assert_eq!(features + 14 * 4, bytes.len());
+    }
+
+    #[test]
+    fn a_head_that_looks_at_the_camera_is_what_receivers_take_for_zero() {
+        // Unity's OpenSee.cs: x + 180 and z - 90 are the turns, and the place is (-y, x, -z).
+        let [x, y, z] = euler(&turn(&pose(Rotation3::identity())));
+        assert!((x.abs() - 180.0).abs() < 1e-3 && y.abs() < 1e-3 && (z - 90.0).abs() < 1e-3, "{x} {y} {z}");
+        let [x, y, z] = translation(&pose(Rotation3::identity()), &points_of(None));
+        let unit = EYES_APART / EYE_DISTANCE_MM;
+        // To the right, up and away, as they are in the picture.
+        for (found, expected) in [(-y, 63.0 * unit), (x, 126.0 * unit), (-z, 630.0 * unit)] {
+            assert!((found - expected).abs() < 1e-4, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn quaternion_and_matrix_are_one_turn() {
+        for (x, y, z) in [(0.0, 0.0, 0.0), (0.3, 0.0, 0.1), (-0.4, 0.7, -0.2), (0.1, -1.2, 0.5)] {
+            let turn = turn(&pose(Rotation3::from_euler_angles(x, y, z)));
+            assert!((turn.determinant() - 1.0).abs() < 1e-5);
+            let [x, y, z, w] = quaternion(&turn);
+            let own = nalgebra::UnitQuaternion::from_quaternion(nalgebra::Quaternion::new(w, -x, -y, -z));
+            assert!((own.to_rotation_matrix().matrix() - turn).norm() < 1e-4);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A receiver on a thread of its own.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{PublishError, Receiver};
+use crate::face::Observation;
+use crate::face::measure::Event;
+use crate::record::entry::Entry;
+
+const SAY_EVERY: Duration = Duration::from_secs(60);
+const UNPOISONED: &str = "nobody panics while holding a frame";
+
+/// Whether a frame that waits gives way to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    Newest,
+    /// Who publishes waits: for sources that are no camera.
+    Every,
+}
+
+/// What became of frames.
+#[derive(Debug, Default)]
+pub struct Counts {
+    sent: AtomicU64,
+    lost: AtomicU64,
+    gone: AtomicBool,
+}
+
+impl Counts {
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Room for one frame before a receiver.
+#[derive(Default)]
+struct Room {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Option<Entry>,
+    closed: bool,
+}
+
+/// Where frames are published.
+pub struct Publisher {
+    name: String,
+    pace: Pace,
+    room: Arc<Room>,
+    counts: Arc<Counts>,
+    thread: JoinHandle<()>,
+    /// Of frames that gave way.
+    events: Vec<Event>,
+}
+
+impl Publisher {
+    pub fn start(name: String, pace: Pace, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
+        let (room, counts) = (Arc::<Room>::default(), Arc::<Counts>::default());
+        let (from, tally) = (Arc::clone(&room), Arc::clone(&counts));
+        let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
+        let deliver = move || {
+            let closes = ClosesWhenDropped(from);
+            while let Some(entry) = closes.0.take() {
+                match receiver.deliver(&entry) {
+                    Ok(()) => {
+                        tally.sent.fetch_add(1, Ordering::Relaxed);
+                        trouble.is_over();
+                    }
+                    Err(PublishError::StdoutClosed) => {
+                        tally.gone.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                    Err(error) => {
+                        tally.lost.fetch_add(1, Ordering::Relaxed);
+                        trouble.say(&error, tally.lost());
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("publish".into()).spawn(deliver).map_err(PublishError::Thread)?;
+        Ok(Publisher { name, pace, room, counts, thread, events: Vec::new() })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// Whether nobody will receive anything here any more.
+    pub fn is_gone(&self) -> bool {
+        self.counts.gone.load(Ordering::Relaxed)
+    }
+
+    /// Never waits, unless the source is one that can.
+    pub fn publish(&mut self, seen: &Observation) {
+        let mut entry = Entry::now(seen.clone());
+        entry.seen.events.splice(0..0, self.events.drain(..));
+        let mut state = self.room.lock();
+        if self.pace == Pace::Every {
+            let is_full = |state: &mut State| state.waiting.is_some() && !state.closed;
+            state = self.room.changed.wait_while(state, is_full).expect(UNPOISONED);
+        }
+        if state.closed {
+            return;
+        }
+        if let Some(lost) = state.waiting.replace(entry) {
+            let newest = state.waiting.as_mut().expect("an entry was just put there");
+            newest.seen.events.splice(0..0, lost.seen.events);
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
+        self.room.changed.notify_all();
+    }
+
+    /// Lets the last frame out, waiting no longer than until `deadline`.
+    pub fn finish(self, deadline: Instant) {
+        self.room.close();
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let lost = self.counts.lost();
+        if lost > 0 {
+            log::warn!("{}: {} frames were sent, {lost} lost", self.name, self.counts.sent());
+        }
+    }
+}
+
+impl Room {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(UNPOISONED)
+    }
+
+    /// The next frame; `None` when there will be none.
+    fn take(&self) -> Option<Entry> {
+        let nothing_new = |state: &mut State| state.waiting.is_none() && !state.closed;
+        let mut state = self.changed.wait_while(self.lock(), nothing_new).expect(UNPOISONED);
+        let entry = state.waiting.take();
+        drop(state);
+        self.changed.notify_all();
+        entry
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Whoever waits learns that the thread is gone, even where it panicked.
+struct ClosesWhenDropped(Arc<Room>);
+
+impl Drop for ClosesWhenDropped {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Says trouble once a minute at most, and when it is over.
+#[derive(Default)]
+struct Trouble {
+    name: String,
+    said_at: Option<Instant>,
+    lasts: bool,
+}
+
+impl Trouble {
+    fn say(&mut self, error: &PublishError, lost: u64) {
+        self.lasts = true;
+        if self.said_at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+            self.said_at = Some(Instant::now());
+            log::warn!("cannot publish to {error}; {lost} frames lost so far");
+        }
+    }
+
+    fn is_over(&mut self) {
+        if std::mem::take(&mut self.lasts) {
+            log::info!("{}: published to again", self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver as Channel, Sender};
+
+    use super::*;
+    use crate::face::measure::EventKind;
+
+    /// Passes on what it gets, each time it may.
+    struct Gate {
+        may: Channel<()>,
+        got: Sender<Entry>,
+    }
+
+    impl Receiver for Gate {
+        fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+            let _ = self.may.recv();
+            let _ = self.got.send(entry.clone());
+            Ok(())
+        }
+    }
+
+    fn gated(pace: Pace) -> (Publisher, Sender<()>, Channel<Entry>) {
+        let ((may, allowed), (got, seen)) = (mpsc::channel(), mpsc::channel());
+        let gate = Box::new(Gate { may: allowed, got });
+        (Publisher::start("gate".into(), pace, gate).unwrap(), may, seen)
+    }
+
+    fn observation(sequence: u32) -> Observation {
+        let event = Event { kind: EventKind::Blink, face: sequence, at: Duration::ZERO, lasted: Duration::ZERO };
+        Observation { sequence, events: vec![event], ..Observation::default() }
+    }
+
+    #[test]
+    fn a_receiver_that_never_takes_holds_up_nothing_and_gets_the_newest_frame_with_all_events() {
+        let (mut publisher, may, seen) = gated(Pace::Newest);
+        let start = Instant::now();
+        for sequence in 0..10_000 {
+            publisher.publish(&observation(sequence));
+        }
+        // Ten thousand frames come in five minutes; a receiver in the way would hold them up for ever.
+        assert!(start.elapsed() < Duration::from_secs(60));
+        may.send(()).unwrap();
+        may.send(()).unwrap();
+        let first = seen.recv().unwrap();
+        let last = if first.seen.sequence == 9999 { first.clone() } else { seen.recv().unwrap() };
+        assert_eq!(last.seen.sequence, 9999);
+        let events = last.seen.events.len()
+            + if last.seen.sequence == first.seen.sequence { 0 } else { first.seen.events.len() };
+        assert_eq!(events, 10_000);
+        let counts = Arc::clone(publisher.counts());
+        publisher.finish(Instant::now() + Duration::from_secs(20));
+        assert_eq!(counts.sent() + counts.lost(), 10_000);
+    }
+
+    #[test]
+    fn every_frame_of_a_source_that_can_wait_comes_in_order() {
+        let (mut publisher, may, seen) = gated(Pace::Every);
+        (0..100).for_each(|_| may.send(()).unwrap());
+        (0..100).for_each(|sequence| publisher.publish(&observation(sequence)));
+        publisher.finish(Instant::now() + Duration::from_secs(20));
+        assert_eq!(seen.iter().map(|entry| entry.seen.sequence).collect::<Vec<_>>(), Vec::from_iter(0..100));
+    }
+
+    #[test]
+    fn a_receiver_that_panics_is_no_concern_of_frames() {
+        struct Broken;
+        impl Receiver for Broken {
+            fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+                panic!("broken");
+            }
+        }
+        let mut publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken)).unwrap();
+        (0..10).for_each(|sequence| publisher.publish(&observation(sequence)));
+        publisher.finish(Instant::now() + Duration::from_secs(20));
+    }
+}
