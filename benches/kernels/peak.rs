@@ -27,6 +27,9 @@ pub fn macs_a_second(kernel: &str) -> Option<f64> {
 }
 
 /// Two `vpmaddubsw` added, then one `vpmaddwd`: 64 multiply-accumulates.
+///
+/// # Safety
+/// The machine has AVX2.
 #[cfg(target_arch = "x86_64")]
 unsafe fn avx2(turns: u64) -> u64 {
     macro_rules! sum {
@@ -66,6 +69,9 @@ unsafe fn avx2(turns: u64) -> u64 {
 }
 
 /// `vpdpbusd` on 512 bits: 64 multiply-accumulates.
+///
+/// # Safety
+/// The machine has AVX512-VNNI.
 #[cfg(target_arch = "x86_64")]
 unsafe fn avx512vnni(turns: u64) -> u64 {
     macro_rules! sum {
@@ -82,6 +88,9 @@ unsafe fn avx512vnni(turns: u64) -> u64 {
 }
 
 /// `smull`, `smlal2` and `sadalp`: 16 multiply-accumulates.
+///
+/// # Safety
+/// None beyond the architecture: every AArch64 core has NEON.
 #[cfg(target_arch = "aarch64")]
 unsafe fn smull(turns: u64) -> u64 {
     macro_rules! sum {
@@ -102,6 +111,9 @@ unsafe fn smull(turns: u64) -> u64 {
 }
 
 /// `sdot`: 16 multiply-accumulates.
+///
+/// # Safety
+/// The machine has the dot product.
 #[cfg(target_arch = "aarch64")]
 unsafe fn sdot(turns: u64) -> u64 {
     macro_rules! sum {

@@ -4,6 +4,8 @@
 //! weights and one arena whose offsets are fixed, so that running a frame allocates nothing. The arithmetic of a step
 //! is done by a [`Kernel`], one for each instruction set; all of them, and [`mod@reference`], give the same bits.
 
+#![warn(clippy::missing_panics_doc)]
+
 // The random graphs of the tests outside name the crate.
 #[cfg(test)]
 extern crate self as wingmark_kernels;
@@ -11,6 +13,7 @@ extern crate self as wingmark_kernels;
 mod aligned;
 mod arena;
 mod bias;
+mod chunking;
 mod fuse;
 mod graph;
 pub mod kernel;

@@ -1,10 +1,12 @@
 //! A graph planned for one machine.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::aligned::AlignedBytes;
 use crate::arena::{self, Need};
 use crate::bias::{Biases, biases};
+use crate::chunking::Chunking;
 use crate::fuse::{Fused, FusedConvolution, Operand, Work, fuse};
 use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
 use crate::kernel::{Convolve, Corrections, Kernel};
@@ -36,14 +38,16 @@ pub struct Workspace {
     chunks: Vec<Chunks>,
 }
 
-/// Fewer multiply-accumulates (or bytes copied) are not worth another thread's attention: it takes a microsecond or two.
-const CHUNK_WORK: usize = 150_000;
-
-/// Chunks of a large step for each thread, so that nobody waits long for the last one.
-const CHUNKS_A_THREAD: usize = 4;
+impl Workspace {
+    /// The caller's thread and those that the system gave: fewer than wanted where it has no more.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+}
 
 impl Program {
     /// Plans how `kernel` computes `output`.
+    #[expect(clippy::missing_panics_doc, reason = "every tensor that is read or written is placed")]
     pub fn plan(graph: &Graph, output: Tensor, kernel: Kernel) -> Result<Program, GraphError> {
         let mut graph = graph.clone();
         let output = with_own_memory(&mut graph, output)?;
@@ -100,13 +104,11 @@ impl Program {
     /// [`Program::output_pitch`] bytes from pixel to pixel.
     ///
     /// # Panics
-    /// When the picture is not of [`Program::input_shape`], or the workspace is another program's.
+    /// When the picture is not of [`Program::input_shape`], or the workspace is another program's. A panic of a kernel on any
+    /// of the workspace's threads is raised here, too, when all of them have left the frame; the workspace runs the next
+    /// frame as if it had not been.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
-        assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
-        let belongs = workspace.arena.len() >= self.arena_bytes
-            && workspace.scratch.len() >= self.scratch_bytes * workspace.pool.threads()
-            && workspace.chunks.len() == self.steps.len();
-        assert!(belongs, "a workspace of this program");
+        self.check(workspace, picture);
         self.write_input(workspace.arena.as_mut_slice(), picture);
         self.run_steps(workspace);
         let shape = self.output.shape;
@@ -118,21 +120,51 @@ impl Program {
         let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Memory(arena.as_mut_ptr()));
         let (scratch, joined) = (Memory(scratch.as_mut_ptr()), AtomicUsize::new(0));
         chunks.iter_mut().for_each(Chunks::reset);
-        pool.run(&|waiting| {
+        pool.run(&|member| {
             let own = joined.fetch_add(1, Ordering::Relaxed) * self.scratch_bytes;
             let scratch = scratch.pointer().wrapping_add(own);
             for (step, chunks) in self.steps.iter().zip(&*chunks) {
-                let pieces = step.pieces(kernel);
-                let most = if threads == 1 { 1 } else { threads * CHUNKS_A_THREAD };
-                let count = (step.work() / CHUNK_WORK).min(most).min(pieces).max(1);
-                chunks.share(count, waiting, |chunk| {
-                    let own = pieces * chunk / count..pieces * (chunk + 1) / count;
+                let chunking = Chunking::new(step, kernel, threads);
+                chunks.share(chunking.count(), member, |chunk| {
                     // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
                     // a step begins when all chunks of the step before are done, and each thread joins a frame once.
-                    unsafe { step.run(kernel, arena.pointer(), scratch, own) }
-                });
+                    unsafe { step.run(kernel, arena.pointer(), scratch, chunking.pieces(chunk)) }
+                })?;
             }
+            Ok(())
         });
+    }
+
+    /// Runs the net on `picture` on the caller's thread alone, with each step cut as for `threads` threads, and tells how long each
+    /// chunk took: a list for each step, the first of which is the copying of the picture. For simulations of other machines.
+    ///
+    /// # Panics
+    /// As [`Program::run`] does.
+    pub fn time_chunks(&self, workspace: &mut Workspace, picture: &[u8], threads: usize) -> Vec<Vec<Duration>> {
+        self.check(workspace, picture);
+        let started = Instant::now();
+        self.write_input(workspace.arena.as_mut_slice(), picture);
+        let mut times = vec![vec![started.elapsed()]];
+        let (arena, scratch) = (workspace.arena.as_mut_ptr(), workspace.scratch.as_mut_ptr());
+        for step in &self.steps {
+            let chunking = Chunking::new(step, self.kernel.0, threads);
+            let time = |chunk| {
+                let started = Instant::now();
+                // SAFETY: kernels are only handed out when supported, the arena is of the planned size, and nobody else has it.
+                unsafe { step.run(self.kernel.0, arena, scratch, chunking.pieces(chunk)) };
+                started.elapsed()
+            };
+            times.push((0..chunking.count()).map(time).collect());
+        }
+        times
+    }
+
+    fn check(&self, workspace: &Workspace, picture: &[u8]) {
+        assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
+        let belongs = workspace.arena.len() >= self.arena_bytes
+            && workspace.scratch.len() >= self.scratch_bytes * workspace.pool.threads()
+            && workspace.chunks.len() == self.steps.len();
+        assert!(belongs, "a workspace of this program");
     }
 
     fn write_input(&self, arena: &mut [u8], picture: &[u8]) {
@@ -253,3 +285,6 @@ fn convolution_job(
         None => Job::Convolution(job),
     }
 }
+
+#[cfg(test)]
+mod tests;

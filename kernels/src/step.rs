@@ -8,6 +8,9 @@ use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
 use crate::tensor::{BLOCK, Placement};
 use crate::winograd::WinogradJob;
 
+/// Bytes that a step without multiplications writes a cycle: maxima of four, or copies of few bytes each.
+const BYTES_A_CYCLE: usize = 4;
+
 /// A step and where its result lies.
 pub(crate) struct Step {
     pub job: Job,
@@ -50,13 +53,15 @@ pub(crate) struct ConvolutionJob {
 }
 
 impl Step {
-    /// Multiply-accumulates, or bytes written where there are none.
-    pub(crate) fn work(&self) -> usize {
+    /// What the step takes one thread, roughly.
+    pub(crate) fn cycles(&self, kernel: &dyn InstructionSet) -> usize {
         let shape = self.output.shape;
         match &self.job {
-            Job::Convolution(job) => shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes,
-            Job::Winograd(job) => job.work(),
-            _ => shape.elements(),
+            Job::Convolution(job) => {
+                shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes / kernel.macs_a_cycle()
+            }
+            Job::Winograd(job) => job.work() / kernel.macs_a_cycle(),
+            _ => shape.elements() / BYTES_A_CYCLE,
         }
     }
 
@@ -167,6 +172,8 @@ impl Step {
         }
     }
 
+    /// # Safety
+    /// As for [`Step::run`].
     unsafe fn max_pool_row(&self, input: &Placement, arena: *mut u8, row: usize) {
         let pitch = self.output.pitch;
         // SAFETY: the caller's; an output row of n pixels has 2n pixels in each of two input rows.
@@ -187,6 +194,8 @@ impl Step {
         }
     }
 
+    /// # Safety
+    /// As for [`Step::run`].
     unsafe fn convolve(&self, job: &ConvolutionJob, kernel: &dyn InstructionSet, arena: *mut u8, pieces: Range<usize>) {
         let tile = kernel.tile();
         let (shape, blocks) = (self.output.shape, self.output.pitch / BLOCK);

@@ -1,6 +1,7 @@
 //! A quantised net on our kernels.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tract_onnx::prelude::TypedModel;
 use wingmark_kernels::{Kernel, Program, Workspace};
@@ -51,7 +52,11 @@ impl Int8Net {
     }
 
     pub(super) fn session(&self, threads: usize) -> Int8Session {
-        Int8Session { net: self.clone(), workspace: self.program.workspace(threads) }
+        let workspace = self.program.workspace(threads);
+        if workspace.threads() < threads {
+            log::warn!("the system gives the net {} threads, not {threads}", workspace.threads());
+        }
+        Int8Session { net: self.clone(), workspace }
     }
 }
 
@@ -69,5 +74,10 @@ impl Int8Session {
             scale: self.net.scale,
             zero_point: f32::from(self.net.zero_point),
         }
+    }
+
+    /// [`Program::time_chunks`].
+    pub(super) fn time_chunks(&mut self, rgb: &[u8], threads: usize) -> Vec<Vec<Duration>> {
+        self.net.program.time_chunks(&mut self.workspace, rgb, threads)
     }
 }

@@ -23,6 +23,7 @@ pub mod scheme;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thiserror::Error;
 use tract_onnx::prelude::TractError;
@@ -178,6 +179,16 @@ impl Session {
         match &mut self.running {
             Running::Int8(session) => Ok(session.infer(&image.rgb)),
             Running::Float(session) => session.infer(&image.rgb),
+        }
+    }
+
+    /// How long each chunk of each step takes on this thread, cut as `threads` threads would cut it; `None` for a float net. For
+    /// simulations of other machines.
+    #[doc(hidden)]
+    pub fn time_chunks(&mut self, image: &CropImage, threads: usize) -> Option<Vec<Vec<Duration>>> {
+        match &mut self.running {
+            Running::Int8(session) => Some(session.time_chunks(&image.rgb, threads)),
+            Running::Float(_) => None,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Room for one value between two threads.
+//! Room for one value between two threads. `tests/loom` tries the orders in which they can meet here.
 
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What becomes of a value that has not been taken when the next one comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +50,8 @@ impl<T: Default> Slot<T> {
     /// Puts a value in and gives memory of an earlier one back; `false` where the slot is closed.
     pub fn put(&self, value: &mut T) -> bool {
         let mut state = self.lock();
-        if self.policy == Policy::Every {
-            state = self.changed.wait_while(state, |state| state.full && !state.closed).expect(UNPOISONED);
+        while self.policy == Policy::Every && state.full && !state.closed {
+            state = self.changed.wait(state).expect(UNPOISONED);
         }
         if state.closed {
             return false;
@@ -61,8 +64,12 @@ impl<T: Default> Slot<T> {
 
     /// Takes the value and leaves memory of an earlier one for it, waiting no longer than `within`.
     pub fn take(&self, value: &mut T, within: Duration) -> Taken {
-        let waiting = |state: &mut State<T>| !state.full && !state.closed;
-        let (mut state, _) = self.changed.wait_timeout_while(self.lock(), within, waiting).expect(UNPOISONED);
+        let mut state = self.lock();
+        let started = Instant::now();
+        while !state.full && !state.closed {
+            let Some(left) = within.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else { break };
+            state = self.changed.wait_timeout(state, left).expect(UNPOISONED).0;
+        }
         if !state.full {
             return if state.closed { Taken::Closed } else { Taken::Nothing };
         }
@@ -89,7 +96,7 @@ impl<T: Default> Slot<T> {
 
 const UNPOISONED: &str = "nobody panics while holding the slot";
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -31,6 +31,10 @@ impl InstructionSet for Avx2 {
         Tile { pixels: 4, blocks: 1 }
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        16
+    }
+
     fn prepare(&self, weights: &mut PackedWeights, window_rows: usize, input_row_pitch: usize) -> Corrections {
         let (by_two, quads) = correct(weights, window_rows, input_row_pitch, 2);
         // Two quads together cost three multiplications and not four; a correction costs two.
@@ -132,6 +136,8 @@ fn take_excess(quads: &mut [u8]) -> Vec<(usize, [i8; QUAD])> {
     taken
 }
 
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
     for block in blocks {

@@ -32,6 +32,10 @@ impl InstructionSet for Avx512Vnni {
         TILE
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        48
+    }
+
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
         // SAFETY: the caller's.
         unsafe { run(convolve, blocks, pixels) }
@@ -43,12 +47,16 @@ impl InstructionSet for Avx512Vnni {
     }
 }
 
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[target_feature(enable = "avx2,fma,avx512f,avx512vnni")]
 unsafe fn run(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
     // SAFETY: the caller's.
     unsafe { run_with::<Vnni512Dot>(convolve, blocks, pixels) }
 }
 
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[inline(always)]
 unsafe fn run_with<D: Dot>(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
     // SAFETY: the caller's.
@@ -107,6 +115,9 @@ impl Sums for __m512i {
 }
 
 /// Sums as stored values, which may still be above 255.
+///
+/// # Safety
+/// The multipliers of 16 channels from `channel` on can be read, on a machine with AVX512F.
 #[inline(always)]
 unsafe fn rounded(convolve: &Convolve, channel: usize, sums: __m512i) -> __m512i {
     // SAFETY: the caller's.
@@ -121,6 +132,9 @@ unsafe fn rounded(convolve: &Convolve, channel: usize, sums: __m512i) -> __m512i
 }
 
 /// A further sum of stored values, as [`Sum`] says.
+///
+/// # Safety
+/// The machine has AVX512F.
 #[inline(always)]
 unsafe fn add(sum: &Sum, result: __m512i, operand: __m512i) -> __m512i {
     let Sum { addition, operand_is_a, .. } = sum;
@@ -159,6 +173,10 @@ pub(super) mod emulated {
             TILE
         }
 
+        fn macs_a_cycle(&self) -> usize {
+            Avx512Vnni.macs_a_cycle()
+        }
+
         unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
             // SAFETY: the caller's.
             unsafe { run_emulated(convolve, blocks, pixels) }
@@ -170,6 +188,8 @@ pub(super) mod emulated {
         }
     }
 
+    /// # Safety
+    /// As for [`InstructionSet::convolve`], on a machine with AVX2 and FMA.
     #[target_feature(enable = "avx2,fma")]
     unsafe fn run_emulated(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
         // SAFETY: the caller's.

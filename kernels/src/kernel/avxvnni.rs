@@ -29,6 +29,10 @@ impl InstructionSet for AvxVnni {
         Tile { pixels: 6, blocks: 1 }
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        24
+    }
+
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
         // SAFETY: the caller's.
         unsafe { run(convolve, blocks, pixels) }
@@ -40,6 +44,8 @@ impl InstructionSet for AvxVnni {
     }
 }
 
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[target_feature(enable = "avx2,fma,avxvnni")]
 unsafe fn run(convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
     for block in blocks {

@@ -93,6 +93,9 @@ pub(crate) trait InstructionSet: Send + Sync {
     /// Pixels and blocks of the largest tile.
     fn tile(&self) -> Tile;
 
+    /// Multiply-accumulates of a convolution a cycle, as trained nets reach them: how finely threads share a step goes by it.
+    fn macs_a_cycle(&self) -> usize;
+
     /// Changes the weights into a form that [`Self::convolve`] computes exactly.
     fn prepare(&self, _weights: &mut PackedWeights, _window_rows: usize, _input_row_pitch: usize) -> Corrections {
         Corrections::default()
@@ -241,6 +244,10 @@ pub(crate) mod tests {
 
         fn tile(&self) -> Tile {
             portable::Portable.tile()
+        }
+
+        fn macs_a_cycle(&self) -> usize {
+            4
         }
 
         fn winograd(&self) -> Option<Winograd> {

@@ -111,6 +111,9 @@ fn to_floats(bytes: uint8x16_t) -> [float32x4_t; 4] {
 }
 
 /// Rounds, half to even, and writes: narrowing saturates to 0..=255.
+///
+/// # Safety
+/// 16 bytes can be written.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store(output: *mut u8, values: [float32x4_t; 4]) {
@@ -122,6 +125,9 @@ unsafe fn store(output: *mut u8, values: [float32x4_t; 4]) {
 }
 
 /// [`super::InstructionSet::add`].
+///
+/// # Safety
+/// As for [`super::InstructionSet::add`].
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize) {
     for i in (0..bytes).step_by(BLOCK) {

@@ -28,6 +28,10 @@ impl InstructionSet for Portable {
         Tile { pixels: 1, blocks: 1 }
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        1
+    }
+
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]) {
         for block in blocks {
             for pixel in pixels {
@@ -45,6 +49,8 @@ impl InstructionSet for Portable {
     }
 }
 
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 unsafe fn convolve_pixel(convolve: &Convolve, block: usize, pixel: &Pixel) {
     let weights = &convolve.weights;
     // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows.

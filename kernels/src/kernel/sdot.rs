@@ -32,6 +32,10 @@ impl InstructionSet for Sdot {
         Tile { pixels: 8, blocks: 4 }
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        16
+    }
+
     fn value_offset(&self) -> i32 {
         neon::VALUE_OFFSET
     }
@@ -87,6 +91,9 @@ unsafe fn add_quad<const LANE: i32, const P: usize>(
 }
 
 /// One block of `P` pixels.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
     let weights = &convolve.weights;

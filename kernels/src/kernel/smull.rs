@@ -50,6 +50,10 @@ impl InstructionSet for Smull {
         Tile { pixels: 8, blocks: 2 }
     }
 
+    fn macs_a_cycle(&self) -> usize {
+        4
+    }
+
     fn value_offset(&self) -> i32 {
         neon::VALUE_OFFSET
     }
@@ -103,6 +107,9 @@ impl InstructionSet for Smull {
 }
 
 /// Sums of products of a block for two pixels.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn tile(convolve: &Convolve, block: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 4]; 2] {
@@ -112,6 +119,9 @@ unsafe fn tile(convolve: &Convolve, block: usize, a: &Pixel, b: &Pixel) -> [[int
 }
 
 /// Adds biases and corrections, rounds and writes.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn finish(convolve: &Convolve, block: usize, pixel: &Pixel, mut sums: [int32x4_t; 4]) {
@@ -128,6 +138,9 @@ unsafe fn finish(convolve: &Convolve, block: usize, pixel: &Pixel, mut sums: [in
 }
 
 /// Adds the products that weights of -128 leave over: no trained net of ours has any.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[cold]
 #[inline(never)]
 #[target_feature(enable = "neon")]
@@ -150,6 +163,9 @@ unsafe fn correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [
 }
 
 /// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`. Not inlined: the loop needs all registers.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
 #[inline(never)]
 #[target_feature(enable = "neon")]
 unsafe fn half_tile(convolve: &Convolve, block: usize, half: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 2]; 2] {

@@ -263,6 +263,9 @@ struct Position {
 }
 
 /// [`Arithmetic::multiply`].
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
 unsafe fn multiply(strip: &Strip, weights: *const i16, starts: *const i32) {
     let one: unsafe fn(&Position) = match strip.tiles {
         1 => multiply_1,
@@ -320,6 +323,9 @@ fn four_sums(m: [int32x4_t; 6]) -> [int32x4_t; 4] {
 }
 
 /// [`Arithmetic::finish`] for F(4,3); `products` are those of the tile.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
     let mut words = [[0i16; BLOCK]; 16];
@@ -348,6 +354,9 @@ unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize,
 }
 
 /// [`Arithmetic::finish`] for F(2,3); `products` are those of the tile.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
     let mut words = [[0i16; BLOCK]; 16];
@@ -376,6 +385,9 @@ unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, 
 }
 
 /// Adds the zero point and the operands and writes the pixels inside, of a tile of `SIDE` x `SIDE`.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store<const SIDE: usize>(words: &[[i16; BLOCK]; 16], convolve: &Convolve, channel: usize, to: &TilePixels) {

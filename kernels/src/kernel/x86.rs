@@ -143,6 +143,9 @@ impl Sums for [__m256i; 2] {
 }
 
 /// Sums as stored values.
+///
+/// # Safety
+/// The biases are added, and the multipliers of 16 channels from `channel` on can be read, on a machine with AVX2.
 #[inline(always)]
 unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __m128i {
     // SAFETY: the caller's.
@@ -160,6 +163,8 @@ unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __
     }
 }
 
+/// # Safety
+/// The machine has AVX2 and FMA.
 #[inline(always)]
 unsafe fn apply(sum: &Sum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256; 2] {
     let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
@@ -168,6 +173,9 @@ unsafe fn apply(sum: &Sum, result: [__m256; 2], operand: [__m256; 2]) -> [__m256
 }
 
 /// `round(a * a_ratio + (b * b_ratio + offset))`, clamped.
+///
+/// # Safety
+/// The machine has AVX2 and FMA.
 #[inline(always)]
 unsafe fn add(a: [__m256; 2], b: [__m256; 2], addition: &Addition) -> [__m256; 2] {
     // SAFETY: the caller's.
@@ -203,18 +211,24 @@ pub(super) unsafe fn broadcast(values: *const u8) -> __m256i {
     unsafe { _mm256_set1_epi32(values.cast::<i32>().read_unaligned()) }
 }
 
+/// # Safety
+/// The machine has AVX.
 #[inline(always)]
 unsafe fn round(values: __m256) -> __m256 {
     // SAFETY: the caller's.
     unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(values) }
 }
 
+/// # Safety
+/// 16 bytes can be read, on a machine with AVX2.
 #[inline(always)]
 unsafe fn load(bytes: *const u8) -> [__m256; 2] {
     // SAFETY: the caller's.
     unsafe { to_floats(_mm_loadu_si128(bytes.cast())) }
 }
 
+/// # Safety
+/// The machine has AVX2.
 #[inline(always)]
 unsafe fn to_floats(bytes: __m128i) -> [__m256; 2] {
     // SAFETY: the caller's.
@@ -225,6 +239,9 @@ unsafe fn to_floats(bytes: __m128i) -> [__m256; 2] {
 }
 
 /// Whole numbers from 0 to 255.
+///
+/// # Safety
+/// 16 bytes can be written, on a machine with AVX2.
 #[inline(always)]
 unsafe fn store(output: *mut u8, values: [__m256; 2]) {
     // SAFETY: the caller's.
@@ -235,6 +252,9 @@ unsafe fn store(output: *mut u8, values: [__m256; 2]) {
 }
 
 /// 16 words as `_mm256_packs_epi32` leaves them, clamped to bytes, in the channels' order.
+///
+/// # Safety
+/// The machine has AVX2.
 #[inline(always)]
 unsafe fn in_order(words: __m256i) -> __m128i {
     // SAFETY: the caller's.
@@ -245,6 +265,9 @@ unsafe fn in_order(words: __m256i) -> __m128i {
 }
 
 /// [`super::InstructionSet::add`].
+///
+/// # Safety
+/// As for [`super::InstructionSet::add`].
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, output: *mut u8, bytes: usize) {
     for i in (0..bytes).step_by(BLOCK) {

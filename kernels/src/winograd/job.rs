@@ -122,6 +122,8 @@ impl WinogradJob {
         }
     }
 
+    /// # Safety
+    /// As for [`crate::step::Step::run`].
     unsafe fn run_strip(&self, step: &Step, arena: *mut u8, strip: &Strip, first_tile: usize, blocks: Range<usize>) {
         let mut to = [TilePixels::NONE; STRIP_TILES];
         // SAFETY: the caller's; weights are padded to blocks.

@@ -1,0 +1,16 @@
+//! The thread pool of the kernels and the slot between the pipeline's threads, tried by loom: each model runs in every order in
+//! which its threads can meet, with every value that the memory model lets them read.
+//!
+//!     cargo test -p wingmark-loom
+
+#![cfg(test)]
+
+#[allow(dead_code, reason = "a model calls what it needs")]
+#[path = "../../../kernels/src/pool/mod.rs"]
+mod pool;
+#[allow(dead_code, reason = "a model calls what it needs")]
+#[path = "../../../src/pipeline/slot.rs"]
+mod slot;
+
+mod pool_models;
+mod slot_models;
