@@ -60,7 +60,11 @@ impl Reader {
         let input = BufReader::new(Cursor::new(head).chain(reader));
         match kind {
             Kind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
-            Kind::Mjpeg => Ok(Reader::Mjpeg(Mjpeg::new(input, pace))),
+            Kind::Mjpeg => {
+                let mut mjpeg = Mjpeg::new(input, pace);
+                mjpeg.begin().map_err(|source| mjpeg_error(name, source))?;
+                Ok(Reader::Mjpeg(mjpeg))
+            }
             Kind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
             Kind::Picture(kind) => {
                 Err(CaptureError::UnknownKind { name: name.into(), hint: format!(": it is a {kind} picture") })
@@ -73,11 +77,15 @@ impl Reader {
     pub(super) fn read_into(&mut self, frame: &mut Frame, name: &str) -> Result<bool, CaptureError> {
         match self {
             Reader::Y4m(y4m) => y4m.read_into(frame).map_err(|source| y4m_error(name, source)),
-            Reader::Mjpeg(mjpeg) => mjpeg.read_into(frame).map_err(|source| match source {
-                MjpegError::NoPicture => CaptureError::UnknownKind { name: name.into(), hint: String::new() },
-                source => CaptureError::Mjpeg { name: name.into(), source },
-            }),
+            Reader::Mjpeg(mjpeg) => mjpeg.read_into(frame).map_err(|source| mjpeg_error(name, source)),
         }
+    }
+}
+
+fn mjpeg_error(name: &str, source: MjpegError) -> CaptureError {
+    match source {
+        MjpegError::NoPicture => CaptureError::UnknownKind { name: name.into(), hint: String::new() },
+        source => CaptureError::Mjpeg { name: name.into(), source },
     }
 }
 

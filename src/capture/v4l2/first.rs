@@ -35,6 +35,9 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
         }
     }
     devices.sort_by_key(Device::is_in_pipeline);
+    for device in devices.iter().filter(|device| device.is_in_pipeline()) {
+        log::info!("{} is tried last: a media controller would have to set it up", device.path().display());
+    }
     let mut damaged = None;
     for device in devices {
         let identity = Identity::of(&device);

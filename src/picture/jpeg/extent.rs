@@ -178,7 +178,7 @@ mod tests {
         let cut = [&picture[..first_length], &picture].concat();
         assert_eq!(extent(&cut), Extent::Broken(first_length));
         // The second segment is cut, and takes bytes of the next JPEG.
-        let cut = [&picture[..first_length + 20], &picture].concat();
+        let cut = [&picture[..first_length + 10], &picture].concat();
         assert_eq!(extent(&cut), Extent::Broken(first_length));
     }
 }
