@@ -11,6 +11,9 @@ use super::pose::HeadPose;
 
 /// The eyes' and the mouth's own states are learned in this time; before, those of most people serve.
 const LEARN: Duration = Duration::from_secs(3);
+/// Room for what comes in these times at thirty frames a second, so that following allocates nothing.
+const LEARNED: usize = 128;
+const WINDOW: usize = 2048;
 /// What most people's eyes are open by.
 const USUAL_EYE: f32 = 0.3;
 /// Of an eye's own open ratio, what a closed one still has: the lashes' line.
@@ -156,7 +159,7 @@ struct OwnState {
 
 impl OwnState {
     fn new(quantile: f32, usual: f32) -> Self {
-        OwnState { quantile, usual, learned: Vec::new(), level: None }
+        OwnState { quantile, usual, learned: Vec::with_capacity(LEARNED), level: None }
     }
 
     /// Takes a ratio; gives the level.
@@ -193,7 +196,7 @@ impl Person {
             yawn: Phase::default(),
             nod: Phase::default(),
             pitch: None,
-            window: VecDeque::new(),
+            window: VecDeque::with_capacity(WINDOW),
         }
     }
 
