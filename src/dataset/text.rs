@@ -28,7 +28,7 @@ fn decoded(bytes: &[u8]) -> String {
 /// more than its row.
 pub(super) struct Table {
     columns: Vec<String>,
-    separator: u8,
+    separator: char,
     text: String,
 }
 
@@ -43,8 +43,8 @@ impl Table {
     pub fn read(path: &Path) -> Result<Table, DatasetError> {
         let text = read(path)?;
         let head = text.lines().next().unwrap_or_default();
-        let count = |separator: u8| head.bytes().filter(|byte| *byte == separator).count();
-        let separator = *b"\t;,".iter().max_by_key(|separator| count(**separator)).expect("there are three");
+        let count = |separator: &char| head.matches(*separator).count();
+        let separator = ['\t', ';', ','].into_iter().max_by_key(count).expect("there are three");
         Ok(Table { columns: fields(head, separator), separator, text })
     }
 
@@ -75,12 +75,39 @@ impl Table {
     }
 }
 
-/// The fields of a line, without blanks around them.
-fn fields(line: &str, separator: u8) -> Vec<String> {
-    let mut builder = csv::ReaderBuilder::new();
-    let reader = builder.has_headers(false).delimiter(separator).trim(csv::Trim::All).from_reader(line.as_bytes());
-    let record = reader.into_byte_records().next().and_then(Result::ok).unwrap_or_default();
-    record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect()
+/// The fields of a line, without blanks around them. A quoted field may stand after blanks, which crate csv does not read.
+fn fields(line: &str, separator: char) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut rest = Some(line);
+    while let Some(text) = rest {
+        let (field, after) = first_field(text, separator);
+        fields.push(field);
+        rest = after;
+    }
+    fields
+}
+
+/// The first field of a text, and what follows its separator. One whose quotation does not end is all of the text.
+fn first_field(text: &str, separator: char) -> (String, Option<&str>) {
+    let text = text.trim_start_matches(' ');
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let (field, after) = parted(text, separator);
+        return (field.trim().into(), after);
+    };
+    let mut field = String::new();
+    while let Some((part, after)) = rest.split_once('"') {
+        field += part;
+        // Two quotation marks stand for one.
+        let Some(after_two) = after.strip_prefix('"') else { return (field, parted(after, separator).1) };
+        field.push('"');
+        rest = after_two;
+    }
+    (field + rest, None)
+}
+
+/// What stands before the first separator, and after it.
+fn parted(text: &str, separator: char) -> (&str, Option<&str>) {
+    text.split_once(separator).map_or((text, None), |(field, after)| (field, Some(after)))
 }
 
 #[cfg(test)]
@@ -111,13 +138,19 @@ mod tests {
     fn rows_stand_for_themselves() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
-        for separator in [",", "; ", "\t"] {
-            let text = "File,x\n\n \"a, b; c.jpg\" ,1\n\"torn,2\nc.jpg, 3,\n".replace(',', separator);
-            std::fs::write(&path, text.replace(&format!("a{separator} b"), "a, b")).unwrap();
+        for separator in [",", "; ", "\t", " , "] {
+            let lines = [
+                ["File", "x"].join(separator),
+                String::new(),
+                [" \"a, \"\"b\"\"; c.jpg\" ", "1"].join(separator),
+                ["\"torn", "2"].join(separator),
+                ["c.jpg", " 3", ""].join(separator),
+            ];
+            std::fs::write(&path, lines.join("\n")).unwrap();
             let table = Table::read(&path).unwrap();
             assert_eq!((table.column("file"), table.column("X")), (Ok(0), Ok(1)));
             let rows: Vec<Row> = table.rows().collect();
-            assert_eq!((rows[0].line, rows[0].fields[1].as_str()), (3, "1"));
+            assert_eq!((rows[0].line, &rows[0].fields[..]), (3, &["a, \"b\"; c.jpg".to_owned(), "1".into()][..]));
             assert!(table.check(&rows[0]).is_ok() && table.check(&rows[2]).is_ok());
             assert_eq!(table.check(&rows[1]).unwrap_err(), "expected 2 fields, found 1");
             assert_eq!(rows[2].fields, ["c.jpg", "3", ""]);

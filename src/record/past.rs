@@ -68,6 +68,7 @@ impl Past {
         let mut position = 0;
         let mut line = Vec::new();
         let mut before_frame = None;
+        let has_head = head.is_some();
         while file.read_until(b'\n', &mut line)? > 0 {
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
             match head.take() {
@@ -94,7 +95,8 @@ impl Past {
                 self.sources.remove(source);
             });
         }
-        Ok(Some(position).filter(|whole| *whole > 0))
+        // A file whose head is not whole is begun anew.
+        Ok(Some(position).filter(|whole| *whole > 0 || !has_head))
     }
 
     /// Reads up to where the file is cut off.
