@@ -49,6 +49,8 @@ pub struct FaceFilter {
     jitter: Jitter,
     /// What was found in this frame, in the space of the face.
     found: Vec<Found>,
+    /// How surprising each of that is.
+    surprises: Vec<f32>,
 }
 
 /// A filter of constant velocity for the similarity `frame_from_face`. Its changes, as `(x, y, ln scale, roll)` in the space of the
@@ -94,7 +96,13 @@ impl FaceFilter {
         let frame_from_face = Similarity2::new(centre, 0.0, radius);
         let face_from_frame = frame_from_face.inverse();
         let shape = landmarks.iter().map(|l| PointInFace { at: face_from_frame * l.at, variance: 1.0 }).collect();
-        FaceFilter { pose: Pose::resting(frame_from_face), shape, jitter: Jitter::default(), found: Vec::new() }
+        FaceFilter {
+            pose: Pose::resting(frame_from_face),
+            shape,
+            jitter: Jitter::default(),
+            found: Vec::new(),
+            surprises: Vec::new(),
+        }
     }
 
     /// Where the points will be after `step`.
@@ -144,7 +152,7 @@ impl FaceFilter {
 
     /// How the face as a whole has moved from where it was foreseen. A mouth that opens does not move it: points that are surprising
     /// beside the others count less (Cauchy's weights).
-    fn movement(&self) -> Option<Similarity2<f32>> {
+    fn movement(&mut self) -> Option<Similarity2<f32>> {
         let pairs = || self.shape.iter().zip(&self.found);
         let mut moved = align(pairs().map(|(point, found)| (point.at, found.at, found.weight)))?;
         for _ in 0..4 {
@@ -152,7 +160,9 @@ impl FaceFilter {
                 let off = found.at - moved * point.at;
                 (found.squared_distance(&off) / (point.variance + 1.0)).sqrt()
             };
-            let usual = median_mut(&mut pairs().map(|(point, found)| surprise(point, found)).collect::<Vec<_>>());
+            self.surprises.clear();
+            self.surprises.extend(pairs().map(|(point, found)| surprise(point, found)));
+            let usual = median_mut(&mut self.surprises);
             let usual = (usual / MEDIAN_RADIUS).max(self.jitter.variance.sqrt());
             moved = align(pairs().map(|(point, found)| {
                 let doubt = 1.0 + (surprise(point, found) / (2.0 * usual)).powi(2);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use nalgebra::Point2;
+use nalgebra::{Point2, Vector2};
 use thiserror::Error;
 
 use crate::face::Face;
@@ -15,13 +15,13 @@ use crate::picture::geometry::Rect;
 
 /// Two looks whose boxes overlap more than this are at one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
-/// A face whose box overlaps the box where it was expected at least as much was seen where it should be.
-const EXPECTED_IOU: f32 = 0.75;
 /// A face whose box overlaps the box where it was expected less than this has jumped, and is not smoothed towards; a face found
 /// anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;
 /// A face that is lost this long is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Its pace is averaged over this time: what a face that is being covered seems to do last is little to go by.
+const PACE_TIME_S: f32 = 0.25;
 
 /// How much points are steadied.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +79,8 @@ struct Track {
     filter: FaceFilter,
     /// The box of what was found last.
     before: Rect,
+    /// How the centre of that has moved, in pixels a second.
+    pace: Vector2<f32>,
     /// When it was seen last.
     seen_at: Duration,
     /// When it was first looked for and not found.
@@ -101,9 +103,18 @@ impl Expected {
         Rect::around(self.points.iter().copied()).expect("a face has landmarks")
     }
 
-    /// How well a box fits to where it should be: where it was going, or where it was.
+    /// How well a box fits to where it should be: where it was, where it was going, or half-way there.
     fn overlap(&self, bounds: &Rect) -> f32 {
-        self.bounds().iou(bounds).max(self.before.iou(bounds))
+        let going = self.bounds();
+        let between = |a: &Point2<f32>, b: &Point2<f32>, share: f32| a + (b - a) * share;
+        [0.0, 0.5, 1.0]
+            .map(|share| {
+                let min = between(&self.before.min, &going.min, share);
+                let max = between(&self.before.max, &going.max, share);
+                Rect { min, max }.iou(bounds)
+            })
+            .into_iter()
+            .fold(0.0, f32::max)
     }
 }
 
@@ -136,38 +147,28 @@ impl Tracker {
     /// Takes all looks of a frame that show a face, those at expected faces with their number. Gives the faces in the order of their
     /// numbers.
     ///
-    /// Of two looks at one face, the one stays whose face was expected there, or else that of the older face: where two persons
-    /// cross, both looks are at the one in front. Of looks without a number, one at a lost face is that face.
-    pub fn update(&mut self, looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
+    /// Of two looks at one face, the one stays that is surer and whose face was expected there: where two persons cross, both looks
+    /// are at the one in front. Of looks without a number, one at a lost face is that face.
+    pub fn update(&mut self, mut looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
-        let overlap = |id: u32, bounds: &Rect| {
-            expected.iter().find(|face| face.id == id).map_or(0.0, |face| face.bounds().iou(bounds))
+        let rank = |id: Option<u32>, look: &Look| match expected.iter().find(|face| Some(face.id) == id) {
+            Some(face) if !face.lost => face.bounds().iou(&look.bounds()) * look.confidence,
+            Some(_) => -1.0,
+            None => -2.0,
         };
-        let (mut known, new): (Vec<_>, Vec<_>) = looks.into_iter().partition(|(id, _)| id.is_some());
-        let mut known: Vec<_> = known.drain(..).filter_map(|(id, look)| Some((id?, look))).collect();
-        let lost = |id: u32| expected.iter().any(|face| face.id == id && face.lost);
-        known.sort_by_key(|(id, look)| (lost(*id), overlap(*id, &look.bounds()) < EXPECTED_IOU, *id));
-
-        let mut seen: Vec<(u32, Look)> = Vec::with_capacity(known.len() + new.len());
-        let is_seen = |seen: &[(u32, Look)], look: &Look| {
-            seen.iter().any(|(_, other)| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU)
-        };
-        for (id, look) in known {
-            if !is_seen(&seen, &look) {
-                seen.push((id, look));
-            }
-        }
-        for (_, look) in new {
-            if is_seen(&seen, &look) {
+        looks.sort_by(|(a, a_look), (b, b_look)| rank(*b, b_look).total_cmp(&rank(*a, a_look)).then(a.cmp(b)));
+        let mut seen: Vec<(u32, Look)> = Vec::with_capacity(looks.len());
+        for (id, look) in looks {
+            let bounds = look.bounds();
+            if seen.iter().any(|(_, other)| other.bounds().iou(&bounds) > SAME_FACE_IOU) {
                 continue;
             }
-            let bounds = look.bounds();
             let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));
-            let nearest = unseen
+            let lost = unseen
                 .map(|face| (face.id, face.overlap(&bounds)))
                 .max_by(|a, b| a.1.total_cmp(&b.1))
                 .filter(|(_, overlap)| *overlap >= JUMP_IOU);
-            let id = nearest.map_or_else(|| self.new_id(), |(id, _)| id);
+            let id = id.or(lost.map(|(id, _)| id)).unwrap_or_else(|| self.new_id());
             seen.push((id, look));
         }
         seen.sort_by_key(|(id, _)| *id);
@@ -177,11 +178,12 @@ impl Tracker {
             }
         }
         self.tracks.retain(|track| track.lost_at.is_none_or(|lost_at| now.saturating_sub(lost_at) < PATIENCE));
-        seen.into_iter().map(|(id, look)| self.see(id, look, now)).collect()
+        let bounds = |id: u32| expected.iter().find(|face| face.id == id).map(Expected::bounds);
+        seen.into_iter().map(|(id, look)| self.see(id, look, bounds(id), now)).collect()
     }
 
     /// Brings the track of a face that was seen up to date.
-    fn see(&mut self, id: u32, look: Look, now: Duration) -> Face {
+    fn see(&mut self, id: u32, look: Look, expected: Option<Rect>, now: Duration) -> Face {
         let bounds = look.bounds();
         let mut face = Face {
             id,
@@ -195,13 +197,14 @@ impl Tracker {
             self.tracks.push(Track::starting(&face, now));
             return face;
         };
-        if track.expected(now).bounds().iou(&bounds) < JUMP_IOU {
+        if expected.is_none_or(|expected| expected.iou(&bounds) < JUMP_IOU) {
             *track = Track::starting(&face, now);
             return face;
         }
         let strength = if let Smoothing::Strength(strength) = self.smoothing { strength } else { 1.0 };
-        let smoothed = track.filter.smooth(now.saturating_sub(track.seen_at), &face.landmarks, strength);
-        track.before = bounds;
+        let step = now.saturating_sub(track.seen_at);
+        let smoothed = track.filter.smooth(step, &face.landmarks, strength);
+        track.walk(bounds, step);
         track.seen_at = now;
         track.lost_at = None;
         if self.smoothing != Smoothing::Off {
@@ -220,12 +223,27 @@ impl Tracker {
 impl Track {
     fn starting(face: &Face, now: Duration) -> Self {
         let filter = FaceFilter::starting(&face.landmarks);
-        Track { id: face.id, filter, before: face.bounds, seen_at: now, lost_at: None }
+        Track { id: face.id, filter, before: face.bounds, pace: Vector2::zeros(), seen_at: now, lost_at: None }
+    }
+
+    /// It was seen at `bounds`, `step` after it was seen before.
+    fn walk(&mut self, bounds: Rect, step: Duration) {
+        let step_s = step.as_secs_f32();
+        if step_s > 0.0 {
+            let pace = (bounds.centre() - self.before.centre()) / step_s;
+            self.pace += (pace - self.pace) * (1.0 - (-step_s / PACE_TIME_S).exp());
+        }
+        self.before = bounds;
     }
 
     fn expected(&self, now: Duration) -> Expected {
-        let points = self.filter.ahead(now.saturating_sub(self.seen_at));
-        Expected { id: self.id, points, before: self.before, lost: self.lost_at.is_some() }
+        let (step, lost) = (now.saturating_sub(self.seen_at), self.lost_at.is_some());
+        let mut points = self.filter.ahead(if lost { Duration::ZERO } else { step });
+        if lost {
+            let walked = self.pace * step.min(PATIENCE).as_secs_f32();
+            points.iter_mut().for_each(|point| *point += walked);
+        }
+        Expected { id: self.id, points, before: self.before, lost }
     }
 }
 
@@ -274,19 +292,22 @@ mod tests {
     }
 
     #[test]
-    fn two_tracks_on_one_face_become_the_older_one() {
+    fn two_tracks_on_one_face_become_one() {
         let mut tracker = tracker();
         tracker.update(vec![(None, look(0.0)), (None, look(40.0))], at(0));
-        let faces = tracker.update(vec![(Some(2), look(22.0)), (Some(1), look(18.0)), (None, look(20.0))], at(1));
+        let faces = tracker.update(vec![(Some(2), look(22.0)), (Some(1), look(16.0)), (None, look(20.0))], at(1));
         assert_eq!(ids(&faces), [1]);
     }
 
     #[test]
-    fn of_two_looks_at_one_face_that_stays_whose_face_was_expected_there() {
-        let mut tracker = tracker();
-        tracker.update(vec![(None, look(0.0)), (None, look(14.0))], at(0));
-        let faces = tracker.update(vec![(Some(1), look(13.0)), (Some(2), look(14.0))], at(1));
-        assert_eq!(ids(&faces), [2]);
+    fn of_two_looks_at_one_face_that_stays_whose_face_was_expected_there_or_that_is_surer() {
+        let unsure = Look { confidence: 0.5, ..look(7.0) };
+        for (first, second) in [(look(13.0), look(14.0)), (unsure, look(14.0))] {
+            let mut tracker = tracker();
+            tracker.update(vec![(None, look(0.0)), (None, look(14.0))], at(0));
+            let faces = tracker.update(vec![(Some(1), first), (Some(2), second)], at(1));
+            assert_eq!(ids(&faces), [2]);
+        }
     }
 
     #[test]
