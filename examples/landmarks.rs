@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).unwrap_or("assets/eileen-collins.jpg".into());
     let frame = picture::read(path.as_ref())?;
     for face in Observer::builder().build()?.observe(&frame)?.faces {
-        println!("a face with confidence {:.2}", face.confidence);
+        println!("a face with confidence {:.2}", face.presence);
         for landmark in face.landmarks {
             println!("  {:.1} {:.1}", landmark.at.x, landmark.at.y);
         }

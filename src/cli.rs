@@ -256,7 +256,7 @@ pub struct EvalArgs {
     pub split: Option<String>,
 
     /// The model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the shipped one for
-    /// what the data set holds.
+    /// what the data set holds. In pictures without faces, a landmark model says what it takes for one.
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<zoo::Choice>,
 
@@ -282,6 +282,10 @@ pub struct EvalArgs {
     /// that were taken from afar.
     #[arg(long, value_name = "DEGREES", default_value = "15", value_parser = fov)]
     pub fov: f32,
+
+    /// Turn the crop with the face, as following does. Without it, crops from the true points stand upright, however a face leans.
+    #[arg(long, conflicts_with = "detect")]
+    pub upright: bool,
 }
 
 /// Measure how fast models are on this machine, each stage of a frame and the whole of it.

@@ -234,7 +234,7 @@ fn a_pipe_that_ends_in_the_middle_of_a_frame_is_said_and_its_whole_frames_count(
     let portrait = std::fs::read(PORTRAIT).unwrap();
     for (bytes, end, frames, expected) in [
         (&y4m, 100, 2, "standard input: it ends in the middle of frame 2, after 4508 of 4608 bytes"),
-        (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: it ends in the middle of picture 1"),
+        (&[&portrait[..], &portrait].concat(), 9, 1, "standard input: picture 1 is broken: it is cut short"),
     ] {
         let output = piped(
             folder.path(),
@@ -255,7 +255,7 @@ fn a_pipe_without_video_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (bytes, expected) in [
         (&b""[..], "standard input is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG): it is empty"),
-        (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "let rpicam-vid write --codec mjpeg"),
+        (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "rpicam-vid writes what is read by --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
     ] {
         let output = piped(folder.path(), &["run", "--screen", "none", "--source", "-"], bytes);

@@ -25,7 +25,7 @@ fn surest_face(frame: &Frame) -> Face {
     let net = |name| zoo::shipped(name).unwrap().load().unwrap();
     let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::unsmoothed()).unwrap();
     let faces = observer.observe(frame).unwrap().faces;
-    faces.into_iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence)).expect("a face")
+    faces.into_iter().max_by(|a, b| a.presence.total_cmp(&b.presence)).expect("a face")
 }
 
 /// Each crop's landmarks lie where those of the whole picture do, within 4 % of the face's width.

@@ -1,5 +1,6 @@
 //! A graph planned for one machine.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -108,22 +109,54 @@ impl Program {
     /// of the workspace's threads is raised here, too, when all of them have left the frame; the workspace runs the next
     /// frame as if it had not been.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
-        self.check(workspace, picture);
-        self.write_input(workspace.arena.as_mut_slice(), picture);
-        self.run_steps(workspace);
-        let shape = self.output.shape;
-        &workspace.arena.as_mut_slice()[self.output.at(0, 0)..][..shape.rows * shape.columns * self.output.pitch]
+        self.run_part(workspace, picture, 0, 1).expect("the only part is the last")
     }
 
-    /// All steps on all threads, which share each large one.
-    fn run_steps(&self, Workspace { arena, scratch, pool, chunks }: &mut Workspace) {
+    /// Runs the net as [`Program::run`] does, in `parts` that take about as long as one another, one a call: parts 0 to
+    /// `parts - 1` in this order, on one workspace, which nothing else uses meanwhile. The first part reads the picture, and the
+    /// last gives the result.
+    ///
+    /// # Panics
+    /// As [`Program::run`] does.
+    pub fn run_part<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        picture: &[u8],
+        part: usize,
+        parts: usize,
+    ) -> Option<&'w [u8]> {
+        self.check(workspace, picture);
+        if part == 0 {
+            self.write_input(workspace.arena.as_mut_slice(), picture);
+        }
+        self.run_steps(workspace, self.steps_before(part, parts)..self.steps_before(part + 1, parts));
+        let shape = self.output.shape;
+        let result = self.output.at(0, 0)..self.output.at(0, 0) + shape.rows * shape.columns * self.output.pitch;
+        (part + 1 >= parts).then(|| &workspace.arena.as_mut_slice()[result])
+    }
+
+    /// How many steps stand before part `part` of `parts`.
+    fn steps_before(&self, part: usize, parts: usize) -> usize {
+        let cycles = || self.steps.iter().map(|step| step.cycles(self.kernel.0));
+        let all: usize = cycles().sum();
+        let mut done = 0;
+        let before = cycles().take_while(|cycles| {
+            let begins_in = done * parts / all.max(1);
+            done += cycles;
+            begins_in < part
+        });
+        before.count()
+    }
+
+    /// These steps on all threads, which share each large one.
+    fn run_steps(&self, Workspace { arena, scratch, pool, chunks }: &mut Workspace, steps: Range<usize>) {
         let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Memory(arena.as_mut_ptr()));
         let (scratch, joined) = (Memory(scratch.as_mut_ptr()), AtomicUsize::new(0));
         chunks.iter_mut().for_each(Chunks::reset);
         pool.run(&|member| {
             let own = joined.fetch_add(1, Ordering::Relaxed) * self.scratch_bytes;
             let scratch = scratch.pointer().wrapping_add(own);
-            for (step, chunks) in self.steps.iter().zip(&*chunks) {
+            for (step, chunks) in self.steps[steps.clone()].iter().zip(&chunks[steps.clone()]) {
                 let chunking = Chunking::new(step, kernel, threads);
                 chunks.share(chunking.count(), member, |chunk| {
                     // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,

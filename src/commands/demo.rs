@@ -54,7 +54,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let face = first.context("no face found in the built-in picture")?;
 
     let mut out = results();
-    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size, face.confidence)?;
+    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size, face.presence)?;
     for (name, points) in PARTS {
         let at = middle(&face, points);
         writeln!(out, "  {name:<16}{:>6.1} {:>6.1}", at.x, at.y)?;

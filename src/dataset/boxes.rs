@@ -15,6 +15,8 @@ pub struct Scene {
     /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers; none where it is known
     /// that there is no face.
     pub faces: Vec<Rect>,
+    /// Boxes of what may be a face (`ignore.csv`, the same columns): it counts neither as found nor as a false alarm.
+    pub ignored: Vec<Rect>,
 }
 
 /// Whether the folder has this layout.
@@ -29,20 +31,56 @@ fn table(folder: &Path) -> PathBuf {
 /// Reads the data set in `folder`, in the order in which pictures first occur.
 pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
     let table = table(folder);
-    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.clone(), line, problem };
-    let mut reader = csv::Reader::from_path(&table).map_err(|e| malformed(1, e.to_string()))?;
+    let mut scenes: Vec<Scene> = Vec::new();
+    for Row { line, file, bounds } in rows(&table)? {
+        match (scenes.iter_mut().find(|scene| scene.file == file), bounds) {
+            (Some(scene), Some(face)) if !scene.faces.is_empty() => scene.faces.push(face),
+            (Some(_), _) => {
+                let problem = format!("{file} has rows with and without a box");
+                return Err(DatasetError::Malformed { path: table, line, problem });
+            }
+            (None, face) => scenes.push(Scene {
+                picture: folder.join("images").join(&file),
+                file,
+                faces: face.into_iter().collect(),
+                ignored: vec![],
+            }),
+        }
+    }
+    let ignored = folder.join("ignore.csv");
+    if ignored.is_file() {
+        for Row { file, bounds, .. } in rows(&ignored)? {
+            if let Some(scene) = scenes.iter_mut().find(|scene| scene.file == file) {
+                scene.ignored.extend(bounds);
+            }
+        }
+    }
+    Ok(scenes)
+}
+
+/// A row of a table of boxes.
+struct Row {
+    line: u64,
+    file: String,
+    /// `None` where all four fields are empty.
+    bounds: Option<Rect>,
+}
+
+fn rows(table: &Path) -> Result<Vec<Row>, DatasetError> {
+    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.into(), line, problem };
+    let mut reader = csv::Reader::from_path(table).map_err(|e| malformed(1, e.to_string()))?;
     let header = reader.headers().map_err(|e| malformed(1, e.to_string()))?.clone();
     let column = |name: &str| {
         header.iter().position(|h| h == name).ok_or_else(|| malformed(1, format!("there is no column {name:?}")))
     };
     let file = column("file")?;
     let corners = [column("x0")?, column("y0")?, column("x1")?, column("y1")?];
-    let mut scenes: Vec<Scene> = Vec::new();
+    let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| malformed(e.position().map_or(0, csv::Position::line), e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let corner = |i: usize| coordinate(&record[corners[i]]).map_err(|problem| malformed(line, problem));
-        let face = if corners.iter().all(|&corner| record[corner].is_empty()) {
+        let bounds = if corners.iter().all(|&corner| record[corner].is_empty()) {
             None
         } else {
             let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
@@ -51,18 +89,9 @@ pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
             }
             Some(face)
         };
-        let name = &record[file];
-        match (scenes.iter_mut().find(|scene| scene.file == name), face) {
-            (Some(scene), Some(face)) if !scene.faces.is_empty() => scene.faces.push(face),
-            (Some(_), _) => return Err(malformed(line, format!("{name} has rows with and without a box"))),
-            (None, face) => scenes.push(Scene {
-                picture: folder.join("images").join(name),
-                file: name.into(),
-                faces: face.into_iter().collect(),
-            }),
-        }
+        rows.push(Row { line, file: record[file].into(), bounds });
     }
-    Ok(scenes)
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -92,6 +121,16 @@ mod tests {
         let error = read("file,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,,,,\n").unwrap_err().to_string();
         assert!(error.ends_with("line 3: a.jpg has rows with and without a box"), "{error}");
         assert!(read("file,x0,y0,x1,y1\na.jpg,,,3,\n").is_err());
+    }
+
+    #[test]
+    fn what_may_be_a_face_stands_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("boxes.csv"), "file,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\n").unwrap();
+        std::fs::write(folder.path().join("ignore.csv"), "file,x0,y0,x1,y1\nb.jpg,5,5,7,8\nc.jpg,1,1,2,2\n").unwrap();
+        let scenes = open(folder.path()).unwrap();
+        assert_eq!(scenes[0].ignored, []);
+        assert_eq!(scenes[1].ignored, [Rect::new(5.0, 5.0, 7.0, 8.0)]);
     }
 
     #[test]

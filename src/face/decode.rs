@@ -11,7 +11,7 @@ use nalgebra::{Matrix2, Point2, SMatrix, SVector, Vector2};
 use crate::face::Landmark;
 use crate::model::heatmaps::{Heat, Heatmaps, Top};
 
-/// Cells on each side of the top that the fit looks at.
+/// Cells on each side of a landmark's peak that the fit looks at.
 const REACH: usize = 2;
 /// Heat below this is noise or the far tail, and its logarithm means little.
 const FLOOR: f32 = 0.02;
@@ -23,18 +23,23 @@ const MAX_OFFSET: f32 = 1.2;
 pub fn decode<T: Heat>(maps: &Heatmaps<'_, T>) -> Vec<Landmark> {
     let landmark = |(channel, top): (usize, Top)| Landmark {
         confidence: top.heat.clamp(0.0, 1.0),
-        ..decode_peak(maps, channel, top.cell)
+        ..decode_peak(maps, channel, top.cell, REACH)
     };
     maps.tops().into_iter().enumerate().map(landmark).collect()
 }
 
-/// Decodes the hill whose top is at `(row, column)`; its confidence is the heat there.
-pub fn decode_peak<T: Heat>(maps: &Heatmaps<'_, T>, channel: usize, (row, column): (usize, usize)) -> Landmark {
+/// Decodes the peak at `(row, column)` from `reach` cells on each side of it; its confidence is the heat there.
+pub fn decode_peak<T: Heat>(
+    maps: &Heatmaps<'_, T>,
+    channel: usize,
+    (row, column): (usize, usize),
+    reach: usize,
+) -> Landmark {
     let confidence = maps.heat(row, column, channel).clamp(0.0, 1.0);
     let window = || {
-        let rows = row.saturating_sub(REACH)..(row + REACH + 1).min(maps.rows);
+        let rows = row.saturating_sub(reach)..(row + reach + 1).min(maps.rows);
         rows.flat_map(move |r| {
-            let columns = column.saturating_sub(REACH)..(column + REACH + 1).min(maps.columns);
+            let columns = column.saturating_sub(reach)..(column + reach + 1).min(maps.columns);
             columns.map(move |c| {
                 let offset = Vector2::new(c as f32 - column as f32, r as f32 - row as f32);
                 (offset, maps.heat(r, c, channel))

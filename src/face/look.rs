@@ -6,6 +6,7 @@ use nalgebra::{Point2, Similarity2};
 
 use crate::face::Landmark;
 use crate::face::decode::decode;
+use crate::face::presence::{Evidence, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel, Witness};
 use crate::face::shape::ShapeModel;
 use crate::face::zoo::Net;
 use crate::model::card::{Calibration, CardError, Task};
@@ -16,13 +17,6 @@ use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
-/// Faces that lean in their crop, or lie at its border, still have this share of the confidence that upright ones have to have.
-const ROUGH: f32 = 0.7;
-
-/// A face that is seen the wrong way up does not reach this multiple of the confidence that a face has to have; nearly all that are
-/// seen upright do. Of the held-out faces: at most 1.14, and at least 1.18.
-const SURE: f32 = 1.3;
-
 /// A landmark net with its working memory.
 pub struct Landmarker {
     session: Session,
@@ -30,9 +24,11 @@ pub struct Landmarker {
     crop_from_cells: Similarity2<f32>,
     scheme: &'static Scheme,
     crop_margin: f32,
-    face_confidence: f32,
     calibration: Option<Calibration>,
     shape: Option<ShapeModel>,
+    presence: Option<PresenceModel>,
+    witness: Witness,
+    evidence: Option<Evidence>,
 }
 
 /// What the net made of one crop.
@@ -41,11 +37,25 @@ pub struct Look {
     pub crop: Crop,
     /// In frame pixels, in the scheme's order.
     pub landmarks: Vec<Landmark>,
-    /// Mean confidence of the landmarks.
-    pub confidence: f32,
+    /// 0 to 1: how likely this is a face and these are its landmarks.
+    pub presence: f32,
 }
 
 impl Look {
+    pub fn is_face(&self) -> bool {
+        self.presence >= IS_FACE
+    }
+
+    /// Whether a face is there, for a look at a place where none was followed.
+    pub fn is_new_face(&self) -> bool {
+        self.presence >= IS_NEW_FACE
+    }
+
+    /// Whether a second look, at the crop that these landmarks ask for, may show a face.
+    pub fn may_be_face(&self) -> bool {
+        self.presence >= MAY_BE_FACE
+    }
+
     pub fn points(&self) -> Vec<Point2<f32>> {
         self.landmarks.iter().map(|landmark| landmark.at).collect()
     }
@@ -68,7 +78,7 @@ impl Landmarker {
     /// `threads`, the caller's included, share each look.
     pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
         let card = &net.card;
-        let Task::Landmarks { scheme, crop_margin, face_confidence, calibration } = &card.task else {
+        let Task::Landmarks { scheme, crop_margin, calibration } = &card.task else {
             return Err(CardError::OtherTask { name: card.name.clone(), found: "faces", expected: "landmarks" });
         };
         Ok(Landmarker {
@@ -77,9 +87,11 @@ impl Landmarker {
             crop_from_cells: crop_from_cells(card.stride as f32),
             scheme,
             crop_margin: *crop_margin,
-            face_confidence: *face_confidence,
             calibration: calibration.clone(),
             shape: net.shape.clone(),
+            presence: net.presence.clone(),
+            witness: Witness::new(),
+            evidence: None,
         })
     }
 
@@ -102,19 +114,9 @@ impl Landmarker {
             .expect("a scheme has landmarks")
     }
 
-    /// Whether a look with this confidence shows a face.
-    pub fn is_face(&self, look: &Look) -> bool {
-        look.confidence >= self.face_confidence
-    }
-
-    /// Whether a look shows a face and shows it the right way up.
-    pub fn is_sure(&self, look: &Look) -> bool {
-        look.confidence >= SURE * self.face_confidence
-    }
-
-    /// Whether a look at a crop that may be turned or off the face is worth a second one.
-    pub fn may_be_face(&self, look: &Look) -> bool {
-        look.confidence >= ROUGH * self.face_confidence
+    /// What the last look told of the presence of a face; `None` from a net without shapes, or where its landmarks lay in one place.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
@@ -130,19 +132,22 @@ impl Landmarker {
         let inferred = Instant::now();
         let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
         let mut landmarks = decode(&maps);
-        if let Some(shape) = &self.shape {
-            shape.refine(&mut landmarks);
-        }
+        let fit = self.shape.as_ref().and_then(|shape| shape.refine(&mut landmarks));
+        self.evidence = fit.map(|fit| self.witness.evidence(&landmarks, &fit, maps.rows, frame, &frame_from_cells));
+        let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
+        let presence = match (&self.presence, &self.evidence) {
+            (Some(model), evidence) => evidence.as_ref().map_or(0.0, |evidence| model.of(evidence)),
+            (None, _) => confidence,
+        };
         for (index, landmark) in landmarks.iter_mut().enumerate() {
             if let Some(calibration) = &self.calibration {
                 landmark.covariance = calibration.error_covariance(index, landmark);
             }
             *landmark = landmark.mapped(&frame_from_cells);
         }
-        let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
         timings.crop += cropped - start;
         timings.net += inferred - cropped;
         timings.decode += inferred.elapsed();
-        Ok(Look { crop: *crop, landmarks, confidence })
+        Ok(Look { crop: *crop, landmarks, presence })
     }
 }

@@ -11,11 +11,11 @@ pub mod measure;
 mod observer;
 pub mod openness;
 pub mod pose;
+pub mod presence;
 pub mod scene;
 pub mod shape;
 pub mod smooth;
 pub mod track;
-pub mod views;
 pub mod zoo;
 
 use std::sync::Arc;
@@ -66,8 +66,8 @@ pub struct Face {
     pub crop: Crop,
     /// 68 points in iBUG order.
     pub landmarks: Vec<Landmark>,
-    /// 0 to 1: how sure the net is that this is a face.
-    pub confidence: f32,
+    /// 0 to 1: how likely this is a face and these are its landmarks; means the same for every model. See [presence].
+    pub presence: f32,
     /// Head pose, eyes and mouth.
     pub measures: Measures,
 }

@@ -1,5 +1,6 @@
 //! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
+use std::f32::consts::{FRAC_PI_2, PI};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,6 @@ use crate::face::openness::Ratios;
 use crate::face::pose::{Pinhole, USUAL_FOV_DEG};
 use crate::face::scene::{Change, SceneWatch};
 use crate::face::track::{SAME_FACE_IOU, Smoothing, Tracker};
-use crate::face::views::{Schedule, Views};
 use crate::face::zoo::Net;
 use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
@@ -26,6 +26,8 @@ use crate::picture::frame::{Frame, FrameError, Size};
 const FRAMES_A_SEARCH: u32 = 15;
 /// The same while one of them stays lost.
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
+/// While faces are followed, the detector takes so many frames for a look.
+const FRAMES_A_LOOK: usize = 6;
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -86,7 +88,6 @@ pub struct Observer {
     detector: Detector,
     landmarker: Landmarker,
     tracker: Tracker,
-    schedule: Schedule,
     frames_since_search: u32,
     /// What the detector saw in the frame before, if it was searched.
     detections: Vec<Detection>,
@@ -109,7 +110,6 @@ impl Observer {
             detector: Detector::new(faces, threads)?,
             landmarker: Landmarker::new(landmarks, threads)?,
             tracker: Tracker::new(options.smoothing),
-            schedule: Schedule::default(),
             frames_since_search: 0,
             detections: Vec::new(),
             clock: Clock::default(),
@@ -139,7 +139,6 @@ impl Observer {
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
-        self.schedule.restart();
     }
 
     /// Earlier observations ended with the frame of this number, and no face of theirs has a higher id than this.
@@ -171,10 +170,9 @@ impl Observer {
         self.frames_since_search += 1;
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
-        if !waits && (looks.is_empty() || self.frames_since_search >= missed.frames_a_search()) {
-            self.frames_since_search = 0;
-            let views = if looks.is_empty() { self.schedule.next_search() } else { Views::UPRIGHT };
-            let found = self.search(frame, views, &looks, &mut detect, &mut looked)?;
+        if !waits {
+            self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
+            let found = self.look_at_detected(frame, &looks, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         let tracking = Instant::now();
@@ -242,7 +240,7 @@ impl Observer {
             }
             let crop = self.landmarker.crop_around_points(&face.points);
             let look = self.landmarker.look(frame, &crop, timings)?;
-            if self.landmarker.is_face(&look) {
+            if look.is_face() {
                 looks.push((Some(face.id), look));
             } else {
                 missed = missed.max(if face.lost { Missed::Lost } else { Missed::Seen });
@@ -251,37 +249,53 @@ impl Observer {
         Ok((looks, missed))
     }
 
-    /// Looks for faces that are not among those followed. Of looks at one face, seen in several views, the surest one stays.
+    /// Searches whole frames. Where nobody is followed, at once; else the work on one frame is spread over the next ones, so that
+    /// a search holds up none of them.
     fn search(
         &mut self,
         frame: &Frame,
-        views: Views,
-        followed: &[(Option<u32>, Look)],
+        alone: bool,
+        missed: Missed,
         detecting: &mut Duration,
+    ) -> Result<Vec<Detection>, ModelError> {
+        let is_due = self.frames_since_search >= missed.frames_a_search();
+        if !alone && !is_due && !self.detector.is_looking() {
+            return Ok(Vec::new());
+        }
+        let start = Instant::now();
+        let found = if alone {
+            self.frames_since_search = 0;
+            self.detector.detect(frame)?
+        } else if self.detector.is_looking() {
+            self.detector.go_on(FRAMES_A_LOOK)?.unwrap_or_default()
+        } else {
+            self.frames_since_search = 0;
+            self.detector.begin(frame);
+            Vec::new()
+        };
+        *detecting += start.elapsed();
+        Ok(found)
+    }
+
+    /// Looks at what the detector saw, but for the faces that are followed.
+    fn look_at_detected(
+        &mut self,
+        frame: &Frame,
+        followed: &[(Option<u32>, Look)],
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
-        for (tried, &view) in views.first.iter().chain(views.others).enumerate() {
-            let sure = found.iter().any(|look| self.landmarker.is_sure(look));
-            if sure || (found.is_empty() && tried >= views.first.len()) {
-                break;
+        // One more, so that it can be said that there are more.
+        for detection in self.detections.clone().iter().take(self.most_faces + 1) {
+            if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
+                continue;
             }
-            let start = Instant::now();
-            let detections = self.detector.detect(frame, view)?;
-            *detecting += start.elapsed();
-            // One more, so that it can be said that there are more.
-            for detection in detections.iter().take(self.most_faces + 1) {
-                if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
-                    continue;
-                }
-                let Some(look) = self.look_closer(frame, detection, timings)? else { continue };
-                match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
-                    Some(other) if other.confidence < look.confidence => *other = look,
-                    Some(_) => {}
-                    None => found.push(look),
-                }
+            let Some(look) = self.look_closer(frame, detection, timings)? else { continue };
+            match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
+                Some(other) if other.presence < look.presence => *other = look,
+                Some(_) => {}
+                None => found.push(look),
             }
-            self.detections.extend(detections);
         }
         self.keep_to_most_faces(&mut found, followed.len());
         Ok(found)
@@ -296,23 +310,26 @@ impl Observer {
         found.truncate(room);
     }
 
-    /// Looks twice at a face just found: a detector's box is rough and tells little of the roll, so that the first look only says
-    /// where the second has to be. A face that leans has to be sure: so many more views would give as many more false alarms.
+    /// Looks twice at a face just found: a detector's box is rough, so that the first look only says where the second has to be.
+    /// The roll that it gives may be that of another quarter: where no face is seen that way up, the others are tried.
     fn look_closer(
         &mut self,
         frame: &Frame,
         detection: &Detection,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
-        let crop = self.landmarker.crop_around(&detection.bounds, detection.roll);
-        let rough = self.landmarker.look(frame, &crop, timings)?;
-        if !self.landmarker.may_be_face(&rough) {
-            return Ok(None);
+        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI] {
+            let crop = self.landmarker.crop_around(&detection.upright_square(), detection.roll + turn);
+            let rough = self.landmarker.look(frame, &crop, timings)?;
+            if !rough.may_be_face() {
+                continue;
+            }
+            let crop = self.landmarker.crop_around_points(&rough.points());
+            let look = self.landmarker.look(frame, &crop, timings)?;
+            if look.is_new_face() {
+                return Ok(Some(look));
+            }
         }
-        let crop = self.landmarker.crop_around_points(&rough.points());
-        let look = self.landmarker.look(frame, &crop, timings)?;
-        let upright = detection.roll == 0.0;
-        let is_face = if upright { self.landmarker.is_face(&look) } else { self.landmarker.is_sure(&look) };
-        Ok(is_face.then_some(look))
+        Ok(None)
     }
 }

@@ -55,6 +55,17 @@ pub struct Point {
     modes: SMatrix<f32, 2, ALL_MODES>,
 }
 
+/// How well landmarks fit the shapes of faces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// Lays what was found over the mean face.
+    pub face_from_found: Similarity2<f32>,
+    /// How far each landmark was found from where the modes would have it, as a share of the face's radius.
+    pub distances: Vec<f32>,
+    /// Mean square of the modes, in standard deviations: 1 for a usual face, more for an unusual one.
+    pub deviation: f32,
+}
+
 #[derive(Debug, Error)]
 pub enum ShapeError {
     #[error("shape.csv: {0}")]
@@ -121,16 +132,16 @@ impl ShapeModel {
         text
     }
 
-    /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to be. Those that lie all in one
-    /// place stay there.
+    /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to be, and says how well they fitted
+    /// before. Those that lie all in one place stay there.
     ///
     /// # Panics
     /// When there are not as many landmarks as the model has.
-    pub fn refine(&self, landmarks: &mut [Landmark]) {
+    pub fn refine(&self, landmarks: &mut [Landmark]) -> Option<Fit> {
         assert_eq!(landmarks.len(), self.points.len(), "landmarks of another scheme");
         let mut errors = landmarks.to_vec();
         errors.iter_mut().for_each(|landmark| landmark.covariance = error_covariance(landmark, NOISE, EXPONENT));
-        let Some(face_from_found) = self.face_from_found(&errors) else { return };
+        let face_from_found = self.face_from_found(&errors)?;
         let pairs = self.points.iter().zip(&errors);
         let seen: Vec<_> = pairs.map(|(point, error)| point.seen(&error.mapped(&face_from_found))).collect();
         let mut precision = SMatrix::<f32, ALL_MODES, ALL_MODES>::identity();
@@ -140,14 +151,17 @@ impl ShapeModel {
             precision += point.modes.tr_mul(&weighted);
             pull += weighted.tr_mul(offset);
         }
-        let Some(precision) = precision.cholesky() else { return };
-        let z = precision.solve(&pull);
+        let z = precision.cholesky()?.solve(&pull);
         let found_from_face = face_from_found.inverse();
+        let mut distances = Vec::with_capacity(landmarks.len());
         for ((landmark, point), (offset, weight)) in landmarks.iter_mut().zip(&self.points).zip(&seen) {
             let shared = point.modes * z;
             let own = weight * (offset - shared) * point.rest;
+            distances.push((offset - shared).norm());
             landmark.at = found_from_face * Point2::from(point.mean + shared + own);
         }
+        let deviation = z.fixed_rows::<MODES>(0).norm_squared() / MODES as f32;
+        Some(Fit { face_from_found, distances, deviation })
     }
 
     /// Lays landmarks, with the covariances of their errors, over the mean face, the surer ones more exactly.

@@ -152,7 +152,7 @@ impl Tracker {
     pub fn update(&mut self, mut looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
         let rank = |id: Option<u32>, look: &Look| match expected.iter().find(|face| Some(face.id) == id) {
-            Some(face) if !face.lost => face.bounds().iou(&look.bounds()) * look.confidence,
+            Some(face) if !face.lost => face.bounds().iou(&look.bounds()) * look.presence,
             Some(_) => -1.0,
             None => -2.0,
         };
@@ -190,7 +190,7 @@ impl Tracker {
             bounds,
             crop: look.crop,
             landmarks: look.landmarks,
-            confidence: look.confidence,
+            presence: look.presence,
             measures: Measures::default(),
         };
         let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {
@@ -262,7 +262,7 @@ mod tests {
             confidence: 0.9,
             covariance: Matrix2::identity(),
         });
-        Look { crop: Crop::new(Point2::origin(), 40.0, 0.0, 64), landmarks: landmarks.into(), confidence: 0.9 }
+        Look { crop: Crop::new(Point2::origin(), 40.0, 0.0, 64), landmarks: landmarks.into(), presence: 0.9 }
     }
 
     fn ids(faces: &[Face]) -> Vec<u32> {
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn of_two_looks_at_one_face_that_stays_whose_face_was_expected_there_or_that_is_surer() {
-        let unsure = Look { confidence: 0.5, ..look(7.0) };
+        let unsure = Look { presence: 0.5, ..look(7.0) };
         for (first, second) in [(look(13.0), look(14.0)), (unsure, look(14.0))] {
             let mut tracker = tracker();
             tracker.update(vec![(None, look(0.0)), (None, look(14.0))], at(0));

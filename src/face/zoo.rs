@@ -7,17 +7,19 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::face::head::{HeadError, HeadModel};
+use crate::face::presence::{PresenceError, PresenceModel};
 use crate::face::shape::{ShapeError, ShapeModel};
 use crate::model::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
 
-/// A net and its card, which fit each other, and the shapes of the faces that it finds.
+/// A net and its card, which fit each other, the shapes of the faces that it finds, and how it knows a face.
 pub struct Net {
     pub card: ModelCard,
     pub model: Model,
     pub shape: Option<ShapeModel>,
     /// What heads look like, for head pose.
     pub head: Option<HeadModel>,
+    pub presence: Option<PresenceModel>,
 }
 
 /// Which net: a shipped one or a folder.
@@ -35,6 +37,7 @@ pub struct Shipped {
     model: &'static [u8],
     shape: Option<&'static str>,
     head: Option<&'static str>,
+    presence: Option<&'static str>,
 }
 
 impl Shipped {
@@ -52,6 +55,7 @@ pub const SHIPPED: &[Shipped] = &[
         model: include_bytes!("../../models/nano/model.onnx"),
         shape: Some(include_str!("../../models/nano/shape.csv")),
         head: Some(include_str!("../../models/nano/head.csv")),
+        presence: Some(include_str!("../../models/nano/presence.csv")),
     },
     Shipped {
         name: "small",
@@ -59,6 +63,7 @@ pub const SHIPPED: &[Shipped] = &[
         model: include_bytes!("../../models/small/model.onnx"),
         shape: Some(include_str!("../../models/small/shape.csv")),
         head: Some(include_str!("../../models/small/head.csv")),
+        presence: Some(include_str!("../../models/small/presence.csv")),
     },
     #[cfg(feature = "base")]
     Shipped {
@@ -67,6 +72,7 @@ pub const SHIPPED: &[Shipped] = &[
         model: include_bytes!("../../models/base/model.onnx"),
         shape: Some(include_str!("../../models/base/shape.csv")),
         head: Some(include_str!("../../models/base/head.csv")),
+        presence: Some(include_str!("../../models/base/presence.csv")),
     },
     Shipped {
         name: "faces",
@@ -74,6 +80,7 @@ pub const SHIPPED: &[Shipped] = &[
         model: include_bytes!("../../models/faces/model.onnx"),
         shape: None,
         head: None,
+        presence: None,
     },
 ];
 
@@ -83,6 +90,8 @@ pub const DEFAULT_LANDMARKS: &str = "small";
 pub const SHAPE: &str = "shape.csv";
 /// What heads look like, in a model's folder.
 pub const HEAD: &str = "head.csv";
+/// How a net knows a face, in a model's folder.
+pub const PRESENCE: &str = "presence.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
 
@@ -103,6 +112,8 @@ pub enum LoadError {
     Head { name: String, source: HeadError },
     #[error("model {name}: {source}")]
     Shape { name: String, source: ShapeError },
+    #[error("model {name}: {source}")]
+    Presence { name: String, source: PresenceError },
     #[error("model {name}: {source}")]
     Model { name: String, source: ModelError },
 }
@@ -147,7 +158,9 @@ pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
 impl Choice {
     pub fn load(&self) -> Result<Net, LoadError> {
         match self {
-            Choice::Shipped(Shipped { name, card, model, shape, head }) => net(name, card, model, *shape, *head),
+            Choice::Shipped(Shipped { name, card, model, shape, head, presence }) => {
+                net(name, card, model, *shape, *head, *presence)
+            }
             Choice::Folder(folder) => {
                 let read = |name: &str| {
                     let path = folder.join(name);
@@ -155,15 +168,23 @@ impl Choice {
                 };
                 let text = |name: &str| Ok(String::from_utf8_lossy(&read(name)?).into_owned());
                 let if_there = |name: &str| folder.join(name).exists().then(|| text(name)).transpose();
-                let (shape, head) = (if_there(SHAPE)?, if_there(HEAD)?);
+                let (shape, head, presence) = (if_there(SHAPE)?, if_there(HEAD)?, if_there(PRESENCE)?);
                 let (card, model) = (text("card.toml")?, read("model.onnx")?);
-                net(&folder.display().to_string(), &card, &model, shape.as_deref(), head.as_deref())
+                let name = folder.display().to_string();
+                net(&name, &card, &model, shape.as_deref(), head.as_deref(), presence.as_deref())
             }
         }
     }
 }
 
-fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>, head: Option<&str>) -> Result<Net, LoadError> {
+fn net(
+    name: &str,
+    card: &str,
+    file: &[u8],
+    shape: Option<&str>,
+    head: Option<&str>,
+    presence: Option<&str>,
+) -> Result<Net, LoadError> {
     let in_card = |source| LoadError::Card { name: name.into(), source };
     let card = ModelCard::from_toml(card).map_err(in_card)?;
     card.check_file(file).map_err(in_card)?;
@@ -174,5 +195,7 @@ fn net(name: &str, card: &str, file: &[u8], shape: Option<&str>, head: Option<&s
     let shape = shape.map_err(|source| LoadError::Shape { name: name.into(), source })?;
     let head = head.map(|text| HeadModel::from_csv(text, landmarks)).transpose();
     let head = head.map_err(|source| LoadError::Head { name: name.into(), source })?;
-    Ok(Net { card, model, shape, head })
+    let presence = presence.map(PresenceModel::from_csv).transpose();
+    let presence = presence.map_err(|source| LoadError::Presence { name: name.into(), source })?;
+    Ok(Net { card, model, shape, head, presence })
 }

@@ -9,7 +9,7 @@ use crate::model::scheme::Scheme;
 use crate::text::message::in_one_line;
 
 /// Channels of a face detector's output: heat, width, height.
-pub const FACE_CHANNELS: usize = 3;
+pub const FACE_CHANNELS: usize = 5;
 
 /// A card whose values are within their ranges; [`ModelCard::from_toml`] lets no other through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,20 +44,26 @@ pub enum Task {
         scheme: &'static Scheme,
         /// Side of the crop, as a multiple of the longer side of the landmarks' box.
         crop_margin: f32,
-        /// Below this mean confidence of the landmarks, the crop shows no face.
-        face_confidence: f32,
         /// From heat to the covariance of the error. Without it, the covariance of the heat is reported as it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calibration: Option<Calibration>,
     },
-    /// Three maps of a whole picture: heat at the centres of faces, then width and height of the box of a face's
-    /// landmarks. A width or height of `v` stands for `smallest_px * 2^(v * octaves)` pixels of the net's input.
+    /// Five maps of a whole picture: heat at the centres of faces; width and height of the box of a face's landmarks, where `v`
+    /// stands for `smallest_px * 2^(v * octaves)` pixels of the net's input; cosine and sine of the face's roll, where `v` stands
+    /// for `2 v - 1`.
     Faces {
         smallest_px: f32,
         octaves: f32,
         /// Heat below which a peak is no face.
         score: f32,
     },
+}
+
+impl Task {
+    /// Whether the net finds faces, and not their landmarks.
+    pub fn is_faces(&self) -> bool {
+        matches!(self, Task::Faces { .. })
+    }
 }
 
 /// From the heat around a landmark to the covariance of its error; `face/calibration.rs` has the formula. Without units: the
@@ -198,9 +204,8 @@ impl ModelCard {
         }
         number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
         match self.task {
-            Task::Landmarks { scheme, crop_margin, face_confidence, ref calibration } => {
+            Task::Landmarks { scheme, crop_margin, ref calibration } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
-                number("task.landmarks.face_confidence", face_confidence.into(), 0.0..=1.0, "0 to 1")?;
                 let Some(Calibration { exponent, tails, spread }) = calibration else { return Ok(()) };
                 number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
                 number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
@@ -259,7 +264,6 @@ mod tests {
             task: Task::Landmarks {
                 scheme: &IBUG_68,
                 crop_margin: 1.25,
-                face_confidence: 0.25,
                 calibration: Some(Calibration { exponent: 2.5, tails: 5.0, spread: vec![0.0625; 68] }),
             },
             heat: Quantisation { scale: 0.005, zero_point: 25 },

@@ -61,19 +61,19 @@ impl Int8Net {
 }
 
 impl Int8Session {
-    /// Runs the net on a picture of the right size, layout `[row, column, rgb]`.
-    pub(super) fn infer(&mut self, rgb: &[u8]) -> Heatmaps<'_, u8> {
+    /// [`Program::run_part`].
+    pub(super) fn infer_part(&mut self, rgb: &[u8], part: usize, parts: usize) -> Option<Heatmaps<'_, u8>> {
         let program = &self.net.program;
         let [rows, columns, channels] = self.net.output_shape();
-        Heatmaps {
-            cells: program.run(&mut self.workspace, rgb),
+        Some(Heatmaps {
+            cells: program.run_part(&mut self.workspace, rgb, part, parts)?,
             rows,
             columns,
             channels,
             pitch: program.output_pitch(),
             scale: self.net.scale,
             zero_point: f32::from(self.net.zero_point),
-        }
+        })
     }
 
     /// [`Program::time_chunks`].

@@ -173,12 +173,24 @@ impl Model {
 impl Session {
     /// Runs the net on one picture.
     pub fn infer(&mut self, image: &CropImage) -> Result<Heatmaps<'_, u8>, ModelError> {
+        Ok(self.infer_part(image, 0, 1)?.expect("the only part is the last"))
+    }
+
+    /// Runs the net on one picture in `parts` calls that take about as long as one another: parts 0 to `parts - 1` in this order,
+    /// with the same picture and without other calls between them. The last gives the heatmaps. A float net runs in the last.
+    pub fn infer_part(
+        &mut self,
+        image: &CropImage,
+        part: usize,
+        parts: usize,
+    ) -> Result<Option<Heatmaps<'_, u8>>, ModelError> {
         if image.side_px != self.input_side_px {
             return Err(ModelError::Picture { found: image.side_px, expected: self.input_side_px });
         }
         match &mut self.running {
-            Running::Int8(session) => Ok(session.infer(&image.rgb)),
-            Running::Float(session) => session.infer(&image.rgb),
+            Running::Int8(session) => Ok(session.infer_part(&image.rgb, part, parts)),
+            Running::Float(_) if part + 1 < parts => Ok(None),
+            Running::Float(session) => session.infer(&image.rgb).map(Some),
         }
     }
 

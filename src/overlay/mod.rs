@@ -132,7 +132,7 @@ mod tests {
     fn drawn(landmarks: Vec<Landmark>, canvas_from_frame: Affine2<f32>, size: Size) -> String {
         let bounds = Rect::around(landmarks.iter().map(|l| l.at)).unwrap();
         let crop = Crop::new(Point2::origin(), 20.0, 0.0, 16);
-        let face = Face { id: 1, bounds, crop, landmarks, confidence: 1.0, measures: Default::default() };
+        let face = Face { id: 1, bounds, crop, landmarks, presence: 1.0, measures: Default::default() };
         let seen = Observation { faces: vec![face], ..Observation::default() };
         let mut canvas = Canvas::new(size);
         let Ok(()) = Overlay { scheme: &BAR, seen: &seen, canvas_from_frame }.draw(&mut canvas);

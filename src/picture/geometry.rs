@@ -127,6 +127,17 @@ pub fn crop_from_cells(stride: f32) -> Similarity2<f32> {
     Similarity2::new(Vector2::repeat((stride - 1.0) / 2.0), 0.0, stride)
 }
 
+/// The upright box around the ellipse that fills `bounds`, in the other space: as a face turns, it is rather an ellipse than a
+/// rectangle.
+pub fn box_of_turned(bounds: &Rect, other_from_this: &Similarity2<f32>) -> Rect {
+    let centre = other_from_this * bounds.centre();
+    let axes = Vector2::new(bounds.width(), bounds.height()) * (other_from_this.scaling() / 2.0);
+    let turn = other_from_this.isometry.rotation.to_rotation_matrix();
+    let half = turn.matrix().component_mul(turn.matrix()) * axes.component_mul(&axes);
+    let half = half.map(f32::sqrt);
+    Rect { min: centre - half, max: centre + half }
+}
+
 /// The similarity that lays weighted points `(from, to, weight)` over each other with the least sum of weighted squared distances
 /// (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991; without mirroring).
 /// `None` where the points on one side lie all in one place.
@@ -224,5 +235,23 @@ mod tests {
         let a = Rect::new(0.0, 0.0, 2.0, 2.0);
         assert_eq!(a.iou(&Rect::new(1.0, 0.0, 3.0, 2.0)), 1.0 / 3.0);
         assert_eq!(a.iou(&Rect::new(5.0, 5.0, 6.0, 6.0)), 0.0);
+    }
+
+    #[test]
+    fn the_box_of_a_turned_face_is_that_of_an_ellipse() {
+        let bounds = Rect::new(0.0, 0.0, 8.0, 6.0);
+        let turned =
+            |degrees: f32| box_of_turned(&bounds, &Similarity2::new(Vector2::zeros(), degrees.to_radians(), 2.0));
+        for (degrees, width, height) in
+            [(0.0, 16.0, 12.0), (90.0, 12.0, 16.0), (180.0, 16.0, 12.0), (45.0, 14.14, 14.14)]
+        {
+            let found = turned(degrees);
+            assert!(
+                (found.width() - width).abs() < 0.01 && (found.height() - height).abs() < 0.01,
+                "{degrees}: {found:?}"
+            );
+        }
+        let centre = turned(90.0).centre();
+        assert!((centre.x + 6.0).abs() < 1e-4 && (centre.y - 8.0).abs() < 1e-4, "{centre}");
     }
 }

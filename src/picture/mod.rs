@@ -2,12 +2,13 @@
 
 mod built_in;
 pub mod crop;
-pub(crate) mod exposure;
+pub mod exposure;
 mod file;
 pub mod folder;
 pub mod frame;
 pub mod geometry;
 pub(crate) mod jpeg;
+mod separable;
 
 use frame::Size;
 use thiserror::Error;

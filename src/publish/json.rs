@@ -43,7 +43,7 @@ fn datagrams(entry: &Entry) -> Vec<Vec<u8>> {
                 face.landmarks.iter().flat_map(|l| [l.at.x.round() as i32, l.at.y.round() as i32]).collect();
             let mut object = frame.clone();
             merge(&mut object, jsonl::measures(&face.measures));
-            merge(&mut object, json!({ "id": face.id, "confidence": jsonl::share(face.confidence), "points": points }));
+            merge(&mut object, json!({ "id": face.id, "confidence": jsonl::share(face.presence), "points": points }));
             merge(&mut object, json!({ "events": events.map(jsonl::event).collect::<Vec<_>>() }));
             let mut datagram = object.to_string().into_bytes();
             // Frames with sides of five digits; the measures matter more.
@@ -100,7 +100,7 @@ mod tests {
             bounds: Rect { min: at, max: at },
             crop: Crop::new(at, 9.0, 0.0, 9),
             landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
-            confidence: 1.0 / 3.0,
+            presence: 1.0 / 3.0,
             measures,
         }
     }

@@ -101,7 +101,7 @@ fn label(face: &Face, timestamp: Time) -> TextAnnotation {
     TextAnnotation {
         timestamp,
         position: point(face.bounds.min),
-        text: format!("face {}: {:.0} %", face.id, face.confidence * 100.0),
+        text: format!("face {}: {:.0} %", face.id, face.presence * 100.0),
         font_size: 12.0,
         text_color: YELLOW,
         background_color: SHADE,

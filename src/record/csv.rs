@@ -146,7 +146,7 @@ impl CsvEncoder {
 /// Writes a row up to its last comma.
 fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::Result<()> {
     let seen = &entry.seen;
-    let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.confidence));
+    let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.presence));
     let seconds = seen.captured_at.as_secs_f64();
     write!(out, "{},{id},{seconds:.6},{confidence:.4},{},", seen.sequence, u8::from(face.is_some()))?;
     let pose = face.and_then(|face| face.measures.pose);

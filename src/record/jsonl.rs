@@ -156,7 +156,7 @@ impl From<&Face> for FaceObject {
         let ([x0, y0], [x1, y1]) = (point(face.bounds.min), point(face.bounds.max));
         FaceObject {
             id: face.id,
-            confidence: share(face.confidence),
+            confidence: share(face.presence),
             bounds: [x0, y0, x1, y1],
             points: each.clone().map(|l| point(l.at)).collect(),
             point_confidence: each.clone().map(|l| share(l.confidence)).collect(),

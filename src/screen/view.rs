@@ -94,7 +94,7 @@ mod tests {
             bounds: Rect { min: at, max: at },
             crop: Crop::new(at, 9.0, 0.0, 9),
             landmarks: vec![landmark; 68],
-            confidence: 1.0,
+            presence: 1.0,
             measures: Default::default(),
         };
         (frame, Observation { faces: vec![face], ..Observation::default() })

@@ -55,4 +55,5 @@ def main():
         print(f"| {' | '.join(cells)} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

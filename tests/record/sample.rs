@@ -57,7 +57,7 @@ fn face_at(id: u32, x: f32) -> Face {
         bounds: Rect::new(x, 50.5, x + 67.0, 50.5),
         crop: Crop::new(Point2::new(x, 50.0), 90.0, 0.0, 128),
         landmarks: (0..68).map(landmark).collect(),
-        confidence: 0.9375,
+        presence: 0.9375,
         measures: measures(),
     }
 }

@@ -91,7 +91,7 @@ pub fn degrade(image: &mut CropImage, strength: &Strength, rng: &mut StdRng) {
 }
 
 /// Gamma, contrast, brightness and a gain for each channel, as one table a channel; sometimes grey.
-fn recolour(image: &mut CropImage, rng: &mut StdRng) {
+pub fn recolour(image: &mut CropImage, rng: &mut StdRng) {
     let gamma = (normal(rng) * 0.25).exp();
     let contrast = (normal(rng) * 0.2).exp();
     let brightness = normal(rng) * 18.0;

@@ -146,7 +146,7 @@ impl<'a> Views<'a> {
                 let (frame, points) = if turned { (&self.mirror, &*in_mirror) } else { (self.frame, points) };
                 let crop = jitter(&landmarker.crop_around_points(points), &STRENGTH, rng);
                 let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
-                confidence += look.confidence;
+                confidence += look.landmarks.iter().map(|l| l.confidence).sum::<f32>() / look.landmarks.len() as f32;
                 all.push(if turned { mirrored(&look.points(), sum, &IBUG_68) } else { look.points() });
             }
         }

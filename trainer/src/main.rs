@@ -11,6 +11,7 @@ mod loss;
 mod net;
 mod onnx;
 mod optimiser;
+mod presence;
 mod presets;
 mod quantise;
 mod release;
@@ -66,6 +67,8 @@ enum Command {
     Quantise(release::Quantise),
     /// Fits the shapes of faces, and the bias of a quantised net on them.
     Shape(shape::Fit),
+    /// Fits how quantised nets know a face, and their own landmarks.
+    Presence(presence::Fit),
     /// Writes the points that models see on pictures without any, for `train --also`.
     Label(label::Label),
     /// Writes a contact sheet of training pictures as the net sees them.
@@ -203,6 +206,7 @@ fn main() -> Result<()> {
         Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
         Command::Quantise(args) => release::quantise(&args),
         Command::Shape(args) => shape::fit(&args),
+        Command::Presence(args) => presence::fit(&args),
         Command::Label(args) => label::run(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
     }

@@ -18,6 +18,9 @@ pub enum Block {
 pub enum Stem {
     /// A 3x3 convolution of stride 2 for each width, then one residual block.
     Strided(&'static [usize]),
+    /// A 7x7 convolution of stride 4, then a 3x3 of stride 2 for each further width: the first layers of a large picture cost
+    /// little.
+    Early(&'static [usize]),
     /// 7x7 stride 2 to 64 channels, a block to 128, pooling, and two blocks up to the width of the hourglass.
     Paper,
 }
@@ -59,11 +62,10 @@ pub const PRESETS: [Preset; 6] = [
     },
     Preset {
         name: "faces",
-        input_px: 192,
-        stem: Stem::Strided(&[16, 32]),
-        widths: &[32, 48, 64, 64, 64],
+        input_px: 320,
+        stem: Stem::Early(&[32, 48]),
+        widths: &[48, 64, 64, 64],
         coordinates: false,
-        sigma: 1.0,
         ..SMALL
     },
     // For comparing methods, not to be shipped: two stacks, so that the boundary gates, and small enough for many runs.
@@ -105,6 +107,7 @@ impl Preset {
     pub fn stride(&self) -> usize {
         match self.stem {
             Stem::Strided(widths) => 1 << widths.len(),
+            Stem::Early(widths) => 2 << widths.len(),
             Stem::Paper => 4,
         }
     }
@@ -158,6 +161,13 @@ impl Builder<'_> {
                     x = self.graph.conv(format!("stem.conv{i}"), x, width, 3, 2, true);
                 }
                 self.block("stem.block", x, self.preset.widths[0])
+            }
+            Stem::Early(widths) => {
+                for (i, &width) in widths.iter().enumerate() {
+                    let (kernel, stride) = if i == 0 { (7, 4) } else { (3, 2) };
+                    x = self.graph.conv(format!("stem.conv{i}"), x, width, kernel, stride, true);
+                }
+                x
             }
             Stem::Paper => {
                 x = self.graph.conv("stem.conv", x, 64, 7, 2, true);

@@ -22,10 +22,8 @@ use crate::task::faces::{self, Scenes};
 use crate::task::landmarks::Landmarks;
 use crate::task::{Task, pictures};
 
-/// Below this mean confidence of its landmarks, a crop shows no face.
-const FACE_CONFIDENCE: f32 = 0.5;
 /// Heat from which a peak is a face.
-const FACE_SCORE: f32 = 0.4;
+const FACE_SCORE: f32 = 0.25;
 const CALIBRATION_SEED: u64 = 0x0c;
 
 #[derive(Args)]
@@ -93,12 +91,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let task = if detects {
         card::Task::Faces { smallest_px: faces::SMALLEST_PX, octaves: faces::OCTAVES, score: FACE_SCORE }
     } else {
-        card::Task::Landmarks {
-            scheme: &IBUG_68,
-            crop_margin: preset.margin,
-            face_confidence: FACE_CONFIDENCE,
-            calibration: None,
-        }
+        card::Task::Landmarks { scheme: &IBUG_68, crop_margin: preset.margin, calibration: None }
     };
     let (shipped, _) = folded_convs(&graph, &state.average, channels);
     let card = ModelCard {

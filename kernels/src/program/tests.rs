@@ -83,3 +83,24 @@ fn a_workspace_runs_on_after_a_kernel_has_panicked() {
         }
     }
 }
+
+#[test]
+fn a_net_in_parts_gives_what_it_gives_at_once() {
+    let side = if cfg!(miri) { 4 } else { 16 };
+    let mut graph = Graph::new(Shape { rows: side, columns: side, channels: 16 });
+    let mut x = graph.input();
+    for _ in 0..5 {
+        x = graph.add(convolution(16), &[x]).unwrap();
+    }
+    let program = Program::plan(&graph, x, Kernel::portable()).unwrap();
+    let picture: Vec<u8> = (0..side * side * 16).map(|i| (i * 31 % 251) as u8).collect();
+    let expected = reference::run(&graph, x, &picture);
+    for (threads, parts) in [(1, 1), (1, 3), (2, 2), (1, 5), (3, 40)] {
+        let mut workspace = program.workspace(threads);
+        let results: Vec<Option<Vec<u8>>> = (0..parts)
+            .map(|part| program.run_part(&mut workspace, &picture, part, parts).map(<[u8]>::to_vec))
+            .collect();
+        assert!(results[..parts - 1].iter().all(Option::is_none), "{parts} parts");
+        assert_eq!(results[parts - 1].as_ref(), Some(&expected), "{parts} parts on {threads} threads");
+    }
+}

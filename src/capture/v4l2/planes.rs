@@ -87,7 +87,7 @@ impl Layout {
         if stride == out {
             return frame.bytes.extend_from_slice(chroma);
         }
-        for samples in chroma.chunks(stride).take(self.chroma_rows()) {
+        for samples in chroma.chunks(stride.max(1)).take(self.chroma_rows()) {
             let start = frame.bytes.len();
             frame.bytes.extend_from_slice(&samples[..samples.len().min(row).min(out)]);
             if samples.len() >= row.min(out) {
@@ -100,14 +100,14 @@ impl Layout {
         let width = self.chroma_width();
         // A row of pairs is a byte longer than one of luma where that is odd.
         if (frame.stride_bytes as usize) < 2 * width {
-            let padded = luma.chunks(frame.stride_bytes as usize).take(self.size.height as usize);
+            let padded = luma.chunks((frame.stride_bytes as usize).max(1)).take(self.size.height as usize);
             frame.bytes.extend(padded.flat_map(|row| row.iter().copied().chain([0])));
             frame.stride_bytes = 2 * width as u32;
         } else {
             self.pack_luma(luma, frame);
         }
         let stride = frame.stride_bytes as usize;
-        for (cb, cr) in cb.chunks(cb_stride).zip(cr.chunks(cr_stride)).take(self.chroma_rows()) {
+        for (cb, cr) in cb.chunks(cb_stride.max(1)).zip(cr.chunks(cr_stride.max(1))).take(self.chroma_rows()) {
             let start = frame.bytes.len();
             frame.bytes.extend(cb.iter().zip(cr).take(width).flat_map(|(cb, cr)| [*cb, *cr]));
             if cb.len().min(cr.len()) >= width {

@@ -35,7 +35,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
         Some(choice) => choice.load()?,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
     };
-    let mut finder = Finder::new(&net, args.detect)?;
+    let mut finder = Finder::new(&net, args.detect, args.upright)?;
     let mut heads = net.head.as_ref().map(|head| Heads::new(head, args.fov));
     let mut predictions =
         args.predictions.as_deref().map(|path| Predictions::create(path, finder.scheme())).transpose()?;
@@ -185,23 +185,24 @@ fn evaluate(
 
 /// Where the crop comes from.
 enum Finder {
-    TruePoints(Box<Landmarker>),
+    /// Whether the crop turns with the face.
+    TruePoints(Box<Landmarker>, bool),
     Detector(Box<Observer>),
 }
 
 impl Finder {
-    fn new(net: &Net, detect: bool) -> anyhow::Result<Self> {
+    fn new(net: &Net, detect: bool, upright: bool) -> anyhow::Result<Self> {
         if detect {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
             Ok(Finder::Detector(Box::new(Observer::new(&faces, net, &Options::unsmoothed())?)))
         } else {
-            Ok(Finder::TruePoints(Box::new(Landmarker::new(net, 1)?)))
+            Ok(Finder::TruePoints(Box::new(Landmarker::new(net, 1)?), upright))
         }
     }
 
     fn scheme(&self) -> &'static Scheme {
         match self {
-            Finder::TruePoints(landmarker) => landmarker.scheme(),
+            Finder::TruePoints(landmarker, _) => landmarker.scheme(),
             Finder::Detector(observer) => observer.scheme(),
         }
     }
@@ -209,7 +210,7 @@ impl Finder {
     /// Of the model's errors; see [`crate::face::calibration`].
     fn tails(&self) -> Option<f32> {
         let calibration = match self {
-            Finder::TruePoints(landmarker) => landmarker.calibration(),
+            Finder::TruePoints(landmarker, _) => landmarker.calibration(),
             Finder::Detector(observer) => observer.calibration(),
         };
         calibration.map(|calibration| calibration.tails)
@@ -217,24 +218,26 @@ impl Finder {
 
     fn boxes(&self) -> &'static str {
         match self {
-            Finder::TruePoints(_) => "true points",
+            Finder::TruePoints(_, false) => "true points",
+            Finder::TruePoints(_, true) => "true points, upright",
             Finder::Detector(_) => "detector",
         }
     }
 
     /// What is found of the face with these true points; `None` where the detector does not find it.
     fn find(&mut self, frame: &Frame, truth: &[Point2<f32>]) -> anyhow::Result<Option<Found>> {
-        let truth = Rect::around(truth.iter().copied()).expect("a sample has points");
+        let bounds = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {
-            Finder::TruePoints(landmarker) => {
-                let crop = landmarker.crop_around(&truth, 0.0);
+            Finder::TruePoints(landmarker, upright) => {
+                let crop =
+                    if *upright { landmarker.crop_around_points(truth) } else { landmarker.crop_around(&bounds, 0.0) };
                 let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
-                Ok(Some(Found { is_face: landmarker.is_face(&look), landmarks: look.landmarks }))
+                Ok(Some(Found { is_face: look.is_face(), landmarks: look.landmarks }))
             }
             Finder::Detector(observer) => {
                 observer.forget();
                 let faces = observer.observe(frame)?.faces;
-                let overlap = |bounds: &Rect| bounds.iou(&truth);
+                let overlap = |found: &Rect| found.iou(&bounds);
                 let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
                 let own = nearest.filter(|face| overlap(&face.bounds) > 0.0);
                 Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks }))

@@ -12,7 +12,9 @@ use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    if boxes::are_in(&args.data) { faces::run(args) } else { landmarks::run(args) }
+    let detector =
+        args.model.as_ref().map(|model| model.load()).transpose()?.is_some_and(|net| net.card.task.is_faces());
+    if detector || boxes::are_in(&args.data) { faces::run(args) } else { landmarks::run(args) }
 }
 
 /// A bar on a terminal, nothing elsewhere.

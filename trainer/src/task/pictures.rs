@@ -69,10 +69,13 @@ pub fn is_held_out(file: &str) -> bool {
         Some((name, number)) if number.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => stem,
     };
-    // FNV-1a, finished with a multiplication: short names that differ in their last digit have to spread.
-    let hash =
-        photograph.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(HELD_OUT)
+    name_hash(photograph).is_multiple_of(HELD_OUT)
+}
+
+/// FNV-1a, finished with a multiplication: short names that differ in their last digit have to spread.
+pub fn name_hash(name: &str) -> u64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// Standard deviation of a displaced point in x and in y, as a share of the inter-ocular distance.

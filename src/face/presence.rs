@@ -1,0 +1,259 @@
+//! Is this a face, and are these its landmarks? One answer for every model, from 0 to 1.
+//!
+//! The heat alone does not tell: a net is as unsure of a blurred face as of a bush. So the answer is that of a perceptron with
+//! one hidden layer of tanh units that sees both, how sure the net was ([`HEAT`] numbers: quantiles of the heat and of the landmarks'
+//! distances from the shapes of faces, where the face lies in its crop) and what stands where the landmarks are: a
+//! small grey patch, cut out as [the mean face](crate::face::shape) was laid over them. Landmarks that are not those of a face
+//! lay the patch over something that does not look like one, be it a bush or a face seen the wrong way up.
+//! `wingmark-trainer presence` fits the numbers in a model's `presence.csv`.
+
+use nalgebra::{Point2, Similarity2, Vector2};
+use thiserror::Error;
+
+use crate::face::Landmark;
+use crate::face::shape::Fit;
+use crate::picture::crop::CropImage;
+use crate::picture::exposure::brighten;
+use crate::picture::frame::Frame;
+use crate::picture::geometry::Crop;
+
+/// A look with this presence or more shows a face, with its landmarks.
+pub const IS_FACE: f32 = 0.5;
+/// A face that was not followed before has to have this presence: there are many more places without a face than with one.
+pub const IS_NEW_FACE: f32 = 0.9;
+/// A look with this presence or more is worth a second one, from where its landmarks are.
+pub const MAY_BE_FACE: f32 = 0.05;
+
+/// Side of the patch.
+const PATCH_PX: u32 = 16;
+/// The patch in the frame of the mean face, whose root mean square radius is 1: from its centre to an edge, and the centre's y. It
+/// reaches from the middle of the forehead to below the chin.
+const PATCH_REACH: f32 = 1.8;
+const PATCH_CENTRE: f32 = -0.2;
+/// Where the heat and the distances from the face's shape are read, from the lowest to the highest.
+const HEAT_QUANTILES: [f32; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+const DISTANCE_QUANTILES: [f32; 4] = [0.25, 0.5, 0.75, 0.9];
+/// How many numbers tell of the heat.
+const HEAT: usize = HEAT_QUANTILES.len() + DISTANCE_QUANTILES.len() + 7;
+/// Numbers that the answer is made of.
+pub const EVIDENCE: usize = HEAT + (PATCH_PX * PATCH_PX) as usize;
+/// Numbers of the table are no larger.
+const LARGEST: f32 = 1e4;
+
+/// What one look tells, in the order that `presence.csv` has.
+pub type Evidence = [f32; EVIDENCE];
+
+/// The perceptron of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PresenceModel {
+    /// Added to what the units say.
+    pub bias: f32,
+    pub units: Vec<Unit>,
+}
+
+/// A hidden unit: says `out * tanh(bias + weights . evidence)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    pub out: f32,
+    pub bias: f32,
+    pub weights: Box<Evidence>,
+}
+
+#[derive(Debug, Error)]
+pub enum PresenceError {
+    #[error("presence.csv: {0}")]
+    Csv(#[from] csv::Error),
+    #[error("presence.csv has no row; expected one of the answer's bias, then one for each hidden unit")]
+    Empty,
+    #[error("presence.csv, line {line}: {found} columns; expected {expected}: out, bias, e1 .. e{EVIDENCE}", expected = EVIDENCE + 2)]
+    Columns { line: usize, found: usize },
+    #[error("presence.csv, line {line}: {found:?} is not a number of at most {LARGEST} in size")]
+    Number { line: usize, found: String },
+}
+
+impl PresenceModel {
+    /// From 0 to 1.
+    pub fn of(&self, evidence: &Evidence) -> f32 {
+        let logit = self.bias + self.units.iter().map(|unit| unit.says(evidence)).sum::<f32>();
+        1.0 / (1.0 + (-logit).exp())
+    }
+
+    /// Reads `presence.csv`: a header, a row of which only the bias counts, then a row a hidden unit: out, bias, e1 ..
+    pub fn from_csv(text: &str) -> Result<Self, PresenceError> {
+        let mut rows = Vec::new();
+        for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
+            let (record, line) = (record?, rows.len() + 2);
+            if record.len() != EVIDENCE + 2 {
+                return Err(PresenceError::Columns { line, found: record.len() });
+            }
+            let number = |field: &str| {
+                let found = field.trim().parse().ok().filter(|number: &f32| number.abs() <= LARGEST);
+                found.ok_or_else(|| PresenceError::Number { line, found: field.chars().take(20).collect() })
+            };
+            let mut weights = Box::new([0.0; EVIDENCE]);
+            for (weight, field) in weights.iter_mut().zip(record.iter().skip(2)) {
+                *weight = number(field)?;
+            }
+            rows.push(Unit { out: number(&record[0])?, bias: number(&record[1])?, weights });
+        }
+        if rows.is_empty() {
+            return Err(PresenceError::Empty);
+        }
+        let bias = rows.remove(0).bias;
+        Ok(PresenceModel { bias, units: rows })
+    }
+
+    /// As [`PresenceModel::from_csv`] reads it, with five digits.
+    pub fn to_csv(&self) -> String {
+        let names = (1..=EVIDENCE).map(|i| format!(",e{i}")).collect::<String>();
+        let row = |out: f32, bias: f32, weights: &[f32]| {
+            let weights = weights.iter().map(|&weight| format!(",{}", short(weight))).collect::<String>();
+            format!("{},{}{weights}\n", short(out), short(bias))
+        };
+        let units = self.units.iter().map(|unit| row(unit.out, unit.bias, &*unit.weights)).collect::<String>();
+        format!("out,bias{names}\n{}{units}", row(0.0, self.bias, &[0.0; EVIDENCE]))
+    }
+}
+
+/// Four decimals say all there is to say of a weight.
+fn short(number: f32) -> f32 {
+    (number * 1e4).round() / 1e4
+}
+
+impl Unit {
+    fn says(&self, evidence: &Evidence) -> f32 {
+        let sum: f32 = self.weights.iter().zip(evidence).map(|(weight, value)| weight * value).sum();
+        self.out * (self.bias + sum).tanh()
+    }
+}
+
+/// Gathers the evidence of a look.
+pub struct Witness {
+    patch: CropImage,
+    sorted: Vec<f32>,
+}
+
+impl Witness {
+    pub fn new() -> Self {
+        Witness { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }
+    }
+
+    /// `landmarks`, as they were decoded, in a map of `cells` a side, and how they `fit` the shapes of faces; the frame, and where
+    /// the map lies in it.
+    pub fn evidence(
+        &mut self,
+        landmarks: &[Landmark],
+        fit: &Fit,
+        cells: usize,
+        frame: &Frame,
+        frame_from_cells: &Similarity2<f32>,
+    ) -> Evidence {
+        let side = cells as f32;
+        let cells_from_face = fit.face_from_found.inverse();
+        let contrast = self.cut(frame, &(frame_from_cells * cells_from_face));
+        let heat = self.quantiles(landmarks.iter().map(|l| l.confidence), HEAT_QUANTILES);
+        let distances = self.quantiles(fit.distances.iter().copied(), DISTANCE_QUANTILES);
+        let spread = landmarks.iter().map(|l| l.covariance.determinant().max(1e-6).ln() / 2.0).sum::<f32>();
+        let middle = (cells_from_face * Point2::origin()).coords / side - Vector2::repeat(0.5);
+        let place = [
+            (fit.deviation + 0.05).ln(),
+            spread / landmarks.len() as f32,
+            (cells_from_face.scaling() / side).max(1e-3).ln(),
+            cells_from_face.isometry.rotation.angle().abs(),
+            middle.x.abs(),
+            middle.y,
+            (contrast + 1.0).ln(),
+        ];
+        let distances = distances.map(|distance| (distance + 1e-3).ln());
+        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
+        let mean = grey.clone().sum::<f32>() / (PATCH_PX * PATCH_PX) as f32;
+        let patch = grey.map(|value| ((value - mean) / (contrast + 4.0)).clamp(-3.0, 3.0));
+        let mut evidence = [0.0; EVIDENCE];
+        let told = heat.into_iter().chain(distances).chain(place).chain(patch);
+        evidence.iter_mut().zip(told).for_each(|(number, told)| *number = told);
+        evidence
+    }
+
+    /// Cuts the patch of the mean face, laid over the frame; gives the standard deviation of its grey.
+    fn cut(&mut self, frame: &Frame, frame_from_face: &Similarity2<f32>) -> f32 {
+        let side = 2.0 * PATCH_REACH;
+        let face_from_patch = Crop::new(Point2::new(0.0, PATCH_CENTRE), side, 0.0, PATCH_PX).frame_from_crop;
+        self.patch.fill(frame, &Crop { frame_from_crop: frame_from_face * face_from_patch, side_px: PATCH_PX });
+        brighten(&mut self.patch);
+        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
+        let count = (PATCH_PX * PATCH_PX) as f32;
+        let mean = grey.clone().sum::<f32>() / count;
+        (grey.map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
+    }
+
+    fn quantiles<const N: usize>(&mut self, values: impl Iterator<Item = f32>, at: [f32; N]) -> [f32; N] {
+        self.sorted.clear();
+        self.sorted.extend(values);
+        self.sorted.sort_unstable_by(f32::total_cmp);
+        let last = self.sorted.len() as f32 - 1.0;
+        at.map(|share| self.sorted[(share * last).round() as usize])
+    }
+}
+
+fn grey(pixel: &[u8; 3]) -> f32 {
+    pixel.iter().map(|&value| f32::from(value)).sum::<f32>() / 3.0
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Matrix2;
+
+    use super::*;
+    use crate::picture::frame::Size;
+
+    fn model() -> PresenceModel {
+        let unit = |out: f32, at: usize| {
+            let mut weights = Box::new([0.0; EVIDENCE]);
+            weights[at] = 2.0;
+            Unit { out, bias: -0.5, weights }
+        };
+        PresenceModel { bias: 0.25, units: vec![unit(3.0, 0), unit(-1.5, HEAT)] }
+    }
+
+    #[test]
+    fn a_table_reads_back_as_it_was_written() {
+        assert_eq!(PresenceModel::from_csv(&model().to_csv()).unwrap(), model());
+    }
+
+    #[test]
+    fn the_answer_is_the_logistic_function_of_what_the_units_say() {
+        let mut evidence = [0.0; EVIDENCE];
+        (evidence[0], evidence[HEAT]) = (0.9, -1.0);
+        let logit: f32 = 0.25 + 3.0 * (1.8f32 - 0.5).tanh() - 1.5 * (-2.5f32).tanh();
+        assert!((model().of(&evidence) - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_damaged_table_is_refused_in_one_line() {
+        let text = model().to_csv();
+        let refused = |text: &str| PresenceModel::from_csv(text).unwrap_err().to_string();
+        assert!(refused("out,bias\n").starts_with("presence.csv has no row"));
+        assert!(refused(&text.replacen("-0.5", "nan", 1)).contains("line 3: \"nan\""));
+        let columns = refused(&format!("{text}1,2\n"));
+        assert!(columns.contains("line 5: 2 columns; expected 274"), "{columns}");
+    }
+
+    #[test]
+    fn the_patch_turns_and_grows_with_the_face() {
+        // A frame that is bright at the left: so is the patch of an upright face, and its lower edge where the face leans to the right.
+        let size = Size { width: 80, height: 80 };
+        let bytes = (0..80 * 80).flat_map(|i| [if i % 80 < 40 { 200 } else { 40 }; 3]).collect();
+        let frame = Frame::from_rgb(size, bytes).unwrap();
+        let landmark = Landmark { at: Point2::new(4.0, 4.0), confidence: 0.5, covariance: Matrix2::identity() };
+        let patch_of = |roll: f32| {
+            let cells_from_face = Similarity2::new(Vector2::new(4.0, 4.0), roll, 2.0);
+            let fit = Fit { face_from_found: cells_from_face.inverse(), distances: vec![0.1; 3], deviation: 1.0 };
+            let frame_from_cells = Similarity2::new(Vector2::repeat(3.5), 0.0, 9.0);
+            Witness::new().evidence(&[landmark; 3], &fit, 8, &frame, &frame_from_cells)[HEAT..].to_vec()
+        };
+        let (upright, leaning) = (patch_of(0.0), patch_of(std::f32::consts::FRAC_PI_2));
+        let at = |patch: &[f32], x: usize, y: usize| patch[y * PATCH_PX as usize + x];
+        assert!(at(&upright, 2, 8) > 0.8 && at(&upright, 13, 8) < -0.8);
+        assert!(at(&leaning, 8, 13) > 0.8 && at(&leaning, 8, 2) < -0.8);
+    }
+}

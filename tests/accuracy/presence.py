@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""What each model takes for no face, and where there is none, for one: a Markdown table of what `wingmark eval` counts.
+
+    cargo build --release
+    python3 tests/accuracy/presence.py --data FOLDER [--no-faces DIR] [--model NAME|DIR ..]
+
+FOLDER holds the data sets by name: 300w, and, as far as they are there, wflw, aflw2000 and infanface. --no-faces is a folder that
+no_faces.py made. Crops are those of the true points, turned with the face (--upright).
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+from stress import DEGRADATIONS, WINGMARK, figures
+
+OTHERS = [("wflw", "hard"), ("aflw2000", "hard"), ("infanface", "train")]
+
+
+def alarms(model, folder):
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        subprocess.run([WINGMARK, "eval", "--data", folder, "--model", model, "--json", file.name],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        (found,) = json.load(open(file.name)).values()
+    return found["without_faces"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--no-faces", type=pathlib.Path)
+    parser.add_argument("--model", action="append")
+    arguments = parser.parse_args()
+    models = arguments.model or ["nano", "small", "base"]
+    row = lambda *cells: print(f"| {' | '.join(cells)} |", flush=True)
+    row("taken for no face, %", *(pathlib.Path(model).name for model in models))
+    print("|---" * (len(models) + 1) + "|")
+    rows = [("300w", "common", degradation) for degradation in DEGRADATIONS]
+    rows += [(name, split, None) for name, split in OTHERS if (arguments.data / name).exists()]
+    for name, split, degradation in rows:
+        options = ["--upright", *(["--degrade", degradation] if degradation else [])]
+        found = [figures(model, arguments.data / name, split, *options) for model in models]
+        row(" ".join(filter(None, [name, split, degradation])), *(f"{100 * f['rejected'] / f['faces']:.1f}" for f in found))
+    if arguments.no_faces:
+        found = [alarms(model, arguments.no_faces) for model in models]
+        row("crops without a face taken for one", *(f"{f['accepted']} of {f['crops']}" for f in found))
+        row("pictures without a face in which one is reported", *(f"{f['reported']} of {f['pictures']}" for f in found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+//! Pictures with the faces that are known in them, and where others may be.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use indicatif::ProgressBar;
+use nalgebra::Point2;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wingmark::dataset;
+use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::frame::Frame;
+use wingmark::picture::geometry::Rect;
+
+use crate::task::pictures;
+
+/// One photograph of this many is held out.
+const HELD_OUT: u64 = 8;
+/// A detector's box counts as a face from this score on, if the detector saw it in two views.
+const SURE_SCORE: f32 = 0.75;
+/// Two boxes that overlap more are of one face.
+const SAME_FACE_IOU: f32 = 0.2;
+/// Points that nobody checked count where a detector agrees with their box this well.
+const AGREED_IOU: f32 = 0.5;
+
+/// A face whose place is known.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its landmarks, or the corners of their box where only that is known.
+    pub outline: Outline,
+    /// How it leans, as far as it is known. Radians, positive clockwise on the screen.
+    pub roll: f32,
+}
+
+#[derive(Debug, Clone)]
+pub enum Outline {
+    Landmarks(Vec<Point2<f32>>),
+    Box(Rect),
+}
+
+impl Known {
+    fn of_landmarks(points: Vec<Point2<f32>>) -> Known {
+        Known { roll: IBUG_68.roll(&points), outline: Outline::Landmarks(points) }
+    }
+
+    fn of_box(bounds: Rect) -> Known {
+        Known { roll: 0.0, outline: Outline::Box(bounds) }
+    }
+
+    pub fn bounds(&self) -> Rect {
+        match &self.outline {
+            Outline::Landmarks(points) => Rect::around(points.iter().copied()).expect("a face has points"),
+            Outline::Box(bounds) => *bounds,
+        }
+    }
+}
+
+pub struct Picture {
+    pub frame: Arc<Frame>,
+    pub faces: Vec<Known>,
+    /// What may be a face, or is too small to be seen: neither face nor background.
+    pub unsure: Vec<Rect>,
+    /// A whole photograph with people in it, and not one that was cut around a face.
+    pub is_scene: bool,
+}
+
+#[derive(Default)]
+pub struct Pictures {
+    pub train: Vec<Picture>,
+    pub held_out: Vec<Picture>,
+}
+
+#[derive(Deserialize)]
+struct BoxRow {
+    file: String,
+    x0: f32,
+    y0: f32,
+    x1: f32,
+    y1: f32,
+    #[serde(default)]
+    score: f32,
+    #[serde(default)]
+    views: u32,
+}
+
+impl BoxRow {
+    fn bounds(&self) -> Rect {
+        Rect::new(self.x0, self.y0, self.x1, self.y1)
+    }
+}
+
+/// A picture's name and what is known of it, before it is read.
+struct Entry {
+    path: PathBuf,
+    file: String,
+    faces: Vec<Known>,
+    unsure: Vec<Rect>,
+    is_scene: bool,
+}
+
+/// Reads the training pictures of all folders: whole pictures with `boxes.csv` and `ignore.csv`, and pictures with points
+/// (`points.csv`, splits `train` and `unlabelled`), whose other faces `all_faces.csv` tells. AFW's pictures are left out,
+/// since detectors are measured on them.
+pub fn load(folders: &[PathBuf]) -> Result<Pictures> {
+    let mut entries = Vec::new();
+    for folder in folders {
+        if dataset::boxes::are_in(folder) {
+            entries.extend(scenes(folder)?);
+        } else {
+            entries.extend(portraits(folder)?);
+        }
+    }
+    ensure!(!entries.is_empty(), "there is nothing to train on; name at least one folder with --data");
+    let bar = ProgressBar::new(entries.len() as u64).with_message("reading pictures");
+    let mut pictures = Pictures::default();
+    for Entry { path, file, faces, unsure, is_scene } in bar.wrap_iter(entries.into_iter()) {
+        let picture = Picture { frame: Arc::new(pictures::read(&path)?), faces, unsure, is_scene };
+        if is_held_out(&file) { pictures.held_out.push(picture) } else { pictures.train.push(picture) }
+    }
+    Ok(pictures)
+}
+
+fn scenes(folder: &Path) -> Result<Vec<Entry>> {
+    let mut ignored = by_file(read_csv::<BoxRow>(&folder.join("ignore.csv"))?);
+    let entry = |scene: dataset::boxes::Scene| Entry {
+        unsure: ignored.remove(&scene.file).into_iter().flatten().map(|row| row.bounds()).collect(),
+        path: scene.picture,
+        file: scene.file,
+        faces: scene.faces.into_iter().map(Known::of_box).collect(),
+        is_scene: true,
+    };
+    Ok(dataset::boxes::open(folder)?.into_iter().map(entry).collect())
+}
+
+fn portraits(folder: &Path) -> Result<Vec<Entry>> {
+    let mut seen = by_file(read_csv::<BoxRow>(&folder.join("all_faces.csv"))?);
+    let labelled =
+        dataset::open_split(folder, Some("train")).or_else(|_| dataset::open_split(folder, Some("unlabelled")))?;
+    let checked = dataset::open_split(folder, Some("train")).is_ok();
+    let entries = labelled.into_iter().filter(|sample| !sample.file.starts_with("afw_")).map(|sample| {
+        let own = Known::of_landmarks(sample.points);
+        let bounds = own.bounds();
+        let rows = seen.remove(&sample.file).unwrap_or_default();
+        let agreed = rows.iter().any(|row| row.bounds().iou(&bounds) >= AGREED_IOU && row.is_sure());
+        let (mut faces, mut unsure) = (Vec::new(), Vec::new());
+        if checked || agreed {
+            faces.push(own)
+        } else {
+            unsure.push(bounds)
+        }
+        let others = rows
+            .iter()
+            .filter(|row| row.bounds().iou(&bounds) < SAME_FACE_IOU && !contains(&row.bounds(), bounds.centre()));
+        for row in others {
+            if row.is_sure() { faces.push(Known::of_box(row.bounds())) } else { unsure.push(row.bounds()) }
+        }
+        Entry { path: sample.picture, file: sample.file, faces, unsure, is_scene: false }
+    });
+    Ok(entries.collect())
+}
+
+impl BoxRow {
+    fn is_sure(&self) -> bool {
+        self.score >= SURE_SCORE && self.views >= 2
+    }
+}
+
+/// The rows of a table; none where there is no such file.
+fn read_csv<Row: DeserializeOwned>(path: &Path) -> Result<Vec<Row>> {
+    let Ok(file) = File::open(path) else { return Ok(Vec::new()) };
+    csv::Reader::from_reader(file)
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{}", path.display()))
+}
+
+fn by_file(rows: Vec<BoxRow>) -> HashMap<String, Vec<BoxRow>> {
+    let mut grouped: HashMap<String, Vec<BoxRow>> = HashMap::new();
+    rows.into_iter().for_each(|row| grouped.entry(row.file.clone()).or_default().push(row));
+    grouped
+}
+
+fn contains(rect: &Rect, p: Point2<f32>) -> bool {
+    (rect.min.x..rect.max.x).contains(&p.x) && (rect.min.y..rect.max.y).contains(&p.y)
+}
+
+/// What all faces of one photograph have in common in their names: sets that cut a photograph into faces number them at the
+/// end, and WFLW's photographs are WIDER FACE's.
+fn photograph(file: &str) -> &str {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let cut = |name: &'static str| stem.starts_with(name);
+    let numbered = cut("helen_") || cut("wflw_") || cut("cacd_") || cut("ytf_") || cut("rmfd_");
+    // A cut of WIDER FACE has one number more than the photograph.
+    let wider_cut = cut("wider_") && numbers_at_end(stem) > 2;
+    let name = if numbered || wider_cut { stem.rsplit_once('_').map_or(stem, |(name, _)| name) } else { stem };
+    name.strip_prefix("wflw_").or(name.strip_prefix("wider_")).unwrap_or(name)
+}
+
+/// How many parts at the end of a name, parted by `_`, are numbers.
+fn numbers_at_end(stem: &str) -> usize {
+    stem.rsplit('_').take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).count()
+}
+
+/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run.
+pub fn is_held_out(file: &str) -> bool {
+    pictures::name_hash(photograph(file)).is_multiple_of(HELD_OUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faces_of_a_photograph_stay_together() {
+        let scene = "wider_12_Group_Group_12_Group_Group_12_100.jpg";
+        for face in
+            ["wider_12_Group_Group_12_Group_Group_12_100_0.jpg", "wflw_12_Group_Group_12_Group_Group_12_100_4.jpg"]
+        {
+            assert_eq!(photograph(face), photograph(scene));
+        }
+        assert_eq!(photograph("helen_232194_1.jpg"), photograph("helen_232194_2.jpg"));
+        assert_ne!(photograph("lfpw_image_0001.jpg"), photograph("lfpw_image_0002.jpg"));
+        assert_ne!(photograph("fs_000001.jpg"), photograph("fs_000002.jpg"));
+    }
+
+    #[test]
+    fn one_in_eight_is_held_out_of_every_source() {
+        let held = |name: fn(usize) -> String| (0..8_000).filter(|&i| is_held_out(&name(i))).count();
+        for name in [
+            |i| format!("lfpw_image_{i:04}.jpg"),
+            |i| format!("image{i:05}.jpg"),
+            |i| format!("wider_12_Group_Group_12_Group_Group_12_{i}.jpg"),
+        ] {
+            assert!((850..1150).contains(&held(name)), "{}", held(name));
+        }
+    }
+}
