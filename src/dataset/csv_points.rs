@@ -40,6 +40,9 @@ struct Columns {
     yaw: Option<usize>,
 }
 
+/// The picture's name, the points, and the yaw in degrees where the table has it.
+type RowFace = (String, Vec<Point2<f32>>, Option<f32>);
+
 impl Columns {
     fn of(table: &Table) -> Result<Columns, String> {
         let columns = Columns {
@@ -65,7 +68,7 @@ impl Columns {
         if split.is_empty() { "all".into() } else { split.clone() }
     }
 
-    fn face(&self, row: &Row) -> Result<(String, Vec<Point2<f32>>, Option<f32>), String> {
+    fn face(&self, row: &Row) -> Result<RowFace, String> {
         let file = row.fields[self.file].clone();
         if file.is_empty() {
             return Err("it names no file".into());

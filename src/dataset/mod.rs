@@ -126,15 +126,12 @@ struct Collection {
     path: Option<Arc<Path>>,
 }
 
+/// The picture, what the data set calls it, the points, and the yaw in degrees where it is known.
+type FoundFace = (PathBuf, String, Vec<Point2<f32>>, Option<f32>);
+
 impl Collection {
     /// Takes a face (its picture, what the data set calls that, and its points) or what is wrong with it.
-    fn add(
-        &mut self,
-        path: &Path,
-        line: u64,
-        split: String,
-        face: Result<(PathBuf, String, Vec<Point2<f32>>, Option<f32>), String>,
-    ) {
+    fn add(&mut self, path: &Path, line: u64, split: String, face: Result<FoundFace, String>) {
         let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
         match checked {
             Ok((picture, file, points, yaw_deg)) => {

@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_value_that_rests_between_the_thresholds_makes_no_events() {
-        let flutter = |i: usize| (0.28 * (0.35 + 0.65 * if i % 2 == 0 { 0.35 } else { 0.45 }), 0.02, 0.0);
+        let flutter = |i: usize| (0.28 * (0.35 + 0.65 * if i.is_multiple_of(2) { 0.35 } else { 0.45 }), 0.02, 0.0);
         let (events, _) = after_a_while((0..100).map(flutter).collect());
         assert_eq!(events, []);
     }

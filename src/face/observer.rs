@@ -52,6 +52,9 @@ impl Options {
     }
 }
 
+/// A look at a face, and the face's id where it is followed.
+type FaceLook = (Option<u32>, Look);
+
 /// Which of the faces that were expected in a frame were not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Missed {
@@ -228,7 +231,7 @@ impl Observer {
         frame: &Frame,
         now: Duration,
         timings: &mut LookTimings,
-    ) -> Result<(Vec<(Option<u32>, Look)>, Missed), ModelError> {
+    ) -> Result<(Vec<FaceLook>, Missed), ModelError> {
         let mut looks: Vec<(Option<u32>, Look)> = Vec::new();
         let mut missed = Missed::Nobody;
         for face in self.tracker.expected(now) {

@@ -133,6 +133,12 @@ pub struct Witness {
     sorted: Vec<f32>,
 }
 
+impl Default for Witness {
+    fn default() -> Self {
+        Witness::new()
+    }
+}
+
 impl Witness {
     pub fn new() -> Self {
         Witness { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }

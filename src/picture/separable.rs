@@ -21,7 +21,8 @@ impl Axis {
     pub(super) fn new(side: usize, samples: usize, origin: i64, step: i64) -> Axis {
         let places = |pixel: usize| (0..samples).map(move |i| origin + step * (pixel * samples + i) as i64);
         let first: Vec<i64> = (0..side).map(|pixel| places(pixel).next().unwrap_or(0) >> 16).collect();
-        let span = |pixel: usize| places(pixel).last().map_or(0, |place| (place >> 16) + 2 - first[pixel]) as usize;
+        let span =
+            |pixel: usize| places(pixel).next_back().map_or(0, |place| (place >> 16) + 2 - first[pixel]) as usize;
         let taps = (0..side).map(span).max().unwrap_or(0);
         let mut weights = vec![0; side * taps];
         for (pixel, weights) in weights.chunks_mut(taps.max(1)).enumerate() {

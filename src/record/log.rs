@@ -31,7 +31,7 @@ pub struct LogOptions {
 }
 
 enum Message {
-    Entry(Entry),
+    Entry(Box<Entry>),
     Reopen,
 }
 
@@ -198,7 +198,7 @@ impl Recorder for Log {
             return Ok(());
         }
         self.queued.0.fetch_add(1, Relaxed);
-        let sent = self.queue.try_send(Message::Entry(Entry::now(seen.clone())));
+        let sent = self.queue.try_send(Message::Entry(Box::new(Entry::now(seen.clone()))));
         if sent.is_err() {
             self.queued.0.fetch_sub(1, Relaxed);
         }
