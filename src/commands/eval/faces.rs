@@ -26,10 +26,10 @@ use crate::picture::geometry::Rect;
 /// Overlap that makes a detection a hit.
 const HIT_IOU: f32 = 0.4;
 
-pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
+/// With the model that was named, a detector or a landmark net, and the shipped ones for the rest.
+pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     ensure!(!args.detect, "--detect is for landmarks; {} is evaluated with the detector alone", args.data.display());
     let scenes = scenes(args)?;
-    let named = args.model.as_ref().map(zoo::Choice::load).transpose()?;
     let landmarks = named.as_ref().is_some_and(|net| !net.card.task.is_faces());
     let shipped = zoo::shipped(if landmarks { zoo::FACES } else { zoo::DEFAULT_LANDMARKS })?.load()?;
     let (faces, landmarks) = match named {

@@ -23,7 +23,7 @@ use crate::picture;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
-pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
+pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     let mut set = dataset::open(&args.data)?;
     if let Some(split) = &args.split {
         set = set.only(split, &args.data)?;
@@ -31,8 +31,8 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     set.faults.iter().for_each(|fault| error!("{}", fault.error));
     let faults = set.faults.len();
     ensure!(!set.samples.is_empty(), "no face can be measured: {} cannot be read", counted(faults, "item", "items"));
-    let net = match &args.model {
-        Some(choice) => choice.load()?,
+    let net = match named {
+        Some(net) => net,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
     };
     let mut finder = Finder::new(&net, args.detect, args.upright)?;

@@ -10,11 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Outcome;
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
+use crate::face::zoo::Choice;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let detector =
-        args.model.as_ref().map(|model| model.load()).transpose()?.is_some_and(|net| net.card.task.is_faces());
-    if detector || boxes::are_in(&args.data) { faces::run(args) } else { landmarks::run(args) }
+    let named = args.model.as_ref().map(Choice::load).transpose()?;
+    let detects = named.as_ref().is_some_and(|net| net.card.task.is_faces());
+    if detects || boxes::are_in(&args.data) { faces::run(args, named) } else { landmarks::run(args, named) }
 }
 
 /// A bar on a terminal, nothing elsewhere.
