@@ -89,11 +89,10 @@ fn a_report_has_the_documented_keys_and_figures_that_can_be() {
     let median = |figure: &str| model.pointer(&format!("{figure}/median_us")).unwrap().as_f64().unwrap();
     let frames = model["frame"]["count"].as_u64().unwrap();
     assert!(frames >= 10);
-    for stage in ["capture", "convert", "net", "decode", "track", "overlay", "present", "record"] {
+    for stage in ["capture", "crop", "net", "decode", "track", "overlay", "present", "record"] {
         assert_eq!(model["stages"][stage]["count"].as_u64(), Some(frames), "{stage}: {model}");
     }
-    let parts: f64 =
-        ["convert", "net", "decode", "overlay"].map(|stage| median(&format!("/stages/{stage}"))).iter().sum();
+    let parts: f64 = ["crop", "net", "decode", "overlay"].map(|stage| median(&format!("/stages/{stage}"))).iter().sum();
     assert!(median("/stages/net") < median("/frame") && parts < 1.5 * median("/frame"), "{model}");
     // A frame is drawn and recorded, which takes memory, but no more than some tens of pieces.
     let allocations = model["allocations_a_frame"].as_f64().unwrap();
@@ -155,13 +154,13 @@ fn what_cannot_be_compared_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let sound = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports/desk.json")).unwrap();
     let deep = vec![b'['; 100_000];
-    let other = text(&sound).replacen("\"schema\": 1", "\"schema\": 2", 1);
+    let other = text(&sound).replacen("\"schema\": 2", "\"schema\": 3", 1);
     for (name, bytes, expected) in [
         ("short.json", &sound[..sound.len() / 2], "is cut short"),
         ("empty.json", &[], "is cut short"),
         ("binary.json", &[0xff, 0xfe, 0][..], "is not JSON"),
         ("deep.json", &deep, "is not JSON"),
-        ("other.json", other.as_bytes(), "has schema 2; this version of wingmark reads schema 1"),
+        ("other.json", other.as_bytes(), "has schema 3; this version of wingmark reads schema 2"),
     ] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
         let output = wingmark(folder.path(), &["compare", name]);

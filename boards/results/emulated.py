@@ -32,7 +32,7 @@ def main():
              "available_memory_mib": None}
     cpu = {"name": "qemu-user", "cores": 1, "features": ["asimd", "asimddp"], "virtual_machine": False}
     report = {
-        "schema": 1,
+        "schema": 2,
         "wingmark": cargo["workspace"]["package"]["version"],
         "taken": datetime.datetime.fromtimestamp(counts.stat().st_mtime, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "board": "virtual aarch64",

@@ -15,6 +15,7 @@ pub mod presence;
 pub mod scene;
 pub mod shape;
 pub mod smooth;
+mod stage;
 pub mod track;
 pub mod zoo;
 
@@ -25,6 +26,7 @@ use nalgebra::{Matrix2, Point2, Similarity2};
 
 pub use builder::{BuildError, ObserverBuilder};
 pub use observer::{ObserveError, Observer, Options};
+pub use stage::{Stage, Timings};
 pub use track::Smoothing;
 
 use self::measure::{Event, Measures};
@@ -70,19 +72,6 @@ pub struct Face {
     pub presence: f32,
     /// Head pose, eyes and mouth.
     pub measures: Measures,
-}
-
-/// How long each stage took.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Timings {
-    pub detect: Duration,
-    pub crop: Duration,
-    pub net: Duration,
-    pub decode: Duration,
-    /// Following, head pose, eyes and mouth.
-    pub track: Duration,
-    /// The whole of [`Observer::observe`].
-    pub total: Duration,
 }
 
 /// Everything seen in one frame.

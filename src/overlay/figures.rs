@@ -3,8 +3,10 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::face::{Observation, Timings};
+use crate::face::{Observation, Stage, Timings};
 
+/// The stages that are shown; the others take next to nothing.
+const SHOWN: [Stage; 4] = [Stage::Detect, Stage::Crop, Stage::Net, Stage::Decode];
 /// The words change this often.
 const INTERVAL: Duration = Duration::from_millis(500);
 
@@ -25,7 +27,7 @@ impl Figures {
     pub fn count(&mut self, seen: &Observation) -> &str {
         self.dropped += u64::from(seen.dropped);
         self.frames += 1;
-        self.sum = added(&self.sum, &seen.timings);
+        self.sum += seen.timings;
         let passed = seen.captured_at.checked_sub(self.began);
         let is_first = self.text.is_empty();
         // A source that begins again begins an interval.
@@ -43,22 +45,9 @@ impl Figures {
             write!(text, "{:.1} fps  ", f64::from(self.frames) / passed.as_secs_f64())?;
         }
         let ms = |sum: Duration| (sum / self.frames).as_secs_f64() * 1e3;
-        let Timings { detect, crop, net, decode, total, .. } = self.sum;
         let (noun, dropped) = (if faces == 1 { "face" } else { "faces" }, self.dropped);
-        write!(text, "{:.1} ms  {faces} {noun}  {dropped} dropped", ms(total))?;
-        let [detect, crop, net, decode] = [detect, crop, net, decode].map(ms);
-        write!(text, "  detect {detect:.1}  crop {crop:.1}  net {net:.1}  decode {decode:.1}")
-    }
-}
-
-fn added(a: &Timings, b: &Timings) -> Timings {
-    Timings {
-        detect: a.detect + b.detect,
-        crop: a.crop + b.crop,
-        net: a.net + b.net,
-        decode: a.decode + b.decode,
-        track: a.track + b.track,
-        total: a.total + b.total,
+        write!(text, "{:.1} ms  {faces} {noun}  {dropped} dropped", ms(self.sum.total))?;
+        SHOWN.into_iter().try_for_each(|stage| write!(text, "  {} {:.1}", stage.name(), ms(self.sum.of(stage))))
     }
 }
 

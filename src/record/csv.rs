@@ -32,8 +32,8 @@ use std::io::Write;
 
 use super::encode::Encoder;
 use super::entry::Entry;
-use crate::face::Face;
 use crate::face::measure::Measures;
+use crate::face::{Face, Timings};
 use crate::model::scheme::IBUG_68;
 
 const POINTS: usize = IBUG_68.landmarks;
@@ -87,7 +87,8 @@ pub fn header() -> Vec<String> {
     columns.extend(named(&["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
     columns.extend(named(&["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
     columns.extend(named(&["eye_right", "eye_left", "mouth", "perclos", "events"]));
-    columns.extend(named(&["detect_us", "crop_us", "net_us", "decode_us", "track_us", "total_us", "source", "crc32"]));
+    columns.extend(Timings::NAMES.map(|name| format!("{name}_us")));
+    columns.extend(named(&["source", "crc32"]));
     columns
 }
 
@@ -189,9 +190,8 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
         write!(out, "{space}{}:{:.3}", event.kind.name(), event.lasted.as_secs_f64())?;
     }
     out.push(b',');
-    let stages = &seen.timings;
-    for stage in [stages.detect, stages.crop, stages.net, stages.decode, stages.track, stages.total] {
-        write!(out, "{},", stage.as_micros())?;
+    for time in seen.timings.all() {
+        write!(out, "{},", time.as_micros())?;
     }
     write_text(out, seen.source.as_deref().unwrap_or_default());
     out.push(b',');

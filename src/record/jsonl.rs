@@ -34,7 +34,7 @@
 use std::time::Duration;
 
 use nalgebra::Point2;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::encode::Encoder;
@@ -85,19 +85,10 @@ struct Object {
     captured_s: f64,
     wall_time: String,
     source: String,
-    timings_us: TimingsObject,
+    #[serde(serialize_with = "micros")]
+    timings_us: Timings,
     faces: Vec<FaceObject>,
     events: Vec<Value>,
-}
-
-#[derive(Serialize)]
-struct TimingsObject {
-    detect: u128,
-    crop: u128,
-    net: u128,
-    decode: u128,
-    track: u128,
-    total: u128,
 }
 
 #[derive(Serialize)]
@@ -126,25 +117,16 @@ impl From<&Entry> for Object {
             captured_s: seconds(seen.captured_at),
             wall_time: entry.wall_time(),
             source: seen.source.as_deref().unwrap_or_default().into(),
-            timings_us: seen.timings.into(),
+            timings_us: seen.timings,
             faces: seen.faces.iter().map(FaceObject::from).collect(),
             events: seen.events.iter().map(event).collect(),
         }
     }
 }
 
-impl From<Timings> for TimingsObject {
-    fn from(timings: Timings) -> Self {
-        let Timings { detect, crop, net, decode, track, total } = timings;
-        TimingsObject {
-            detect: detect.as_micros(),
-            crop: crop.as_micros(),
-            net: net.as_micros(),
-            decode: decode.as_micros(),
-            track: track.as_micros(),
-            total: total.as_micros(),
-        }
-    }
+/// An object with the microseconds of each stage and of the whole.
+fn micros<S: Serializer>(timings: &Timings, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Timings::NAMES.into_iter().zip(timings.all().map(|time| time.as_micros())))
 }
 
 impl From<&Face> for FaceObject {

@@ -24,8 +24,6 @@ const WRITE_EVERY: Duration = Duration::from_secs(10);
 /// Upper ends of the buckets of a stage's latencies, in seconds.
 const BUCKETS_S: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 
-const STAGES: [&str; 6] = ["detect", "crop", "net", "decode", "track", "total"];
-
 #[derive(Debug, Error)]
 pub enum MetricsFileError {
     #[error("cannot write metrics to {path}: {source}")]
@@ -44,7 +42,7 @@ struct Counts {
     /// Why no frames come that can be used; empty while they do.
     camera_trouble: String,
     camera_reconnects: u64,
-    stages: [Histogram; STAGES.len()],
+    stages: [Histogram; Timings::NAMES.len()],
 }
 
 #[derive(Debug, Default)]
@@ -108,8 +106,7 @@ impl MetricsFile {
         counts.dropped += u64::from(seen.dropped);
         counts.faces += seen.faces.len() as u64;
         counts.faces_now = seen.faces.len();
-        let Timings { detect, crop, net, decode, track, total } = seen.timings;
-        for (histogram, took) in counts.stages.iter_mut().zip([detect, crop, net, decode, track, total]) {
+        for (histogram, took) in counts.stages.iter_mut().zip(seen.timings.all()) {
             histogram.count(took);
         }
     }
@@ -174,7 +171,7 @@ fn text(counts: &Counts, records: &[(String, Arc<Tally>)]) -> String {
         }
     }
     head(&mut out, "stage_seconds", "histogram", "Time each stage of a frame took.");
-    for (stage, histogram) in STAGES.iter().zip(&counts.stages) {
+    for (stage, histogram) in Timings::NAMES.iter().zip(&counts.stages) {
         let mut below = 0;
         let ends = BUCKETS_S.iter().map(f64::to_string).chain(["+Inf".into()]);
         for (end, bucket) in ends.zip(histogram.buckets) {

@@ -103,8 +103,8 @@ mod tests {
         assert!(error("# notes").starts_with("a.json is not JSON (expected value at line 1 column 1)"));
         assert!(error("[1, 2]").starts_with("a.json has no schema number"));
         assert!(error("{\"nme_percent\": 3}").starts_with("a.json has no schema number"));
-        assert!(changed("\"schema\": 1", "\"schema\": 7").starts_with("a.json has schema 7; this version"));
-        assert!(changed("\"schema\": 1", "\"schema\": \"1\"").starts_with("a.json has schema \"1\"; this version"));
+        assert!(changed("\"schema\": 2", "\"schema\": 7").starts_with("a.json has schema 7; this version"));
+        assert!(changed("\"schema\": 2", "\"schema\": \"1\"").starts_with("a.json has schema \"1\"; this version"));
         assert!(changed("\"wingmark\"", "\"winkmark\"").contains("unknown field `winkmark`"));
         assert!(changed("\"net\": {", "\"nets\": {").contains("unknown variant `nets`"));
         assert!(changed("\"wingmark\"", "\"wing\\nmark\"").contains("unknown field `wing mark`"));

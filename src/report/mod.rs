@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 
 pub use file::ReportError;
 
+pub use crate::face::Stage;
 use crate::machine::{Energy, Machine, State};
 use crate::report::durations::Latencies;
 use crate::text::message::counted;
 
 /// Version of the file's layout. A reader refuses every other one.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What was measured on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,58 +140,6 @@ pub struct Peer {
     pub input: Vec<usize>,
     pub load_ms: f64,
     pub net: Quantiles,
-}
-
-/// What is done with a frame, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// Waiting for the camera, or making the frame from a file or the clip. Not part of the frame's time.
-    Capture,
-    /// Finding faces in the whole frame: when none is followed, and now and then.
-    Detect,
-    /// Cutting what the net reads.
-    Convert,
-    Net,
-    /// Heatmaps to points.
-    Decode,
-    /// Who is who, and smoothing.
-    Track,
-    /// Drawing the frame with its landmarks.
-    Overlay,
-    /// Handing the picture over, into memory in the layout of a display.
-    Present,
-    /// Handing the landmarks to the log.
-    Record,
-}
-
-impl Stage {
-    pub const ALL: [Stage; 9] = [
-        Stage::Capture,
-        Stage::Detect,
-        Stage::Convert,
-        Stage::Net,
-        Stage::Decode,
-        Stage::Track,
-        Stage::Overlay,
-        Stage::Present,
-        Stage::Record,
-    ];
-
-    /// As reports write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Capture => "capture",
-            Stage::Detect => "detect",
-            Stage::Convert => "convert",
-            Stage::Net => "net",
-            Stage::Decode => "decode",
-            Stage::Track => "track",
-            Stage::Overlay => "overlay",
-            Stage::Present => "present",
-            Stage::Record => "record",
-        }
-    }
 }
 
 /// Durations in microseconds.

@@ -8,14 +8,13 @@ use anyhow::{Context, bail};
 
 use super::looped::Looped;
 use crate::capture::{Captured, Source};
-use crate::face::Observer;
+use crate::face::{Observer, Stage};
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
 use crate::record::Recorder;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::storage::Disk;
-use crate::report::Stage;
 use crate::screen::{MemoryScreen, PresentTime, ScreenSettings, View};
 
 /// A camera that gives no frame for this long is gone.
@@ -96,17 +95,13 @@ impl Rig {
         let recorded = Instant::now();
         let (timings, present) = (seen.timings, self.present_time.get());
         Ok(Turn {
-            stages: [
-                capture,
-                timings.detect,
-                timings.crop,
-                timings.net,
-                timings.decode,
-                timings.track,
-                (shown - observed).saturating_sub(present),
-                present,
-                recorded - shown,
-            ],
+            stages: Stage::ALL.map(|stage| match stage {
+                Stage::Capture => capture,
+                Stage::Overlay => (shown - observed).saturating_sub(present),
+                Stage::Present => present,
+                Stage::Record => recorded - shown,
+                within => timings.of(within),
+            }),
             total: recorded - start,
             faces: seen.faces.len(),
         })
