@@ -110,7 +110,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub log: LogArgs,
 
-    /// Send what is seen to a program that listens: opentrack://HOST[:4242], openseeface://HOST[:11573] or udp://HOST:PORT
+    /// Send what is seen to a program that listens: `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT`
     /// (an object of JSON a face). May be given several times. Nothing waits for it: docs/live.md.
     #[arg(long, value_name = "URL")]
     pub publish: Vec<Target>,

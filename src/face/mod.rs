@@ -40,7 +40,7 @@ pub struct Landmark {
     /// The heat of the hottest cell, cut to 0..=1.
     pub confidence: f32,
     /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a model whose card has a
-    /// [calibration](calibration), the covariance of the point's error.
+    /// [`calibration`], the covariance of the point's error.
     pub covariance: Matrix2<f32>,
 }
 

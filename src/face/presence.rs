@@ -1,7 +1,7 @@
 //! Is this a face, and are these its landmarks? One answer for every model, from 0 to 1.
 //!
 //! The heat alone does not tell: a net is as unsure of a blurred face as of a bush. So the answer is that of a perceptron with
-//! one hidden layer of tanh units that sees both, how sure the net was ([`HEAT`] numbers: quantiles of the heat and of the landmarks'
+//! one hidden layer of tanh units that sees both, how sure the net was (`HEAT` numbers: quantiles of the heat and of the landmarks'
 //! distances from the shapes of faces, where the face lies in its crop) and what stands where the landmarks are: a
 //! small grey patch, cut out as [the mean face](crate::face::shape) was laid over them. Landmarks that are not those of a face
 //! lay the patch over something that does not look like one, be it a bush or a face seen the wrong way up.

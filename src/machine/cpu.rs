@@ -15,7 +15,7 @@ pub struct Cpu {
     /// where that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usable_cores: Option<f64>,
-    /// Those in [`FEATURES`] that every core has, under the kernel's names.
+    /// Those in `FEATURES` that every core has, under the kernel's names.
     pub features: Vec<String>,
     /// It runs under a hypervisor that says so. Only x86 tells.
     pub virtual_machine: bool,

@@ -104,7 +104,7 @@ impl Frame {
         Frame::new(PixelFormat::Rgb24, size, size.width.saturating_mul(3), bytes)
     }
 
-    /// Checks that size, stride and the number of bytes fit together, in the way that [`Frame::pixels`] relies on.
+    /// Checks that size, stride and the number of bytes fit together, in the way that [`Frame::read_pixels`] relies on.
     pub fn check(&self) -> Result<(), FrameError> {
         let Frame { format, size, stride_bytes, .. } = *self;
         if size.width == 0 || size.height == 0 {

@@ -1,7 +1,7 @@
 //! Cameras of Linux (Video4Linux 2).
 //!
 //! Opening, enumerating and the kernel's structures come from the crate `v4l`. Its streams do not: they hand out the
-//! whole buffer and panic when a camera that failed is closed. [`buffers`] is ours for that reason.
+//! whole buffer and panic when a camera that failed is closed. `buffers` is ours for that reason.
 
 mod buffers;
 mod choice;
