@@ -53,16 +53,17 @@ pub(crate) struct ConvolutionJob {
 }
 
 impl Step {
-    /// What the step takes one thread, roughly.
+    /// What the step takes one thread, roughly; at least one, so that the last step of a frame belongs to its last part.
     pub(crate) fn cycles(&self, kernel: &dyn InstructionSet) -> usize {
         let shape = self.output.shape;
-        match &self.job {
+        let cycles = match &self.job {
             Job::Convolution(job) => {
                 shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes / kernel.macs_a_cycle()
             }
             Job::Winograd(job) => job.work() / kernel.macs_a_cycle(),
             _ => shape.elements() / BYTES_A_CYCLE,
-        }
+        };
+        cycles.max(1)
     }
 
     /// How many pieces the step falls into; they can run in any order, side by side.

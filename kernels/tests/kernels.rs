@@ -87,6 +87,17 @@ proptest! {
     }
 }
 
+/// The pooling of four pixels takes less than a cycle, by the estimate by which frames are cut into parts.
+#[test]
+fn the_smallest_last_step_is_run() {
+    let mut random = Random(3);
+    let mut graph = Graph::new(Shape { rows: 2, columns: 2, channels: 1 });
+    let convolution = Operator::Convolution(random.convolution(1, 1, 1, 1, 0));
+    let x = graph.add(convolution, &[graph.input()]).unwrap();
+    let output = graph.add(Operator::MaxPool, &[x]).unwrap();
+    check(&graph, output, &[random.bytes(4), random.bytes(4)]).unwrap();
+}
+
 #[test]
 fn asymmetric_padding_and_windows() {
     let mut random = Random(1);
