@@ -145,7 +145,7 @@ def _disk_fault(lab, kind, *mkfs_options):
         assert sequences == sorted(set(sequences)), f"{extension}: frames twice or out of order"
         assert sequences[0] == 0, f"{extension}: earlier records were damaged"
         assert sequences[-1] > int(re.search(r"^LOST at (\d+)", console, re.MULTILINE).group(1)), f"{extension}: never resumed"
-        said = re.findall(rf"faces{re.escape(extension)}: (\d+) records were lost, (\d+) were written", console)
+        said = re.findall(rf"faces{re.escape(extension)}: (\d+) records? (?:was|were) lost \(.*\), (\d+) (?:was|were) written", console)
         assert said == [(str(observed - len(records)), str(len(records)))], \
             f"{extension}: of {observed} frames {len(records)} were read back; said: {said}"
         results.append(f"{extension[1:]} {len(records)} of {observed}")
