@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::board;
 use crate::capture::SourceChoice;
@@ -31,6 +33,20 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Reads the command line; where it is wrong, says why and ends the process with code 2.
+    pub fn read() -> Self {
+        let cli = Cli::parse();
+        if let Command::Run(RunArgs { serve: ServeArgs { serve: Some(at), token_file: None, .. }, .. }) = &cli.command
+            && !at.ip().is_loopback()
+        {
+            let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");
+            Cli::command().error(ErrorKind::MissingRequiredArgument, words).exit();
+        }
+        cli
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(DemoArgs),
@@ -41,6 +57,7 @@ pub enum Command {
     Compare(CompareArgs),
     Latency(LatencyArgs),
     Doctor(DoctorArgs),
+    Publish(PublishArgs),
 }
 
 /// Version, commit, features and models of this binary.
@@ -50,6 +67,7 @@ fn long_version() -> &'static str {
         let features = [
             ("base", cfg!(feature = "base")),
             ("float", cfg!(feature = "float")),
+            ("page", cfg!(feature = "page")),
             ("window", cfg!(feature = "window")),
         ];
         let features: Vec<&str> = features.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| *name).collect();
@@ -110,10 +128,21 @@ pub struct RunArgs {
     #[command(flatten)]
     pub log: LogArgs,
 
-    /// Send what is seen to a program that listens: `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT`
-    /// (an object of JSON a face). May be given several times. Nothing waits for it: docs/live.md.
+    /// Send what is seen to a program that listens: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]` (a broker, and Home
+    /// Assistant), `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (an object of JSON a face).
+    /// May be given several times. Nothing waits for it: docs/live.md.
     #[arg(long, value_name = "URL")]
     pub publish: Vec<Target>,
+
+    /// How often a broker gets the state in a second; it gets events at once.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate)]
+    pub publish_rate: f64,
+
+    #[command(flatten)]
+    pub password: PasswordArgs,
+
+    #[command(flatten)]
+    pub serve: ServeArgs,
 
     /// Write figures to this file every ten seconds, in the text format of Prometheus.
     #[arg(long, value_name = "FILE.prom")]
@@ -133,6 +162,58 @@ pub struct RunArgs {
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// Where the password of an MQTT user is.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// The password of an MQTT user whose URL has none is the first line of this file; without it, what the environment's
+    /// WINGMARK_MQTT_PASSWORD says.
+    #[arg(long, value_name = "FILE")]
+    pub publish_password_file: Option<PathBuf>,
+}
+
+/// Remove what a broker keeps of a run, and its device in Home Assistant.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The broker, as for `run --publish`: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]`.
+    #[arg(long, value_name = "URL", required = true)]
+    pub forget: Vec<Target>,
+
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+fn publish_rate(text: &str) -> Result<f64, &'static str> {
+    let rate: f64 = text.parse().map_err(|_| "expected messages a second, such as 5")?;
+    if (0.01..=100.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 100 messages a second") }
+}
+
+/// The page for a browser.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Show what is seen on a page for a browser, on this machine alone; with an address (0.0.0.0:8080), to others too, who
+    /// need the token. Also /events (the JSON of --record -), /metrics (Prometheus) and /healthz: docs/live.md.
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
+    pub serve: Option<SocketAddr>,
+
+    /// The page's password is the first line of this file, of eight letters or more.
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub token_file: Option<PathBuf>,
+
+    /// Show the camera's pictures on the page too; never otherwise.
+    #[arg(long, requires = "serve")]
+    pub serve_video: bool,
+}
+
+/// A port of this machine alone, or an address with a port.
+fn page_address(text: &str) -> Result<SocketAddr, String> {
+    if !cfg!(feature = "page") {
+        return Err("this binary has no page; build it with --features page".into());
+    }
+    let port = text.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    port.or_else(|_| text.parse())
+        .map_err(|_| "expected a port, such as 8080, or an address with one, such as 0.0.0.0:8080".into())
 }
 
 /// How faces are followed.

@@ -18,6 +18,7 @@
 //! | `program` (default) | the commands of the binary; a program that links the library does without |
 //! | `base` (default) | the net `base` inside the binary |
 //! | `float` (default) | nets that are not quantised |
+//! | `page` (default) | a page for a browser, Prometheus and health checks |
 //! | `window` | a screen in a window |
 
 pub mod board;

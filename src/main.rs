@@ -1,7 +1,6 @@
 use std::alloc::System;
 use std::process::ExitCode;
 
-use clap::Parser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wingmark::cli::Cli;
 use wingmark::commands::{self, Outcome};
@@ -17,7 +16,7 @@ fn main() -> ExitCode {
         .format_target(false)
         .init();
     wingmark::model::hide_guarded_panics();
-    match commands::run(Cli::parse()) {
+    match commands::run(Cli::read()) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {

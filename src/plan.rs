@@ -2,22 +2,31 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
 use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
-use crate::cli::{CameraArgs, FollowArgs, LogArgs, RunArgs, ScreenArgs};
-use crate::face::head::HeadModel;
+#[cfg(feature = "page")]
+use crate::cli::ServeArgs;
+use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
 use crate::face::pose::USUAL_FOV_DEG;
 use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
-use crate::publish::{Pace, PublishError, Publisher, Stdout};
+#[cfg(feature = "page")]
+use crate::publish::page::{self, Page, Video};
+use crate::publish::{Pace, PublishError, Publisher, Settings, Stdout};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
+use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::past::Past;
 use crate::record::{RecordChoice, RecordError};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
+
+const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
 
 impl CameraArgs {
     /// What the command line asks for has to be had; what the board's profile says is aimed at.
@@ -84,8 +93,21 @@ fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
     list.iter().enumerate().find(|(i, item)| list[..*i].contains(item)).map(|(_, item)| item)
 }
 
+impl PasswordArgs {
+    /// The password, if there is one.
+    pub fn read(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.publish_password_file else { return Ok(std::env::var(PASSWORD_VARIABLE).ok()) };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the password from {}", path.display()))?;
+        match text.lines().next() {
+            Some(line) if !line.is_empty() => Ok(Some(line.into())),
+            _ => anyhow::bail!("{}: the first line is empty; expected a password", path.display()),
+        }
+    }
+}
+
 /// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
-fn publishers(args: &RunArgs, is_live: bool, head: Option<&HeadModel>) -> Result<Vec<Publisher>, PublishError> {
+fn publishers(args: &RunArgs, is_live: bool, settings: &Settings<'_>) -> Result<Vec<Publisher>, PublishError> {
     if let Some(twice) = twice(&args.publish) {
         return Err(PublishError::Twice(twice.to_string()));
     }
@@ -95,9 +117,22 @@ fn publishers(args: &RunArgs, is_live: bool, head: Option<&HeadModel>) -> Result
         publishers.push(Publisher::start("standard output".into(), pace, Box::<Stdout>::default())?);
     }
     for target in &args.publish {
-        publishers.push(Publisher::start(target.to_string(), Pace::Newest, target.receiver(head))?);
+        publishers.push(Publisher::start(target.to_string(), Pace::Newest, target.receiver(settings))?);
     }
     Ok(publishers)
+}
+
+impl ServeArgs {
+    /// The page, if it is asked for, and its pictures, if they are.
+    #[cfg(feature = "page")]
+    fn open(&self, metrics: &Arc<Metrics>) -> Result<(Option<Publisher>, Option<Arc<Video>>), PublishError> {
+        let Some(at) = self.serve else { return Ok((None, None)) };
+        let token = self.token_file.as_deref().map(page::Token::read).transpose()?;
+        let page = Page::open(at, token, self.serve_video, Arc::clone(metrics))?;
+        let video = page.video();
+        let publisher = Publisher::start(format!("http://{}", page.address()), Pace::Newest, Box::new(page))?;
+        Ok((Some(publisher), video))
+    }
 }
 
 /// A run with all its parts open.
@@ -106,7 +141,10 @@ pub struct RunPlan {
     pub observer: Observer,
     pub logs: Vec<Log>,
     pub publishers: Vec<Publisher>,
-    pub metrics: Option<MetricsFile>,
+    #[cfg(feature = "page")]
+    pub video: Option<Arc<Video>>,
+    pub metrics: Arc<Metrics>,
+    pub metrics_file: Option<MetricsFile>,
     pub view: Option<View>,
     pub frames: Option<u32>,
     /// Files of which earlier runs recorded frames.
@@ -165,9 +203,34 @@ impl RunPlan {
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
         let logs = args.log.open(&files, pasts)?;
-        let publishers = publishers(args, source.is_live(), landmarks.head.as_ref())?;
-        let metrics = args.metrics.as_deref().map(|path| MetricsFile::start(path, &logs)).transpose()?;
+        let metrics = Arc::new(Metrics::of_logs(&logs));
+        #[allow(unused_mut, reason = "the page is one of them, where it is built in")]
+        let mut publishers = {
+            let password = args.password.read()?;
+            let (head, rate) = (landmarks.head.as_ref(), args.publish_rate);
+            let settings = Settings { head, rate, password: password.as_deref(), metrics: &metrics };
+            publishers(args, source.is_live(), &settings)?
+        };
+        #[cfg(feature = "page")]
+        let (page, video) = args.serve.open(&metrics)?;
+        #[cfg(feature = "page")]
+        publishers.extend(page);
+        publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
+        let start = |path| MetricsFile::start(path, Arc::clone(&metrics));
+        let metrics_file = args.metrics.as_deref().map(start).transpose()?;
         let frames = args.frames.map(u32::from);
-        Ok(RunPlan { source, observer, logs, publishers, metrics, view, frames, recorded_files })
+        Ok(RunPlan {
+            source,
+            observer,
+            logs,
+            publishers,
+            #[cfg(feature = "page")]
+            video,
+            metrics,
+            metrics_file,
+            view,
+            frames,
+            recorded_files,
+        })
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod latency;
+mod publish;
 mod run;
 mod testcard;
 
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Bench(args) => bench::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Latency(args) => latency::run(&args),
+        Command::Publish(args) => publish::run(&args),
     }
 }
 

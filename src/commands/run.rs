@@ -1,6 +1,7 @@
 //! `wingmark run`: the frames of a source through the observer, to screen and recorders.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{error, warn};
@@ -14,7 +15,10 @@ use crate::pipeline::service::{ServiceManager, Signals};
 use crate::pipeline::{Display, Feed, Note, Policy, StatusWatch, Taken};
 use crate::plan::RunPlan;
 use crate::publish::Publisher;
+#[cfg(feature = "page")]
+use crate::publish::page::Video;
 use crate::record::log::Log;
+use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::{RecordChoice, Recorder};
 use crate::report::durations::Latencies;
@@ -38,7 +42,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         observer: plan.observer,
         logs: plan.logs,
         publishers: plan.publishers,
+        #[cfg(feature = "page")]
+        video: plan.video,
         metrics: plan.metrics,
+        metrics_file: plan.metrics_file,
         display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
         service: ServiceManager::from_environment(),
         watch: StatusWatch::default(),
@@ -74,7 +81,10 @@ struct Run {
     observer: Observer,
     logs: Vec<Log>,
     publishers: Vec<Publisher>,
-    metrics: Option<MetricsFile>,
+    #[cfg(feature = "page")]
+    video: Option<Arc<Video>>,
+    metrics: Arc<Metrics>,
+    metrics_file: Option<MetricsFile>,
     display: Option<Display>,
     service: ServiceManager,
     watch: StatusWatch,
@@ -113,7 +123,7 @@ impl Run {
     fn is_enough(&self) -> bool {
         let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
         let someone_is_left = self.display.is_some() || self.publishers.iter().any(|publisher| !publisher.is_gone());
-        let is_unwatched = has_gone && !someone_is_left && self.logs.is_empty() && self.metrics.is_none();
+        let is_unwatched = has_gone && !someone_is_left && self.logs.is_empty() && self.metrics_file.is_none();
         is_unwatched || self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
     }
 
@@ -123,8 +133,8 @@ impl Run {
         for log in &mut self.logs {
             log.record(&seen)?;
         }
-        self.publishers.iter_mut().for_each(|publisher| publisher.publish(&seen));
-        self.metrics.iter().for_each(|metrics| metrics.count(&seen));
+        self.publish(frame, &seen);
+        self.metrics.count(&seen);
         self.tally.count(&seen);
         self.show(|display| display.show(frame, seen));
         // This may have been the last frame of a camera that is known to be gone.
@@ -133,17 +143,30 @@ impl Run {
         Ok(())
     }
 
+    fn publish(&self, frame: &Frame, seen: &Observation) {
+        if self.publishers.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        self.publishers.iter().for_each(|publisher| publisher.publish(seen));
+        #[cfg(feature = "page")]
+        self.video.iter().for_each(|video| video.offer(frame));
+        #[cfg(not(feature = "page"))]
+        let _ = frame;
+        self.metrics.count_published(start.elapsed());
+    }
+
     fn heed(&mut self, note: Note) {
         match note {
             Note::Unreadable(e) => {
                 error!("{e}");
                 self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
                 self.tally.unreadable += 1;
-                self.metrics.iter().for_each(MetricsFile::count_source_error);
+                self.metrics.count_source_error();
             }
             Note::Damaged => {
                 self.tally.count_damaged();
-                self.metrics.iter().for_each(MetricsFile::count_source_error);
+                self.metrics.count_source_error();
             }
             Note::Status(status, at) => {
                 if let Some(message) = self.watch.change(status, at) {
@@ -153,8 +176,7 @@ impl Run {
                     // Who was there may have left meanwhile.
                     self.observer.forget();
                 }
-                let (status, reconnects) = (self.watch.status(), self.watch.reconnects());
-                self.metrics.iter().for_each(|metrics| metrics.set_camera(status, reconnects));
+                self.metrics.set_camera(self.watch.status(), self.watch.reconnects());
                 self.notify();
             }
         }
@@ -340,7 +362,10 @@ mod tests {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
             logs,
             publishers: Vec::new(),
-            metrics: None,
+            metrics: Arc::default(),
+            metrics_file: None,
+            #[cfg(feature = "page")]
+            video: None,
             display: Some(Display::start(Window { frames: 0 }, Policy::Every).unwrap()),
             service: ServiceManager::from_environment(),
             watch: StatusWatch::default(),

@@ -27,11 +27,13 @@ pub enum Stage {
     Present,
     /// Handing the landmarks to the log.
     Record,
+    /// Handing them to those who send them off the board.
+    Publish,
 }
 
 impl Stage {
     /// All stages in the order in which they run.
-    pub const ALL: [Stage; 9] = [
+    pub const ALL: [Stage; 10] = [
         Stage::Capture,
         Stage::Detect,
         Stage::Crop,
@@ -41,6 +43,7 @@ impl Stage {
         Stage::Overlay,
         Stage::Present,
         Stage::Record,
+        Stage::Publish,
     ];
 
     /// As records, metrics and reports write it.
@@ -55,6 +58,7 @@ impl Stage {
             Stage::Overlay => "overlay",
             Stage::Present => "present",
             Stage::Record => "record",
+            Stage::Publish => "publish",
         }
     }
 }
@@ -98,7 +102,7 @@ impl Timings {
             Stage::Net => self.net,
             Stage::Decode => self.decode,
             Stage::Track => self.track,
-            Stage::Capture | Stage::Overlay | Stage::Present | Stage::Record => Duration::ZERO,
+            Stage::Capture | Stage::Overlay | Stage::Present | Stage::Record | Stage::Publish => Duration::ZERO,
         }
     }
 

@@ -20,6 +20,11 @@ impl Datagrams {
     pub fn new(udp: Udp) -> Self {
         Datagrams(udp)
     }
+
+    /// `name` is said in messages.
+    pub fn to(name: String, host: String, port: u16) -> Self {
+        Datagrams(Udp::new(name, host, port))
+    }
 }
 
 impl Receiver for Datagrams {

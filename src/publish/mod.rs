@@ -4,9 +4,13 @@
 //! frame takes the place of the one that waits: the loss is counted and said once a minute, and no frame is held up.
 //! Events of a frame that gave way go with the next one.
 
+mod backoff;
 mod json;
+mod mqtt;
 mod openseeface;
 mod opentrack;
+#[cfg(feature = "page")]
+pub mod page;
 mod publisher;
 mod stdout;
 mod target;
@@ -14,9 +18,10 @@ mod udp;
 
 use thiserror::Error;
 
-pub use publisher::{Counts, Pace, Publisher};
+pub use json::Datagrams;
+pub use publisher::{Pace, Publisher};
 pub use stdout::Stdout;
-pub use target::{Target, TargetError};
+pub use target::{Settings, Target, TargetError};
 
 use crate::record::entry::Entry;
 
@@ -24,12 +29,19 @@ use crate::record::entry::Entry;
 pub trait Receiver: Send {
     /// May take its time; frames that come meanwhile are lost but for the newest.
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError>;
+
+    /// No frame came for a while: what has to be done now and then is done.
+    fn idle(&mut self) -> Result<(), PublishError> {
+        Ok(())
+    }
 }
 
 #[derive(Debug, Error)]
 pub enum PublishError {
     #[error("{target}: {source}")]
     Send { target: String, source: std::io::Error },
+    #[error("{target}: {source}")]
+    Mqtt { target: String, source: mqtt::SessionError },
     #[error("nobody reads standard output any more")]
     StdoutClosed,
     #[error("standard output: {0}")]
@@ -38,4 +50,13 @@ pub enum PublishError {
     Twice(String),
     #[error("cannot start a thread to publish: {0}")]
     Thread(std::io::Error),
+    #[cfg(feature = "page")]
+    #[error("cannot serve the page at {at}: {source}; choose another port or address")]
+    Serve { at: std::net::SocketAddr, source: std::io::Error },
+    #[cfg(feature = "page")]
+    #[error("{0} is open to other machines; give --token-file with it")]
+    NoToken(std::net::SocketAddr),
+    #[cfg(feature = "page")]
+    #[error(transparent)]
+    Token(#[from] page::TokenError),
 }

@@ -1,15 +1,19 @@
 //! A receiver on a thread of its own.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{PublishError, Receiver};
 use crate::face::Observation;
-use crate::face::measure::Event;
 use crate::record::entry::Entry;
+use crate::record::losses::Tally;
 
+/// So many events wait with a frame, the newest: those of some hours.
+const MOST_EVENTS: usize = 1024;
+/// After so long without a frame a receiver may do something else.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(60);
 const UNPOISONED: &str = "nobody panics while holding a frame";
 
@@ -19,24 +23,6 @@ pub enum Pace {
     Newest,
     /// Who publishes waits: for sources that are no camera.
     Every,
-}
-
-/// What became of frames.
-#[derive(Debug, Default)]
-pub struct Counts {
-    sent: AtomicU64,
-    lost: AtomicU64,
-    gone: AtomicBool,
-}
-
-impl Counts {
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
 }
 
 /// Room for one frame before a receiver.
@@ -52,62 +38,73 @@ struct State {
     closed: bool,
 }
 
+enum Taken {
+    Frame(Entry),
+    Nothing,
+    Closed,
+}
+
 /// Where frames are published.
 pub struct Publisher {
     name: String,
     pace: Pace,
     room: Arc<Room>,
-    counts: Arc<Counts>,
+    /// Of frames; those sent are written.
+    tally: Arc<Tally>,
+    /// Whether nobody will receive anything any more.
+    gone: Arc<AtomicBool>,
     thread: JoinHandle<()>,
-    /// Of frames that gave way.
-    events: Vec<Event>,
 }
 
 impl Publisher {
     pub fn start(name: String, pace: Pace, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
-        let (room, counts) = (Arc::<Room>::default(), Arc::<Counts>::default());
-        let (from, tally) = (Arc::clone(&room), Arc::clone(&counts));
+        let (room, tally, gone) = (Arc::<Room>::default(), Arc::<Tally>::default(), Arc::<AtomicBool>::default());
+        let (from, counts, goes) = (Arc::clone(&room), Arc::clone(&tally), Arc::clone(&gone));
         let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
         let deliver = move || {
             let closes = ClosesWhenDropped(from);
-            while let Some(entry) = closes.0.take() {
-                match receiver.deliver(&entry) {
+            loop {
+                let (done, frames) = match closes.0.take() {
+                    Taken::Frame(entry) => (receiver.deliver(&entry), 1),
+                    Taken::Nothing => (receiver.idle(), 0),
+                    Taken::Closed => break,
+                };
+                match done {
                     Ok(()) => {
-                        tally.sent.fetch_add(1, Ordering::Relaxed);
+                        counts.count_written(frames);
                         trouble.is_over();
                     }
                     Err(PublishError::StdoutClosed) => {
-                        tally.gone.store(true, Ordering::Relaxed);
+                        goes.store(true, Ordering::Relaxed);
                         break;
                     }
                     Err(error) => {
-                        tally.lost.fetch_add(1, Ordering::Relaxed);
-                        trouble.say(&error, tally.lost());
+                        counts.count_lost(frames, "not sent");
+                        trouble.say(&error, counts.lost());
                     }
                 }
             }
         };
         let thread = std::thread::Builder::new().name("publish".into()).spawn(deliver).map_err(PublishError::Thread)?;
-        Ok(Publisher { name, pace, room, counts, thread, events: Vec::new() })
+        Ok(Publisher { name, pace, room, tally, gone, thread })
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub fn counts(&self) -> &Arc<Counts> {
-        &self.counts
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Whether nobody will receive anything here any more.
     pub fn is_gone(&self) -> bool {
-        self.counts.gone.load(Ordering::Relaxed)
+        self.gone.load(Ordering::Relaxed)
     }
 
     /// Never waits, unless the source is one that can.
-    pub fn publish(&mut self, seen: &Observation) {
-        let mut entry = Entry::now(seen.clone());
-        entry.seen.events.splice(0..0, self.events.drain(..));
+    pub fn publish(&self, seen: &Observation) {
+        let entry = Entry::now(seen.clone());
         let mut state = self.room.lock();
         if self.pace == Pace::Every {
             let is_full = |state: &mut State| state.waiting.is_some() && !state.closed;
@@ -118,8 +115,10 @@ impl Publisher {
         }
         if let Some(lost) = state.waiting.replace(entry) {
             let newest = state.waiting.as_mut().expect("an entry was just put there");
-            newest.seen.events.splice(0..0, lost.seen.events);
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            let events = &mut newest.seen.events;
+            events.splice(0..0, lost.seen.events);
+            events.drain(..events.len().saturating_sub(MOST_EVENTS));
+            self.tally.count_lost(1, "gave way");
         }
         drop(state);
         self.room.changed.notify_all();
@@ -131,9 +130,9 @@ impl Publisher {
         while !self.thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let lost = self.counts.lost();
+        let lost = self.tally.lost();
         if lost > 0 {
-            log::warn!("{}: {} frames were sent, {lost} lost", self.name, self.counts.sent());
+            log::warn!("{}: {} frames were sent, {lost} lost", self.name, self.tally.written());
         }
     }
 }
@@ -143,14 +142,19 @@ impl Room {
         self.state.lock().expect(UNPOISONED)
     }
 
-    /// The next frame; `None` when there will be none.
-    fn take(&self) -> Option<Entry> {
+    /// The next frame; waits for it no longer than [`IDLE_AFTER`].
+    fn take(&self) -> Taken {
         let nothing_new = |state: &mut State| state.waiting.is_none() && !state.closed;
-        let mut state = self.changed.wait_while(self.lock(), nothing_new).expect(UNPOISONED);
-        let entry = state.waiting.take();
-        drop(state);
-        self.changed.notify_all();
-        entry
+        let (mut state, _) = self.changed.wait_timeout_while(self.lock(), IDLE_AFTER, nothing_new).expect(UNPOISONED);
+        match state.waiting.take() {
+            Some(entry) => {
+                drop(state);
+                self.changed.notify_all();
+                Taken::Frame(entry)
+            }
+            None if state.closed => Taken::Closed,
+            None => Taken::Nothing,
+        }
     }
 
     fn close(&self) {
@@ -197,7 +201,7 @@ mod tests {
     use std::sync::mpsc::{self, Receiver as Channel, Sender};
 
     use super::*;
-    use crate::face::measure::EventKind;
+    use crate::face::measure::{Event, EventKind};
 
     /// Passes on what it gets, each time it may.
     struct Gate {
@@ -225,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_never_takes_holds_up_nothing_and_gets_the_newest_frame_with_all_events() {
-        let (mut publisher, may, seen) = gated(Pace::Newest);
+    fn a_receiver_that_never_takes_holds_up_nothing_and_gets_the_newest_frame_with_many_events() {
+        let (publisher, may, seen) = gated(Pace::Newest);
         let start = Instant::now();
         for sequence in 0..10_000 {
             publisher.publish(&observation(sequence));
@@ -238,17 +242,15 @@ mod tests {
         let first = seen.recv().unwrap();
         let last = if first.seen.sequence == 9999 { first.clone() } else { seen.recv().unwrap() };
         assert_eq!(last.seen.sequence, 9999);
-        let events = last.seen.events.len()
-            + if last.seen.sequence == first.seen.sequence { 0 } else { first.seen.events.len() };
-        assert_eq!(events, 10_000);
-        let counts = Arc::clone(publisher.counts());
+        assert_eq!((last.seen.events.len(), last.seen.events.last().unwrap().face), (MOST_EVENTS, 9999));
+        let tally = Arc::clone(publisher.tally());
         publisher.finish(Instant::now() + Duration::from_secs(20));
-        assert_eq!(counts.sent() + counts.lost(), 10_000);
+        assert_eq!(tally.written() + tally.lost(), 10_000);
     }
 
     #[test]
     fn every_frame_of_a_source_that_can_wait_comes_in_order() {
-        let (mut publisher, may, seen) = gated(Pace::Every);
+        let (publisher, may, seen) = gated(Pace::Every);
         (0..100).for_each(|_| may.send(()).unwrap());
         (0..100).for_each(|sequence| publisher.publish(&observation(sequence)));
         publisher.finish(Instant::now() + Duration::from_secs(20));
@@ -263,7 +265,7 @@ mod tests {
                 panic!("broken");
             }
         }
-        let mut publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken)).unwrap();
+        let publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken)).unwrap();
         (0..10).for_each(|sequence| publisher.publish(&observation(sequence)));
         publisher.finish(Instant::now() + Duration::from_secs(20));
     }

@@ -1,88 +1,201 @@
 //! Which receiver, and where, a URL names.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::mqtt::{Broker, Mqtt, Secret};
 use super::openseeface::OpenSeeFace;
 use super::udp::Udp;
 use super::{Receiver, json, opentrack};
 use crate::face::head::HeadModel;
+use crate::record::metrics::Metrics;
+
+const USUAL_PREFIX: &str = "wingmark";
 
 /// A receiver that is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    kind: Kind,
-    host: String,
-    port: u16,
+pub enum Target {
+    Udp(Protocol, Place),
+    Mqtt(Broker),
 }
 
+/// What is sent in datagrams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Protocol {
     OpenTrack,
     OpenSeeFace,
     Json,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    host: String,
+    port: u16,
+}
+
+/// What receivers need beside their place.
+pub struct Settings<'a> {
+    /// The mean head of the landmark net.
+    pub head: Option<&'a HeadModel>,
+    /// How often the state is sent in a second.
+    pub rate: f64,
+    /// For an MQTT user whose URL has none.
+    pub password: Option<&'a str>,
+    pub metrics: &'a Arc<Metrics>,
+}
+
 /// The text names no receiver.
 #[derive(Debug, Error)]
-#[error("expected opentrack://HOST[:4242], openseeface://HOST[:11573] or udp://HOST:PORT")]
-pub struct TargetError;
+pub enum TargetError {
+    #[error(
+        "expected mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX], opentrack://HOST[:4242], openseeface://HOST[:11573] or \
+         udp://HOST:PORT"
+    )]
+    Unknown,
+    #[error("the prefix of MQTT topics has no +, no #, no control characters and nothing empty between two /")]
+    Prefix,
+}
 
 impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (scheme, place) = text.split_once("://").ok_or(TargetError)?;
-        let (kind, usual_port) = match scheme {
-            "opentrack" => (Kind::OpenTrack, Some(4242)),
-            "openseeface" => (Kind::OpenSeeFace, Some(11573)),
-            "udp" => (Kind::Json, None),
-            _ => return Err(TargetError),
+        let (scheme, place) = text.split_once("://").ok_or(TargetError::Unknown)?;
+        let (protocol, usual_port) = match scheme {
+            "mqtt" => return broker(place).map(Target::Mqtt),
+            "opentrack" => (Protocol::OpenTrack, Some(4242)),
+            "openseeface" => (Protocol::OpenSeeFace, Some(11573)),
+            "udp" => (Protocol::Json, None),
+            _ => return Err(TargetError::Unknown),
         };
-        let place = place.strip_suffix('/').unwrap_or(place);
-        // An IPv6 address stands in brackets.
-        let (host, port) = match place.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').ok_or(TargetError)?,
-            None => place.split_at(place.find(':').unwrap_or(place.len())),
-        };
-        let port = match port.strip_prefix(':') {
-            Some(port) => Some(port.parse().map_err(|_| TargetError)?),
-            None if port.is_empty() => usual_port,
-            None => return Err(TargetError),
-        };
-        let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '?', '#']);
-        let port = port.filter(|port| *port > 0 && is_host).ok_or(TargetError)?;
-        Ok(Target { kind, host: host.into(), port })
+        let place = Place::read(place.strip_suffix('/').unwrap_or(place), usual_port)?;
+        Ok(Target::Udp(protocol, place))
     }
 }
 
-/// As it is written on the command line.
+impl Place {
+    fn read(text: &str, usual_port: Option<u16>) -> Result<Place, TargetError> {
+        // An IPv6 address stands in brackets.
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').ok_or(TargetError::Unknown)?,
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => Some(port.parse().map_err(|_| TargetError::Unknown)?),
+            None if port.is_empty() => usual_port,
+            None => return Err(TargetError::Unknown),
+        };
+        let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '?', '#']);
+        let port = port.filter(|port| *port > 0 && is_host).ok_or(TargetError::Unknown)?;
+        Ok(Place { host: host.into(), port })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Place { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// What stands behind `mqtt://`.
+fn broker(text: &str) -> Result<Broker, TargetError> {
+    // A password may have any letter in it; a host has no @.
+    let (login, rest) = match text.rsplit_once('@') {
+        Some((login, rest)) => (Some(login), rest),
+        None => (None, text),
+    };
+    let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let Place { host, port } = Place::read(place, Some(1883))?;
+    let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
+    let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
+    if prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.split('/').any(str::is_empty) {
+        return Err(TargetError::Prefix);
+    }
+    let (user, password) = match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
+        Some((user, password)) => (Some(user), password),
+        None => (None, None),
+    };
+    let decode = |text: &str| decoded(text).ok_or(TargetError::Unknown);
+    let (user, password) = (user.map(decode).transpose()?, password.map(decode).transpose()?);
+    if user.as_ref().is_some_and(String::is_empty) {
+        return Err(TargetError::Unknown);
+    }
+    Ok(Broker { host, port, user, password: password.map(Secret), prefix })
+}
+
+/// A part of a URL without its `%40`; `None` where that makes no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend(parts.next()?.bytes());
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        if !code.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        bytes.extend(rest.bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// As it is written on the command line, without a password.
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = match self.kind {
-            Kind::OpenTrack => "opentrack",
-            Kind::OpenSeeFace => "openseeface",
-            Kind::Json => "udp",
-        };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
+        match self {
+            Target::Udp(Protocol::OpenTrack, place) => write!(f, "opentrack://{place}"),
+            Target::Udp(Protocol::OpenSeeFace, place) => write!(f, "openseeface://{place}"),
+            Target::Udp(Protocol::Json, place) => write!(f, "udp://{place}"),
+            Target::Mqtt(Broker { host, port, user, prefix, .. }) => {
+                let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+                let place = Place { host: host.clone(), port: *port };
+                write!(f, "mqtt://{user}{place}/{prefix}")
+            }
         }
     }
 }
 
 impl Target {
-    /// The receiver; `head` is the mean head of the landmark net.
-    pub fn receiver(&self, head: Option<&HeadModel>) -> Box<dyn Receiver> {
-        let udp = Udp::new(self.to_string(), self.host.clone(), self.port);
-        match self.kind {
-            Kind::OpenTrack => Box::new(opentrack::OpenTrack::new(udp)),
-            Kind::OpenSeeFace => Box::new(OpenSeeFace::new(udp, head)),
-            Kind::Json => Box::new(json::Datagrams::new(udp)),
+    pub fn receiver(&self, settings: &Settings<'_>) -> Box<dyn Receiver> {
+        match self {
+            Target::Udp(protocol, Place { host, port }) => {
+                let udp = Udp::new(self.to_string(), host.clone(), *port);
+                match protocol {
+                    Protocol::OpenTrack => Box::new(opentrack::OpenTrack::new(udp)),
+                    Protocol::OpenSeeFace => Box::new(OpenSeeFace::new(udp, settings.head)),
+                    Protocol::Json => Box::new(json::Datagrams::new(udp)),
+                }
+            }
+            Target::Mqtt(broker) => {
+                let broker = with_password(broker, settings.password);
+                Box::new(Mqtt::new(self.to_string(), broker, settings.rate, Arc::clone(settings.metrics)))
+            }
         }
     }
+
+    /// Has a broker forget what it retains of us; `password` as in [`Settings`].
+    pub fn forget(&self, password: Option<&str>) -> Result<(), super::PublishError> {
+        let Target::Mqtt(broker) = self else { return Ok(()) };
+        let failed = |source| super::PublishError::Mqtt { target: self.to_string(), source };
+        with_password(broker, password).forget().map_err(failed)
+    }
+
+    /// Whether something of what is sent there stays.
+    pub fn is_retained(&self) -> bool {
+        matches!(self, Target::Mqtt(_))
+    }
+}
+
+/// The URL's own goes before.
+fn with_password(broker: &Broker, password: Option<&str>) -> Broker {
+    let mut broker = broker.clone();
+    if broker.user.is_some() && broker.password.is_none() {
+        broker.password = password.map(|text| Secret(text.into()));
+    }
+    broker
 }
 
 #[cfg(test)]
@@ -95,6 +208,23 @@ mod tests {
         assert_eq!(read("opentrack://127.0.0.1"), "opentrack://127.0.0.1:4242");
         assert_eq!(read("openseeface://desk.local/"), "openseeface://desk.local:11573");
         assert_eq!(read("udp://[::1]:5000"), "udp://[::1]:5000");
+        assert_eq!(read("mqtt://[::1]"), "mqtt://[::1]:1883/wingmark");
+        assert_eq!(read("mqtt://me:p%40ss@broker.local:1884/car/desk/"), "mqtt://me@broker.local:1884/car/desk");
+    }
+
+    #[test]
+    fn an_mqtt_url_has_all_its_parts() {
+        let read = |text: &str| match text.parse::<Target>().unwrap() {
+            Target::Mqtt(broker) => broker,
+            other => panic!("{other:?}"),
+        };
+        let broker = read("mqtt://me:p@ss%3Aword@h/a%20b");
+        assert_eq!((broker.user.as_deref(), broker.prefix.as_str()), (Some("me"), "a b"));
+        assert_eq!(broker.password.as_ref().unwrap().0, "p@ss:word");
+        assert_eq!(with_password(&broker, Some("other")).password.unwrap().0, "p@ss:word");
+        let broker = read("mqtt://me@h");
+        assert_eq!(with_password(&broker, Some("other")).password.unwrap().0, "other");
+        assert_eq!(with_password(&read("mqtt://h"), Some("other")).password, None);
     }
 
     #[test]
@@ -111,6 +241,15 @@ mod tests {
             "udp://[::1",
             "udp://[::1]5000",
             "opentrack://",
+            "mqtt://",
+            "mqtt://@host",
+            "mqtt://host:0",
+            "mqtt://host/a+b",
+            "mqtt://host/a/#",
+            "mqtt://host/a//b",
+            "mqtt://host/%zz",
+            "mqtt://host/%",
+            "mqtt://me:%@host",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

@@ -1,44 +1,37 @@
 //! Datagrams to one place, whose name may get an address only later.
 
 use std::net::{ToSocketAddrs, UdpSocket};
-use std::time::{Duration, Instant};
 
 use super::PublishError;
-
-/// After a failure nothing is looked up or bound for so long, and twice as long after each further one ..
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// .. up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+use super::backoff::Backoff;
 
 pub struct Udp {
     name: String,
     host: String,
     port: u16,
     socket: Option<UdpSocket>,
-    pause: Duration,
-    not_before: Option<Instant>,
+    backoff: Backoff,
 }
 
 impl Udp {
     /// `name` is said in messages.
     pub fn new(name: String, host: String, port: u16) -> Self {
-        Udp { name, host, port, socket: None, pause: FIRST_PAUSE, not_before: None }
+        Udp { name, host, port, socket: None, backoff: Backoff::default() }
     }
 
     pub fn send(&mut self, datagram: &[u8]) -> Result<(), PublishError> {
         let sent = self.connected().and_then(|socket| socket.send(datagram));
         match sent {
             Ok(_) => {
-                self.pause = FIRST_PAUSE;
+                self.backoff.worked();
                 Ok(())
             }
             // Nobody listens there yet, as an earlier datagram came to know; the socket stays good.
             Err(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => Err(self.failed(source)),
             Err(source) => {
-                if self.not_before.is_none_or(|at| Instant::now() >= at) {
+                if self.backoff.is_over() {
                     self.socket = None;
-                    self.not_before = Some(Instant::now() + self.pause);
-                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                    self.backoff.failed();
                 }
                 Err(self.failed(source))
             }
@@ -51,7 +44,7 @@ impl Udp {
 
     fn connected(&mut self) -> std::io::Result<&UdpSocket> {
         if self.socket.is_none() {
-            if self.not_before.is_some_and(|at| Instant::now() < at) {
+            if !self.backoff.is_over() {
                 return Err(std::io::Error::new(std::io::ErrorKind::NotConnected, "not reached yet; trying again"));
             }
             let nowhere = || std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");

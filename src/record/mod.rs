@@ -19,6 +19,7 @@ pub mod limits;
 pub mod log;
 pub mod losses;
 pub mod mcap;
+pub mod metrics;
 pub mod metrics_file;
 pub mod past;
 mod pipe;

@@ -25,7 +25,8 @@ const NAME_PITCH: f64 = 16.0;
 const CHARACTER: f64 = 7.0;
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800"];
+const COLOURS: [&str; 9] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800", "#8c564b"];
 
 const STYLE: &str = "text{font:13px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}";
 
@@ -90,7 +91,7 @@ pub fn stages(reports: &[Report]) -> Option<String> {
         .collect();
     let total = |parts: &[(Stage, f64)]| parts.iter().map(|(_, ms)| ms).sum::<f64>();
     let axis = Axis::over(bars.iter().map(|(_, parts)| total(parts)), [NAMES, WIDTH - 80.0])?;
-    let first_bar = TOP + 50.0;
+    let first_bar = TOP + 70.0;
     let mut svg = open(first_bar + BAR_PITCH * bars.len() as f64);
     text(&mut svg, [10.0, 22.0], "title", "What each stage takes of a frame, ms");
     for (i, stage) in timed_stages().enumerate() {

@@ -1,5 +1,6 @@
 //! The shipped path in a plain loop: what happens to one frame, each stage timed.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use crate::capture::{Captured, Source};
 use crate::face::{Observer, Stage};
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
+use crate::publish::{Datagrams, Pace, Publisher};
 use crate::record::Recorder;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
@@ -36,6 +38,9 @@ pub struct Rig {
     figures: Figures,
     present_time: PresentTime,
     log: Log,
+    publisher: Publisher,
+    /// Where it sends; nobody reads there.
+    _listener: UdpSocket,
     _folder: TemporaryFolder,
 }
 
@@ -57,6 +62,10 @@ impl Rig {
         let folder = TemporaryFolder::create()?;
         let limits = Limits { file_bytes: Some(LOG_BYTES / 4), file_age: None, total_bytes: Some(LOG_BYTES) };
         let log = Log::open(Disk, &folder.0.join("seen.csv"), LogOptions { flush_interval: FLUSH_INTERVAL, limits })?;
+        let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a UDP port")?;
+        let (name, port) = ("udp://localhost".to_string(), listener.local_addr()?.port());
+        let datagrams = Datagrams::to(name.clone(), Ipv4Addr::LOCALHOST.to_string(), port);
+        let publisher = Publisher::start(name, Pace::Newest, Box::new(datagrams))?;
         Ok(Rig {
             source,
             pace_from: paced.then(Instant::now),
@@ -66,6 +75,8 @@ impl Rig {
             figures: Figures::default(),
             present_time,
             log,
+            publisher,
+            _listener: listener,
             _folder: folder,
         })
     }
@@ -93,6 +104,8 @@ impl Rig {
         let shown = Instant::now();
         self.log.record(&seen)?;
         let recorded = Instant::now();
+        self.publisher.publish(&seen);
+        let published = Instant::now();
         let (timings, present) = (seen.timings, self.present_time.get());
         Ok(Turn {
             stages: Stage::ALL.map(|stage| match stage {
@@ -100,9 +113,10 @@ impl Rig {
                 Stage::Overlay => (shown - observed).saturating_sub(present),
                 Stage::Present => present,
                 Stage::Record => recorded - shown,
+                Stage::Publish => published - recorded,
                 within => timings.of(within),
             }),
-            total: recorded - start,
+            total: published - start,
             faces: seen.faces.len(),
         })
     }

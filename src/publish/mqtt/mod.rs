@@ -1,0 +1,240 @@
+//! `mqtt://`: to a broker, and through it to Home Assistant.
+//!
+//! | topic below the prefix | what | retained |
+//! |---|---|---|
+//! | `available` | `online`; `offline` at the end, by last will where the end was none of ours | yes |
+//! | `state` | the nearest face's numbers and the run's, at most so many times a second as is asked for | yes |
+//! | `faces` | every face's measures, as often | yes |
+//! | `events` | one event a message, at once | no |
+//!
+//! `docs/live.md` describes them. What cannot be sent is not kept: the next state says more.
+
+mod discovery;
+mod session;
+mod state;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use self::session::Session;
+use self::state::Run;
+use super::backoff::Backoff;
+use super::{PublishError, Receiver};
+use crate::face::Observation;
+use crate::machine::{State, Tree};
+use crate::record::entry::Entry;
+use crate::record::metrics::Metrics;
+
+pub use session::SessionError;
+
+/// Without a frame for so long, what was seen last says nothing.
+const STALE_AFTER: Duration = Duration::from_secs(2);
+/// Heat and frames a second are looked at this often.
+const RUN_EVERY: Duration = Duration::from_secs(2);
+
+/// A text that is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(a secret)")
+    }
+}
+
+/// Where the broker is, and who we are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    pub host: String,
+    pub port: u16,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// What all topics begin with.
+    pub prefix: String,
+}
+
+impl Broker {
+    /// The same each time, so that a new connection ends a dead one of ours. MQTT 3.1.1 promises 23 letters and digits.
+    fn client_id(&self) -> String {
+        let hash = Sha256::digest(&self.prefix);
+        format!("wingmark{:014x}", u64::from_be_bytes(hash[..8].try_into().expect("eight bytes")) >> 8)
+    }
+
+    /// Of the device in Home Assistant, which allows letters, digits, `_` and `-`.
+    fn device_id(&self) -> String {
+        let slug = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        format!("wingmark_{}", self.prefix.chars().map(slug).collect::<String>())
+    }
+
+    fn topic(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
+    }
+
+    /// Removes all that is retained, and with it the device in Home Assistant.
+    pub fn forget(&self) -> Result<(), SessionError> {
+        let available = self.topic("available");
+        let mut session = Session::open(self, &available)?;
+        for topic in [discovery::topic(&self.device_id()), self.topic("state"), self.topic("faces"), available] {
+            session.publish(&topic, b"", true)?;
+        }
+        session.settle()?;
+        session.close()
+    }
+}
+
+pub struct Mqtt {
+    name: String,
+    broker: Broker,
+    every: Duration,
+    metrics: Arc<Metrics>,
+    session: Option<Session>,
+    backoff: Backoff,
+    sent_at: Option<Instant>,
+    frame_at: Instant,
+    run: Run,
+    run_at: Option<(Instant, u64)>,
+}
+
+impl Mqtt {
+    /// `name` is said in messages; `rate` is how often the state is sent in a second.
+    pub fn new(name: String, broker: Broker, rate: f64, metrics: Arc<Metrics>) -> Self {
+        Mqtt {
+            name,
+            broker,
+            every: Duration::from_secs_f64(1.0 / rate),
+            metrics,
+            session: None,
+            backoff: Backoff::default(),
+            sent_at: None,
+            frame_at: Instant::now(),
+            run: Run::default(),
+            run_at: None,
+        }
+    }
+
+    /// Ends the connection where it does not go on.
+    fn attempt(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut Session) -> Result<(), SessionError>,
+    ) -> Result<(), PublishError> {
+        let done = self.connected().and_then(|mut session| {
+            work(self, &mut session)?;
+            self.session = Some(session);
+            Ok(())
+        });
+        done.map_err(|source| {
+            if !matches!(source, SessionError::Waiting) {
+                self.backoff.failed();
+            }
+            PublishError::Mqtt { target: self.name.clone(), source }
+        })
+    }
+
+    fn connected(&mut self) -> Result<Session, SessionError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None if !self.backoff.is_over() => return Err(SessionError::Waiting),
+            None => {
+                let mut session = Session::open(&self.broker, &self.broker.topic("available"))?;
+                self.announce(&mut session)?;
+                session.subscribe(discovery::STATUS)?;
+                self.backoff.worked();
+                self.sent_at = None;
+                session
+            }
+        };
+        // Home Assistant that has just started knows nothing of us where its broker lost what it retained.
+        let online = |(topic, payload): &(String, Vec<u8>)| topic == discovery::STATUS && payload == b"online";
+        if session.attend()?.iter().any(online) {
+            self.announce(&mut session)?;
+        }
+        Ok(session)
+    }
+
+    fn announce(&self, session: &mut Session) -> Result<(), SessionError> {
+        let id = self.broker.device_id();
+        let config = discovery::config(&id, &self.broker.prefix).to_string();
+        session.publish(&discovery::topic(&id), config.as_bytes(), true)?;
+        session.publish(&self.broker.topic("available"), b"online", true)
+    }
+
+    fn send_state(&mut self, session: &mut Session, entry: &Entry) -> Result<(), SessionError> {
+        self.look_at_run();
+        self.sent_at = Some(Instant::now());
+        let state = state::state(entry, &self.run).to_string();
+        session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;
+        session.publish(&self.broker.topic("faces"), state::faces(entry).to_string().as_bytes(), true)
+    }
+
+    fn look_at_run(&mut self) {
+        let health = self.metrics.health();
+        (self.run.dropped, self.run.trouble) = (health.dropped, health.trouble);
+        let now = Instant::now();
+        match self.run_at {
+            Some((at, _)) if now - at < RUN_EVERY => return,
+            Some((at, frames)) => self.run.fps = Some((health.frames - frames) as f64 / (now - at).as_secs_f64()),
+            None => {}
+        }
+        self.run_at = Some((now, health.frames));
+        let temperatures = State::read(&Tree::here()).temperatures;
+        self.run.temperature_c = temperatures.iter().map(|t| t.celsius).reduce(f64::max);
+    }
+}
+
+impl Receiver for Mqtt {
+    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+        self.frame_at = Instant::now();
+        self.attempt(|mqtt, session| {
+            for event in &entry.seen.events {
+                let event = state::event(event, entry).to_string();
+                session.publish(&mqtt.broker.topic("events"), event.as_bytes(), false)?;
+            }
+            if mqtt.sent_at.is_none_or(|at| at.elapsed() >= mqtt.every) {
+                mqtt.send_state(session, entry)
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    fn idle(&mut self) -> Result<(), PublishError> {
+        self.attempt(|mqtt, session| {
+            let is_stale = mqtt.frame_at.elapsed() >= STALE_AFTER;
+            let is_due = mqtt.sent_at.is_none_or(|at| at.elapsed() >= STALE_AFTER.max(mqtt.every));
+            if is_stale && is_due { mqtt.send_state(session, &Entry::now(Observation::default())) } else { Ok(()) }
+        })
+    }
+}
+
+impl Drop for Mqtt {
+    fn drop(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            // Where this fails, the last will says the same.
+            let _ = session.publish(&self.broker.topic("available"), b"offline", true);
+            let _ = session.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_what_brokers_and_home_assistant_allow() {
+        let broker = |prefix: &str| Broker {
+            host: "h".into(),
+            port: 1,
+            user: None,
+            password: Some(Secret("hush".into())),
+            prefix: prefix.into(),
+        };
+        let id = broker("car/Dash board").client_id();
+        assert!(id.len() <= 23 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
+        assert_ne!(id, broker("car").client_id());
+        assert_eq!(broker("car/Dash board").device_id(), "wingmark_car_dash_board");
+        assert!(!format!("{:?}", broker("car")).contains("hush"));
+    }
+}

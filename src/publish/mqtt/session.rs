@@ -1,0 +1,221 @@
+//! One connection to a broker, of MQTT 3.1.1. `mqttbytes` has the packets; all messages go at most once, since the next
+//! state makes the last one worthless.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mqttbytes::v4::{self, Connect, ConnectReturnCode, Login, Packet, Publish, Subscribe};
+use mqttbytes::{Protocol, QoS};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use thiserror::Error;
+
+use super::Broker;
+
+/// A broker answers, and takes what is sent, within this time.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// The broker counts this client as gone when it hears nothing for one and a half times this.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The first byte of the answer to a greeting.
+const CONNACK: u8 = 0x20;
+/// Of what a broker sends: `homeassistant/status` has a word.
+const MOST_BYTES: usize = 64 << 10;
+
+#[derive(Debug, Error)]
+pub enum SessionError {
+    #[error("the host has no address")]
+    NoAddress,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the broker refuses: {0}")]
+    Refused(&'static str),
+    #[error("the broker ended the connection")]
+    Ended,
+    #[error("the broker does not answer")]
+    Silent,
+    #[error("this is no MQTT broker")]
+    NoBroker,
+    #[error("the broker breaks MQTT's rules: {0:?}")]
+    Protocol(mqttbytes::Error),
+    #[error("not connected yet; trying again")]
+    Waiting,
+}
+
+pub struct Session {
+    stream: TcpStream,
+    received: BytesMut,
+    pinged_at: Instant,
+    /// Whether the broker has answered since.
+    answered: bool,
+}
+
+impl Session {
+    /// `will` is a topic that says "offline", retained, when this connection breaks.
+    pub fn open(broker: &Broker, will: &str) -> Result<Self, SessionError> {
+        let mut last = SessionError::NoAddress;
+        let mut connected = None;
+        for address in (broker.host.as_str(), broker.port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, ANSWERS_WITHIN) {
+                Ok(stream) => {
+                    connected = Some(stream);
+                    break;
+                }
+                Err(error) => last = error.into(),
+            }
+        }
+        let stream = connected.ok_or(last)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(ANSWERS_WITHIN))?;
+        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+        let mut session = Session { stream, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
+        session.greet(broker, will)?;
+        Ok(session)
+    }
+
+    fn greet(&mut self, broker: &Broker, will: &str) -> Result<(), SessionError> {
+        let login = broker.user.clone().map(|username| Login {
+            username,
+            password: broker.password.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
+        });
+        let connect = Connect {
+            protocol: Protocol::V4,
+            keep_alive: KEEP_ALIVE.as_secs() as u16,
+            client_id: broker.client_id(),
+            clean_session: true,
+            last_will: Some(v4::LastWill::new(will, "offline", QoS::AtLeastOnce, true)),
+            login,
+        };
+        self.send(|out| connect.write(out))?;
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        loop {
+            // Whoever speaks otherwise may never complete what looks like a packet.
+            if self.received.first().is_some_and(|byte| *byte != CONNACK) {
+                return Err(SessionError::NoBroker);
+            }
+            if let Some(packet) = self.parse()? {
+                let Packet::ConnAck(answer) = packet else { return Err(SessionError::NoBroker) };
+                return refusal(answer.code).map_or(Ok(()), |words| Err(SessionError::Refused(words)));
+            }
+            if Instant::now() >= deadline {
+                return Err(SessionError::Silent);
+            }
+            self.receive()?;
+        }
+    }
+
+    pub fn publish(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<(), SessionError> {
+        let mut message = Publish::new(topic, QoS::AtMostOnce, payload);
+        message.retain = retain;
+        self.send(|out| message.write(out))
+    }
+
+    pub fn subscribe(&mut self, topic: &str) -> Result<(), SessionError> {
+        let mut wish = Subscribe::new(topic, QoS::AtMostOnce);
+        wish.pkid = 1;
+        self.send(|out| wish.write(out))
+    }
+
+    /// Takes what came, without waiting; keeps the connection alive. Gives the messages' topics and payloads.
+    pub fn attend(&mut self) -> Result<Vec<(String, Vec<u8>)>, SessionError> {
+        let mut messages = Vec::new();
+        while self.is_readable()? {
+            self.receive()?;
+        }
+        while let Some(packet) = self.parse()? {
+            self.answered = true;
+            if let Packet::Publish(message) = packet {
+                messages.push((message.topic, message.payload.to_vec()));
+            }
+        }
+        let since = self.pinged_at.elapsed();
+        if since >= KEEP_ALIVE / 2 {
+            if !self.answered {
+                return Err(SessionError::Silent);
+            }
+            self.ping()?;
+        }
+        Ok(messages)
+    }
+
+    /// Returns when the broker has dealt with all that was sent.
+    pub fn settle(&mut self) -> Result<(), SessionError> {
+        self.ping()?;
+        loop {
+            match self.parse()? {
+                Some(Packet::PingResp) => return Ok(()),
+                Some(_) => {}
+                None => self.receive()?,
+            }
+        }
+    }
+
+    /// Takes leave, so that the last will does not come.
+    pub fn close(mut self) -> Result<(), SessionError> {
+        self.send(|out| v4::Disconnect.write(out))
+    }
+
+    fn ping(&mut self) -> Result<(), SessionError> {
+        (self.pinged_at, self.answered) = (Instant::now(), false);
+        self.send(|out| v4::PingReq.write(out))
+    }
+
+    fn send(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Result<usize, mqttbytes::Error>,
+    ) -> Result<(), SessionError> {
+        let mut out = BytesMut::new();
+        write(&mut out).map_err(SessionError::Protocol)?;
+        self.stream.write_all(&out).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => SessionError::Ended,
+            _ => error.into(),
+        })
+    }
+
+    fn is_readable(&self) -> Result<bool, SessionError> {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], Some(&at_once));
+        Ok(ready.map_err(std::io::Error::from)? > 0)
+    }
+
+    /// Waits for some bytes.
+    fn receive(&mut self) -> Result<(), SessionError> {
+        let mut part = [0; 4096];
+        match self.stream.read(&mut part) {
+            Ok(0) => Err(SessionError::Ended),
+            Ok(_) if self.received.len() > MOST_BYTES => {
+                Err(SessionError::Protocol(mqttbytes::Error::PayloadSizeLimitExceeded(self.received.len())))
+            }
+            Ok(count) => {
+                self.received.extend_from_slice(&part[..count]);
+                Ok(())
+            }
+            Err(error) => Err(match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
+                ErrorKind::ConnectionReset => SessionError::Ended,
+                _ => error.into(),
+            }),
+        }
+    }
+
+    /// The next packet of what was received.
+    fn parse(&mut self) -> Result<Option<Packet>, SessionError> {
+        match v4::read(&mut self.received, MOST_BYTES) {
+            Ok(packet) => Ok(Some(packet)),
+            Err(mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
+            Err(error) => Err(SessionError::Protocol(error)),
+        }
+    }
+}
+
+fn refusal(code: ConnectReturnCode) -> Option<&'static str> {
+    match code {
+        ConnectReturnCode::Success => None,
+        ConnectReturnCode::RefusedProtocolVersion => Some("it does not speak MQTT 3.1.1"),
+        ConnectReturnCode::BadClientId => Some("it does not like this client's name"),
+        ConnectReturnCode::ServiceUnavailable => Some("it is not available"),
+        ConnectReturnCode::BadUserNamePassword => Some("wrong user or password"),
+        ConnectReturnCode::NotAuthorized => Some("this user may not connect; is a user or a password missing?"),
+    }
+}

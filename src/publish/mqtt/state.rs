@@ -1,0 +1,68 @@
+//! The messages: `state`, flat and of the nearest face, for those who read single numbers; `faces`, all of them, with the
+//! keys of `docs/observation.schema.json`; `events`.
+
+use serde_json::{Value, json};
+
+use crate::face::Face;
+use crate::face::measure::{Event, Measures};
+use crate::record::entry::Entry;
+use crate::record::jsonl;
+
+/// What is known of the run beside what is seen.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Frames observed a second.
+    pub fps: Option<f64>,
+    pub dropped: u64,
+    /// Of the hottest part.
+    pub temperature_c: Option<f64>,
+    /// Why no frames come, if none do.
+    pub trouble: Option<String>,
+}
+
+/// The face with the largest box.
+fn nearest(faces: &[Face]) -> Option<&Face> {
+    faces.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))
+}
+
+/// One object without objects in it; null is unknown.
+pub fn state(entry: &Entry, run: &Run) -> Value {
+    let face = nearest(&entry.seen.faces);
+    let unknown = Measures::default();
+    let Measures { pose, right_eye, left_eye, mouth, perclos, eyes_closed, .. } =
+        face.map_or(&unknown, |face| &face.measures);
+    let tenths = |v: f32| (f64::from(v) * 10.0).round() / 10.0;
+    let share = |v: &Option<f32>| v.map(jsonl::share);
+    json!({
+        "schema": jsonl::SCHEMA, "wall_time": entry.wall_time(), "sequence": entry.seen.sequence,
+        "faces": entry.seen.faces.len(), "face": face.map(|face| face.id),
+        "yaw": pose.as_ref().map(|pose| tenths(pose.yaw_deg())),
+        "pitch": pose.as_ref().map(|pose| tenths(pose.pitch_deg())),
+        "roll": pose.as_ref().map(|pose| tenths(pose.roll_deg())),
+        "distance_mm": pose.as_ref().map(|pose| pose.position.norm().round()),
+        "right_eye": share(right_eye), "left_eye": share(left_eye), "eyes_closed": eyes_closed,
+        "perclos": share(perclos), "mouth": share(mouth),
+        "fps": run.fps.map(|fps| (fps * 10.0).round() / 10.0), "dropped": run.dropped,
+        "temperature_c": run.temperature_c, "trouble": run.trouble,
+    })
+}
+
+/// Every face without its landmarks.
+pub fn faces(entry: &Entry) -> Value {
+    let face = |face: &Face| {
+        let mut object = jsonl::measures(&face.measures);
+        object["id"] = json!(face.id);
+        object["confidence"] = json!(jsonl::share(face.presence));
+        let sides = [face.bounds.min.x, face.bounds.min.y, face.bounds.max.x, face.bounds.max.y];
+        object["box"] = json!(sides.map(|side| (f64::from(side) * 10.0).round() / 10.0));
+        object
+    };
+    Value::Array(entry.seen.faces.iter().map(face).collect())
+}
+
+/// An event and when it was known.
+pub fn event(event: &Event, entry: &Entry) -> Value {
+    let mut object = jsonl::event(event);
+    object["wall_time"] = json!(entry.wall_time());
+    object
+}

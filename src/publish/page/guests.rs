@@ -1,0 +1,115 @@
+//! The connections that are open, and how long one may keep its thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// So many at most, each with a thread.
+pub const MOST: usize = 32;
+/// Who does not take one part of an answer in this time is gone.
+pub const TAKES_WITHIN: Duration = Duration::from_secs(5);
+/// After a refusal, what was sent meanwhile is read for so long, or the refusal is lost on its way.
+const LINGER: Duration = Duration::from_millis(300);
+
+#[derive(Default)]
+pub struct Guests {
+    open: Mutex<Vec<Guest>>,
+    closed: AtomicBool,
+}
+
+struct Guest {
+    stream: Arc<TcpStream>,
+    /// Has not asked for anything yet.
+    is_asking: bool,
+}
+
+/// A connection while it is open.
+pub struct Pass {
+    guests: Arc<Guests>,
+    pub stream: Arc<TcpStream>,
+}
+
+impl Guests {
+    fn lock(&self) -> MutexGuard<'_, Vec<Guest>> {
+        self.open.lock().expect("nobody panics while holding the guests")
+    }
+
+    /// Where all places are taken, who has waited longest without a request has to leave; `None` where all have asked.
+    pub fn admit(self: &Arc<Self>, stream: TcpStream) -> Option<Pass> {
+        let stream = Arc::new(stream);
+        let mut open = self.lock();
+        if open.len() >= MOST {
+            let longest = open.iter().position(|guest| guest.is_asking)?;
+            let _ = open.remove(longest).stream.shutdown(Shutdown::Both);
+        }
+        open.push(Guest { stream: Arc::clone(&stream), is_asking: true });
+        Some(Pass { guests: Arc::clone(self), stream })
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Sends everybody home; `address` is where new ones are let in.
+    pub fn close(&self, address: SocketAddr) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.lock().iter().for_each(|guest| {
+            let _ = guest.stream.shutdown(Shutdown::Both);
+        });
+        // Whoever waits for a connection gets one, and sees that there is no more to do.
+        let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    }
+}
+
+impl Pass {
+    /// It has asked, and may stay.
+    pub fn has_asked(&self) {
+        let mut open = self.guests.lock();
+        open.iter_mut()
+            .filter(|guest| Arc::ptr_eq(&guest.stream, &self.stream))
+            .for_each(|guest| guest.is_asking = false);
+    }
+
+    /// Writes all, within [`TAKES_WITHIN`] however slowly it is taken.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + TAKES_WITHIN;
+        let mut rest = bytes;
+        let mut stream = &*self.stream;
+        while !rest.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            stream.set_write_timeout(Some(left))?;
+            match stream.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => rest = &rest[count..],
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that no more comes, and lets the other end read it.
+    pub fn say_goodbye(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+        let deadline = Instant::now() + LINGER;
+        let mut part = [0; 1024];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let may_wait = !left.is_zero() && self.stream.set_read_timeout(Some(left)).is_ok();
+            if !may_wait || !matches!((&*self.stream).read(&mut part), Ok(1..)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.guests.lock().retain(|guest| !Arc::ptr_eq(&guest.stream, &self.stream));
+    }
+}

@@ -1,0 +1,96 @@
+//! `--serve`: a page for a browser, and the same figures for programs.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | the page: one file, which names no other host |
+//! | `/events` | server-sent events: the object of `--record -` for each frame, the newest first to a slow viewer |
+//! | `/metrics` | Prometheus' text, that of the metrics file |
+//! | `/healthz` | JSON; 200 where frames come, 503 where they do not |
+//! | `/video` | MJPEG, only where pictures may be shown |
+//!
+//! A thread a connection, which is closed after its answer. At most 32 are open; one that has not asked
+//! yet gives way to a new one. Who takes nothing for five seconds is gone. Frames never wait for anybody
+//! here: who looks takes the newest one when it is ready for it.
+
+mod answer;
+mod feed;
+mod guests;
+mod newest;
+mod request;
+mod server;
+mod token;
+mod video;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use self::feed::Feed;
+use self::guests::Guests;
+use self::server::Server;
+use super::{PublishError, Receiver};
+use crate::record::entry::Entry;
+use crate::record::metrics::Metrics;
+
+pub use token::{Token, TokenError};
+pub use video::Video;
+
+/// Serves until it is dropped.
+pub struct Page {
+    address: SocketAddr,
+    feed: Arc<Feed>,
+    video: Option<Arc<Video>>,
+    guests: Arc<Guests>,
+    accepts: Option<JoinHandle<()>>,
+}
+
+impl Page {
+    /// Port 0 takes any that is free. Without a token, only this machine may be let in.
+    pub fn open(
+        at: SocketAddr,
+        token: Option<Token>,
+        with_video: bool,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, PublishError> {
+        if token.is_none() && !at.ip().is_loopback() {
+            return Err(PublishError::NoToken(at));
+        }
+        let feed = Arc::<Feed>::default();
+        let video = with_video.then(Video::start).transpose().map_err(PublishError::Thread)?;
+        let guests = Arc::<Guests>::default();
+        let server =
+            Server { feed: Arc::clone(&feed), video: video.clone(), metrics, token, guests: Arc::clone(&guests) };
+        let (address, accepts) = server::start(at, server)?;
+        log::info!("the page is at http://{address}");
+        Ok(Page { address, feed, video, guests, accepts: Some(accepts) })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes pictures, where they may be shown.
+    pub fn video(&self) -> Option<Arc<Video>> {
+        self.video.clone()
+    }
+}
+
+impl Receiver for Page {
+    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+        self.feed.show(entry);
+        Ok(())
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.feed.close();
+        self.video.iter().for_each(|video| video.close());
+        self.guests.close(self.address);
+        if let Some(accepts) = self.accepts.take() {
+            // A panic of the thread has been printed.
+            let _ = accepts.join();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What a connection asks for. `httparse` reads it; what is left is to bound it.
+
+use std::io::{ErrorKind, Read};
+use std::net::{IpAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A request has its last line within this time, however its bytes trickle.
+pub const ASKS_WITHIN: Duration = Duration::from_secs(5);
+/// Of the request's line and its headers together.
+const MOST_BYTES: usize = 8192;
+const MOST_HEADERS: usize = 64;
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Without what follows a question mark.
+    pub path: String,
+    /// Only what comes before the answer's body is wanted.
+    pub is_head: bool,
+    pub authorization: Option<String>,
+    pub host: Option<String>,
+}
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It came too slowly.
+    Slow,
+    TooLong,
+    /// It is not HTTP.
+    Malformed,
+    /// Neither GET nor HEAD.
+    Method,
+    /// The connection broke, or there never was a request.
+    Gone,
+}
+
+/// Reads a request whole.
+pub fn read(mut stream: &TcpStream) -> Result<Request, Refusal> {
+    let deadline = Instant::now() + ASKS_WITHIN;
+    let mut bytes = Vec::new();
+    let mut part = [0; 1024];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Refusal::Slow);
+        }
+        stream.set_read_timeout(Some(left)).map_err(|_| Refusal::Gone)?;
+        match stream.read(&mut part) {
+            Ok(0) => return Err(Refusal::Gone),
+            Ok(count) => bytes.extend_from_slice(&part[..count]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Err(Refusal::Slow),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Err(Refusal::Gone),
+        }
+        if let Some(request) = parse(&bytes)? {
+            return Ok(request);
+        }
+    }
+}
+
+/// `None` where more has to come.
+pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length > MOST_BYTES => return Err(Refusal::TooLong),
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) if bytes.len() > MOST_BYTES => return Err(Refusal::TooLong),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLong),
+        Err(_) => return Err(Refusal::Malformed),
+    }
+    let is_head = match request.method {
+        Some("GET") => false,
+        Some("HEAD") => true,
+        _ => return Err(Refusal::Method),
+    };
+    let path = request.path.unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default().to_string();
+    let header = |name: &str| {
+        let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(found.value).ok().map(|value| value.trim().to_string())
+    };
+    Ok(Some(Request { path, is_head, authorization: header("authorization"), host: header("host") }))
+}
+
+impl Request {
+    /// Whether it was sent to an address or to this machine's own name: a page of another host whose name was made to
+    /// mean this machine sends that name.
+    pub fn is_for_this_machine(&self) -> bool {
+        let Some(host) = &self.host else { return false };
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_whole_and_within_bounds() {
+        let whole = b"GET /events?x=1 HTTP/1.1\r\nHost: localhost:8080\r\nauthorization:  Bearer abc \r\n\r\n";
+        let request = parse(whole).unwrap().unwrap();
+        assert_eq!((request.path.as_str(), request.is_head), ("/events", false));
+        assert_eq!(request.authorization.as_deref(), Some("Bearer abc"));
+        assert!(request.is_for_this_machine());
+        for end in 0..whole.len() {
+            assert_eq!(parse(&whole[..end]), Ok(None), "{end} bytes");
+        }
+        assert_eq!(parse(b"POST / HTTP/1.1\r\n\r\n"), Err(Refusal::Method));
+        assert_eq!(parse(b"\x16\x03\x01\x02\x00\x01"), Err(Refusal::Malformed));
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nA b\r\n\r\n"), Err(Refusal::Malformed));
+        assert_eq!(parse(format!("GET /{} HTTP/1.1\r\n", "a".repeat(MOST_BYTES)).as_bytes()), Err(Refusal::TooLong));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(MOST_HEADERS + 1));
+        assert_eq!(parse(many.as_bytes()), Err(Refusal::TooLong));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_none(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), end in 0..60usize) {
+            let _ = parse(&bytes);
+            let whole = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            let begun = &whole[..end.min(whole.len())];
+            if let Ok(Some(request)) = parse(&[begun, &bytes].concat()) {
+                proptest::prop_assert!(request.path.len() <= MOST_BYTES);
+                let _ = request.is_for_this_machine();
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_host_is_not_this_machine() {
+        let to = |host: Option<&str>| {
+            let host = host.map(String::from);
+            Request { path: "/".into(), is_head: false, authorization: None, host }.is_for_this_machine()
+        };
+        assert!(["localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:80", "192.168.1.2"].iter().all(|h| to(Some(h))));
+        assert!(
+            ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "[x]"].iter().all(|h| !to(Some(h)))
+        );
+        assert!(!to(None));
+    }
+}

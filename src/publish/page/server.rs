@@ -1,0 +1,177 @@
+//! Lets connections in and answers them, each on a thread of its own.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::feed::{Feed, Next};
+use super::guests::{Guests, Pass};
+use super::newest::Look;
+use super::request::{self, Request};
+use super::token::Token;
+use super::video::Video;
+use super::{PublishError, answer};
+use crate::machine::{State, Tree};
+use crate::record::metrics::Metrics;
+
+const PAGE: &str = include_str!("page.html");
+/// A viewer hears something this often, so that one who is gone is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Enough for one answer.
+const STACK_BYTES: usize = 256 << 10;
+/// Between tries where the system has no room for a connection.
+const NAP: Duration = Duration::from_millis(50);
+
+pub struct Server {
+    pub feed: Arc<Feed>,
+    pub video: Option<Arc<Video>>,
+    pub metrics: Arc<Metrics>,
+    pub token: Option<Token>,
+    pub guests: Arc<Guests>,
+}
+
+/// Gives the address that it has, which has a port.
+pub fn start(at: SocketAddr, server: Server) -> Result<(SocketAddr, JoinHandle<()>), PublishError> {
+    let failed = |source| PublishError::Serve { at, source };
+    let listener = TcpListener::bind(at).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let server = Arc::new(server);
+    let accept = move || {
+        for stream in listener.incoming() {
+            if server.guests.is_closed() {
+                return;
+            }
+            match stream {
+                Ok(stream) => let_in(&server, stream),
+                Err(_) => std::thread::sleep(NAP),
+            }
+        }
+    };
+    let accepts = std::thread::Builder::new().name("page".into()).spawn(accept).map_err(PublishError::Thread)?;
+    Ok((address, accepts))
+}
+
+/// Who gets no thread is sent away by the end of the connection.
+fn let_in(server: &Arc<Server>, stream: TcpStream) {
+    // Frames are small and go one by one.
+    let _ = stream.set_nodelay(true);
+    let Some(pass) = server.guests.admit(stream) else { return };
+    let server = Arc::clone(server);
+    let thread = std::thread::Builder::new().name("page".into()).stack_size(STACK_BYTES);
+    // Without a thread the pass is dropped, and the connection with it.
+    let _ = thread.spawn(move || server.attend(&pass));
+}
+
+impl Server {
+    fn attend(&self, pass: &Pass) {
+        let request = match request::read(&pass.stream) {
+            Ok(request) => request,
+            Err(refusal) => {
+                if let Some(answer) = answer::of_refusal(refusal) {
+                    let _ = pass.write(&answer);
+                    pass.say_goodbye();
+                }
+                return;
+            }
+        };
+        // Who may not come in stays one that gives way.
+        if let Some(refusal) = self.refusal(&request) {
+            let _ = pass.write(&refusal);
+            return pass.say_goodbye();
+        }
+        pass.has_asked();
+        // Whoever is gone need not be told.
+        let _ = self.answer(pass, &request);
+        pass.say_goodbye();
+    }
+
+    fn refusal(&self, request: &Request) -> Option<Vec<u8>> {
+        match &self.token {
+            Some(token) if request.authorization.as_ref().is_some_and(|given| token.is_in(given)) => None,
+            Some(_) => {
+                let ask = "WWW-Authenticate: Basic realm=\"wingmark: any name, the token as password\", charset=\"UTF-8\"\r\n";
+                Some(answer::short("401 Unauthorized", "a token is needed", ask))
+            }
+            None if request.is_for_this_machine() => None,
+            None => Some(answer::short("421 Misdirected Request", "ask by address or as localhost", "")),
+        }
+    }
+
+    fn answer(&self, pass: &Pass, request: &Request) -> io::Result<()> {
+        let whole = |status: &str, kind: &str, body: &[u8]| {
+            pass.write(answer::head(status, kind, body.len(), "").as_bytes())?;
+            if request.is_head { Ok(()) } else { pass.write(body) }
+        };
+        match (request.path.as_str(), &self.video) {
+            ("/", _) => whole("200 OK", "text/html; charset=utf-8", PAGE.as_bytes()),
+            ("/metrics", _) => {
+                whole("200 OK", "text/plain; version=0.0.4; charset=utf-8", self.metrics.text().as_bytes())
+            }
+            ("/healthz", _) => {
+                let (is_well, text) = self.health();
+                whole(if is_well { "200 OK" } else { "503 Service Unavailable" }, "application/json", text.as_bytes())
+            }
+            ("/events", _) => {
+                pass.write(answer::stream_head("text/event-stream").as_bytes())?;
+                if request.is_head { Ok(()) } else { self.send_events(pass) }
+            }
+            ("/video", Some(video)) => {
+                pass.write(answer::stream_head("multipart/x-mixed-replace; boundary=picture").as_bytes())?;
+                if request.is_head { Ok(()) } else { send_pictures(pass, video) }
+            }
+            ("/video", None) => {
+                pass.write(&answer::short("404 Not Found", "pictures are shown only with --serve-video", ""))
+            }
+            _ => pass.write(&answer::short("404 Not Found", "there are /, /events, /metrics and /healthz", "")),
+        }
+    }
+
+    /// Whether frames come, and how the run does.
+    fn health(&self) -> (bool, String) {
+        let health = self.metrics.health();
+        let state = State::read(&Tree::here());
+        let hottest = state.temperatures.iter().map(|t| t.celsius).reduce(f64::max);
+        let outlets =
+            health.outlets.iter().map(|(name, sent, lost)| json!({ "name": name, "sent": sent, "lost": lost }));
+        let text = json!({
+            "healthy": health.trouble.is_none(), "trouble": health.trouble,
+            "frames": health.frames, "dropped": health.dropped, "source_errors": health.source_errors,
+            "outlets": outlets.collect::<Vec<_>>(), "temperature_c": hottest, "video": self.video.is_some(),
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        (health.trouble.is_none(), text.to_string() + "\n")
+    }
+
+    fn send_events(&self, pass: &Pass) -> io::Result<()> {
+        let mut place = self.feed.place();
+        loop {
+            match place.next(HEARTBEAT) {
+                Next::End => return Ok(()),
+                Next::Nothing => pass.write(b": still here\n\n")?,
+                Next::Json(json) => pass.write(&[b"data: ", json.as_slice(), b"\n\n"].concat())?,
+            }
+        }
+    }
+}
+
+fn send_pictures(pass: &Pass, video: &Video) -> io::Result<()> {
+    let pictures = video.pictures();
+    let _viewer = pictures.viewer();
+    let mut seen = 0;
+    loop {
+        match pictures.look(seen, HEARTBEAT) {
+            Look::Closed => return Ok(()),
+            // Nothing may stand between two pictures; who is gone is noticed with the next one.
+            Look::Nothing => {}
+            Look::New(number, jpeg) => {
+                seen = number;
+                let head = format!("--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+                pass.write(&[head.as_bytes(), jpeg.as_slice(), b"\r\n"].concat())?;
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Publishes to a real mosquitto, which is stopped, started and refuses, and asserts what Home Assistant makes of it.
+
+    pip install -r tests/mqtt/requirements.txt           # mosquitto from the distribution
+    cargo build && python tests/mqtt/check.py            # target/debug/wingmark, or the program that is named
+
+A second client (paho) listens; jinja2 renders the templates of the discovery message as Home Assistant does. Without
+mosquitto it says so and is done.
+"""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+from live_run import REPOSITORY, LiveRun, wait
+
+USER, PASSWORD, PREFIX = "board", "p@ss:word/%41", "car/dash"
+DEVICE = "homeassistant/device/wingmark_car_dash/config"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Broker:
+    """A mosquitto that lets in who has the password."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process = Path(folder), free_port(), None
+        passwords = self.folder / "passwords"
+        subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD], check=True)
+        passwords.chmod(0o644)
+        (self.folder / "conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+        )
+
+    def start(self):
+        log = (self.folder / "log").open("a")
+        self.process = subprocess.Popen(["mosquitto", "-c", self.folder / "conf"], stdout=log, stderr=log)
+
+        def answers():
+            with socket.socket() as client:
+                return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+        wait(answers, "mosquitto")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def url(self, user=USER):
+        return f"mqtt://{user}@127.0.0.1:{self.port}/{PREFIX}"
+
+
+class Listener:
+    """What a second client knows: the last message of each topic, and every event."""
+
+    def __init__(self, broker):
+        import paho.mqtt.client as paho
+
+        self.last, self.retained, self.counts, self.events = {}, {}, {}, []
+        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self.client.username_pw_set(USER, PASSWORD)
+        self.client.on_connect = lambda client, *_: client.subscribe("#")
+        self.client.on_message = lambda _client, _data, message: self.take(message)
+        self.client.connect("127.0.0.1", broker.port)
+        self.client.loop_start()
+
+    def take(self, message):
+        self.last[message.topic] = message.payload
+        self.retained[message.topic] = message.retain
+        self.counts[message.topic] = self.counts.get(message.topic, 0) + 1
+
+    def json(self, name):
+        return json.loads(self.last.get(f"{PREFIX}/{name}") or "null")
+
+    def available(self, word):
+        wait(lambda: self.last.get(f"{PREFIX}/available") == word.encode(), f"available {word}: {self.last}")
+
+    def close(self):
+        self.client.loop_stop()
+        self.client.disconnect()
+
+
+def home_assistant(config, state):
+    """The states of the device's entities, as Home Assistant's templates give them from a state."""
+    import jinja2
+
+    environment = jinja2.Environment()
+    environment.filters["to_json"] = json.dumps
+    render = lambda component: environment.from_string(component["val_tpl"]).render(value_json=state)
+    return {key: render(component) for key, component in config["cmps"].items() if component["p"] != "event"}
+
+
+def check_discovery(listener):
+    config = json.loads(wait(lambda: listener.last.get(DEVICE), "the discovery message"))
+    # What Home Assistant needs of a device and of each of its components.
+    assert config["dev"]["ids"] == ["wingmark_car_dash"] and config["o"]["name"] == "wingmark"
+    assert config["avty_t"] == f"{PREFIX}/available"
+    identifiers = [component["uniq_id"] for component in config["cmps"].values()]
+    assert len(set(identifiers)) == len(identifiers) == 15
+    for component in config["cmps"].values():
+        assert component["p"] in ("sensor", "binary_sensor", "event") and component["name"] and component["val_tpl"]
+        assert component["stat_t"] in (f"{PREFIX}/state", f"{PREFIX}/events")
+    return config
+
+
+def check_run(wingmark, broker, secret):
+    """State, rate, availability, discovery; frames that stop; a broker that stops; the end."""
+    listener = Listener(broker)
+    with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret, "--publish-rate", "2") as run:
+        listener.available("online")
+        config = check_discovery(listener)
+        state = wait(lambda: (s := listener.json("state")) and s["faces"] == 1 and s["yaw"] is not None and s, "a face")
+        shown = home_assistant(config, state)
+        assert shown["faces"] == "1" and abs(float(shown["yaw"])) < 30 and shown["trouble"] == "OFF", shown
+        assert 0 < float(shown["right_eye"]) <= 100 and shown["eyes_closed"] == "OFF", shown
+        assert 200 < float(shown["distance_mm"]) < 5000, shown
+        faces = listener.json("faces")
+        assert len(faces) == 1 and {"id", "box", "pose", "eyes", "mouth"} <= set(faces[0]), faces
+        print("a state, and what Home Assistant shows of it:", shown)
+
+        count = listener.counts[f"{PREFIX}/state"]
+        time.sleep(5)
+        count = listener.counts[f"{PREFIX}/state"] - count
+        assert 1 <= count <= 11, f"{count} states in five seconds at two a second"
+
+        # Home Assistant starts: it is told again.
+        told = listener.counts[DEVICE]
+        listener.client.publish("homeassistant/status", "online")
+        wait(lambda: listener.counts[DEVICE] > told, "the discovery message again")
+
+        # No frames: nobody is there, and it is said; the client stays.
+        run.still()
+        wait(lambda: listener.json("state")["faces"] == 0, "a state without faces")
+        shown = home_assistant(config, listener.json("state"))
+        assert shown["yaw"] == shown["right_eye"] == shown["eyes_closed"] == "None", shown
+        time.sleep(35)
+        assert listener.last[f"{PREFIX}/available"] == b"online", "the broker lost a client without frames"
+        wait(lambda: home_assistant(config, listener.json("state"))["trouble"] == "ON", "the camera's trouble")
+        run.still(False)
+        wait(lambda: listener.json("state")["faces"] == 1, "the face again")
+
+        # Whoever comes later finds all but events retained.
+        late = Listener(broker)
+        for topic in (DEVICE, f"{PREFIX}/available", f"{PREFIX}/state", f"{PREFIX}/faces"):
+            wait(lambda: topic in late.last, topic)
+        late.close()
+        listener.close()
+
+        # The broker goes and comes: frames go on meanwhile, and it is told everything anew.
+        broker.stop()
+        run.said("cannot publish to mqtt://board@127.0.0.1")
+        time.sleep(3)
+        broker.start()
+        listener = Listener(broker)
+        listener.available("online")
+        check_discovery(listener)
+        run.said("published to again")
+        assert run.stop() == 0
+        listener.available("offline")
+        assert not any(PASSWORD in line for line in run.lines), run.lines
+    print("frames that stop, a broker that goes and comes, the end: all is said")
+
+    # A run that is killed: the broker says so.
+    with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret) as run:
+        listener.available("online")
+        run.process.send_signal(signal.SIGKILL)
+        listener.available("offline")
+    print("killed: the last will says offline")
+    listener.close()
+
+
+def check_refusal(wingmark, broker):
+    with LiveRun(wingmark, "--publish", broker.url(), environment={"WINGMARK_MQTT_PASSWORD": "wrong"}) as run:
+        print(run.said("this user may not connect"))
+        assert run.stop() == 0
+
+
+def check_wrong_brokers(wingmark):
+    """One that never answers, one that is none, one that hangs up: frames go on, and each is said."""
+    answers = {b"": "does not answer", b"HTTP/1.1 400 Bad Request\r\n\r\n": "no MQTT broker", None: "ended the connection"}
+    for answer, words in answers.items():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            kept = []
+
+            def serve(answer=answer, kept=kept, server=server):
+                while True:
+                    try:
+                        client, _ = server.accept()
+                    except OSError:
+                        return
+                    client.recv(4096)
+                    if answer is None:
+                        client.close()
+                    else:
+                        kept.append(client)
+                        client.sendall(answer)
+
+            threading.Thread(target=serve, daemon=True).start()
+            url = f"mqtt://127.0.0.1:{server.getsockname()[1]}/x"
+            with LiveRun(wingmark, "--publish", url) as run:
+                print(run.said(words))
+                assert run.stop() == 0
+
+
+def check_forget(wingmark, broker, secret):
+    command = [wingmark, "publish", "--forget", broker.url(), "--publish-password-file", secret]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    print(done.stdout.strip())
+    late = Listener(broker)
+    time.sleep(1)
+    assert not late.last, late.last
+    late.close()
+    command = [wingmark, "publish", "--forget", broker.url("somebody")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "refuses" in done.stderr, done
+
+
+def check_alarm(wingmark, broker):
+    """The example of a drowsiness alarm, told of closed eyes by what a run would send."""
+    program = REPOSITORY / "examples/drowsiness_mqtt.py"
+    alarm = subprocess.Popen(
+        [sys.executable, "-u", program, f"mqtt://{USER}:p%40ss%3Aword%2F%2541@127.0.0.1:{broker.port}/{PREFIX}"],
+        stdout=subprocess.PIPE, text=True,
+    )
+    listener = Listener(broker)
+    lines = []
+    threading.Thread(target=lambda: lines.extend(iter(alarm.stdout.readline, "")), daemon=True).start()
+
+    def told():
+        listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "blink", "face": 1, "at_s": 1, "lasted_s": 0.1}))
+        listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "eyes_closed", "face": 1, "at_s": 2, "lasted_s": 0.5}))
+        listener.client.publish(f"{PREFIX}/state", json.dumps({"face": 1, "perclos": 0.4}))
+        time.sleep(0.2)
+        return any("eyes_closed" in line for line in lines) and any("40%" in line for line in lines)
+
+    wait(told, "the alarm")
+    assert not any("blink" in line for line in lines), lines
+    assert sum("40%" in line for line in lines) == 1, lines
+    print("the example's alarm:", *[line.strip() for line in lines[:2]])
+    alarm.kill()
+    listener.close()
+
+
+def main():
+    if not shutil.which("mosquitto"):
+        print("tests/mqtt: skipped, there is no mosquitto; apt-get install mosquitto")
+        return
+    wingmark = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "target/debug/wingmark").resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        secret = Path(folder) / "password"
+        secret.write_text(PASSWORD + "\n")
+        broker = Broker(folder)
+        broker.start()
+        try:
+            check_alarm(wingmark, broker)
+            check_run(wingmark, broker, secret)
+            check_refusal(wingmark, broker)
+            check_forget(wingmark, broker, secret)
+        finally:
+            broker.stop()
+        check_wrong_brokers(wingmark)
+
+
+main()
