@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Captured::Frame => {
                 for face in observer.observe(&frame)?.faces {
                     let nose = face.landmarks[30].at;
-                    println!("{} face {}: {:.1} {:.1}", frame.sequence, face.id, nose.x, nose.y);
+                    println!("{} face {}: {:.1} {:.1}", frame.sequence(), face.id, nose.x, nose.y);
                 }
             }
             Captured::Damaged => eprintln!("a damaged frame"),

@@ -11,7 +11,7 @@ const ALIGNMENT: usize = 64;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let picture = built_in_picture();
-    let (width, height) = (picture.size.width as usize, picture.size.height as usize);
+    let (width, height) = (picture.size().width as usize, picture.size().height as usize);
     let stride = width.next_multiple_of(ALIGNMENT) + ALIGNMENT;
     let mut grey = vec![0; stride * height];
     for (row, rgb) in grey.chunks_mut(stride).zip(picture.to_rgb().chunks(width * 3)) {
@@ -22,10 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut observer = Observer::builder().build()?;
     for sequence in 0..3 {
-        let mut frame = Frame::new(PixelFormat::Grey, picture.size, stride as u32, grey.clone())?;
+        let mut frame = Frame::new(PixelFormat::Grey, picture.size(), stride as u32, grey.clone())?;
         // Smoothing goes by the time, and what was dropped by the number.
-        frame.sequence = sequence;
-        frame.captured_at = Duration::from_millis(33) * sequence;
+        frame.stamp(sequence, Duration::from_millis(33) * sequence);
         let seen = observer.observe(&frame)?;
         println!("frame {sequence}: {} face, {:?}", seen.faces.len(), seen.timings.total);
     }

@@ -21,16 +21,16 @@ const STEP: u32 = 8;
 impl Source for Sliding {
     fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
         let left = self.next * STEP;
-        if left + WINDOW.width > self.picture.size.width {
+        if left + WINDOW.width > self.picture.size().width {
             return Ok(Captured::End);
         }
-        frame.sequence = self.next;
-        frame.captured_at = Duration::from_millis(33) * self.next;
-        (frame.format, frame.size, frame.stride_bytes) = (PixelFormat::Rgb24, WINDOW, WINDOW.width * 3);
-        frame.bytes.clear();
-        for row in self.picture.bytes.chunks(self.picture.stride_bytes as usize).take(WINDOW.height as usize) {
-            frame.bytes.extend(&row[(left * 3) as usize..][..(WINDOW.width * 3) as usize]);
-        }
+        let rows = self.picture.bytes().chunks(self.picture.stride_bytes() as usize).take(WINDOW.height as usize);
+        frame.fill::<CaptureError>(PixelFormat::Rgb24, WINDOW, WINDOW.width * 3, |bytes| {
+            bytes.clear();
+            bytes.extend(rows.flat_map(|row| &row[(left * 3) as usize..][..(WINDOW.width * 3) as usize]));
+            Ok(())
+        })?;
+        frame.stamp(self.next, Duration::from_millis(33) * self.next);
         self.next += 1;
         Ok(Captured::Frame)
     }

@@ -67,8 +67,7 @@ fn net_and_screen_allocate_nothing_and_an_observation_only_its_points() {
     let mut view = View::new(Box::new(MemoryScreen::default()), observer.scheme(), &ScreenSettings::default());
     let mut figures = Figures::default();
     let mut take = |sequence: u32| {
-        frame.sequence = sequence;
-        frame.captured_at = Duration::from_millis(33) * sequence;
+        frame.stamp(sequence, Duration::from_millis(33) * sequence);
         let mut seen = Observation::default();
         let observed = allocated(|| seen = observer.observe(&frame).unwrap());
         assert_eq!(seen.faces.len(), 1, "frame {sequence}");

@@ -313,7 +313,7 @@ fn the_test_card_is_a_picture_too() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).starts_with("800x480; "), "{}", text(&output.stdout));
     let card = wingmark::picture::read(&folder.path().join("card/000000.png")).unwrap();
-    assert_eq!((card.size.width, card.size.height), (800, 480));
+    assert_eq!((card.size().width, card.size().height), (800, 480));
 }
 
 #[test]

@@ -49,6 +49,6 @@ fn a_face_that_fills_the_frame_is_found() {
 
 #[test]
 fn a_face_is_found_whichever_way_up() {
-    let size = portrait().size;
+    let size = portrait().size();
     check((0..8).map(|eighth| Crop::of_turned_frame(size, eighth as f32 * FRAC_PI_4, 1.0, size.width)));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wingmark::capture::{CaptureError, Captured, Source};
 use wingmark::face::{Observer, Options, zoo};
-use wingmark::picture::frame::{Frame, PixelFormat, Size};
+use wingmark::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use wingmark::pipeline::{Feed, Taken};
 
 /// A camera of five thousand frames a second, whose driver loses one in seven of them.
@@ -23,12 +23,13 @@ impl Source for Fast {
             return Ok(Captured::End);
         }
         std::thread::sleep(Duration::from_micros(200));
-        frame.sequence = self.next;
-        frame.captured_at = Duration::from_micros(200) * self.next;
-        frame.format = PixelFormat::Grey;
-        frame.size = Size { width: 16, height: 16 };
-        frame.stride_bytes = 16;
-        frame.bytes.resize(256, 90);
+        let filled: Result<(), FrameError> =
+            frame.fill(PixelFormat::Grey, Size { width: 16, height: 16 }, 16, |bytes| {
+                bytes.resize(256, 90);
+                Ok(())
+            });
+        filled.unwrap();
+        frame.stamp(self.next, Duration::from_micros(200) * self.next);
         self.next += 1;
         Ok(Captured::Frame)
     }

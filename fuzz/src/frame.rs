@@ -19,8 +19,7 @@ pub fn check(bytes: &[u8]) {
     let [x, y, side, roll] = [3, 4, 5, 6].map(|i| f32::from_le_bytes(field(i)).clamp(-1e6, 1e6));
     let is_crop = [x, y, side, roll].iter().all(|value| value.is_finite());
     let format = FORMATS[usize::from(*format) % FORMATS.len()];
-    let frame = Frame { format, size: Size { width, height }, stride_bytes, bytes: bytes.into(), ..Frame::default() };
-    if frame.check().is_ok() {
+    if let Ok(frame) = Frame::new(format, Size { width, height }, stride_bytes, bytes.into()) {
         assert_eq!(frame.to_rgb().len(), width as usize * height as usize * 3);
         if is_crop {
             CropImage::new(8).fill(&frame, &Crop::new(Point2::new(x, y), side.max(1.0), roll, 8));

@@ -9,7 +9,7 @@ pub fn check(bytes: &[u8]) {
     // A picture or an error takes at least a byte.
     for _ in 0..=bytes.len() {
         match video.read_into(&mut frame) {
-            Ok(true) => frame.check().expect("a picture that was read fits its description"),
+            Ok(true) => drop(frame.to_rgb()),
             Ok(false) => return,
             Err(_) => {}
         }

@@ -6,7 +6,7 @@ use nalgebra::{Point2, Similarity2, Vector2};
 
 use super::{CaptureError, Captured, NOMINAL_RATE, Pace, Source};
 use crate::picture::crop::CropImage;
-use crate::picture::frame::{Frame, PixelFormat, Size};
+use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::geometry::Crop;
 
 /// Seconds after which the motion repeats.
@@ -29,12 +29,8 @@ impl Clip {
     pub const FRAMES: u32 = 10 * NOMINAL_RATE;
 
     /// A clip of square frames, as large as fits into `picture`.
-    ///
-    /// # Panics
-    /// When `picture` does not pass [`Frame::check`].
     pub fn of(picture: Frame) -> Self {
-        picture.check().expect("a decoded picture");
-        let side_px = picture.size.width.min(picture.size.height);
+        let side_px = picture.size().width.min(picture.size().height);
         Clip { picture, rendered: CropImage::new(side_px), next: 0 }
     }
 
@@ -50,7 +46,7 @@ impl Clip {
         // Different frequencies, so that position, scale and roll take many combinations.
         let shift = Vector2::new((2.0 * phase).sin(), phase.sin()) * (PAN * side);
         let scale = 1.0 + ZOOM * (1.5 * phase).sin();
-        let Size { width, height } = self.picture.size;
+        let Size { width, height } = self.picture.size();
         let middle = Point2::new((width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0);
         Crop::new(middle + shift, side * scale, ROLL * phase.sin(), self.rendered.side_px)
     }
@@ -64,12 +60,13 @@ impl Source for Clip {
         let view = self.view(self.next);
         self.rendered.fill(&self.picture, &view);
         let side = self.rendered.side_px;
-        frame.sequence = self.next;
-        frame.captured_at = Pace::default().time(self.next);
-        frame.format = PixelFormat::Rgb24;
-        frame.size = Size { width: side, height: side };
-        frame.stride_bytes = side * 3;
-        frame.bytes.clone_from(&self.rendered.rgb);
+        let filled: Result<(), FrameError> =
+            frame.fill(PixelFormat::Rgb24, Size { width: side, height: side }, side * 3, |bytes| {
+                bytes.clone_from(&self.rendered.rgb);
+                Ok(())
+            });
+        filled.expect("a crop has a pixel for each of its cells");
+        frame.stamp(self.next, Pace::default().time(self.next));
         self.next += 1;
         Ok(Captured::Frame)
     }
@@ -90,8 +87,8 @@ mod tests {
 
     /// The centre of what is brighter than the grey outside the picture.
     fn centre_of_light(frame: &Frame) -> Point2<f32> {
-        let side = frame.size.width as usize;
-        let lit = (0..side * side).filter(|i| frame.bytes[i * 3] > 140);
+        let side = frame.size().width as usize;
+        let lit = (0..side * side).filter(|i| frame.bytes()[i * 3] > 140);
         let (count, sum) = lit.fold((0.0, Vector2::zeros()), |(count, sum), i| {
             (count + 1.0, sum + Vector2::new((i % side) as f32, (i / side) as f32))
         });
@@ -102,7 +99,7 @@ mod tests {
     fn the_first_frame_is_the_middle_of_the_picture() {
         let mut frame = Frame::default();
         Clip::of(spot(30, 20)).capture_into(&mut frame).unwrap();
-        assert_eq!(frame.size, Size { width: 48, height: 48 });
+        assert_eq!(frame.size(), Size { width: 48, height: 48 });
         assert_eq!(centre_of_light(&frame), Point2::new(22.0, 20.0));
     }
 
@@ -112,9 +109,9 @@ mod tests {
         let mut frame = Frame::default();
         let mut seen = 0;
         while clip.capture_into(&mut frame).unwrap() == Captured::Frame {
-            let expected = clip.frame_from_picture(frame.sequence) * Point2::new(35.0, 20.0);
+            let expected = clip.frame_from_picture(frame.sequence()) * Point2::new(35.0, 20.0);
             let found = centre_of_light(&frame);
-            assert!((found - expected).norm() < 0.5, "frame {}: {found} is not {expected}", frame.sequence);
+            assert!((found - expected).norm() < 0.5, "frame {}: {found} is not {expected}", frame.sequence());
             seen += 1;
         }
         assert_eq!(seen, Clip::FRAMES);

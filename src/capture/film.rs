@@ -89,7 +89,7 @@ impl Film {
         if !more {
             return self.end();
         }
-        frame.captured_at = self.next_time(frame.captured_at);
+        frame.stamp(frame.sequence(), self.next_time(frame.captured_at()));
         Ok(true)
     }
 

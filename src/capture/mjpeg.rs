@@ -66,8 +66,7 @@ impl<R: Read> Mjpeg<R> {
         self.drop_picture(length);
         let flaw = decoded.map_err(|source| MjpegError::Picture { number, source })?;
         self.flaws.say(flaw, || format!("picture {number}"));
-        frame.sequence = number;
-        frame.captured_at = self.pace.time(number);
+        frame.stamp(number, self.pace.time(number));
         Ok(true)
     }
 
@@ -153,7 +152,7 @@ mod tests {
         let mut seen = Vec::new();
         loop {
             match mjpeg.read_into(&mut frame) {
-                Ok(true) => seen.push(Ok((frame.sequence, frame.bytes[0]))),
+                Ok(true) => seen.push(Ok((frame.sequence(), frame.bytes()[0]))),
                 Ok(false) => return seen,
                 Err(e) => seen.push(Err(e.to_string())),
             }

@@ -40,7 +40,7 @@ use fault::FlawWatch;
 
 pub use crate::picture::JpegError;
 use crate::picture::PictureError;
-use crate::picture::frame::Frame;
+use crate::picture::frame::{Frame, FrameError};
 
 /// Frames a second of sources that have no clock of their own, unless told otherwise.
 const NOMINAL_RATE: u32 = 30;
@@ -125,4 +125,7 @@ pub enum CaptureError {
     Mjpeg { name: String, source: MjpegError },
     #[error(transparent)]
     Camera(#[from] CameraError),
+    /// A source made a frame whose size, stride and number of bytes do not fit together.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
 }

@@ -135,10 +135,9 @@ impl Replay {
         loop {
             let captured = film.frames.capture_into(frame)?;
             if captured == Captured::Frame {
-                frame.sequence = frame.sequence.saturating_add(film.first);
-                frame.captured_at += film.first_at;
-                frame.source = Some(Arc::clone(&film.name));
-                if frame.sequence < film.resume_at {
+                frame.stamp(frame.sequence().saturating_add(film.first), frame.captured_at() + film.first_at);
+                frame.set_source(Some(Arc::clone(&film.name)));
+                if frame.sequence() < film.resume_at {
                     continue;
                 }
             }
@@ -153,7 +152,7 @@ impl Source for Replay {
             if let Some(film) = &mut self.film {
                 let captured = Replay::film_into(film, frame)?;
                 if captured == Captured::Frame {
-                    self.go_on_after(frame.sequence, frame.captured_at);
+                    self.go_on_after(frame.sequence(), frame.captured_at());
                 }
                 if captured != Captured::End {
                     return Ok(captured);
@@ -165,7 +164,9 @@ impl Source for Replay {
             if is_picture(&path).map_err(failed)? {
                 let sequence = self.take_number();
                 let captured_at = self.time(sequence);
-                *frame = Frame { sequence, captured_at, source: Some(name(&path)), ..picture::read(&path)? };
+                *frame = picture::read(&path)?;
+                frame.stamp(sequence, captured_at);
+                frame.set_source(Some(name(&path)));
                 return Ok(Captured::Frame);
             }
             if let Err(e) = self.begin(&path) {
@@ -249,8 +250,8 @@ mod tests {
             match replay.capture_into(&mut frame) {
                 Ok(Captured::End) => return seen,
                 Ok(_) => {
-                    let name = frame.source.as_ref().unwrap().rsplit('/').next().unwrap().to_owned();
-                    seen.push((frame.sequence, frame.captured_at.as_millis(), name, frame.bytes[0]));
+                    let name = frame.source().unwrap().rsplit('/').next().unwrap().to_owned();
+                    seen.push((frame.sequence(), frame.captured_at().as_millis(), name, frame.bytes()[0]));
                 }
                 Err(_) => {}
             }
@@ -269,12 +270,12 @@ mod tests {
         let mut replay = replay(folder.path(), &Resume::default());
         let mut frame = Frame::default();
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
-        assert_eq!((frame.sequence, frame.bytes[0]), (0, 1));
-        assert_eq!(frame.source.as_deref(), folder.path().join("9.PNG").to_str());
+        assert_eq!((frame.sequence(), frame.bytes()[0]), (0, 1));
+        assert_eq!(frame.source().map(|name| &**name), folder.path().join("9.PNG").to_str());
         assert!(matches!(replay.capture_into(&mut frame), Err(CaptureError::Picture(_))));
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
-        assert_eq!((frame.sequence, frame.bytes[0]), (2, 2));
-        assert_eq!(frame.captured_at.as_millis(), 66);
+        assert_eq!((frame.sequence(), frame.bytes()[0]), (2, 2));
+        assert_eq!(frame.captured_at().as_millis(), 66);
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::End);
     }
 

@@ -178,8 +178,7 @@ impl<O: Opener> Source for Returning<O> {
         Ok(match stream.next_into(frame, PATIENCE) {
             Ok(Some(arrival)) => {
                 *last_frame = Instant::now();
-                frame.sequence = self.numbers.number(arrival.sequence);
-                frame.captured_at = self.clock.time(arrival.captured_at);
+                frame.stamp(self.numbers.number(arrival.sequence), self.clock.time(arrival.captured_at));
                 if let Some(fault) = arrival.fault {
                     return Ok(self.damaged(&fault));
                 }
@@ -298,8 +297,8 @@ mod tests {
                 _ => {}
             }
             seen.push(match camera.capture_into(&mut frame).unwrap() {
-                Captured::Frame => format!("frame {}", frame.sequence),
-                Captured::Damaged => format!("damaged {}", frame.sequence),
+                Captured::Frame => format!("frame {}", frame.sequence()),
+                Captured::Damaged => format!("damaged {}", frame.sequence()),
                 Captured::Waiting(status) => status.to_string(),
                 Captured::End => "end".into(),
             });

@@ -145,7 +145,7 @@ impl Source for Stream {
         let name = self.name();
         let more = self.reader.as_mut().expect("it was opened").read_into(frame, &name)?;
         if self.live {
-            frame.captured_at = self.opened_at.elapsed();
+            frame.stamp(frame.sequence(), self.opened_at.elapsed());
         }
         Ok(if more { Captured::Frame } else { Captured::End })
     }
@@ -177,7 +177,7 @@ mod tests {
             let mut frame = Frame::default();
             let mut seen = Vec::new();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {
-                seen.push((frame.sequence, frame.bytes[0], frame.captured_at.as_millis()));
+                seen.push((frame.sequence(), frame.bytes()[0], frame.captured_at().as_millis()));
             }
             assert_eq!(seen, [(0, b'1', 0), (1, b'3', 33)]);
         }
@@ -190,7 +190,7 @@ mod tests {
             let mut source = open_film(&path, false, Pace::of(rate)).unwrap();
             let mut frame = Frame::default();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {}
-            assert_eq!(frame.captured_at.as_micros(), expected);
+            assert_eq!(frame.captured_at().as_micros(), expected);
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let mut frame = Frame::default();
         let mut numbers = Vec::new();
         while reader.read_into(&mut frame, STDIN).map_err(|e| e.to_string())? {
-            numbers.push(frame.sequence);
+            numbers.push(frame.sequence());
         }
         Ok(numbers)
     }
@@ -246,6 +246,10 @@ mod tests {
         for _ in 0..2 {
             source.capture_into(&mut frame).unwrap();
         }
-        assert!(source.is_live() && frame.captured_at < std::time::Duration::from_secs(60), "{:?}", frame.captured_at);
+        assert!(
+            source.is_live() && frame.captured_at() < std::time::Duration::from_secs(60),
+            "{:?}",
+            frame.captured_at()
+        );
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::NOMINAL_RATE;
 use crate::picture::MAX_SIDE_PX;
-use crate::picture::frame::{Frame, PixelFormat, Size, rgb_from_yuv};
+use crate::picture::frame::{Frame, FrameError, PixelFormat, Size, rgb_from_yuv};
 
 /// What every stream begins with.
 pub const MAGIC: &[u8] = b"YUV4MPEG2 ";
@@ -152,8 +152,7 @@ impl<R: BufRead> Y4m<R> {
             return read;
         }
         self.next = number.wrapping_add(1);
-        frame.sequence = number;
-        frame.captured_at = self.header.time(number);
+        frame.stamp(number, self.header.time(number));
         pack(&self.header, &self.planes, frame);
         Ok(true)
     }
@@ -210,24 +209,26 @@ fn pack(header: &Header, planes: &[u8], frame: &mut Frame) {
     let y = |sample: &u8| levels.luma[usize::from(*sample)];
     let c = |sample: &u8| levels.chroma[usize::from(*sample)];
 
-    let out = &mut frame.bytes;
-    out.clear();
+    let padding = width % 2;
     let (format, stride) = match chroma {
+        Chroma::Mono => (PixelFormat::Grey, width),
+        Chroma::C420 => (PixelFormat::Nv12, width + padding),
+        Chroma::C422 => (PixelFormat::Yuyv, 4 * chroma_width),
+        Chroma::C444 => (PixelFormat::Rgb24, 3 * width),
+    };
+    let write = |out: &mut Vec<u8>| match chroma {
         Chroma::Mono => {
             // The samples of a grey frame are brightness, of full range.
             let brightness = |sample: &u8| rgb_from_yuv(*sample, 128, 128)[0];
             out.extend(luma.iter().map(|sample| if full_range { *sample } else { brightness(sample) }));
-            (PixelFormat::Grey, width)
         }
         Chroma::C420 => {
-            let padding = width % 2;
             for row in luma_rows {
                 out.extend(row.iter().map(y).chain([0].into_iter().take(padding)));
             }
             for (cb, cr) in chroma_rows {
                 out.extend(cb.iter().zip(cr).flat_map(|(cb, cr)| [c(cb), c(cr)]));
             }
-            (PixelFormat::Nv12, width + padding)
         }
         Chroma::C422 => {
             for (row, (cb, cr)) in luma_rows.zip(chroma_rows) {
@@ -235,17 +236,18 @@ fn pack(header: &Header, planes: &[u8], frame: &mut Frame) {
                     out.extend([y(&pair[0]), c(cb), pair.get(1).map_or(0, y), c(cr)]);
                 }
             }
-            (PixelFormat::Yuyv, 4 * chroma_width)
         }
         Chroma::C444 => {
             let samples = luma.iter().zip(cb.iter().zip(cr));
             out.extend(samples.flat_map(|(luma, (cb, cr))| rgb_from_yuv(y(luma), c(cb), c(cr))));
-            (PixelFormat::Rgb24, 3 * width)
         }
     };
-    frame.format = format;
-    frame.size = size;
-    frame.stride_bytes = stride as u32;
+    let filled: Result<(), FrameError> = frame.fill(format, size, stride as u32, |out| {
+        out.clear();
+        write(out);
+        Ok(())
+    });
+    filled.expect("there are as many samples as the header says");
 }
 
 /// Samples of another range for each of the 256 values.
@@ -292,7 +294,6 @@ mod tests {
         let bytes = stream(header, &[planes]);
         let mut frame = Frame::default();
         assert!(Y4m::open(&bytes[..]).unwrap().read_into(&mut frame).unwrap());
-        frame.check().unwrap();
         frame
     }
 
@@ -316,7 +317,7 @@ mod tests {
             let planes = [vec![81; luma], vec![90; chroma], vec![240; chroma]].concat();
             let frame = first_frame(header, &planes);
             assert!(frame.to_rgb().chunks(3).all(|p| p.iter().zip(red).all(|(a, b)| a.abs_diff(b) <= 1)), "{header}");
-            seen.push(frame.format);
+            seen.push(frame.format());
         }
         assert_eq!(seen, [PixelFormat::Nv12, PixelFormat::Nv12, PixelFormat::Yuyv, PixelFormat::Rgb24]);
     }
@@ -324,9 +325,9 @@ mod tests {
     #[test]
     fn samples_stay_where_they_are() {
         let nv12 = first_frame("W3 H3 C420", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80]);
-        assert_eq!(nv12.bytes, [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
+        assert_eq!(nv12.bytes(), [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
         let yuyv = first_frame("W3 H2 C422", &[1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60, 70, 80]);
-        assert_eq!(yuyv.bytes, [1, 10, 2, 50, 3, 20, 0, 60, 4, 30, 5, 70, 6, 40, 0, 80]);
+        assert_eq!(yuyv.bytes(), [1, 10, 2, 50, 3, 20, 0, 60, 4, 30, 5, 70, 6, 40, 0, 80]);
     }
 
     #[test]
@@ -347,13 +348,13 @@ mod tests {
         let mut frame = Frame::default();
         let mut times = Vec::new();
         while y4m.read_into(&mut frame).unwrap() {
-            times.push((frame.sequence, frame.captured_at.as_micros()));
+            times.push((frame.sequence(), frame.captured_at().as_micros()));
         }
         assert_eq!(times, [(0, 0), (1, 33_366), (2, 66_733)]);
         let unknown = stream("W1 H1 F0:0 Cmono", &[&[1], &[2]]);
         let mut y4m = Y4m::open(&unknown[..]).unwrap();
         while y4m.read_into(&mut frame).unwrap() {}
-        assert_eq!(frame.captured_at.as_millis(), 33);
+        assert_eq!(frame.captured_at().as_millis(), 33);
     }
 
     #[test]
@@ -403,8 +404,7 @@ mod tests {
             if let Ok(mut y4m) = Y4m::open(&bytes[..]) {
                 let mut frame = Frame::default();
                 while let Ok(true) = y4m.read_into(&mut frame) {
-                    frame.check().unwrap();
-                    proptest::prop_assert_eq!(frame.size, Size { width, height });
+                                proptest::prop_assert_eq!(frame.size(), Size { width, height });
                     frame.to_rgb();
                 }
             }

@@ -39,11 +39,11 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let mut frame = Frame::default();
     let mut figures = Figures::default();
     let (mut latencies, mut with_a_face, mut first) = (Latencies::default(), 0, None);
-    while frame.sequence + 1 < FRAMES && clip.capture_into(&mut frame)? == Captured::Frame {
+    while frame.sequence() + 1 < FRAMES && clip.capture_into(&mut frame)? == Captured::Frame {
         let seen = observer.observe(&frame)?;
         recorder.record(&seen)?;
         let figures = figures.count(&seen);
-        if frame.sequence.is_multiple_of(FRAMES_A_PICTURE) {
+        if frame.sequence().is_multiple_of(FRAMES_A_PICTURE) {
             view.show(&frame, &seen, figures)?;
         }
         latencies.push(seen.timings.total);
@@ -54,7 +54,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let face = first.context("no face found in the built-in picture")?;
 
     let mut out = results();
-    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size, face.presence)?;
+    writeln!(out, "The built-in picture, {} px: a face with confidence {:.2}", frame.size(), face.presence)?;
     for (name, points) in PARTS {
         let at = middle(&face, points);
         writeln!(out, "  {name:<16}{:>6.1} {:>6.1}", at.x, at.y)?;

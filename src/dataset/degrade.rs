@@ -55,11 +55,11 @@ impl Degradation {
     /// The harder picture, and where the landmarks lie in it.
     ///
     /// # Panics
-    /// Without points, or when the frame does not pass [`Frame::check`].
+    /// Without points.
     pub fn apply(self, frame: &Frame, points: &[Point2<f32>]) -> (Frame, Vec<Point2<f32>>) {
         let face = Rect::around(points.iter().copied()).expect("an annotated face has points");
         let face_px = face.width().max(face.height()).max(1.0);
-        let longer = frame.size.width.max(frame.size.height);
+        let longer = frame.size().width.max(frame.size().height);
         let in_place = |frame: Frame| (frame, points.to_vec());
         match self {
             Degradation::Rotate(degrees) => {
@@ -67,7 +67,7 @@ impl Degradation {
             }
             Degradation::FacePx(wanted_px) => {
                 let side_px = ((longer as f32 * wanted_px / face_px).round() as u32).max(1);
-                seen_through(&Crop::of_frame(frame.size, side_px), frame, points)
+                seen_through(&Crop::of_frame(frame.size(), side_px), frame, points)
             }
             Degradation::Blur(per_cent) => in_place(edit(frame, |picture| {
                 let sigma = per_cent / 100.0 * face_px;
@@ -104,9 +104,9 @@ fn seen_through(crop: &Crop, frame: &Frame, points: &[Point2<f32>]) -> (Frame, V
 }
 
 fn edit(frame: &Frame, change: impl FnOnce(RgbImage) -> RgbImage) -> Frame {
-    let Size { width, height } = frame.size;
+    let Size { width, height } = frame.size();
     let picture = RgbImage::from_raw(width, height, frame.to_rgb()).expect("RGB has three bytes a pixel");
-    Frame::from_rgb(frame.size, change(picture).into_raw()).expect("the size is as before")
+    Frame::from_rgb(frame.size(), change(picture).into_raw()).expect("the size is as before")
 }
 
 /// Numbers that look random and are the same in each run (xorshift64).
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn brightness(frame: &Frame, at: Point2<f32>) -> u8 {
-        frame.bytes[(at.y.round() as usize * frame.size.width as usize + at.x.round() as usize) * 3]
+        frame.bytes()[(at.y.round() as usize * frame.size().width as usize + at.x.round() as usize) * 3]
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
     fn light_blur_and_cover_change_what_they_say() {
         let (frame, points) = dotted();
         let (dark, _) = Degradation::Dark(5.0).apply(&frame, &points);
-        let mean = dark.bytes.iter().map(|&b| f64::from(b)).sum::<f64>() / dark.bytes.len() as f64;
+        let mean = dark.bytes().iter().map(|&b| f64::from(b)).sum::<f64>() / dark.bytes().len() as f64;
         assert!(brightness(&dark, points[0]).abs_diff(50) < 20 && (1.0..5.0).contains(&mean), "{mean}");
         let (blurred, _) = Degradation::Blur(10.0).apply(&frame, &points);
         assert!(brightness(&blurred, points[0]) < 120);

@@ -73,20 +73,14 @@ impl Detector {
     }
 
     /// Finds faces, whichever way up, in one look at the whole frame, best first.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
         self.begin(frame);
         self.go_on(1).map(|found| found.expect("the only part is the last"))
     }
 
     /// Takes a look at the whole frame, for [`Detector::go_on`]; a look that was not finished is forgotten.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn begin(&mut self, frame: &Frame) {
-        let crop = Crop::of_frame(frame.size, self.image.side_px);
+        let crop = Crop::of_frame(frame.size(), self.image.side_px);
         self.image.fill(frame, &crop);
         brighten(&mut self.image);
         self.look = Some((crop, 0));

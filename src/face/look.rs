@@ -120,9 +120,6 @@ impl Landmarker {
     }
 
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
         let start = Instant::now();
         self.image.fill(frame, crop);

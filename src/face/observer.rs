@@ -20,7 +20,7 @@ use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
 use crate::model::card::{Calibration, CardError};
 use crate::model::scheme::{IBUG_68, Scheme};
-use crate::picture::frame::{Frame, FrameError, Size};
+use crate::picture::frame::{Frame, Size};
 
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
@@ -80,8 +80,6 @@ const LOST_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Error)]
 pub enum ObserveError {
-    #[error(transparent)]
-    Frame(#[from] FrameError),
     #[error(transparent)]
     Model(#[from] ModelError),
 }
@@ -158,9 +156,8 @@ impl Observer {
     /// Sees what is in the next frame of a source. A cut in the source starts anew.
     pub fn observe(&mut self, frame: &Frame) -> Result<Observation, ObserveError> {
         let start = Instant::now();
-        frame.check()?;
-        let previous = self.previous.replace(frame.sequence);
-        let now = self.clock.at(frame.captured_at);
+        let previous = self.previous.replace(frame.sequence());
+        let now = self.clock.at(frame.captured_at());
         let change = self.scene.watch(frame, now);
         if change == Change::Cut {
             self.forget();
@@ -180,16 +177,16 @@ impl Observer {
         }
         let tracking = Instant::now();
         let mut faces = self.tracker.update(looks, now);
-        let events = self.measure(&mut faces, frame.size, now);
+        let events = self.measure(&mut faces, frame.size(), now);
         Ok(Observation {
-            sequence: frame.sequence,
-            captured_at: frame.captured_at,
-            source: frame.source.clone(),
+            sequence: frame.sequence(),
+            captured_at: frame.captured_at(),
+            source: frame.source().cloned(),
             dropped: match previous {
-                None => frame.sequence,
-                Some(sequence) => frame.sequence.wrapping_sub(sequence).saturating_sub(1),
+                None => frame.sequence(),
+                Some(sequence) => frame.sequence().wrapping_sub(sequence).saturating_sub(1),
             },
-            size: frame.size,
+            size: frame.size(),
             faces,
             events,
             timings: Timings {

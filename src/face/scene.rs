@@ -56,18 +56,15 @@ impl Default for SceneWatch {
 
 impl SceneWatch {
     /// How `frame`, captured at `now`, stands to those before; the first one is a cut.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn watch(&mut self, frame: &Frame, now: Duration) -> Change {
         self.now.take(frame);
         let change = match self.seen {
-            Some((at, size)) if size == frame.size => self.change(now.saturating_sub(at)),
+            Some((at, size)) if size == frame.size() => self.change(now.saturating_sub(at)),
             _ => Change::Cut,
         };
         if change != Change::Dark {
             std::mem::swap(&mut self.lit, &mut self.now);
-            self.seen = Some((now, frame.size));
+            self.seen = Some((now, frame.size()));
         }
         change
     }
@@ -89,9 +86,9 @@ impl SceneWatch {
 
 impl Thumbnail {
     fn take(&mut self, frame: &Frame) {
-        self.image.fill(frame, &Crop::of_frame(frame.size, SIDE_PX));
+        self.image.fill(frame, &Crop::of_frame(frame.size(), SIDE_PX));
         let side = SIDE_PX as usize;
-        let Size { width, height } = frame.size;
+        let Size { width, height } = frame.size();
         let inside = |length: u32| {
             let outside = (side as f32 * (1.0 - length as f32 / width.max(height) as f32) / 2.0).ceil() as usize;
             outside..side.saturating_sub(outside)
@@ -119,8 +116,9 @@ mod tests {
     use crate::picture::built_in_picture;
 
     fn in_light(frame: &Frame, light: impl Fn(f32) -> f32) -> Frame {
-        let bytes = frame.bytes.iter().map(|&byte| light(f32::from(byte)).round() as u8).collect();
-        Frame { bytes, ..frame.clone() }
+        let mut changed = frame.clone();
+        changed.bytes_mut().iter_mut().for_each(|byte| *byte = light(f32::from(*byte)).round() as u8);
+        changed
     }
 
     /// Thirty frames a second.
@@ -136,7 +134,7 @@ mod tests {
         let mut frame = Frame::default();
         for i in 0..40 {
             assert_eq!(clip.capture_into(&mut frame).unwrap(), Captured::Frame);
-            let change = watch.watch(&frame, frame.captured_at);
+            let change = watch.watch(&frame, frame.captured_at());
             assert_eq!(change, if i == 0 { Change::Cut } else { Change::Same }, "frame {i}");
         }
     }
@@ -145,9 +143,9 @@ mod tests {
     fn another_picture_and_another_size_are() {
         let portrait = built_in_picture();
         let mut upside_down = portrait.clone();
-        upside_down.bytes.reverse();
-        let mut smaller = portrait.clone();
-        smaller.size.height -= 1;
+        upside_down.bytes_mut().reverse();
+        let Size { width, height } = portrait.size();
+        let smaller = Frame::from_rgb(Size { width, height: height - 1 }, portrait.bytes().to_vec()).unwrap();
         let changes = watched([&portrait, &portrait, &upside_down, &portrait, &smaller]);
         assert_eq!(changes, [Change::Cut, Change::Same, Change::Cut, Change::Cut, Change::Cut]);
     }
@@ -166,7 +164,7 @@ mod tests {
     fn a_frame_without_light_tells_nothing_and_what_comes_after_it_is_compared_with_what_came_before() {
         let portrait = built_in_picture();
         let mut upside_down = portrait.clone();
-        upside_down.bytes.reverse();
+        upside_down.bytes_mut().reverse();
         for dark in [in_light(&portrait, |_| 0.0), in_light(&portrait, |v| v * 0.05)] {
             let changes = watched([&portrait, &dark, &dark, &portrait, &dark, &upside_down]);
             let expected = [Change::Dark, Change::Dark, Change::Same, Change::Dark, Change::Cut];

@@ -35,7 +35,7 @@ impl CropImage {
     /// Fills the picture with what `crop` shows of `frame`.
     ///
     /// # Panics
-    /// When `crop.side_px` is another than this picture's, or the frame does not pass [`Frame::check`].
+    /// When `crop.side_px` is another than this picture's.
     pub fn fill(&mut self, frame: &Frame, crop: &Crop) {
         assert_eq!(crop.side_px, self.side_px, "a crop fills a picture of its own size");
         frame.read_pixels(Fill { rgb: &mut self.rgb, crop });
@@ -160,7 +160,7 @@ mod tests {
     fn a_crop_of_the_whole_frame_is_the_frame() {
         let frame = ramp(16, 16);
         let crop = Crop::new(Point2::new(7.5, 7.5), 16.0, 0.0, 16);
-        assert_eq!(crop_of(&frame, &crop).rgb, frame.bytes);
+        assert_eq!(crop_of(&frame, &crop).rgb, frame.bytes());
     }
 
     #[test]

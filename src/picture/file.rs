@@ -75,10 +75,10 @@ fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation),
     if let Some(flaw) = jpeg::decode_into(bytes, &mut frame, BOUNDS).map_err(|e| e.to_string())? {
         log::warn!("{} {flaw}", path.display());
     }
-    let Size { width, height } = frame.size;
-    let pixels = match frame.format {
-        PixelFormat::Grey => GrayImage::from_raw(width, height, frame.bytes).map(DynamicImage::ImageLuma8),
-        _ => RgbImage::from_raw(width, height, frame.bytes).map(DynamicImage::ImageRgb8),
+    let Size { width, height } = frame.size();
+    let pixels = match frame.format() {
+        PixelFormat::Grey => GrayImage::from_raw(width, height, frame.into_bytes()).map(DynamicImage::ImageLuma8),
+        _ => RgbImage::from_raw(width, height, frame.into_bytes()).map(DynamicImage::ImageRgb8),
     };
     Ok((pixels.ok_or("its pixels do not fit its size")?, jpeg::orientation(bytes)))
 }
@@ -116,8 +116,8 @@ mod tests {
     fn jpeg_and_png_become_rgb_frames() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
             let frame = decode(&encoded(format), Path::new("a")).unwrap();
-            assert_eq!(frame.size, Size { width: 40, height: 30 });
-            let last = &frame.bytes[frame.bytes.len() - 3..];
+            assert_eq!(frame.size(), Size { width: 40, height: 30 });
+            let last = &frame.bytes()[frame.bytes().len() - 3..];
             assert!(last.iter().zip([234, 232, 90]).all(|(a, b)| a.abs_diff(b) < 12), "{last:?}");
         }
     }
@@ -141,7 +141,7 @@ mod tests {
         // Big-endian TIFF with one entry: the orientation, 6 (turn it clockwise).
         let exif = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let turned = decode(&[&jpeg[..2], exif, &jpeg[2..]].concat(), Path::new("a.jpg")).unwrap();
-        assert_eq!(turned.size, Size { width: 30, height: 40 });
+        assert_eq!(turned.size(), Size { width: 30, height: 40 });
     }
 
     /// A PNG's head, which says that it has pixels of 16 bits RGBA.

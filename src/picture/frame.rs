@@ -8,7 +8,9 @@ use thiserror::Error;
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Size {
+    /// Columns.
     pub width: u32,
+    /// Rows.
     pub height: u32,
 }
 
@@ -61,77 +63,166 @@ impl PixelFormat {
     }
 }
 
-/// One picture of a source. Reused from frame to frame, so that its bytes are allocated once.
-#[derive(Debug, Clone, Default)]
+/// One picture of a source: its pixels, and what is known of them. Reused from frame to frame, so that its memory is
+/// allocated once.
+///
+/// Size, stride and number of bytes always fit together, so that no reader has to check them again. A frame that nobody
+/// filled is one black pixel.
+#[derive(Debug, Clone)]
 pub struct Frame {
-    /// Counts the frames of the source, dropped ones included.
-    pub sequence: u32,
-    /// Since the source's start, monotonic.
-    pub captured_at: Duration,
-    /// The file that it is from, as records name it; none from a camera, a pipe or the built-in picture.
-    pub source: Option<Arc<str>>,
-    pub format: PixelFormat,
-    pub size: Size,
-    /// Distance between the starts of two rows of the first plane, in bytes.
-    pub stride_bytes: u32,
-    pub bytes: Vec<u8>,
+    sequence: u32,
+    captured_at: Duration,
+    source: Option<Arc<str>>,
+    format: PixelFormat,
+    size: Size,
+    stride_bytes: u32,
+    bytes: Vec<u8>,
 }
 
-/// A frame's description and its bytes do not fit together.
+impl Default for Frame {
+    fn default() -> Self {
+        let (format, size) = (PixelFormat::Grey, Size { width: 1, height: 1 });
+        Frame { sequence: 0, captured_at: Duration::ZERO, source: None, format, size, stride_bytes: 1, bytes: vec![0] }
+    }
+}
+
+/// Size, stride and number of bytes do not fit together.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FrameError {
+    /// A side is 0.
     #[error("a frame of {0} has no pixels; both sides have to be at least 1")]
     Empty(Size),
+    /// Rows overlap.
     #[error("stride of {found} bytes is shorter than a row of {format:?} {size}, which takes {expected}")]
-    StrideTooShort { format: PixelFormat, size: Size, found: u32, expected: usize },
+    StrideTooShort {
+        /// Of the frame.
+        format: PixelFormat,
+        /// Of the frame.
+        size: Size,
+        /// The stride, in bytes.
+        found: u32,
+        /// The shortest stride, in bytes.
+        expected: usize,
+    },
+    /// Pixels at the end have no bytes.
     #[error("{found} bytes are too few for {format:?} {size} with a stride of {stride_bytes}; expected {expected}")]
-    TooFewBytes { format: PixelFormat, size: Size, stride_bytes: u32, found: usize, expected: usize },
+    TooFewBytes {
+        /// Of the frame.
+        format: PixelFormat,
+        /// Of the frame.
+        size: Size,
+        /// Of the frame, in bytes.
+        stride_bytes: u32,
+        /// How many there are.
+        found: usize,
+        /// How many there have to be.
+        expected: usize,
+    },
 }
 
 impl Frame {
-    /// Makes a frame of `bytes` in the layout of `format`, number 0 at time 0.
+    /// Makes a frame of `bytes` in the layout of `format`, number 0 at time 0. `stride_bytes` lie between the starts of
+    /// two rows of the first plane; the last row may lack its padding, and bytes may follow it.
     ///
     /// # Errors
     /// When size, stride and number of bytes do not fit together.
     pub fn new(format: PixelFormat, size: Size, stride_bytes: u32, bytes: Vec<u8>) -> Result<Self, FrameError> {
-        let frame = Frame { format, size, stride_bytes, bytes, ..Frame::default() };
-        frame.check()?;
-        Ok(frame)
+        check(format, size, stride_bytes, bytes.len())?;
+        Ok(Frame { sequence: 0, captured_at: Duration::ZERO, source: None, format, size, stride_bytes, bytes })
     }
 
-    /// Makes a frame of packed RGB bytes (row by row, no padding).
+    /// Makes a frame of packed RGB bytes (row by row, no padding), number 0 at time 0.
+    ///
+    /// # Errors
+    /// When there are fewer bytes than the size needs, or a side is 0.
     pub fn from_rgb(size: Size, bytes: Vec<u8>) -> Result<Self, FrameError> {
         Frame::new(PixelFormat::Rgb24, size, size.width.saturating_mul(3), bytes)
     }
 
-    /// Checks that size, stride and the number of bytes fit together, in the way that [`Frame::read_pixels`] relies on.
-    pub fn check(&self) -> Result<(), FrameError> {
-        let Frame { format, size, stride_bytes, .. } = *self;
-        if size.width == 0 || size.height == 0 {
-            return Err(FrameError::Empty(size));
+    /// Overwrites the pixels in place, as [`Frame::new`] would have them: `write` finds the bytes of the frame before
+    /// and leaves those of this one. Number, time and source stay.
+    ///
+    /// # Errors
+    /// What `write` says, or when size, stride and number of bytes do not fit together. The frame is one black pixel
+    /// then.
+    pub fn fill<E: From<FrameError>>(
+        &mut self,
+        format: PixelFormat,
+        size: Size,
+        stride_bytes: u32,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let written = write(&mut bytes);
+        let fits = written.and_then(|()| Ok(check(format, size, stride_bytes, bytes.len())?));
+        if fits.is_ok() {
+            (self.format, self.size, self.stride_bytes) = (format, size, stride_bytes);
+        } else {
+            (self.format, self.size, self.stride_bytes) = (PixelFormat::Grey, Size { width: 1, height: 1 }, 1);
+            bytes.clear();
+            bytes.push(0);
         }
-        let row = format.row_bytes(size.width);
-        // An NV12 chroma row holds a pair for each two columns, so an odd width needs one byte more.
-        let row = if format == PixelFormat::Nv12 { row.saturating_add(row % 2) } else { row };
-        if (stride_bytes as usize) < row {
-            return Err(FrameError::StrideTooShort { format, size, found: stride_bytes, expected: row });
-        }
-        let rows = match format {
-            PixelFormat::Nv12 => (size.height as usize).saturating_add(size.height.div_ceil(2) as usize),
-            _ => size.height as usize,
-        };
-        // No memory holds as many bytes as sizes from outside can ask for.
-        let expected = (rows - 1).saturating_mul(stride_bytes as usize).saturating_add(row);
-        if self.bytes.len() < expected {
-            return Err(FrameError::TooFewBytes { format, size, stride_bytes, found: self.bytes.len(), expected });
-        }
-        Ok(())
+        self.bytes = bytes;
+        fits
     }
 
-    /// Calls `reader` with this frame's pixels, compiled once for each format.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`] and a pixel outside its bytes is read.
+    /// Says which frame of its source this is, and when it was captured.
+    pub fn stamp(&mut self, sequence: u32, captured_at: Duration) {
+        (self.sequence, self.captured_at) = (sequence, captured_at);
+    }
+
+    /// Says which file it is from.
+    pub fn set_source(&mut self, source: Option<Arc<str>>) {
+        self.source = source;
+    }
+
+    /// Its number; a source counts dropped frames too.
+    pub fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// When it was captured, since the source's start, monotonic.
+    pub fn captured_at(&self) -> Duration {
+        self.captured_at
+    }
+
+    /// The file that it is from, as records name it; none from a camera, a pipe or the built-in picture.
+    pub fn source(&self) -> Option<&Arc<str>> {
+        self.source.as_ref()
+    }
+
+    /// How its pixels lie in [`Frame::bytes`].
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    /// Width and height in pixels; neither is 0.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Distance between the starts of two rows of the first plane, in bytes.
+    pub fn stride_bytes(&self) -> u32 {
+        self.stride_bytes
+    }
+
+    /// The planes one after the other, each row by row.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// To change pixels where they are; a frame keeps the number of its bytes.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// The bytes without the frame.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Calls `reader` with this frame's pixels, compiled once for each format. Pixels outside its size are not to be read:
+    /// that may panic.
     pub fn read_pixels<R: PixelReader>(&self, reader: R) -> R::Output {
         let (bytes, stride) = (self.bytes.as_slice(), self.stride_bytes as usize);
         match self.format {
@@ -172,9 +263,34 @@ impl Frame {
     }
 }
 
+/// Whether size, stride and number of bytes fit together, in the way that [`Frame::read_pixels`] relies on.
+fn check(format: PixelFormat, size: Size, stride_bytes: u32, found: usize) -> Result<(), FrameError> {
+    if size.width == 0 || size.height == 0 {
+        return Err(FrameError::Empty(size));
+    }
+    let row = format.row_bytes(size.width);
+    // An NV12 chroma row holds a pair for each two columns, so an odd width needs one byte more.
+    let row = if format == PixelFormat::Nv12 { row.saturating_add(row % 2) } else { row };
+    if (stride_bytes as usize) < row {
+        return Err(FrameError::StrideTooShort { format, size, found: stride_bytes, expected: row });
+    }
+    let rows = match format {
+        PixelFormat::Nv12 => (size.height as usize).saturating_add(size.height.div_ceil(2) as usize),
+        _ => size.height as usize,
+    };
+    // No memory holds as many bytes as sizes from outside can ask for.
+    let expected = (rows - 1).saturating_mul(stride_bytes as usize).saturating_add(row);
+    if found < expected {
+        return Err(FrameError::TooFewBytes { format, size, stride_bytes, found, expected });
+    }
+    Ok(())
+}
+
 /// Something that reads a frame's pixels by column and row; see [`Frame::read_pixels`].
 pub trait PixelReader {
+    /// What is made of the pixels.
     type Output;
+    /// Reads; `rgb` gives the pixel at a column and a row within `size`, as red, green, blue.
     fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) -> Self::Output;
 }
 
@@ -190,8 +306,14 @@ pub(crate) fn rgb_from_yuv(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    fn frame(format: PixelFormat, width: u32, height: u32, stride_bytes: u32, bytes: Vec<u8>) -> Frame {
-        Frame { format, size: Size { width, height }, stride_bytes, bytes, ..Frame::default() }
+    fn frame(
+        format: PixelFormat,
+        width: u32,
+        height: u32,
+        stride_bytes: u32,
+        bytes: Vec<u8>,
+    ) -> Result<Frame, FrameError> {
+        Frame::new(format, Size { width, height }, stride_bytes, bytes)
     }
 
     #[test]
@@ -203,7 +325,7 @@ mod tests {
         let bgr = frame(PixelFormat::Bgr24, 3, 1, 9, vec![0, 0, 0, 128, 128, 128, 255, 255, 255]);
         let expected = [0, 0, 0, 128, 128, 128, 255, 255, 255];
         for frame in [yuyv, nv12, grey, bgr] {
-            frame.check().unwrap();
+            let frame = frame.unwrap();
             assert_eq!(frame.to_rgb(), expected, "{:?}", frame.format);
         }
     }
@@ -230,14 +352,33 @@ mod tests {
 
     #[test]
     fn a_frame_that_does_not_fit_its_bytes_is_refused_in_words() {
-        let short = frame(PixelFormat::Rgb24, 4, 2, 12, vec![0; 23]).check().unwrap_err();
+        let short = frame(PixelFormat::Rgb24, 4, 2, 12, vec![0; 23]).unwrap_err();
         assert_eq!(short.to_string(), "23 bytes are too few for Rgb24 4x2 with a stride of 12; expected 24");
-        let narrow = frame(PixelFormat::Yuyv, 5, 1, 10, vec![0; 12]).check().unwrap_err();
+        let narrow = frame(PixelFormat::Yuyv, 5, 1, 10, vec![0; 12]).unwrap_err();
         assert_eq!(narrow.to_string(), "stride of 10 bytes is shorter than a row of Yuyv 5x1, which takes 12");
-        assert!(frame(PixelFormat::Grey, 0, 1, 0, vec![]).check().is_err());
-        let endless = frame(PixelFormat::Nv12, 4, u32::MAX, u32::MAX, vec![0; 12]).check();
+        assert!(frame(PixelFormat::Grey, 0, 1, 0, vec![]).is_err());
+        let endless = frame(PixelFormat::Nv12, 4, u32::MAX, u32::MAX, vec![0; 12]);
         assert!(matches!(endless, Err(FrameError::TooFewBytes { .. })), "{endless:?}");
         // The last row need not be padded to the stride.
-        frame(PixelFormat::Grey, 3, 2, 8, vec![0; 11]).check().unwrap();
+        frame(PixelFormat::Grey, 3, 2, 8, vec![0; 11]).unwrap();
+    }
+
+    #[test]
+    fn a_frame_is_a_picture_whatever_happens_to_it() {
+        let size = Size { width: 3, height: 2 };
+        let mut frame = Frame::default();
+        assert_eq!(frame.to_rgb(), [0; 3]);
+        let filled: Result<(), FrameError> = frame.fill(PixelFormat::Grey, size, 3, |bytes| {
+            bytes.clear();
+            bytes.extend([7; 6]);
+            Ok(())
+        });
+        filled.unwrap();
+        frame.stamp(5, Duration::from_secs(1));
+        assert_eq!((frame.size(), frame.to_rgb()), (size, vec![7; 18]));
+        let short: Result<(), FrameError> = frame.fill(PixelFormat::Rgb24, size, 9, |_| Ok(()));
+        assert!(matches!(short, Err(FrameError::TooFewBytes { found: 6, .. })), "{short:?}");
+        assert_eq!((frame.size(), frame.to_rgb()), (Size { width: 1, height: 1 }, vec![0; 3]));
+        assert_eq!((frame.sequence(), frame.captured_at()), (5, Duration::from_secs(1)));
     }
 }

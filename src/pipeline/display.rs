@@ -132,12 +132,12 @@ mod tests {
 
     impl Show for Slow {
         fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
-            assert_eq!(frame.sequence, seen.sequence);
+            assert_eq!(frame.sequence(), seen.sequence);
             self.figures.lock().unwrap().clear();
             self.figures.lock().unwrap().push_str(figures);
             std::thread::sleep(self.each);
-            self.shown.lock().unwrap().push(frame.sequence.to_string());
-            if self.fails_at == Some(frame.sequence) {
+            self.shown.lock().unwrap().push(frame.sequence().to_string());
+            if self.fails_at == Some(frame.sequence()) {
                 return Err(ScreenError::Write { path: "screen".into(), source: io::ErrorKind::BrokenPipe.into() });
             }
             Ok(())
@@ -156,7 +156,8 @@ mod tests {
     }
 
     fn show(display: &mut Display, sequence: u32) -> Result<(), ScreenError> {
-        let mut frame = Frame { sequence, ..Frame::default() };
+        let mut frame = Frame::default();
+        frame.stamp(sequence, Duration::ZERO);
         display.show(&mut frame, Observation { sequence, ..Observation::default() })
     }
 
@@ -185,7 +186,8 @@ mod tests {
         let mut display = Display::start(view, Policy::Newest).unwrap();
         // A hundred frames a second, each with one lost before it.
         for sequence in 0..300 {
-            let mut frame = Frame { sequence, ..Frame::default() };
+            let mut frame = Frame::default();
+            frame.stamp(sequence, Duration::ZERO);
             let captured_at = Duration::from_millis(10) * sequence;
             display
                 .show(&mut frame, Observation { sequence, captured_at, dropped: 1, ..Observation::default() })

@@ -115,7 +115,7 @@ mod tests {
             Ok(match self.steps.next() {
                 None => Captured::End,
                 Some(Step::Frame(sequence)) => {
-                    frame.sequence = sequence;
+                    frame.stamp(sequence, Duration::ZERO);
                     Captured::Frame
                 }
                 Some(Step::Damaged) => Captured::Damaged,
@@ -147,7 +147,7 @@ mod tests {
         let mut frame = Frame::default();
         let mut seen = Vec::new();
         while feed.take(&mut frame, LONG) == Taken::Value {
-            seen.push(frame.sequence);
+            seen.push(frame.sequence());
             std::thread::sleep(Duration::from_micros(200));
         }
         assert!(seen.is_sorted_by(|a, b| a < b) && seen.len() < 8000, "{} frames", seen.len());
@@ -158,8 +158,8 @@ mod tests {
     fn every_frame_of_another_source_comes_in_order_with_its_notes_before_it() {
         let feed = start(false, vec![Step::Frame(0), Step::Error, Step::Damaged, Step::Frame(3), Step::Error]);
         let mut frame = Frame::default();
-        assert_eq!((feed.take(&mut frame, LONG), frame.sequence), (Taken::Value, 0));
-        assert_eq!((feed.take(&mut frame, LONG), frame.sequence), (Taken::Value, 3));
+        assert_eq!((feed.take(&mut frame, LONG), frame.sequence()), (Taken::Value, 0));
+        assert_eq!((feed.take(&mut frame, LONG), frame.sequence()), (Taken::Value, 3));
         let mut notes = Vec::from_iter(feed.notes());
         assert_eq!(feed.take(&mut frame, LONG), Taken::Closed);
         notes.extend(feed.notes());

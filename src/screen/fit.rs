@@ -36,13 +36,13 @@ impl Fitter {
     /// Overwrites all of the canvas.
     ///
     /// # Panics
-    /// When the frame does not pass [`Frame::check`], or the canvas has no pixels.
+    /// When the canvas has no pixels.
     pub fn fit(&mut self, frame: &Frame, canvas: &mut Canvas) {
-        if (frame.size, canvas.size()) != (self.frame, self.canvas) {
-            self.prepare(frame.size, canvas.size());
+        if (frame.size(), canvas.size()) != (self.frame, self.canvas) {
+            self.prepare(frame.size(), canvas.size());
         }
         self.place.blacken_around(canvas);
-        canvas.sequence = frame.sequence;
+        canvas.sequence = frame.sequence();
         frame.read_pixels(Fill { fitter: self, canvas });
     }
 
@@ -274,11 +274,11 @@ mod tests {
 
     fn reference(frame: &Frame, place: Place, x: u32, y: u32, channel: u32) -> f64 {
         let mut sum = 0.0;
-        for row in 0..frame.size.height {
-            for column in 0..frame.size.width {
-                let weight = share(x, column, frame.size.width, place.size.width)
-                    * share(y, row, frame.size.height, place.size.height);
-                sum += weight * f64::from(frame.bytes[((row * frame.size.width + column) * 3 + channel) as usize]);
+        for row in 0..frame.size().height {
+            for column in 0..frame.size().width {
+                let weight = share(x, column, frame.size().width, place.size.width)
+                    * share(y, row, frame.size().height, place.size.height);
+                sum += weight * f64::from(frame.bytes()[((row * frame.size().width + column) * 3 + channel) as usize]);
             }
         }
         sum
@@ -315,10 +315,10 @@ mod tests {
     #[test]
     fn a_frame_of_the_canvas_size_is_copied_and_a_mirror_turns_each_row_round() {
         let frame = noise(size(9, 4));
-        assert_eq!(fitted(&frame, frame.size, false).rgb(), frame.bytes);
-        let rows = frame.bytes.chunks(27);
+        assert_eq!(fitted(&frame, frame.size(), false).rgb(), frame.bytes());
+        let rows = frame.bytes().chunks(27);
         let turned: Vec<u8> = rows.flat_map(|row| row.chunks(3).rev().flatten().copied()).collect();
-        assert_eq!(fitted(&frame, frame.size, true).rgb(), turned);
+        assert_eq!(fitted(&frame, frame.size(), true).rgb(), turned);
     }
 
     #[test]
@@ -328,7 +328,7 @@ mod tests {
             let frame = Frame::from_rgb(size(31, 17), colour.repeat(31 * 17)).unwrap();
             let canvas = fitted(&frame, size(side, side), false);
             let (shown, around): (Vec<&[u8]>, Vec<&[u8]>) = canvas.rgb().chunks(3).partition(|pixel| *pixel == colour);
-            let Size { width, height } = Place::of(frame.size, canvas.size()).size;
+            let Size { width, height } = Place::of(frame.size(), canvas.size()).size;
             assert_eq!(shown.len(), (width * height) as usize, "{side}");
             assert!(around.iter().all(|pixel| *pixel == [0; 3]), "{side}");
         }
@@ -352,7 +352,7 @@ mod tests {
         // One white pixel, seen as the centre of what is light on the canvas.
         for (mirrored, canvas) in [(false, size(90, 50)), (true, size(90, 50)), (true, size(6, 9))] {
             let mut frame = Frame::from_rgb(size(18, 10), vec![0; 540]).unwrap();
-            frame.bytes[(4 * 18 + 5) * 3..][..3].fill(255);
+            frame.bytes_mut()[(4 * 18 + 5) * 3..][..3].fill(255);
             let mut fitter = Fitter::new(mirrored);
             let mut target = Canvas::new(canvas);
             fitter.fit(&frame, &mut target);
@@ -373,13 +373,7 @@ mod tests {
         let mut fitter = Fitter::new(false);
         let mut canvas = Canvas::new(size(8, 8));
         fitter.fit(&noise(size(30, 20)), &mut canvas);
-        let grey = Frame {
-            format: PixelFormat::Grey,
-            size: size(2, 2),
-            stride_bytes: 2,
-            bytes: vec![80; 4],
-            ..Frame::default()
-        };
+        let grey = Frame::new(PixelFormat::Grey, size(2, 2), 2, vec![80; 4]).unwrap();
         fitter.fit(&grey, &mut canvas);
         assert_eq!(canvas.rgb(), [80; 192]);
     }

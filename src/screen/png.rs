@@ -74,7 +74,7 @@ mod tests {
         canvas.rgb_mut().copy_from_slice(&bytes);
         screen.present(&canvas).unwrap();
         let frame = crate::picture::read(&folder.path().join("new/folder/000042.png")).unwrap();
-        assert_eq!(frame.bytes, bytes);
+        assert_eq!(frame.bytes(), bytes);
     }
 
     #[test]

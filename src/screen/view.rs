@@ -27,11 +27,8 @@ impl View {
     }
 
     /// Shows a frame with what was seen in it, and a run's figures in words.
-    ///
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
-        self.canvas.resize(self.screen.size().unwrap_or(frame.size));
+        self.canvas.resize(self.screen.size().unwrap_or(frame.size()));
         self.fitter.fit(frame, &mut self.canvas);
         let canvas_from_frame = self.fitter.canvas_from_frame();
         let Ok(()) = Overlay { scheme: self.scheme, seen, canvas_from_frame }.draw(&mut self.canvas);
@@ -85,8 +82,8 @@ mod tests {
     /// A dark frame, in which all points of a face lie on one bright pixel.
     fn frame_and_seen(size: Size, x: u32, y: u32) -> (Frame, Observation) {
         let mut frame = Frame::from_rgb(size, vec![20; (size.width * size.height * 3) as usize]).unwrap();
-        frame.sequence = 5;
-        frame.bytes[((y * size.width + x) * 3) as usize..][..3].fill(255);
+        frame.stamp(5, std::time::Duration::ZERO);
+        frame.bytes_mut()[((y * size.width + x) * 3) as usize..][..3].fill(255);
         let at = Point2::new(x as f32, y as f32);
         let landmark = Landmark { at, confidence: 1.0, covariance: Matrix2::identity() * 0.01 };
         let face = Face {
@@ -117,7 +114,7 @@ mod tests {
             let (frame, seen) = frame_and_seen(Size { width: 400, height: 300 }, 240, 200);
             view.show(&frame, &seen, "30 fps").unwrap();
             let canvas = shown.lock().unwrap();
-            assert_eq!((canvas.sequence, canvas.size()), (5, size.unwrap_or(frame.size)));
+            assert_eq!((canvas.sequence, canvas.size()), (5, size.unwrap_or(frame.size())));
             let points = (0..canvas.size().height)
                 .flat_map(|y| (0..canvas.size().width).map(move |x| (x, y)))
                 .filter(|&(x, y)| pixel(&canvas, x, y) == POINT);

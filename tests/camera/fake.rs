@@ -254,7 +254,7 @@ impl Run {
 /// The built-in picture in the middle of a frame, row by row, RGB.
 fn face(width: u32, height: u32) -> Vec<u8> {
     let picture = built_in_picture();
-    let Size { width: from_width, height: from_height } = picture.size;
+    let Size { width: from_width, height: from_height } = picture.size();
     let rgb = picture.to_rgb();
     let side = width.min(height);
     let left = (width - side) / 2;

@@ -44,9 +44,9 @@ fn the_clips_face_is_followed_where_it_goes() {
         for _ in 0..60 {
             assert_eq!(clip.capture_into(&mut frame).unwrap(), Captured::Frame);
             let faces = observer.observe(&frame).unwrap().faces;
-            assert_eq!(faces.iter().map(|face| face.id).collect::<Vec<_>>(), [1], "frame {}", frame.sequence);
+            assert_eq!(faces.iter().map(|face| face.id).collect::<Vec<_>>(), [1], "frame {}", frame.sequence());
             // Where the points of the first frame have gone since.
-            let picture_from_frame = clip.frame_from_picture(frame.sequence).inverse();
+            let picture_from_frame = clip.frame_from_picture(frame.sequence()).inverse();
             let points: Vec<_> = faces[0].landmarks.iter().map(|l| picture_from_frame * l.at).collect();
             let start = first.get_or_insert_with(|| points.clone());
             let [right, left] = observer.scheme().outer_eye_corners;

@@ -54,8 +54,7 @@ impl Following {
         let mut tracks: [Vec<Option<Vec<Point2<f32>>>>; 2] = Default::default();
         for sequence in 0..FRAMES {
             let mut frame = camera.see(picture, truth, act, sequence);
-            frame.sequence = sequence;
-            frame.captured_at = Duration::from_secs_f32(seconds(sequence));
+            frame.stamp(sequence, Duration::from_secs_f32(seconds(sequence)));
             let known = moved(&act.frame_from_picture(&face, seconds(sequence)), truth);
             for (track, observer) in tracks.iter_mut().zip(&mut observers) {
                 track.push(found(observer, &frame, &known));

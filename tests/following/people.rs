@@ -47,8 +47,7 @@ fn scene(persons: &[(&CropImage, i32, i32)], light: f32) -> Frame {
 fn observations(frames: impl Iterator<Item = Frame>) -> Vec<Observation> {
     let mut observer = observer(true);
     let observe = |(sequence, mut frame): (u32, Frame)| {
-        frame.sequence = sequence;
-        frame.captured_at = Duration::from_micros(33_333) * sequence;
+        frame.stamp(sequence, Duration::from_micros(33_333) * sequence);
         observer.observe(&frame).unwrap()
     };
     (0..).zip(frames).map(observe).collect()

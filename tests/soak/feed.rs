@@ -36,9 +36,9 @@ fn pictures() -> Vec<Vec<u8>> {
     let mut frame = Frame::default();
     let mut pictures = Vec::new();
     while clip.capture_into(&mut frame).unwrap() == Captured::Frame {
-        pictures.push(jpeg(&frame.bytes, frame.size.width));
+        pictures.push(jpeg(frame.bytes(), frame.size().width));
     }
-    let side = frame.size.width;
+    let side = frame.size().width;
     let grey = RgbImage::from_fn(side, side, |x, y| image::Rgb([(x / 8 % 2 * 9 + y / 8 % 2 * 9) as u8 + 120; 3]));
     pictures.extend(std::iter::repeat_n(jpeg(grey.as_raw(), side), EMPTY));
     pictures

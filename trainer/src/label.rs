@@ -123,9 +123,9 @@ struct Views<'a> {
 
 impl<'a> Views<'a> {
     fn of(frame: &'a Frame) -> Result<Self> {
-        let mut bytes = frame.bytes.clone();
-        mirror_rows(&mut bytes, frame.size.width as usize);
-        Ok(Views { frame, mirror: Frame::from_rgb(frame.size, bytes)? })
+        let mut bytes = frame.bytes().to_vec();
+        mirror_rows(&mut bytes, frame.size().width as usize);
+        Ok(Views { frame, mirror: Frame::from_rgb(frame.size(), bytes)? })
     }
 
     /// Each landmarker looks so often at a face whose landmarks are roughly known, every other time in the mirror.
@@ -136,7 +136,7 @@ impl<'a> Views<'a> {
         points: &[Point2<f32>],
         rng: &mut StdRng,
     ) -> Result<Seen> {
-        let sum = self.frame.size.width as f32 - 1.0;
+        let sum = self.frame.size().width as f32 - 1.0;
         let in_mirror = mirrored(points, sum, &IBUG_68);
         let mut all: Vec<Vec<Point2<f32>>> = Vec::with_capacity(landmarkers.len() * looks);
         let mut confidence = 0.0;

@@ -172,7 +172,7 @@ impl Gathering {
     /// A square without a face, and where its landmarks lead.
     fn look_at_nothing(&mut self, scene: &Scene, rng: &mut StdRng) -> Result<()> {
         let frame = pictures::read(&scene.picture)?;
-        let Some((centre, side)) = empty_square(frame.size, &scene.faces, rng) else { return Ok(()) };
+        let Some((centre, side)) = empty_square(frame.size(), &scene.faces, rng) else { return Ok(()) };
         let roll = if rng.random_bool(0.5) { rng.random_range(-3.1..3.1) } else { 0.0 };
         let spread = side / 2.0;
         let about = [(-1.0, -1.0), (1.0, 1.0)].map(|(x, y)| centre + Vector2::new(x, y) * spread);

@@ -123,7 +123,7 @@ fn write_golden_input(args: &Quantise, preset: &Preset, path: &Path) -> Result<(
     let crop = match args.golden_box.as_deref() {
         Some(&[x0, y0, x1, y1]) => Crop::around(&Rect::new(x0, y0, x1, y1), preset.margin, side_px),
         _ => {
-            let (width, height) = (frame.size.width as f32, frame.size.height as f32);
+            let (width, height) = (frame.size().width as f32, frame.size().height as f32);
             Crop::around(&Rect::new(-0.5, -0.5, width - 0.5, height - 0.5), 1.0, side_px)
         }
     };

@@ -2,7 +2,7 @@
 //! [`Frame`] has them in.
 
 use super::CameraFormat;
-use crate::picture::frame::{Frame, PixelFormat, Size};
+use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 
 /// No format of ours has more.
 pub const MAX_PLANES: usize = 3;
@@ -31,33 +31,41 @@ impl Layout {
         }
     }
 
-    /// Overwrites the frame with what the driver gave, which may be too little: [`Frame::check`] says so. Compressed frames
-    /// are not for this.
-    pub fn copy_into(&self, planes: &[&[u8]], frame: &mut Frame) {
-        let Some(format) = self.pixels() else { return };
-        let first = planes.first().copied().unwrap_or_default();
+    /// Overwrites the frame with what the driver gave, which may be too little: that is an error. Compressed frames are
+    /// not for this.
+    pub fn copy_into(&self, planes: &[&[u8]], frame: &mut Frame) -> Result<(), FrameError> {
+        let Some(format) = self.pixels() else { return Ok(()) };
         // Some drivers say nothing, or something that cannot be.
-        let stride = (self.stride_bytes[0] as usize).max(format.row_bytes(self.size.width));
-        frame.format = format;
-        frame.size = self.size;
-        frame.stride_bytes = stride as u32;
-        frame.bytes.clear();
+        let rows_from = (self.stride_bytes[0] as usize).max(format.row_bytes(self.size.width));
+        let is_yu12 = matches!(self.format, CameraFormat::Yu12 | CameraFormat::Yu12Apart);
+        // A row of pairs is a byte longer than one of luma where that is odd.
+        let stride = if is_yu12 { rows_from.max(2 * self.chroma_width()) } else { rows_from };
+        frame.fill(format, self.size, stride as u32, |out| {
+            out.clear();
+            self.copy(planes, rows_from, Packed { out, stride });
+            Ok(())
+        })
+    }
+
+    /// `stride` lies between the rows of the first plane.
+    fn copy(&self, planes: &[&[u8]], stride: usize, to: Packed) {
+        let first = planes.first().copied().unwrap_or_default();
         match self.format {
-            CameraFormat::Uyvy => frame.bytes.extend(first.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]])),
-            CameraFormat::Nv12Apart => self.pack_nv12(first, planes, frame),
+            CameraFormat::Uyvy => to.out.extend(first.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]])),
+            CameraFormat::Nv12Apart => self.pack_nv12(first, planes, to),
             CameraFormat::Yu12 => {
                 // The planes of chroma follow the one of luma, with rows of half its length.
                 let (luma, chroma) = first.split_at(first.len().min(stride * self.size.height as usize));
                 let half = (stride / 2).max(self.chroma_width());
                 let (cb, cr) = chroma.split_at(chroma.len().min(half * self.chroma_rows()));
-                self.pack_yu12([luma, cb, cr], half, half, frame);
+                self.pack_yu12([luma, cb, cr], [stride, half, half], to);
             }
             CameraFormat::Yu12Apart => {
                 let [cb, cr] = [1, 2].map(|i| planes.get(i).copied().unwrap_or_default());
                 let strides = [1, 2].map(|i| (self.stride_bytes[i] as usize).max(self.chroma_width()));
-                self.pack_yu12([first, cb, cr], strides[0], strides[1], frame);
+                self.pack_yu12([first, cb, cr], [stride, strides[0], strides[1]], to);
             }
-            _ => frame.bytes.extend_from_slice(first),
+            _ => to.out.extend_from_slice(first),
         }
     }
 
@@ -70,51 +78,53 @@ impl Layout {
     }
 
     /// Luma, as long as a frame has it. A last row may lack its padding.
-    fn pack_luma(&self, luma: &[u8], frame: &mut Frame) {
-        let stride = frame.stride_bytes as usize;
-        let whole = stride * self.size.height as usize;
-        frame.bytes.extend_from_slice(&luma[..luma.len().min(whole)]);
-        if frame.bytes.len() + stride >= whole + self.size.width as usize {
-            frame.bytes.resize(whole, 0);
+    fn pack_luma(&self, luma: &[u8], to: &mut Packed) {
+        let whole = to.stride * self.size.height as usize;
+        to.out.extend_from_slice(&luma[..luma.len().min(whole)]);
+        if to.out.len() + to.stride >= whole + self.size.width as usize {
+            to.out.resize(whole, 0);
         }
     }
 
-    fn pack_nv12(&self, luma: &[u8], planes: &[&[u8]], frame: &mut Frame) {
+    fn pack_nv12(&self, luma: &[u8], planes: &[&[u8]], mut to: Packed) {
         let chroma = planes.get(1).copied().unwrap_or_default();
-        self.pack_luma(luma, frame);
-        let (out, row) = (frame.stride_bytes as usize, 2 * self.chroma_width());
+        self.pack_luma(luma, &mut to);
+        let row = 2 * self.chroma_width();
         let stride = (self.stride_bytes[1] as usize).max(row);
-        if stride == out {
-            return frame.bytes.extend_from_slice(chroma);
+        if stride == to.stride {
+            return to.out.extend_from_slice(chroma);
         }
         for samples in chroma.chunks(stride.max(1)).take(self.chroma_rows()) {
-            let start = frame.bytes.len();
-            frame.bytes.extend_from_slice(&samples[..samples.len().min(row).min(out)]);
-            if samples.len() >= row.min(out) {
-                frame.bytes.resize(start + out, 0);
+            let start = to.out.len();
+            to.out.extend_from_slice(&samples[..samples.len().min(row).min(to.stride)]);
+            if samples.len() >= row.min(to.stride) {
+                to.out.resize(start + to.stride, 0);
             }
         }
     }
 
-    fn pack_yu12(&self, [luma, cb, cr]: [&[u8]; 3], cb_stride: usize, cr_stride: usize, frame: &mut Frame) {
+    fn pack_yu12(&self, [luma, cb, cr]: [&[u8]; 3], [stride, cb_stride, cr_stride]: [usize; 3], mut to: Packed) {
         let width = self.chroma_width();
-        // A row of pairs is a byte longer than one of luma where that is odd.
-        if (frame.stride_bytes as usize) < 2 * width {
-            let padded = luma.chunks((frame.stride_bytes as usize).max(1)).take(self.size.height as usize);
-            frame.bytes.extend(padded.flat_map(|row| row.iter().copied().chain([0])));
-            frame.stride_bytes = 2 * width as u32;
+        if stride < to.stride {
+            let padded = luma.chunks(stride.max(1)).take(self.size.height as usize);
+            to.out.extend(padded.flat_map(|row| row.iter().copied().chain([0])));
         } else {
-            self.pack_luma(luma, frame);
+            self.pack_luma(luma, &mut to);
         }
-        let stride = frame.stride_bytes as usize;
         for (cb, cr) in cb.chunks(cb_stride.max(1)).zip(cr.chunks(cr_stride.max(1))).take(self.chroma_rows()) {
-            let start = frame.bytes.len();
-            frame.bytes.extend(cb.iter().zip(cr).take(width).flat_map(|(cb, cr)| [*cb, *cr]));
+            let start = to.out.len();
+            to.out.extend(cb.iter().zip(cr).take(width).flat_map(|(cb, cr)| [*cb, *cr]));
             if cb.len().min(cr.len()) >= width {
-                frame.bytes.resize(start + stride, 0);
+                to.out.resize(start + to.stride, 0);
             }
         }
     }
+}
+
+/// A frame's memory while it is filled.
+struct Packed<'a> {
+    out: &'a mut Vec<u8>,
+    stride: usize,
 }
 
 #[cfg(test)]
@@ -125,10 +135,10 @@ mod tests {
         Layout { format, size: Size { width, height }, stride_bytes }
     }
 
-    fn copied(layout: Layout, planes: &[&[u8]]) -> Frame {
-        let mut frame = Frame { bytes: vec![99; 7], ..Frame::default() };
-        layout.copy_into(planes, &mut frame);
-        frame
+    fn copied(layout: Layout, planes: &[&[u8]]) -> Result<Frame, FrameError> {
+        let mut frame = Frame::new(PixelFormat::Grey, Size { width: 7, height: 1 }, 7, vec![99; 7]).unwrap();
+        layout.copy_into(planes, &mut frame)?;
+        Ok(frame)
     }
 
     /// 4x2 pixels, red on the left and blue on the right.
@@ -156,8 +166,7 @@ mod tests {
             copied(layout(Yu12Apart, 4, 2, [0, 0, 0]), &[&luma, &cb, &cr]),
         ];
         for (i, frame) in seen.iter().enumerate() {
-            frame.check().unwrap_or_else(|e| panic!("{i}: {e}"));
-            let rgb = frame.to_rgb();
+            let rgb = frame.as_ref().unwrap_or_else(|e| panic!("{i}: {e}")).to_rgb();
             for (pixel, expected) in rgb.chunks(6).zip([[254, 0, 0], [0, 0, 255]].iter().cycle()) {
                 assert!(pixel[..3].iter().zip(expected).all(|(a, b)| a.abs_diff(*b) < 3), "{i}: {rgb:?}");
             }
@@ -170,11 +179,9 @@ mod tests {
             layout(CameraFormat::Yu12, 3, 3, [4, 0, 0]),
             &[&[1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 20, 30, 40, 50, 60, 70, 80]],
         );
-        frame.check().unwrap();
-        assert_eq!(frame.bytes, [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
+        assert_eq!(frame.unwrap().bytes(), [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
         let packed = copied(layout(CameraFormat::Yu12, 3, 2, [3, 0, 0]), &[&[1, 2, 3, 4, 5, 6, 10, 20, 50, 60]]);
-        packed.check().unwrap();
-        assert_eq!(packed.bytes, [1, 2, 3, 0, 4, 5, 6, 0, 10, 50, 20, 60]);
+        assert_eq!(packed.unwrap().bytes(), [1, 2, 3, 0, 4, 5, 6, 0, 10, 50, 20, 60]);
     }
 
     proptest::proptest! {
@@ -187,7 +194,7 @@ mod tests {
             let format = CameraFormat::ALL.into_iter().chain(apart).nth(format).unwrap();
             let planes: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
             let frame = copied(layout(format, width, height, strides.map(|stride| u32::from(stride % 40))), &planes);
-            if frame.check().is_ok() {
+            if let Ok(frame) = frame {
                 frame.to_rgb();
             }
         }

@@ -100,18 +100,19 @@ impl FrameStream for V4l2Stream {
         let layout = *self.buffers.layout();
         let is_compressed = layout.pixels().is_none();
         let jpeg = &mut self.jpeg;
+        let mut copied = Ok(());
         let arrived = self.buffers.next(within, |Filled { planes, sequence, captured_at, is_flagged }| {
             if is_compressed {
                 jpeg.clear();
                 jpeg.extend_from_slice(planes.first().copied().unwrap_or_default());
             } else {
-                layout.copy_into(planes, frame);
+                copied = layout.copy_into(planes, frame);
             }
             Arrival { sequence, captured_at, fault: is_flagged.then_some(Fault::Flagged) }
         });
         let failed = |e| CameraError::from_io(self.buffers.device().path(), "taking a frame", e);
         let Some(mut arrival) = arrived.map_err(|e| Lost(failed(e).reason()))? else { return Ok(None) };
-        let sound = if is_compressed { self.decompress(frame) } else { frame.check().map_err(Fault::from) };
+        let sound = if is_compressed { self.decompress(frame) } else { copied.map_err(Fault::from) };
         arrival.fault = arrival.fault.or(sound.err());
         Ok(Some(arrival))
     }

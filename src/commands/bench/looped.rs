@@ -38,12 +38,11 @@ impl Source for Looped {
         if captured != Captured::Frame {
             return Ok(captured);
         }
-        frame.sequence = frame.sequence.wrapping_add(self.sequence);
-        frame.captured_at += self.time;
+        frame.stamp(frame.sequence().wrapping_add(self.sequence), frame.captured_at() + self.time);
         if let Some((_, before)) = self.last {
-            self.interval = frame.captured_at.saturating_sub(before);
+            self.interval = frame.captured_at().saturating_sub(before);
         }
-        self.last = Some((frame.sequence, frame.captured_at));
+        self.last = Some((frame.sequence(), frame.captured_at()));
         Ok(Captured::Frame)
     }
 }
@@ -60,7 +59,7 @@ mod tests {
             if self.0 == 3 {
                 return Ok(Captured::End);
             }
-            (frame.sequence, frame.captured_at) = (self.0, Duration::from_millis(40) * self.0);
+            frame.stamp(self.0, Duration::from_millis(40) * self.0);
             self.0 += 1;
             Ok(Captured::Frame)
         }
@@ -72,7 +71,7 @@ mod tests {
         let mut frame = Frame::default();
         for i in 0..10 {
             assert_eq!(looped.capture_into(&mut frame).unwrap(), Captured::Frame);
-            assert_eq!((frame.sequence, frame.captured_at.as_millis()), (i, 40 * u128::from(i)));
+            assert_eq!((frame.sequence(), frame.captured_at().as_millis()), (i, 40 * u128::from(i)));
         }
     }
 

@@ -95,7 +95,7 @@ impl Rig {
         }
         let capture = start.elapsed();
         if let Some(start) = self.pace_from {
-            std::thread::sleep((start + self.frame.captured_at).saturating_duration_since(Instant::now()));
+            std::thread::sleep((start + self.frame.captured_at()).saturating_duration_since(Instant::now()));
         }
         let start = Instant::now();
         let seen = self.observer.observe(&self.frame)?;

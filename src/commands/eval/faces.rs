@@ -59,7 +59,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         } else {
             detector.detect(&frame)?
         };
-        figures.count(&faces, &scene.ignored, &detections, frame.size);
+        figures.count(&faces, &scene.ignored, &detections, frame.size());
         if let Some(table) = &mut table {
             table.write(&scene.file, &detections)?;
         }
@@ -254,7 +254,7 @@ impl AlarmCheck {
         alarms.reported += usize::from(!self.observer.observe(frame)?.faces.is_empty());
         let detections = self.observer.detections().to_vec();
         alarms.detected += usize::from(!detections.is_empty());
-        for bounds in boxes_all_over(frame.size) {
+        for bounds in boxes_all_over(frame.size()) {
             let crop = self.landmarker.crop_around(&bounds, 0.0);
             let look = self.landmarker.look(frame, &crop, &mut LookTimings::default())?;
             alarms.crops += 1;

@@ -156,7 +156,7 @@ fn evaluate(
             normalised_mean_error(finder.scheme(), &truth, &points)
         }));
         if let (Some(heads), Some(found), Some(yaw_deg)) = (&mut heads, &found, sample.yaw_deg) {
-            heads.count(frame.size, &found.landmarks, yaw_deg);
+            heads.count(frame.size(), &found.landmarks, yaw_deg);
         }
         if let Some(found) = &found {
             rejected += usize::from(!found.is_face);

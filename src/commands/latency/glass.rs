@@ -66,11 +66,9 @@ pub struct Spot {
 }
 
 impl Cells {
-    /// # Panics
-    /// When the frame does not pass [`Frame::check`].
     pub fn of(frame: &Frame) -> Cells {
         let mut image = CropImage::new(GRID);
-        image.fill(frame, &Crop::of_frame(frame.size, GRID));
+        image.fill(frame, &Crop::of_frame(frame.size(), GRID));
         let sum = |pixel: &[u8]| pixel.iter().map(|value| f64::from(*value)).sum::<f64>();
         Cells(image.rgb.chunks_exact(3).map(|pixel| sum(pixel) / 3.0).collect())
     }

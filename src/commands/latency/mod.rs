@@ -149,7 +149,6 @@ impl<'a> ScreenAndCamera<'a> {
         while self.clock.now() < until {
             let captured = self.source.capture_into(&mut self.frame)?;
             if captured == Captured::Frame {
-                self.frame.check()?;
                 return Ok(Cells::of(&self.frame));
             }
             if captured == Captured::End {

@@ -16,7 +16,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 pub use extent::{Extent, Walker};
 
-use crate::picture::frame::{Frame, PixelFormat, Size};
+use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::{Bounds, SizeError};
 
 /// The bytes that every JPEG begins with: start of image, and the first byte of the next marker.
@@ -44,6 +44,8 @@ pub enum JpegError {
     NoMarker(usize),
     #[error("{0}")]
     Size(#[from] SizeError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     #[error("its colours are {0:?}; expected grey, YCbCr, RGB or CMYK")]
     Colours(ColorSpace),
     #[error("{0}")]
@@ -128,17 +130,17 @@ fn decode(jpeg: &[u8], frame: &mut Frame, bounds: Bounds, is_strict: bool) -> Re
         other => return Err(JpegError::Colours(other.unwrap_or(ColorSpace::Unknown))),
     };
     decoder.set_options(options(is_strict).jpeg_set_out_colorspace(colours));
-    frame.format = format;
-    frame.size = size;
-    frame.stride_bytes = format.row_bytes(size.width) as u32;
-    frame.bytes.resize(frame.stride_bytes as usize * height, GREY);
-    if is_strict {
-        return Ok(decoder.decode_into(&mut frame.bytes)?);
-    }
-    frame.bytes.fill(GREY);
-    // What was decoded before the error is there.
-    let _ = decoder.decode_into(&mut frame.bytes);
-    Ok(())
+    let stride = format.row_bytes(size.width);
+    frame.fill(format, size, stride as u32, |bytes| {
+        bytes.resize(stride * height, GREY);
+        if is_strict {
+            return Ok(decoder.decode_into(bytes)?);
+        }
+        bytes.fill(GREY);
+        // What was decoded before the error is there.
+        let _ = decoder.decode_into(bytes);
+        Ok(())
+    })
 }
 
 /// The JPEG with what cameras leave out of it or write twice.
@@ -233,7 +235,6 @@ pub(crate) mod tests {
     fn decoded(bytes: &[u8]) -> Result<(Frame, Option<Flaw>), JpegError> {
         let mut frame = Frame::default();
         let flaw = at_start_of(bytes).and_then(|jpeg| decode_into(jpeg, &mut frame, FRAME_BOUNDS))?;
-        frame.check().unwrap();
         Ok((frame, flaw))
     }
 
@@ -255,25 +256,25 @@ pub(crate) mod tests {
     #[test]
     fn colour_and_grey_become_frames() {
         let (frame, flaw) = decoded(&jpeg(5, 3, 77)).unwrap();
-        assert_eq!((frame.format, frame.size), (PixelFormat::Rgb24, Size { width: 5, height: 3 }));
-        assert!(flaw.is_none() && frame.bytes.iter().all(|b| b.abs_diff(77) < 3), "{:?}", frame.bytes);
+        assert_eq!((frame.format(), frame.size()), (PixelFormat::Rgb24, Size { width: 5, height: 3 }));
+        assert!(flaw.is_none() && frame.bytes().iter().all(|b| b.abs_diff(77) < 3), "{:?}", frame.bytes());
 
         let mut grey = Vec::new();
         JpegEncoder::new(&mut grey).encode(&[200; 15], 5, 3, image::ExtendedColorType::L8).unwrap();
         let (frame, _) = decoded(&grey).unwrap();
-        assert_eq!((frame.format, frame.stride_bytes, frame.bytes.len()), (PixelFormat::Grey, 5, 15));
+        assert_eq!((frame.format(), frame.stride_bytes(), frame.bytes().len()), (PixelFormat::Grey, 5, 15));
     }
 
     #[test]
     fn huffman_tables_that_are_left_out_are_the_usual_ones() {
         let full = busy_jpeg(40, 24);
-        let expected = decoded(&full).unwrap().0.bytes;
+        let expected = decoded(&full).unwrap().0.into_bytes();
         let avi = |field| [b"\xff\xe0\x00\x10AVI1", &[field; 10][..]].concat();
         for first_segment in [avi(0), avi(1), Vec::new(), b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0".to_vec()]
         {
             let bare = bare(&full, &first_segment);
-            assert_eq!(decoded(&bare).unwrap().0.bytes, expected, "{first_segment:x?}");
-            assert_eq!(decoded(&bare[..bare.len() - 2]).unwrap().0.bytes, expected, "{first_segment:x?}");
+            assert_eq!(decoded(&bare).unwrap().0.into_bytes(), expected, "{first_segment:x?}");
+            assert_eq!(decoded(&bare[..bare.len() - 2]).unwrap().0.into_bytes(), expected, "{first_segment:x?}");
         }
     }
 
@@ -281,11 +282,11 @@ pub(crate) mod tests {
     fn without_an_end_marker_all_pixels_are_there_or_it_is_cut() {
         let mut sizes = Vec::new();
         for picture in [busy_jpeg(40, 24), jpeg(40, 24, 120), busy_jpeg(8, 8)] {
-            let expected = decoded(&picture).unwrap().0.bytes;
+            let expected = decoded(&picture).unwrap().0.into_bytes();
             let data = &picture[..picture.len() - 2];
             for ending in [&b""[..], b"\0", b"\0\0\0\0", b"\xd9\0", b"\xff", b"\r\n--boundary\r\n"] {
                 let (frame, flaw) = decoded(&[data, ending].concat()).unwrap();
-                assert_eq!((frame.bytes, flaw), (expected.clone(), Some(Flaw::NoEnd)), "{ending:x?}");
+                assert_eq!((frame.into_bytes(), flaw), (expected.clone(), Some(Flaw::NoEnd)), "{ending:x?}");
             }
             for length in 2..data.len() - 1 {
                 assert!(decoded(&data[..length]).is_err(), "cut at {length} of {}", data.len());
@@ -300,7 +301,7 @@ pub(crate) mod tests {
         let picture = busy_jpeg(16, 16);
         let twice = [&[0xff, START_OF_IMAGE], &picture[..]].concat();
         let ((frame, flaw), expected) = (decoded(&twice).unwrap(), decoded(&picture).unwrap().0);
-        assert_eq!((frame.bytes, flaw), (expected.bytes, None));
+        assert_eq!((frame.bytes(), flaw), (expected.bytes(), None));
     }
 
     #[test]
@@ -312,8 +313,8 @@ pub(crate) mod tests {
             let at = picture.len() * 3 / 4;
             damaged[at..at + 2].copy_from_slice(&damage);
             let (frame, flaw) = decoded(&damaged).unwrap();
-            assert_eq!(frame.size, expected.size);
-            assert_eq!(frame.bytes[..64 * 3 * 24], expected.bytes[..64 * 3 * 24], "{damage:x?}");
+            assert_eq!(frame.size(), expected.size());
+            assert_eq!(frame.bytes()[..64 * 3 * 24], expected.bytes()[..64 * 3 * 24], "{damage:x?}");
             assert_eq!(flaw, Some(Flaw::BrokenScan), "{damage:x?}");
         }
     }
@@ -326,6 +327,6 @@ pub(crate) mod tests {
         let mut frame = Frame::default();
         let error = decode_into(&picture, &mut frame, FRAME_BOUNDS).unwrap_err().to_string();
         assert_eq!(error, "its size is 65535x65535; expected at most 4096x4096");
-        assert_eq!(frame.bytes.capacity(), 0);
+        assert_eq!(frame.into_bytes().capacity(), 1);
     }
 }

@@ -223,7 +223,7 @@ fn begin(scene: &mut Scene, pictures: &[Picture], first: usize, rng: &mut StdRng
 
 /// A view of a whole photograph, as it is, from farther away, or nearer to one of its faces.
 fn scene_view(picture: &Picture, side_px: u32, roll: f32, rng: &mut StdRng) -> Crop {
-    let (width, height) = (picture.frame.size.width as f32, picture.frame.size.height as f32);
+    let (width, height) = (picture.frame.size().width as f32, picture.frame.size().height as f32);
     let side = width.max(height) * log_uniform(rng, 0.4, 1.3);
     let middle = Point2::new(width / 2.0, height / 2.0);
     let towards = match picture.faces.len() {
@@ -237,7 +237,7 @@ fn scene_view(picture: &Picture, side_px: u32, roll: f32, rng: &mut StdRng) -> C
 
 /// A part of a picture, near, in which no face is or may be.
 fn faceless_view(picture: &Picture, side_px: u32, rng: &mut StdRng) -> Option<Crop> {
-    let (width, height) = (picture.frame.size.width as f32, picture.frame.size.height as f32);
+    let (width, height) = (picture.frame.size().width as f32, picture.frame.size().height as f32);
     let boxes: Vec<Rect> =
         picture.faces.iter().map(|face| face.bounds()).chain(picture.unsure.iter().copied()).collect();
     (0..20).find_map(|_| {

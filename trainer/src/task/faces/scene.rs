@@ -102,7 +102,7 @@ impl Scene {
         if flip {
             augment::mirror(&mut shown);
         }
-        let size = picture.frame.size;
+        let size = picture.frame.size();
         let shift = if flip { part_side - columns.len() } else { 0 };
         for (r, row) in rows.clone().enumerate() {
             for (c, column) in columns.clone().enumerate() {
