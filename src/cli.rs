@@ -253,7 +253,7 @@ pub struct BoardArgs {
     /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it, the board is
     /// recognised. What the command line says goes before what a profile says.
     #[arg(long, value_name = "NAME|FILE.toml")]
-    pub board: Option<board::Choice>,
+    pub board: Option<board::BoardChoice>,
 }
 
 /// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.

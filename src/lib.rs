@@ -20,27 +20,39 @@
 //! | `float` (default) | nets that are not quantised |
 //! | `page` (default) | a page for a browser, Prometheus and health checks |
 //! | `window` | a screen in a window |
+//!
+//! Modules that are not shown here belong to the program, its trainer and its tests; they change without notice.
 
+#![warn(missing_docs)]
+
+#[doc(hidden)]
 pub mod board;
 pub mod capture;
 #[cfg(feature = "program")]
+#[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "program")]
+#[doc(hidden)]
 pub mod commands;
 pub mod dataset;
 #[cfg(feature = "program")]
+#[doc(hidden)]
 pub mod doctor;
 pub mod face;
+#[doc(hidden)]
 pub mod machine;
 pub mod model;
 pub mod overlay;
 pub mod picture;
+#[doc(hidden)]
 pub mod pipeline;
 #[cfg(feature = "program")]
+#[doc(hidden)]
 pub mod plan;
 pub mod publish;
 pub mod record;
 #[cfg(feature = "program")]
+#[doc(hidden)]
 pub mod report;
 pub mod screen;
 mod text;

@@ -20,21 +20,8 @@ fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {
-            log::error!("{}", in_one_line(&error));
+            log::error!("{}", wingmark::doctor::in_one_line(error.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error and its causes, the first line of each; what the text already says is not said again.
-fn in_one_line(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        let first = cause.lines().next().unwrap_or_default();
-        if !text.contains(first) {
-            text = format!("{text}: {first}");
-        }
-    }
-    text
 }

@@ -3,7 +3,7 @@
 mod machines;
 
 use machines::Recorded;
-use wingmark::board::{Board, BoardError, Choice, SHIPPED};
+use wingmark::board::{Board, BoardChoice, BoardError, SHIPPED};
 use wingmark::machine::{Machine, Program, Tree};
 use wingmark::screen::ScreenChoice;
 
@@ -157,10 +157,10 @@ fn mistakes_are_named_with_file_line_and_key() {
 
 #[test]
 fn a_choice_is_a_name_or_a_file() {
-    assert!(matches!("pi-5".parse::<Choice>(), Ok(Choice::Shipped(shipped)) if shipped.slug == "pi-5"));
-    assert!(matches!("pi-5.toml".parse::<Choice>(), Ok(Choice::File(_))));
-    let unknown = "pi-6".parse::<Choice>().unwrap_err().to_string();
+    assert!(matches!("pi-5".parse::<BoardChoice>(), Ok(BoardChoice::Shipped(shipped)) if shipped.slug == "pi-5"));
+    assert!(matches!("pi-5.toml".parse::<BoardChoice>(), Ok(BoardChoice::File(_))));
+    let unknown = "pi-6".parse::<BoardChoice>().unwrap_err().to_string();
     assert!(unknown.starts_with("board \"pi-6\" is not known; expected one of pi-zero-2w, pi-3, pi-4"), "{unknown}");
-    let missing = Board::choose(Some(&Choice::File("nowhere.toml".into()))).unwrap_err().to_string();
+    let missing = Board::choose(Some(&BoardChoice::File("nowhere.toml".into()))).unwrap_err().to_string();
     assert!(missing.starts_with("cannot read nowhere.toml"), "{missing}");
 }

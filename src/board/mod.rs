@@ -81,9 +81,9 @@ impl Recognise {
     }
 }
 
-/// The value of `--board`.
+/// Which profile.
 #[derive(Debug, Clone)]
-pub enum Choice {
+pub enum BoardChoice {
     Shipped(&'static Shipped),
     File(PathBuf),
 }
@@ -125,30 +125,30 @@ pub enum BoardError {
     Toml { place: Place, source: Box<toml::de::Error> },
     #[error("{place} is {found}; expected {expected}")]
     Value { place: Place, found: String, expected: String },
-    #[error("no profile fits a machine of architecture {0}; expected --board with a profile for it")]
+    #[error("no profile fits a machine of architecture {0}")]
     NoneFits(String),
 }
 
 /// A shipped profile's name; or a file, which ends in `.toml`.
-impl FromStr for Choice {
+impl FromStr for BoardChoice {
     type Err = BoardError;
 
     fn from_str(text: &str) -> Result<Self, BoardError> {
         if Path::new(text).extension().is_some_and(|extension| extension == "toml") {
-            return Ok(Choice::File(text.into()));
+            return Ok(BoardChoice::File(text.into()));
         }
-        SHIPPED.iter().find(|shipped| shipped.slug == text).map(Choice::Shipped).ok_or_else(|| {
+        SHIPPED.iter().find(|shipped| shipped.slug == text).map(BoardChoice::Shipped).ok_or_else(|| {
             let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.slug).collect();
             BoardError::Unknown { wanted: text.into(), known: known.join(", ") }
         })
     }
 }
 
-impl Choice {
+impl BoardChoice {
     fn load(&self) -> Result<Board, BoardError> {
         match self {
-            Choice::Shipped(shipped) => shipped.load(),
-            Choice::File(path) => {
+            BoardChoice::Shipped(shipped) => shipped.load(),
+            BoardChoice::File(path) => {
                 let text = fs::read_to_string(path);
                 let text = text.map_err(|source| BoardError::Read { path: path.clone(), source })?;
                 Board::from_toml(&path.display().to_string(), &text)
@@ -165,7 +165,7 @@ impl Shipped {
 
 impl Board {
     /// The one chosen, or else the one that this machine is.
-    pub fn choose(choice: Option<&Choice>) -> Result<Board, BoardError> {
+    pub fn choose(choice: Option<&BoardChoice>) -> Result<Board, BoardError> {
         match choice {
             Some(choice) => choice.load(),
             None => Board::recognise(&Machine::here()),
@@ -177,8 +177,7 @@ impl Board {
         let mut found = Vec::new();
         if !self.recognise.fits(machine) {
             let here = machine.model.as_deref().unwrap_or(&machine.architecture);
-            found
-                .push(format!("the profile {} is for {}, and this is {here}; leave --board out", self.slug, self.name));
+            found.push(format!("the profile {} is for {}, and this is {here}", self.slug, self.name));
         }
         let usable = machine.cpu.usable();
         if let Some(most) = threads.iter().max().filter(|most| **most as f64 > usable.ceil()) {

@@ -28,6 +28,7 @@ pub enum SourceChoice {
 
 /// A text names no source.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum SourceError {
     #[error("expected rpicam, or rpicam:N for the camera of number N")]
     Rpicam,
@@ -38,8 +39,8 @@ pub enum SourceError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(
-        "only http:// is read by itself; let ffmpeg read this one: ffmpeg -v error -i '{0}' -pix_fmt yuv420p -f \
-         yuv4mpegpipe - | wingmark run --source - --live"
+        "only http:// is read by itself; ffmpeg makes video of this one that is read from a pipe: ffmpeg -v error -i '{0}' \
+         -pix_fmt yuv420p -f yuv4mpegpipe -"
     )]
     Protocol(String),
 }

@@ -26,6 +26,7 @@ pub struct Clip {
 }
 
 impl Clip {
+    /// How many frames it has.
     pub const FRAMES: u32 = 10 * NOMINAL_RATE;
 
     /// A clip of square frames, as large as fits into `picture`.

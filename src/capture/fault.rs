@@ -8,6 +8,7 @@ use crate::picture::jpeg::Flaw;
 
 /// Why a frame cannot be used.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum Fault {
     #[error("its driver flags them as broken")]
     Flagged,

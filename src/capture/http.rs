@@ -20,7 +20,9 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: u64 = 16 << 10;
 const MAX_REDIRECTS: usize = 4;
 
+/// Why a server gives no frames.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum HttpError {
     #[error("expected http://HOST/PATH, or http://USER:PASSWORD@HOST:PORT/PATH")]
     Url,

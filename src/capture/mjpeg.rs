@@ -14,7 +14,9 @@ const MAX_PICTURE_BYTES: usize = 32 << 20;
 /// Read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// What is wrong with MJPEG video.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum MjpegError {
     #[error("{0}")]
     Read(#[from] std::io::Error),
@@ -42,6 +44,7 @@ pub struct Mjpeg<R> {
 }
 
 impl<R: Read> Mjpeg<R> {
+    /// Pictures that `reader` gives one after the other, timed by `pace`.
     pub fn new(reader: R, pace: Pace) -> Self {
         let (buffer, walker, flaws) = (Vec::new(), Walker::default(), FlawWatch::default());
         Mjpeg { reader, buffer, walker, next: 0, passed: 0, pace, ended: false, flaws }

@@ -5,6 +5,7 @@ mod clip;
 mod clock;
 mod fault;
 mod film;
+#[doc(hidden)]
 pub mod http;
 mod kind;
 mod mjpeg;
@@ -33,7 +34,7 @@ pub use program::Program;
 pub use replay::{Begun, Replay, Resume};
 pub use status::Status;
 pub use stream::Stream;
-pub use v4l2::{Camera, CameraError, CameraWish};
+pub use v4l2::{Camera, CameraError, CameraWish, OtherWay};
 pub use y4m::{Y4m, Y4mError};
 
 use fault::FlawWatch;
@@ -88,6 +89,7 @@ pub trait Source: Send {
 /// What [`Source::capture_into`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Captured {
+    /// The frame was overwritten with the next one.
     Frame,
     /// A frame came, and its bytes are not to be trusted; it has taken a number of its own.
     Damaged,
@@ -97,7 +99,9 @@ pub enum Captured {
     End,
 }
 
+/// Why a source gives no frame.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum CaptureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
@@ -105,7 +109,7 @@ pub enum CaptureError {
         "{folder} holds no picture; expected files named .jpg, .jpeg or .png, or films such as .mp4 and .y4m{hint}"
     )]
     NoPictures { folder: PathBuf, hint: &'static str },
-    #[error("{0} is no file; only a run over files can go on where one stopped, by --resume")]
+    #[error("{0} is no file; only a run over files can go on where one stopped")]
     NotResumable(String),
     #[error(transparent)]
     Picture(#[from] PictureError),

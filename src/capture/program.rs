@@ -49,7 +49,7 @@ impl Program {
         if let (Program::Rpicam(_), Some(format)) = (self, wish.format)
             && !matches!(format, CameraFormat::Mjpeg | CameraFormat::Jpeg)
         {
-            return Err(failed(format!("is asked for MJPG; --camera-format {format} is for cameras at /dev/video*")));
+            return Err(failed(format!("gives MJPG; {format} can be had of cameras at /dev/video*")));
         }
         let mut opener = Restarting { program: self.clone(), wish };
         let mut stream = opener.start().map_err(failed)?;

@@ -53,18 +53,22 @@ struct Film {
 pub struct Resume {
     /// Files that are passed over, as [`Frame::source`] names them.
     pub done: HashSet<String>,
+    /// The film that was begun, if one was.
     pub begun: Option<Begun>,
 }
 
 /// The file that was recorded last, up to a frame.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Begun {
+    /// Its file, as records name it.
     pub source: String,
     /// Number and time of its first frame.
     pub first: u32,
+    /// The time of its first frame, since the start of the whole run.
     pub first_at: Duration,
     /// Number and time of its last frame that was recorded.
     pub last: u32,
+    /// The time of the last frame that is done.
     pub last_at: Duration,
 }
 

@@ -10,16 +10,35 @@ pub enum Status {
     #[default]
     Live,
     /// The source is there, and has given no frame for so long.
-    Stalled { name: String, since: Duration },
+    Stalled {
+        /// What messages call the source.
+        name: String,
+        /// How long ago the last frame came.
+        since: Duration,
+    },
     /// The source gives frames, none of which can be used.
-    Unusable { name: String, cause: String },
+    Unusable {
+        /// What messages call the source.
+        name: String,
+        /// What is wrong with the frames, in a few words.
+        cause: String,
+    },
     /// The source is gone and looked for again and again.
-    Gone { name: String, reason: String },
+    Gone {
+        /// What messages call the source.
+        name: String,
+        /// Why, in a few words.
+        reason: String,
+    },
     /// The source is back; its first frame is awaited.
-    Returning { name: String },
+    Returning {
+        /// What messages call the source.
+        name: String,
+    },
 }
 
 impl Status {
+    /// Whether frames come.
     pub fn is_live(&self) -> bool {
         *self == Status::Live
     }

@@ -96,7 +96,7 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 /// The command that has ffmpeg decode a film.
 fn way(name: &str) -> String {
     let input = if name == STDIN { ".. | ffmpeg -v error -i -".into() } else { format!("ffmpeg -v error -i '{name}'") };
-    format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe - | wingmark run --source -")
+    format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
 }
 
 impl Stream {
@@ -215,7 +215,7 @@ mod tests {
             (
                 b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
                 "standard input is a film (H.264 or H.265), which ffmpeg makes readable: .. | ffmpeg -v error -i - -pix_fmt \
-                 yuv420p -f yuv4mpegpipe - | wingmark run --source -; rpicam-vid writes what is read by --codec mjpeg",
+                 yuv420p -f yuv4mpegpipe -; rpicam-vid writes what is read by --codec mjpeg",
             ),
         ] {
             let error = said(bytes).unwrap_err();

@@ -16,7 +16,9 @@ pub const MAGIC: &[u8] = b"YUV4MPEG2 ";
 /// Longest line that is read. ffmpeg's take a hundred bytes.
 const MAX_LINE_BYTES: u64 = 4096;
 
+/// What is wrong with Y4M video.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum Y4mError {
     #[error("{0}")]
     Read(#[from] std::io::Error),

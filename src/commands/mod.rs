@@ -46,7 +46,7 @@ fn results() -> impl Write {
     struct Results(StdoutLock<'static>);
 
     impl Results {
-        fn heed<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
+        fn unless_closed<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
             match done {
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(instead),
                 done => done,
@@ -56,11 +56,11 @@ fn results() -> impl Write {
 
     impl Write for Results {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Results::heed(self.0.write(bytes), bytes.len())
+            Results::unless_closed(self.0.write(bytes), bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
-            Results::heed(self.0.flush(), ())
+            Results::unless_closed(self.0.flush(), ())
         }
     }
 

@@ -9,6 +9,7 @@ use log::{error, warn};
 use super::{Outcome, counted, results};
 use crate::capture::CaptureError;
 use crate::cli::RunArgs;
+use crate::doctor::in_one_line;
 use crate::face::{Observation, Observer};
 use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
@@ -109,7 +110,7 @@ impl Run {
                 continue;
             }
             let taken = feed.take(&mut frame, TICK);
-            feed.notes().for_each(|note| self.heed(note));
+            feed.notes().for_each(|note| self.take_note(note));
             match taken {
                 Taken::Value if self.is_enough() => {}
                 Taken::Value => self.observe(&mut frame)?,
@@ -156,10 +157,10 @@ impl Run {
         self.metrics.count_published(start.elapsed());
     }
 
-    fn heed(&mut self, note: Note) {
+    fn take_note(&mut self, note: Note) {
         match note {
             Note::Unreadable(e) => {
-                error!("{e}");
+                error!("{}", in_one_line(&e));
                 self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
                 self.tally.unreadable += 1;
                 self.metrics.count_source_error();

@@ -9,6 +9,7 @@ use crate::picture::geometry::Rect;
 /// A picture and the faces in it that are known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {
+    /// The file.
     pub picture: PathBuf,
     /// The picture's name as the data set writes it.
     pub file: String,

@@ -31,6 +31,7 @@ pub enum Degradation {
     "expected rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR (1 or more), face:PIXELS (4 or more) or cover:PER_CENT \
      (0 to 100), found {0:?}"
 )]
+/// A text that names no degradation.
 pub struct DegradationError(String);
 
 impl FromStr for Degradation {

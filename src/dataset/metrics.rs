@@ -30,6 +30,7 @@ pub fn normalised_mean_error(scheme: &Scheme, truth: &[Point2<f32>], found: &[Po
 /// The figures of one split. The field names are those of `wingmark eval --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
+    /// How many were measured.
     pub faces: usize,
     /// Mean of the faces' NME, in per cent.
     pub nme_percent: f64,
@@ -68,6 +69,7 @@ impl Coverage {
         Coverage { rims: [0.68, 0.95].map(|share| squared_radius(share, tails)), points: 0, within: [0; 2] }
     }
 
+    /// Counts a landmark, found and annotated in the same space.
     pub fn count(&mut self, found: &Landmark, truth: Point2<f32>) {
         let error = truth - found.at;
         // A covariance that has no inverse covers nothing.

@@ -34,6 +34,7 @@ pub use sample::{Place, Sample};
 pub struct Dataset {
     /// In the order of the data set's files; of folders, in [`folder::natural_order`].
     pub samples: Vec<Sample>,
+    /// Items that could not be read.
     pub faults: Vec<Fault>,
     /// Faces that a split has twice; they are among the samples once.
     pub repeated: usize,
@@ -44,10 +45,13 @@ pub struct Dataset {
 pub struct Fault {
     /// Where it would belong; empty where that cannot be told.
     pub split: String,
+    /// What is wrong with it.
     pub error: DatasetError,
 }
 
+/// What is wrong with a data set, or with an item of it.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum DatasetError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },

@@ -17,20 +17,24 @@ const FARTHEST_PX: f32 = 1e6;
 /// One annotated face. A picture with two faces gives two samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
+    /// The file.
     pub picture: PathBuf,
     /// The picture's name as the data set writes it.
     pub file: String,
+    /// `common`, `train` and the like, as the data set calls it.
     pub split: String,
     /// 68 points in iBUG order, in pixels of the picture, pixel centres at whole numbers.
     pub points: Vec<Point2<f32>>,
     /// The head's yaw in degrees, positive to the person's right, where the data set has it.
     pub yaw_deg: Option<f32>,
+    /// Where the annotation stands.
     pub place: Place,
 }
 
 /// Where an annotation stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
+    /// The annotation's file.
     pub path: Arc<Path>,
     /// From 1.
     pub line: u64,

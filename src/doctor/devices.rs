@@ -20,7 +20,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe) -> Vec<Camera> {
         match formats {
             Ok(formats) if may_open && formats.is_empty() => None,
             Ok(formats) => Some(Camera { device, name, formats, may_open, fault: None }),
-            Err(e) => Some(Camera { device, name, formats: Vec::new(), may_open, fault: Some(e.to_string()) }),
+            Err(e) => Some(Camera { device, name, formats: Vec::new(), may_open, fault: Some(super::in_one_line(&e)) }),
         }
     });
     cameras.collect()

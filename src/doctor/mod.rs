@@ -1,5 +1,6 @@
 //! Looks at a machine: what it is, what it has, and what is in the way of landmarks on it.
 
+mod advice;
 mod devices;
 mod findings;
 mod probe;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use advice::in_one_line;
 pub use probe::{Probe, ThisMachine};
 
 use crate::board::Board;

@@ -1,7 +1,7 @@
 //! How far landmarks may be off, from the heat around them.
 //!
-//! A net learns hills of one width, so that the covariance of the heat says along which direction a landmark may be off, but
-//! not how far; how low the hill is says that better. On faces that were held out of training
+//! A net learns peaks of one width. So the covariance of the heat says along which direction a landmark
+//! may be off, but not how far; how low the peak is says that better. On faces held out of training
 //!
 //! ```text
 //! covariance of the error = spread[landmark] * confidence^-exponent * covariance of the heat

@@ -61,10 +61,13 @@ impl Hysteresis {
 /// What is known of a face beside its landmarks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measures {
+    /// Where the head is and looks; none where the net's card has no head model.
     pub pose: Option<HeadPose>,
+    /// Heights over widths of eyes and mouth.
     pub ratios: Ratios,
     /// 0 closed, 1 this person's open state; `None` where it is not seen.
     pub right_eye: Option<f32>,
+    /// As `right_eye`.
     pub left_eye: Option<f32>,
     /// 0 this person's rest, 1 wide open.
     pub mouth: Option<f32>,
@@ -74,14 +77,18 @@ pub struct Measures {
     pub eyes_closed: Option<bool>,
 }
 
+/// What a face did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
     /// Eyes closed and open again within half a second.
     Blink,
     /// Eyes are closed for half a second; its end is [`EventKind::EyesOpened`].
     EyesClosed,
+    /// Eyes that were closed for longer than a blink opened.
     EyesOpened,
+    /// The mouth was wide open for a while.
     Yawn,
+    /// The head went down and came up again.
     Nod,
 }
 
@@ -101,6 +108,7 @@ impl EventKind {
 /// Something that a face did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
+    /// What it did.
     pub kind: EventKind,
     /// The face's id.
     pub face: u32,
@@ -182,6 +190,7 @@ impl OwnState {
 }
 
 impl Person {
+    /// A person of this id, seen first at this time.
     pub fn new(id: u32, at: Duration) -> Self {
         let eye = OwnState::new(OPEN_QUANTILE, USUAL_EYE);
         Person {
@@ -200,10 +209,12 @@ impl Person {
         }
     }
 
+    /// That of the face.
     pub fn id(&self) -> u32 {
         self.id
     }
 
+    /// Whether the face was seen at most `time` before `now`.
     pub fn was_seen_within(&self, time: Duration, now: Duration) -> bool {
         self.at.is_some_and(|at| now.saturating_sub(at) <= time)
     }

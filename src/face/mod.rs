@@ -3,19 +3,26 @@
 mod builder;
 pub mod calibration;
 mod clock;
+#[doc(hidden)]
 pub mod decode;
 pub mod detect;
+#[doc(hidden)]
 pub mod head;
+#[doc(hidden)]
 pub mod look;
 pub mod measure;
 mod observer;
+#[doc(hidden)]
 pub mod openness;
 pub mod pose;
+#[doc(hidden)]
 pub mod presence;
 pub mod scene;
+#[doc(hidden)]
 pub mod shape;
 pub mod smooth;
 mod stage;
+#[doc(hidden)]
 pub mod track;
 pub mod zoo;
 
@@ -36,6 +43,7 @@ use crate::picture::geometry::{Crop, Rect};
 /// A decoded point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Landmark {
+    /// Where it is; the centre of the first pixel is (0, 0).
     pub at: Point2<f32>,
     /// The heat of the hottest cell, cut to 0..=1.
     pub confidence: f32,
@@ -87,8 +95,10 @@ pub struct Observation {
     pub dropped: u32,
     /// Of the frame; zero before the first one.
     pub size: Size,
+    /// Those that are followed or were found; none where nobody is.
     pub faces: Vec<Face>,
     /// What faces did that was known with this frame.
     pub events: Vec<Event>,
+    /// How long each stage took.
     pub timings: Timings,
 }

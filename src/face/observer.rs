@@ -34,6 +34,7 @@ const FRAMES_A_LOOK: usize = 6;
 pub struct Options {
     /// Threads that share each frame, the caller's included.
     pub threads: usize,
+    /// How points are steadied from frame to frame.
     pub smoothing: Smoothing,
     /// No more faces are followed at once.
     pub faces: NonZeroUsize,
@@ -78,7 +79,9 @@ impl Missed {
 /// What is known of a person is kept for so long after the face was seen last.
 const LOST_FOR: Duration = Duration::from_secs(1);
 
+/// Why a frame could not be looked at.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum ObserveError {
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -105,6 +108,7 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// An Observer with these nets. An error says that a net does not find what it is to find.
     pub fn new(faces: &Net, landmarks: &Net, options: &Options) -> Result<Self, CardError> {
         let threads = options.threads;
         Ok(Observer {
@@ -124,10 +128,12 @@ impl Observer {
         })
     }
 
+    /// What the landmarks are, in the order of [`Face::landmarks`](crate::face::Face::landmarks).
     pub fn scheme(&self) -> &'static Scheme {
         self.landmarker.scheme()
     }
 
+    /// What the landmark net's confidences and covariances were fitted to; none where its card does not say.
     pub fn calibration(&self) -> Option<&Calibration> {
         self.landmarker.calibration()
     }
@@ -305,7 +311,7 @@ impl Observer {
     fn keep_to_most_faces(&mut self, found: &mut Vec<Look>, followed: usize) {
         let room = self.most_faces.saturating_sub(followed);
         if found.len() > room && !std::mem::replace(&mut self.said_more_faces, true) {
-            log::warn!("a frame shows more faces than the {} that are followed; --faces N follows N", self.most_faces);
+            log::warn!("a frame shows more faces than the {} that are followed", self.most_faces);
         }
         found.truncate(room);
     }

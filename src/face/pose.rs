@@ -39,6 +39,7 @@ pub const FOV_DEG: RangeInclusive<f32> = 5.0..=150.0;
 pub struct Pinhole {
     /// In pixels.
     pub focal: f32,
+    /// Where the optical axis meets the frame, in pixels.
     pub centre: Point2<f32>,
 }
 
@@ -56,6 +57,7 @@ impl Pinhole {
 /// Which way a head looks, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadPose {
+    /// Turns the head's axes into the camera's.
     pub camera_from_head: Rotation3<f32>,
     /// The point midway between the eyes, in millimetres before the camera, for eyes 63 mm apart.
     pub position: Vector3<f32>,
@@ -73,14 +75,17 @@ impl HeadPose {
         Vector3::new(pitch, yaw, (-r[(0, 1)]).atan2(r[(0, 0)])).add_scalar(0.0)
     }
 
+    /// Pitch in degrees; positive where the person looks down.
     pub fn pitch_deg(&self) -> f32 {
         self.turns().x.to_degrees()
     }
 
+    /// Yaw in degrees; positive where the person turns to the own right.
     pub fn yaw_deg(&self) -> f32 {
         self.turns().y.to_degrees()
     }
 
+    /// Roll in degrees; positive where the head turns clockwise in the picture.
     pub fn roll_deg(&self) -> f32 {
         self.turns().z.to_degrees()
     }
@@ -115,6 +120,7 @@ struct Normal {
 
 /// A pose with what else the fit found.
 pub struct Fitted {
+    /// The pose that fits.
     pub pose: HeadPose,
     /// In standard deviations.
     pub deformation: SVector<f32, DEFORMATIONS>,

@@ -14,24 +14,31 @@ use crate::model::{Model, ModelError};
 
 /// A net and its card, which fit each other, the shapes of the faces that it finds, and how it knows a face.
 pub struct Net {
+    /// What it reads and gives.
     pub card: ModelCard,
+    /// The net itself.
     pub model: Model,
+    /// How landmarks of faces lie to each other, from `shape.csv`.
     pub shape: Option<ShapeModel>,
     /// What heads look like, for head pose.
     pub head: Option<HeadModel>,
+    /// What tells faces from others, from `presence.csv`.
     pub presence: Option<PresenceModel>,
 }
 
 /// Which net: a shipped one or a folder.
 #[derive(Debug, Clone)]
 pub enum Choice {
+    /// One in this binary.
     Shipped(&'static Shipped),
+    /// A folder with `model.onnx` and `card.toml`.
     Folder(PathBuf),
 }
 
 /// The files of a net in this binary.
 #[derive(Debug)]
 pub struct Shipped {
+    /// As `--model` and [`shipped`] know it.
     pub name: &'static str,
     card: &'static str,
     model: &'static [u8],
@@ -95,6 +102,7 @@ pub const PRESENCE: &str = "presence.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
 
+/// A name that no shipped net has.
 #[derive(Debug, Error)]
 #[error("model {wanted:?} is not known; expected one of {known}, or a folder with model.onnx and card.toml")]
 pub struct UnknownModel {
@@ -102,7 +110,9 @@ pub struct UnknownModel {
     known: String,
 }
 
+/// Why a net could not be loaded.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum LoadError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
@@ -156,6 +166,7 @@ pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
 }
 
 impl Choice {
+    /// Reads, checks and optimises the net: some tenths of a second on a small board.
     pub fn load(&self) -> Result<Net, LoadError> {
         match self {
             Choice::Shipped(Shipped { name, card, model, shape, head, presence }) => {

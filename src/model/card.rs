@@ -15,6 +15,7 @@ pub const FACE_CHANNELS: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
+    /// The net's.
     pub name: String,
     /// Side of the square picture that the net reads.
     pub input_px: u32,
@@ -24,12 +25,17 @@ pub struct ModelCard {
     pub sha256: String,
     /// Multiply-adds for one picture, in thousand millions.
     pub gmac: f64,
+    /// How many numbers were trained.
     pub parameters: u64,
     /// When it was exported, as 2026-11-24.
     pub date: String,
+    /// What it finds.
     pub task: Task,
+    /// What a byte of its heatmaps means.
     pub heat: Quantisation,
+    /// Where it comes from.
     pub about: About,
+    /// How far it is off, on which data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accuracy: Vec<Accuracy>,
 }
@@ -40,6 +46,7 @@ pub struct ModelCard {
 pub enum Task {
     /// One heatmap a landmark of one face.
     Landmarks {
+        /// Which landmark each map is.
         #[serde(with = "scheme_name")]
         scheme: &'static Scheme,
         /// Side of the crop, as a multiple of the longer side of the landmarks' box.
@@ -52,7 +59,9 @@ pub enum Task {
     /// stands for `smallest_px * 2^(v * octaves)` pixels of the net's input; cosine and sine of the face's roll, where `v` stands
     /// for `2 v - 1`.
     Faces {
+        /// Side of the smallest face, in pixels of the net's picture.
         smallest_px: f32,
+        /// From the smallest face to the largest; an octave is a factor of two.
         octaves: f32,
         /// Heat below which a peak is no face.
         score: f32,
@@ -71,6 +80,7 @@ impl Task {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
+    /// Of the power law.
     pub exponent: f32,
     /// Degrees of freedom, more than 2.
     pub tails: f32,
@@ -82,7 +92,9 @@ pub struct Calibration {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantisation {
+    /// Heat a step.
     pub scale: f32,
+    /// The byte that stands for no heat.
     pub zero_point: u8,
 }
 
@@ -90,8 +102,11 @@ pub struct Quantisation {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
+    /// Names of data sets.
     pub trained_on: String,
+    /// Of the weights.
     pub licence: String,
+    /// What else a user should know.
     #[serde(default)]
     pub notes: String,
 }
@@ -100,7 +115,9 @@ pub struct About {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
+    /// The data set's name.
     pub data: String,
+    /// The part of it that was measured.
     pub split: String,
     /// What is measured: `nme_percent`, `recall_percent`.
     pub measure: String,
@@ -115,10 +132,13 @@ pub struct Accuracy {
     pub float: Option<f64>,
     /// Of the file beside this card.
     pub int8: f64,
+    /// The command that gives these figures.
     pub command: String,
 }
 
+/// What is wrong with a card, or with the net that it describes.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum CardError {
     #[error("{}", in_one_line(.0.message()))]
     Toml(#[from] toml::de::Error),
@@ -144,12 +164,14 @@ impl std::fmt::Display for Shape {
 }
 
 impl ModelCard {
+    /// Reads and checks the text of a `card.toml`.
     pub fn from_toml(text: &str) -> Result<ModelCard, CardError> {
         let card: ModelCard = toml::from_str(text)?;
         card.check()?;
         Ok(card)
     }
 
+    /// The text of a `card.toml`.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a card is made of tables, text and numbers")
     }

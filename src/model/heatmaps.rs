@@ -2,6 +2,7 @@
 
 /// A cell's heat as a net stores it; `u8` for the int8 nets.
 pub trait Heat: Copy + PartialOrd {
+    /// The number itself, for formulas.
     fn to_f32(self) -> f32;
 
     /// The smallest value that is not below `limit`.
@@ -28,16 +29,17 @@ impl Heat for f32 {
     }
 }
 
-/// The hill of one channel.
+/// Where the heat of one channel is highest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Top {
+pub struct Peak {
     /// Heat of the hottest cell.
     pub heat: f32,
-    /// Row and column of the cell on which the hill stands: of all that have at least three quarters of that heat, the one with most
-    /// of it around, in 3x3 cells weighted 1, 2, 1 each way. On a long ridge, or of two tops on one hill, that is a steadier
-    /// place than the hottest cell. The first in reading order among equals.
+    /// Row and column of the peak's cell: of the cells that have at least three quarters of that heat,
+    /// the one with most heat around, summed over 3x3 cells weighted 1, 2, 1 each way. On a long ridge,
+    /// or with two maxima beside each other, that is a steadier place than the hottest cell. Among
+    /// equals, the first in reading order.
     pub cell: (usize, usize),
-    /// That sum, above the stored zero.
+    /// The weighted sum, above the stored zero.
     around: f32,
 }
 
@@ -45,13 +47,19 @@ pub struct Top {
 /// of which the net is sure and 0 away from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Heatmaps<'a, T = u8> {
+    /// Row by row, the channels of a cell beside each other: `[row, column, channel]`.
     pub cells: &'a [T],
+    /// Height of a map, in cells.
     pub rows: usize,
+    /// Width of a map, in cells.
     pub columns: usize,
+    /// How many maps there are.
     pub channels: usize,
     /// Distance between neighbouring cells of one channel; at least `channels` (kernels pad to whole vectors).
     pub pitch: usize,
+    /// Heat a step.
     pub scale: f32,
+    /// The value of no heat.
     pub zero_point: f32,
 }
 
@@ -75,8 +83,8 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
         (self.stored(row, column, channel).to_f32() - self.zero_point) * self.scale
     }
 
-    /// The top of each channel.
-    pub fn tops(&self) -> Vec<Top> {
+    /// The peak of each channel.
+    pub fn peaks(&self) -> Vec<Peak> {
         let cells = || self.cells.chunks(self.pitch).map(|cell| &cell[..self.channels]);
         let mut hottest = self.cells[..self.channels].to_vec();
         for cell in cells() {
@@ -86,8 +94,8 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
         }
         // Differences of stored bytes are whole numbers, and so exact.
         let above_zero = |value: T| value.to_f32() - self.zero_point;
-        let cold = |&value: &T| Top { heat: above_zero(value) * self.scale, cell: (0, 0), around: f32::MIN };
-        let mut tops: Vec<Top> = hottest.iter().map(cold).collect();
+        let cold = |&value: &T| Peak { heat: above_zero(value) * self.scale, cell: (0, 0), around: f32::MIN };
+        let mut peaks: Vec<Peak> = hottest.iter().map(cold).collect();
         let mut warm = hottest;
         for value in &mut warm {
             let above = above_zero(*value);
@@ -99,15 +107,16 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
                 continue;
             }
             let (row, column) = (index / self.columns, index % self.columns);
-            for (channel, top) in tops.iter_mut().enumerate().filter(|(channel, _)| cell[*channel] >= warm[*channel]) {
+            for (channel, peak) in peaks.iter_mut().enumerate().filter(|(channel, _)| cell[*channel] >= warm[*channel])
+            {
                 let value = |row, column| above_zero(self.stored(row, column, channel));
                 let around = self.around(row, column, value);
-                if around > top.around {
-                    *top = Top { cell: (row, column), around, ..*top };
+                if around > peak.around {
+                    *peak = Peak { cell: (row, column), around, ..*peak };
                 }
             }
         }
-        tops
+        peaks
     }
 
     /// Sum over 3x3 cells, weighted 1, 2, 1 each way. Cells at the border count once more for those beyond.
@@ -123,44 +132,44 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
 mod tests {
     use super::*;
 
-    fn top(lines: [[u8; 6]; 3]) -> Top {
-        Heatmaps::packed(lines.as_flattened(), [3, 6, 1], 0.01, 20.0).tops()[0]
+    fn peak(lines: [[u8; 6]; 3]) -> Peak {
+        Heatmaps::packed(lines.as_flattened(), [3, 6, 1], 0.01, 20.0).peaks()[0]
     }
 
     #[test]
     fn a_ridge_is_taken_where_it_is_broadest() {
         let lines = [[20, 20, 20, 60, 60, 20], [20, 100, 20, 95, 95, 90], [20, 20, 20, 20, 20, 20]];
-        let top = top(lines);
-        assert!((top.heat - 0.8).abs() < 1e-6, "{top:?}");
-        assert_eq!(top.cell, (1, 4));
+        let peak = peak(lines);
+        assert!((peak.heat - 0.8).abs() < 1e-6, "{peak:?}");
+        assert_eq!(peak.cell, (1, 4));
     }
 
     #[test]
     fn a_much_hotter_cell_is_taken_alone() {
-        assert_eq!(top([[20; 6], [20, 140, 20, 95, 95, 90], [20; 6]]).cell, (1, 1));
+        assert_eq!(peak([[20; 6], [20, 140, 20, 95, 95, 90], [20; 6]]).cell, (1, 1));
     }
 
     #[test]
     fn the_border_is_no_worse_than_the_middle() {
-        assert_eq!(top([[90, 80, 60, 40, 30, 20]; 3]).cell, (0, 0));
+        assert_eq!(peak([[90, 80, 60, 40, 30, 20]; 3]).cell, (0, 0));
     }
 
     #[test]
-    fn maps_below_zero_have_a_top_too() {
-        assert_eq!(top([[10; 6], [10, 10, 10, 15, 10, 10], [10; 6]]).cell, (1, 3));
+    fn maps_below_zero_have_a_peak_too() {
+        assert_eq!(peak([[10; 6], [10, 10, 10, 15, 10, 10], [10; 6]]).cell, (1, 3));
     }
 
     #[test]
     fn channels_and_padding_do_not_mix() {
-        // Two channels and a byte of padding in each cell; the second channel's top is the first one's mirror image.
+        // Two channels and a byte of padding in each cell; the second channel's peak is the first one's mirror image.
         let mut cells = [255; 8 * 3];
         for (i, cell) in cells.chunks_exact_mut(3).enumerate() {
             cell[..2].copy_from_slice(&[[20, 90, 30, 20, 20, 20, 20, 20][i], [20, 20, 20, 20, 20, 30, 99, 20][i]]);
         }
         let maps =
             Heatmaps { cells: &cells, rows: 2, columns: 4, channels: 2, pitch: 3, scale: 0.01, zero_point: 20.0 };
-        let tops = maps.tops();
-        assert_eq!((tops[0].cell, tops[1].cell), ((0, 1), (1, 2)));
-        assert!((tops[1].heat - 0.79).abs() < 1e-6, "{tops:?}");
+        let peaks = maps.peaks();
+        assert_eq!((peaks[0].cell, peaks[1].cell), ((0, 1), (1, 2)));
+        assert!((peaks[1].heat - 0.79).abs() < 1e-6, "{peaks:?}");
     }
 }

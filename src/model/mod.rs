@@ -71,7 +71,9 @@ enum Running {
     Float(FloatSession),
 }
 
+/// Why a net cannot be loaded or run.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum ModelError {
     #[error("cannot read the ONNX file: {}; it may be cut short or damaged", in_one_line(&format!("{cause:#}")))]
     Onnx { cause: TractError },

@@ -5,7 +5,9 @@ use nalgebra::Point2;
 /// A fixed order of landmarks.
 #[derive(Debug)]
 pub struct Scheme {
+    /// As cards write it.
     pub name: &'static str,
+    /// How many there are.
     pub landmarks: usize,
     /// Point `i` of a mirrored face is point `flip[i]` of the face itself.
     pub flip: &'static [usize],
@@ -19,8 +21,10 @@ pub struct Scheme {
 }
 
 impl Scheme {
+    /// Those that are known.
     pub const ALL: [&'static Scheme; 1] = [&IBUG_68];
 
+    /// The one that cards write so.
     pub fn named(name: &str) -> Option<&'static Scheme> {
         Scheme::ALL.into_iter().find(|scheme| scheme.name == name)
     }
@@ -48,7 +52,9 @@ impl PartialEq for Scheme {
 /// A curve through landmarks in the order given.
 #[derive(Debug)]
 pub struct Curve {
+    /// `right eye` and the like, from the person's own side.
     pub name: &'static str,
+    /// Indices of its landmarks.
     pub points: &'static [usize],
 }
 

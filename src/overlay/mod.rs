@@ -31,7 +31,9 @@ const LONGEST_LINE_PX: i32 = 3000;
 /// The faces of an observation, in the canvas's own pixels, so that lines and points are as fine on any screen.
 #[derive(Debug, Clone, Copy)]
 pub struct Overlay<'a> {
+    /// Which landmarks are joined by lines.
     pub scheme: &'a Scheme,
+    /// What is drawn.
     pub seen: &'a Observation,
     /// Where pixels of the frame that was observed are on the canvas.
     pub canvas_from_frame: Affine2<f32>,

@@ -209,8 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn text_that_does_not_fit_does_no_harm() {
-        drawn(FigureLines("30.0 fps  4.8 ms"), 3, 2);
-        drawn(Notice("camera gone \\u{fc}"), 1, 1);
+    fn of_text_that_does_not_fit_its_corner_is_drawn() {
+        // The letters begin a cell from the corner.
+        assert_eq!(drawn(FigureLines("30.0 fps  4.8 ms"), 3, 2), ["...", "..."]);
+        let large = drawn(Notice("camera gone"), 48, 10);
+        assert!(large.iter().all(|row| row.len() == 48 && row.starts_with('n')), "{large:#?}");
+        assert_eq!(drawn(Notice("camera gone"), 1, 1), ["n"]);
     }
 }

@@ -23,11 +23,14 @@ const MAX_SAMPLES: i64 = 8;
 /// A square RGB picture for a net. Layout `[row, column, channel]`, one byte each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CropImage {
+    /// Width and height.
     pub side_px: u32,
+    /// `[row, column, channel]`: red, green, blue, `side_px * side_px * 3` bytes.
     pub rgb: Vec<u8>,
 }
 
 impl CropImage {
+    /// A black one.
     pub fn new(side_px: u32) -> Self {
         CropImage { side_px, rgb: vec![OUTSIDE; side_px as usize * side_px as usize * 3] }
     }

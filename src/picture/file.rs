@@ -16,7 +16,9 @@ const BOUNDS: Bounds = Bounds { side_px: 16_384, megapixels: 64 };
 /// What a picture's samples may take in memory: those of 8 bits of the largest picture.
 const MAX_DECODED_MIB: u64 = 256;
 
+/// Why a file is no picture.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum PictureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },

@@ -11,11 +11,14 @@ use crate::picture::frame::Size;
 /// An axis-parallel box, in pixels of the space it lives in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rect {
+    /// The corner at the upper left.
     pub min: Point2<f32>,
+    /// The corner at the lower right.
     pub max: Point2<f32>,
 }
 
 impl Rect {
+    /// From the upper left corner to the lower right one.
     pub fn new(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
         Rect { min: Point2::new(x0, y0), max: Point2::new(x1, y1) }
     }
@@ -28,18 +31,22 @@ impl Rect {
         })
     }
 
+    /// From left to right.
     pub fn width(&self) -> f32 {
         self.max.x - self.min.x
     }
 
+    /// From top to bottom.
     pub fn height(&self) -> f32 {
         self.max.y - self.min.y
     }
 
+    /// Its middle.
     pub fn centre(&self) -> Point2<f32> {
         nalgebra::center(&self.min, &self.max)
     }
 
+    /// Width times height.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)
     }
@@ -57,6 +64,7 @@ impl Rect {
 pub struct Crop {
     /// From crop pixels to frame pixels. Its scale is frame pixels per crop pixel.
     pub frame_from_crop: Similarity2<f32>,
+    /// Width and height of the crop's own picture.
     pub side_px: u32,
 }
 
@@ -111,6 +119,7 @@ impl Crop {
         (map * middle, map.scaling() * self.side_px as f32, map.isometry.rotation.angle())
     }
 
+    /// Maps pixels of the frame to those of the crop.
     pub fn crop_from_frame(&self) -> Similarity2<f32> {
         self.frame_from_crop.inverse()
     }

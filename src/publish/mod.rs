@@ -36,7 +36,9 @@ pub trait Receiver: Send {
     }
 }
 
+/// Why nothing can be published.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum PublishError {
     #[error("{target}: {source}")]
     Send { target: String, source: std::io::Error },

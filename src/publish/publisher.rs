@@ -20,6 +20,7 @@ const UNPOISONED: &str = "nobody panics while holding a frame";
 /// Whether a frame that waits gives way to the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
+    /// The newest frame; those that the receiver is too slow for are lost, and counted.
     Newest,
     /// Who publishes waits: for sources that are no camera.
     Every,
@@ -57,6 +58,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
+    /// Starts the receiver's thread; `name` is what messages call it.
     pub fn start(name: String, pace: Pace, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
         let (room, tally, gone) = (Arc::<Room>::default(), Arc::<Tally>::default(), Arc::<AtomicBool>::default());
         let (from, counts, goes) = (Arc::clone(&room), Arc::clone(&tally), Arc::clone(&gone));
@@ -89,10 +91,12 @@ impl Publisher {
         Ok(Publisher { name, pace, room, tally, gone, thread })
     }
 
+    /// What messages call it.
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// What was sent and lost so far; goes on counting.
     pub fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }

@@ -6,6 +6,7 @@ use super::{PublishError, Receiver};
 use crate::record::entry::Entry;
 use crate::record::jsonl;
 
+/// A line of JSON a frame on standard output.
 #[derive(Default)]
 pub struct Stdout {
     line: Vec<u8>,

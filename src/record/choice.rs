@@ -12,6 +12,7 @@ use super::Format;
 pub enum RecordChoice {
     /// JSON Lines on standard output.
     Stdout,
+    /// A file, whose name says its format.
     File(PathBuf),
 }
 

@@ -53,6 +53,7 @@ const MEASURES: [fn(&Measures) -> Option<f32>; 7] = [
     |m| m.perclos,
 ];
 
+/// Writes observations as rows.
 pub struct CsvEncoder {
     block: Vec<u8>,
 }
@@ -64,6 +65,7 @@ impl Default for CsvEncoder {
 }
 
 impl CsvEncoder {
+    /// For a new file, which begins with the names of the columns.
     pub fn new() -> Self {
         CsvEncoder { block: (header().join(",") + "\n").into_bytes() }
     }

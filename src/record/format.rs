@@ -10,14 +10,19 @@ use super::mcap::McapEncoder;
 /// The formats of a log, told apart by the file's extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Rows with OpenFace's columns and ours: [`mod@super::csv`].
     Csv,
+    /// An object a line: [`super::jsonl`].
     Jsonl,
+    /// Messages for Foxglove: [`mod@super::mcap`].
     Mcap,
 }
 
 impl Format {
+    /// Those that are written.
     pub const ALL: [Format; 3] = [Format::Csv, Format::Jsonl, Format::Mcap];
 
+    /// The end of a file's name, without a dot.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Csv => "csv",

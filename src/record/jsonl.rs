@@ -46,6 +46,7 @@ use crate::face::{Face, Landmark, Timings};
 /// The version of the objects.
 pub const SCHEMA: u32 = 2;
 
+/// Writes observations as lines of JSON.
 #[derive(Default)]
 pub struct JsonlEncoder {
     block: Vec<u8>,
@@ -188,6 +189,7 @@ fn pose_object(pose: &HeadPose) -> Value {
     })
 }
 
+/// The object of an event.
 pub fn event(event: &Event) -> Value {
     json!({
         "event": event.kind.name(), "face": event.face, "at_s": seconds(event.at), "lasted_s": seconds(event.lasted),

@@ -27,6 +27,7 @@ const QUEUE: usize = 1024;
 pub struct LogOptions {
     /// An entry is safe on the medium this long after it was made, at the latest.
     pub flush_interval: Duration,
+    /// When a file ends and the next one begins.
     pub limits: Limits,
 }
 
@@ -63,7 +64,9 @@ impl Drop for Queued {
 /// What messages call who takes the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taker {
+    /// A disk.
     Disk,
+    /// Who reads a pipe.
     PipeReader,
 }
 

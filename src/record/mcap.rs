@@ -25,6 +25,7 @@ use super::jsonl;
 
 const OBSERVATION_SCHEMA: &str = include_str!("../../docs/observation.schema.json");
 
+/// Writes observations as messages.
 pub struct McapEncoder {
     writer: Writer<NoSeek<Block>>,
     block: Block,
@@ -59,6 +60,7 @@ impl Default for McapEncoder {
 }
 
 impl McapEncoder {
+    /// For a new file, which begins with the schemas and channels.
     pub fn new() -> Self {
         let block = Block::default();
         let options = WriteOptions::new()

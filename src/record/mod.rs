@@ -10,22 +10,32 @@
 mod annotations;
 mod choice;
 pub mod csv;
+#[doc(hidden)]
 pub mod encode;
+#[doc(hidden)]
 pub mod entry;
 mod format;
+#[doc(hidden)]
 pub mod journal;
 pub mod jsonl;
+#[doc(hidden)]
 pub mod limits;
 pub mod log;
+#[doc(hidden)]
 pub mod losses;
 pub mod mcap;
+#[doc(hidden)]
 pub mod metrics;
+#[doc(hidden)]
 pub mod metrics_file;
+#[doc(hidden)]
 pub mod past;
 mod pipe;
 mod place;
 mod plain;
+#[doc(hidden)]
 pub mod storage;
+#[doc(hidden)]
 pub mod writer;
 
 use std::path::PathBuf;
@@ -42,10 +52,13 @@ use crate::text::message::counted;
 
 /// Somewhere observations go, one after the other.
 pub trait Recorder {
+    /// Takes what was seen in one frame. An error says that it, or an earlier one, is lost.
     fn record(&mut self, seen: &Observation) -> Result<(), RecordError>;
 }
 
+/// Why something was not recorded.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum RecordError {
     #[error("{0}: unknown kind of record; expected a name that ends in .csv, .jsonl or .mcap")]
     UnknownFormat(PathBuf),
@@ -65,7 +78,7 @@ pub enum RecordError {
     Lost { path: PathBuf, lost: u64, written: u64, reason: String },
     #[error("cannot write {path}: {problem}")]
     Unwritable { path: PathBuf, problem: String },
-    #[error("cannot go on with {path}: {source}; name another file, or leave --resume out")]
+    #[error("cannot go on with {path}: {source}")]
     Resume { path: PathBuf, source: std::io::Error },
     #[error("{path}: {taker} did not take the last records within {within:?}")]
     NotFinished { path: PathBuf, within: Duration, taker: log::Taker },

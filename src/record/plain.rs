@@ -10,6 +10,7 @@ use super::entry::Entry;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
 
+/// A file without guarantees, for who writes it in one go.
 pub struct PlainFile {
     path: PathBuf,
     file: File,

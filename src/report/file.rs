@@ -16,11 +16,11 @@ pub enum ReportError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("{0} is cut short; expected a whole report, as `wingmark bench --json` writes it")]
+    #[error("{0} is cut short; expected a whole report")]
     Truncated(PathBuf),
-    #[error("{path} is not JSON ({source}); expected a report, as `wingmark bench --json` writes it")]
+    #[error("{path} is not JSON ({source}); expected a report")]
     NotJson { path: PathBuf, source: serde_json::Error },
-    #[error("{0} has no schema number; expected a report, as `wingmark bench --json` writes it")]
+    #[error("{0} has no schema number; expected a report")]
     NoSchema(PathBuf),
     #[error("{path} has schema {found}; this version of wingmark reads schema {SCHEMA}, so measure again with it")]
     OtherSchema { path: PathBuf, found: Value },

@@ -37,14 +37,17 @@ impl Canvas {
         }
     }
 
+    /// Width and height in pixels.
     pub fn size(&self) -> Size {
         self.size
     }
 
+    /// Its pixels, `[row, column, channel]`: red, green, blue.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
     }
 
+    /// Its pixels, to be changed.
     pub fn rgb_mut(&mut self) -> &mut [u8] {
         &mut self.rgb
     }

@@ -21,10 +21,13 @@ pub enum ScreenChoice {
     Drm(Option<PathBuf>),
     /// A framebuffer device; without a path the first that works.
     Framebuffer(Option<PathBuf>),
+    /// The panel that the board's profile describes.
     Spi,
+    /// A window on the desktop.
     Window,
     /// A folder of files.
     Png(PathBuf),
+    /// Nothing is shown.
     None,
 }
 
@@ -95,7 +98,7 @@ fn first_that_works(settings: &ScreenSettings) -> Option<Box<dyn Screen>> {
             Err(e) => debug!("screen: not {name}: {e}"),
         }
     }
-    warn!("no screen was found, so nothing is shown (RUST_LOG=debug says why; --screen none does without)");
+    warn!("no screen was found, so nothing is shown (RUST_LOG=debug says why)");
     None
 }
 

@@ -82,7 +82,7 @@ impl Drop for FbScreen {
 
 /// The visible part of a framebuffer's memory.
 #[derive(Debug, PartialEq, Eq)]
-struct Layout {
+struct PixelLayout {
     start: usize,
     size: Size,
     pitch_bytes: usize,
@@ -108,7 +108,7 @@ impl Info {
     }
 
     /// Checks that the memory holds a picture of a known kind; otherwise says what was found and what was expected.
-    fn layout(&self) -> Result<Layout, (String, String)> {
+    fn layout(&self) -> Result<PixelLayout, (String, String)> {
         const PACKED_PIXELS: u32 = 0;
         const TRUECOLOR: u32 = 2;
         const DIRECTCOLOR: u32 = 4;
@@ -146,7 +146,7 @@ impl Info {
             ));
         }
         let [red, green, blue] = colours.map(|field| BitField { offset: field.offset, length: field.length });
-        Ok(Layout {
+        Ok(PixelLayout {
             start,
             size: Size { width: variable.width_px, height: variable.height_px },
             pitch_bytes,

@@ -22,12 +22,14 @@ pub struct MemoryScreen {
 pub struct PresentTime(Arc<AtomicU64>);
 
 impl PresentTime {
+    /// Time that the last picture took.
     pub fn get(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
 
 impl MemoryScreen {
+    /// Tells how long each picture took, from wherever the screen is moved to.
     pub fn took(&self) -> PresentTime {
         self.took.clone()
     }

@@ -11,6 +11,7 @@ use crate::picture::frame::Size;
 
 /// A value of a setting that is none of those expected.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum SettingError {
     #[error("a rotation of {0} is not possible; expected 0, 90, 180 or 270")]
     Rotation(String),
@@ -20,6 +21,7 @@ pub enum SettingError {
     Pin(String),
 }
 
+/// How pictures lie on a screen, and which panel is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScreenSettings {
@@ -35,10 +37,14 @@ pub struct ScreenSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "u32")]
 pub enum Rotation {
+    /// As it is.
     #[default]
     Deg0,
+    /// A quarter turn clockwise.
     Deg90,
+    /// Upside down.
     Deg180,
+    /// A quarter turn anticlockwise.
     Deg270,
 }
 
@@ -79,24 +85,29 @@ impl FromStr for Rotation {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpiPanel {
+    /// The chip on the panel.
     pub controller: Controller,
     /// Such as /dev/spidev0.0.
     pub device: PathBuf,
+    /// Of the bus.
     pub clock_hz: u32,
     /// 0 to 3; panels without a chip select line tend to need 3.
     #[serde(default)]
     pub mode: SpiMode,
     /// High for data, low for commands.
     pub data_pin: Pin,
+    /// Starts the chip anew; some panels have none.
     pub reset_pin: Option<Pin>,
     /// High while something is shown.
     pub backlight_pin: Option<Pin>,
     /// Of the panel as its maker draws it, before any rotation.
     pub width: u16,
+    /// Rows of the panel.
     pub height: u16,
     /// Where the panel's first pixel lies in the controller's memory.
     #[serde(default)]
     pub offset: (u16, u16),
+    /// In which order the panel's subpixels stand.
     #[serde(default)]
     pub colour_order: ColourOrder,
     /// The panel shows white where the controller means black, as most IPS panels do.
@@ -121,6 +132,7 @@ impl SpiPanel {
 pub struct SpiMode(u8);
 
 impl SpiMode {
+    /// As SPI counts its modes.
     pub fn number(self) -> u8 {
         self.0
     }
@@ -134,22 +146,30 @@ impl TryFrom<u8> for SpiMode {
     }
 }
 
+/// Chips of panels that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Controller {
+    /// Round, 240x240.
     Gc9a01,
+    /// 240x320.
     Ili9341,
+    /// Up to 132x162.
     St7735s,
+    /// 240x320.
     St7789,
+    /// 320x480.
     St7796,
 }
 
-/// Of the colours of a pixel on the panel's glass.
+/// Of the colours of a pixel on the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColourOrder {
+    /// Red first.
     #[default]
     Rgb,
+    /// Blue first.
     Bgr,
 }
 
@@ -159,6 +179,7 @@ pub enum ColourOrder {
 pub struct Pin {
     /// The chip's device, such as /dev/gpiochip0.
     pub chip: PathBuf,
+    /// Its number on the chip.
     pub line: u32,
 }
 

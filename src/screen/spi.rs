@@ -348,15 +348,15 @@ mod tests {
     }
 
     /// A controller with its memory, read as the datasheets of ST7789 and ILI9341 say.
-    struct Glass {
+    struct PanelMemory {
         memory: Vec<u16>,
         size: (usize, usize),
         turned: u8,
     }
 
-    impl Glass {
+    impl PanelMemory {
         fn of(size: (usize, usize), seen: &[Seen]) -> Self {
-            let mut glass = Glass { memory: vec![0; size.0 * size.1], size, turned: 0 };
+            let mut controller = PanelMemory { memory: vec![0; size.0 * size.1], size, turned: 0 };
             let (mut columns, mut rows) = (0..=0, 0..=0);
             for seen in seen {
                 let Seen::Command(code, data) = seen else { continue };
@@ -365,19 +365,19 @@ mod tests {
                     number(0)..=number(2)
                 };
                 match code {
-                    0x36 => glass.turned = data[0],
+                    0x36 => controller.turned = data[0],
                     0x2a => columns = range(),
                     0x2b => rows = range(),
                     0x2c => {
                         let places = rows.clone().flat_map(|row| columns.clone().map(move |column| (column, row)));
                         for ((column, row), pixel) in places.zip(data.chunks(2)) {
-                            glass.write(column, row, u16::from_be_bytes([pixel[0], pixel[1]]));
+                            controller.write(column, row, u16::from_be_bytes([pixel[0], pixel[1]]));
                         }
                     }
                     _ => {}
                 }
             }
-            glass
+            controller
         }
 
         fn has(&self, bit: u8) -> bool {
@@ -415,7 +415,7 @@ mod tests {
                 let mut started = start(&panel, rotation, analyser.wires(), 4096, &mut NoopDelay).unwrap();
                 let canvas = canvas(canvas_size(&panel, rotation));
                 started.send(&canvas).unwrap();
-                let glass = Glass::of(memory, &analyser.take());
+                let controller = PanelMemory::of(memory, &analyser.take());
                 let Size { width, height } = canvas.size();
                 for (i, pixel) in canvas.rgb().chunks(3).enumerate() {
                     let (x, y) = ((i as u32 % width) as u16, (i as u32 / width) as u16);
@@ -427,7 +427,7 @@ mod tests {
                         Deg180 => (right - x, bottom - y),
                         Deg270 => (y, right - x),
                     };
-                    assert_eq!(glass.shown(&panel, x, y), as_rgb565(pixel), "{text} {rotation:?} {x} {y}");
+                    assert_eq!(controller.shown(&panel, x, y), as_rgb565(pixel), "{text} {rotation:?} {x} {y}");
                 }
             }
         }

@@ -21,6 +21,7 @@ pub struct View {
 }
 
 impl View {
+    /// Shows on `screen`; `scheme` says which landmarks are joined by lines.
     pub fn new(screen: Box<dyn Screen>, scheme: &'static Scheme, settings: &ScreenSettings) -> Self {
         let fitter = Fitter::new(settings.mirror);
         View { screen, scheme, fitter, canvas: Canvas::default() }

@@ -13,10 +13,13 @@ const RATE_TOLERANCE: f64 = 0.01;
 /// What is asked of a camera: what is `Some` has to be had, the rest is chosen as near as possible to the aim.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CameraWish {
+    /// No other format will do.
     pub format: Option<CameraFormat>,
+    /// No other size will do.
     pub size: Option<Size>,
     /// Frames a second.
     pub rate: Option<f64>,
+    /// What is looked for where nothing is demanded.
     pub aim: Aim,
 }
 
@@ -25,6 +28,7 @@ pub struct CameraWish {
 pub struct Aim {
     /// `None` where any format will do.
     pub format: Option<CameraFormat>,
+    /// The nearest size is taken.
     pub size: Size,
     /// Frames a second.
     pub rate: f64,
@@ -66,7 +70,9 @@ impl fmt::Display for CameraWish {
 /// How long a frame takes, in seconds, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
+    /// Seconds, over `denominator`.
     pub numerator: u32,
+    /// Never 0.
     pub denominator: u32,
 }
 
@@ -85,7 +91,9 @@ impl Interval {
 /// A format and size that a camera offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mode {
+    /// Of the samples.
     pub format: CameraFormat,
+    /// In pixels.
     pub size: Size,
     /// Empty where the driver does not say.
     pub intervals: Vec<Interval>,
@@ -93,8 +101,10 @@ pub struct Mode {
 
 /// What to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Choice {
+pub struct ChosenMode {
+    /// Of the samples.
     pub format: CameraFormat,
+    /// In pixels.
     pub size: Size,
     /// `None` leaves it to the driver.
     pub interval: Option<Interval>,
@@ -139,8 +149,8 @@ pub fn nearest_interval(shortest: Interval, longest: Interval, rate: f64) -> Int
 ///
 /// The best one costs least: a doubling or halving of the area or the rate costs 1, and 2 where it makes a picture smaller
 /// or a quarter where it makes more frames than wanted; a format costs what taking it apart does, and grey its colours.
-pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<Choice> {
-    let mut best: Option<(f64, Choice)> = None;
+pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<ChosenMode> {
+    let mut best: Option<(f64, ChosenMode)> = None;
     for mode in modes.iter().filter(|mode| is_asked_for(mode, wish)) {
         let interval = best_interval(&mode.intervals, wish);
         if wish.rate.is_some() && !mode.intervals.is_empty() && interval.is_none() {
@@ -150,7 +160,7 @@ pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<Choice> {
             + rate_cost(interval, wish.rate_near())
             + wish.format_cost(mode.format);
         if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, Choice { format: mode.format, size: mode.size, interval }));
+            best = Some((cost, ChosenMode { format: mode.format, size: mode.size, interval }));
         }
     }
     best.map(|(_, choice)| choice)

@@ -10,7 +10,7 @@ use v4l::v4l2::{self, vidioc};
 use super::buffers::Buffers;
 use super::choice;
 use super::planes::{Layout, MAX_PLANES};
-use super::{CameraError, CameraFormat, CameraWish, Choice, EBUSY, EINVAL, ENODEV, ENOTTY, Interval};
+use super::{CameraError, CameraFormat, CameraWish, ChosenMode, EBUSY, EINVAL, ENODEV, ENOTTY, Interval, OtherWay};
 use crate::picture::frame::Size;
 
 /// As long as a driver says how long a frame takes.
@@ -21,6 +21,7 @@ const PROCESSORS: [&str; 5] = ["bcm2835-isp", "bcm2835-codec", "pispbe", "rpi-he
 /// What a camera says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
+    /// The driver's name: `uvcvideo`.
     pub driver: String,
     /// Its name, as `HD Pro Webcam C920`.
     pub card: String,
@@ -75,10 +76,12 @@ impl Device {
         Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline })
     }
 
+    /// As it was opened: `/dev/video0`.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the driver says of itself.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -87,6 +90,7 @@ impl Device {
         self.queue
     }
 
+    /// Whether a media controller has to set it up before it gives frames.
     pub fn is_in_pipeline(&self) -> bool {
         self.is_in_pipeline
     }
@@ -101,26 +105,18 @@ impl Device {
     }
 
     /// How else the pictures of a camera that offers these formats can be had.
-    fn other_way(&self, fourccs: &[[u8; 4]]) -> String {
+    fn other_way(&self, fourccs: &[[u8; 4]]) -> OtherWay {
         let Description { driver, card, .. } = &self.description;
         let is_one_of = |names: &[&str]| names.iter().any(|name| driver.contains(name) || card.contains(name));
         let compressed = [(b"H264", "h264"), (b"HEVC", "hevc"), (b"VP80", "vp8")];
-        if let Some((_, name)) = compressed.iter().find(|(fourcc, _)| fourccs.contains(fourcc)) {
-            let path = self.path.display();
-            format!(
-                "let ffmpeg decode it: ffmpeg -v error -f v4l2 -input_format {name} -i {path} -f yuv4mpegpipe - | wingmark \
-                 run --source - --live"
-            )
+        if let Some((_, format)) = compressed.into_iter().find(|(fourcc, _)| fourccs.contains(fourcc)) {
+            OtherWay::Ffmpeg { path: self.path.clone(), format }
         } else if is_one_of(&["unicam", "rp1-cfe"]) {
-            "give --source rpicam, which has rpicam-vid read the ribbon camera of a Raspberry Pi".into()
+            OtherWay::Rpicam
         } else if is_one_of(&["tegra", "vi-output"]) {
-            "give --source gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! fdsink\", which has \
-             GStreamer read the ribbon camera of a Jetson"
-                .into()
+            OtherWay::Nvargus
         } else {
-            "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a Raspberry Pi), which has \
-             another program read it"
-                .into()
+            OtherWay::Libcamera
         }
     }
 
@@ -164,7 +160,7 @@ impl Device {
         Buffers::start(self, layout)
     }
 
-    fn set_format(&self, choice: &Choice, wish: &CameraWish) -> Result<Layout, CameraError> {
+    fn set_format(&self, choice: &ChosenMode, wish: &CameraWish) -> Result<Layout, CameraError> {
         // SAFETY: the structure consists of integers, and a union of such structures, for which zeros are values.
         let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
         format.type_ = self.queue.code();

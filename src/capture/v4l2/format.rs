@@ -8,8 +8,11 @@ use thiserror::Error;
 /// A format of cameras, shown as V4L2's four characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CameraFormat {
+    /// Luma, Cb, luma, Cr: two pixels in four bytes.
     Yuyv,
+    /// Cb, luma, Cr, luma: two pixels in four bytes.
     Uyvy,
+    /// A plane of luma, then one of Cb, Cr pairs at half size.
     Nv12,
     /// NV12 whose two planes lie in memory of their own.
     Nv12Apart,
@@ -17,8 +20,11 @@ pub enum CameraFormat {
     Yu12,
     /// The same, each plane in memory of its own.
     Yu12Apart,
+    /// Red, green, blue.
     Rgb24,
+    /// Blue, green, red.
     Bgr24,
+    /// Luma alone.
     Grey,
     /// JPEGs, maybe without their Huffman tables.
     Mjpeg,
@@ -38,6 +44,7 @@ impl CameraFormat {
     /// Those that drivers offer in place of others.
     const APART: [CameraFormat; 2] = [Self::Nv12Apart, Self::Yu12Apart];
 
+    /// The four characters that V4L2 knows it by.
     pub const fn fourcc(self) -> [u8; 4] {
         *match self {
             Self::Yuyv => b"YUYV",
@@ -54,6 +61,7 @@ impl CameraFormat {
         }
     }
 
+    /// The format of these four characters, if it is read.
     pub fn from_fourcc(fourcc: [u8; 4]) -> Option<Self> {
         Self::ALL.into_iter().chain(Self::APART).find(|format| format.fourcc() == fourcc)
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use choice::{Aim, CameraWish, Choice, Interval, Mode};
+pub use choice::{Aim, CameraWish, ChosenMode, Interval, Mode};
 pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
 pub use identity::nodes;
@@ -29,7 +29,7 @@ use first::first;
 use identity::Identity;
 use stream::{V4l2, V4l2Stream};
 
-/// A camera's frames, however often it is unplugged.
+/// A camera of V4L2. Its frames come as one sequence, however often it is unplugged.
 pub type Camera = Returning<V4l2>;
 
 impl Camera {
@@ -57,21 +57,18 @@ const EINVAL: i32 = 22;
 const ENOTTY: i32 = 25;
 const ENXIO: i32 = 6;
 
+/// Why a camera gives no frames.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum CameraError {
-    #[error(
-        "no camera was found (no /dev/video* gives pictures); give --source PATH for pictures and video, or try \
-         `wingmark demo`, which needs no camera"
-    )]
+    #[error("no camera was found (no /dev/video* gives pictures)")]
     None,
     #[error("there is no {path}; {}", in_words(.others))]
     NotThere { path: PathBuf, others: Vec<PathBuf> },
     #[error("{0} is no camera: it does not know V4L2, or gives no pictures")]
     NotACamera(PathBuf),
-    #[error(
-        "{path} ({card}) is part of a pipeline that a media controller sets up, and gives no frames by itself; {way}"
-    )]
-    InPipeline { path: PathBuf, card: String, way: String },
+    #[error("{path} ({card}) is part of a pipeline that a media controller sets up, and gives no frames by itself")]
+    InPipeline { path: PathBuf, card: String, way: OtherWay },
     #[error("no camera was found: {path} ({card}) looks like one, and gave no frame within {} s", .within.as_secs())]
     Silent { path: PathBuf, card: String, within: Duration },
     #[error("no camera was found that gives pictures: {}", each(.0))]
@@ -82,8 +79,8 @@ pub enum CameraError {
     NoPermission(PathBuf),
     #[error("{0} is busy: another program uses it (fuser -v {0} says which)")]
     Busy(PathBuf),
-    #[error("{path} offers {offers}, of which none is {}; {way}", formats())]
-    NoFormat { path: PathBuf, offers: String, way: String },
+    #[error("{path} offers {offers}, of which none is {}", formats())]
+    NoFormat { path: PathBuf, offers: String, way: OtherWay },
     #[error("{path} does not offer {wish}; it offers {offers}")]
     NotOffered { path: PathBuf, wish: CameraWish, offers: String },
     #[error("{path} gave {found} when {asked} was set")]
@@ -92,6 +89,24 @@ pub enum CameraError {
     Unplugged { path: PathBuf },
     #[error("{path}: {doing} failed: {source}")]
     Io { path: PathBuf, doing: &'static str, source: io::Error },
+}
+
+/// Which program can read a camera that gives no frames by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OtherWay {
+    /// ffmpeg decodes what the camera at this path gives.
+    Ffmpeg {
+        /// The camera.
+        path: PathBuf,
+        /// As ffmpeg calls the format.
+        format: &'static str,
+    },
+    /// `rpicam-vid` reads the ribbon camera of a Raspberry Pi.
+    Rpicam,
+    /// GStreamer with `nvarguscamerasrc` reads the ribbon camera of a Jetson.
+    Nvargus,
+    /// GStreamer with `libcamerasrc`.
+    Libcamera,
 }
 
 impl CameraError {

@@ -46,7 +46,7 @@ pub fn landmark_model(
     let mut rig = Rig::new(source(args, wish)?, observer, args.paced)?;
 
     let measured_for = Duration::from_secs_f64(args.seconds);
-    let mut tally = Tally::default();
+    let mut samples = Samples::default();
     let mut first_landmarks = None;
     for_at_least(measured_for.mul_f64(WARM_UP), FEWEST_FRAMES / 2, bar, || {
         let turn = rig.turn()?;
@@ -58,7 +58,7 @@ pub fn landmark_model(
     let metering = Metering::start(Meter::all(&Tree::here()));
     let (allocations, waited, begun) = (process::allocations(), process::waited(), Instant::now());
     for_at_least(measured_for, FEWEST_FRAMES, bar, || {
-        tally.count(&rig.turn()?);
+        samples.count(&rig.turn()?);
         Ok(())
     })?;
     let allocations = process::allocations().zip(allocations).map(|(after, before)| after - before);
@@ -68,16 +68,16 @@ pub fn landmark_model(
     let lost = rig.finish();
 
     let measured = Measured {
-        stages: tally.stages(),
-        frame: Quantiles::of(&tally.frames),
-        noise: tally.noise.noise(waited_share),
+        stages: samples.stages(),
+        frame: Quantiles::of(&samples.frames),
+        noise: samples.noise.noise(waited_share),
         first_landmarks_ms: first_landmarks.map(|took| took.as_secs_f64() * 1e3),
         peak_memory_bytes: process::peak_bytes(),
-        allocations_a_frame: allocations.map(|count| count as f64 / tally.frames.count() as f64),
+        allocations_a_frame: allocations.map(|count| count as f64 / samples.frames.count() as f64),
         energy,
         ..described(&landmarks, threads)
     };
-    let warnings = warnings(&measured, &tally, lost);
+    let warnings = warnings(&measured, &samples, lost);
     Ok((measured, warnings))
 }
 
@@ -125,14 +125,14 @@ fn for_at_least(
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct Samples {
     stages: [Latencies; Stage::ALL.len()],
     frames: Latencies,
     without_face: usize,
     noise: NoiseMeter,
 }
 
-impl Tally {
+impl Samples {
     fn count(&mut self, turn: &Turn) {
         for (stage, took) in self.stages.iter_mut().zip(turn.stages) {
             // What did not run took no time at all.
@@ -153,16 +153,16 @@ impl Tally {
     }
 }
 
-fn warnings(measured: &Measured, tally: &Tally, lost: u64) -> Vec<String> {
+fn warnings(measured: &Measured, samples: &Samples, lost: u64) -> Vec<String> {
     let mut found = Vec::new();
-    let frames = tally.frames.count();
+    let frames = samples.frames.count();
     if frames < FRAMES_FOR_P99 {
         let frames = counted(frames as u64, "frame", "frames");
         found.push(format!("only {frames}, too few for a p99; measure for longer (--seconds)"));
     }
-    if tally.without_face > 0 {
+    if samples.without_face > 0 {
         let frames = counted(frames as u64, "frame", "frames");
-        found.push(format!("{} of {frames} without a face, which take less time", tally.without_face));
+        found.push(format!("{} of {frames} without a face, which take less time", samples.without_face));
     }
     if let Some(share) = measured.noise.map(|noise| noise.share()).filter(|share| *share > NOISY) {
         found.push(format!("noise of {:.0} %: the machine does other work, or its clock changes", share * 1e2));

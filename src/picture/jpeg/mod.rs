@@ -36,7 +36,9 @@ const TEMPORARY: u8 = 0x01;
 /// through with its picture never reads it, and one whose data were cut fails at it.
 const NO_CODE: [u8; 16] = *b"\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0";
 
+/// What is wrong with a JPEG.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum JpegError {
     #[error("it is cut short: its data end before its pixels do")]
     Cut,
@@ -85,7 +87,7 @@ pub fn at_start_of(bytes: &[u8]) -> Result<&[u8], JpegError> {
 }
 
 /// Overwrites the frame's pixels with those of a JPEG within the bounds, grey or RGB as it is. What it says
-/// of its orientation is not heeded.
+/// of its orientation is ignored.
 ///
 /// `jpeg` ends with its end marker; where it does not, the JPEG has none, and its last bytes may be others. Huffman tables
 /// that are left out are the usual ones.

@@ -27,7 +27,7 @@ pub struct Teacher {
 
 impl Teacher {
     /// # Errors
-    /// When the model is none of a preset's, or cannot teach `pupil`: its hills would have to be drawn narrower.
+    /// When the model is none of a preset's, or cannot teach `pupil`: its peaks would have to be drawn narrower.
     pub fn load(choice: &Choice, pupil: &Preset) -> Result<Teacher> {
         let net = choice.load()?;
         let name = &net.card.name;
@@ -83,7 +83,7 @@ fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
     // With narrower Gaussians the sum over cells is no longer what the integral would give.
     ensure!(
         wider * had / wanted > 0.25,
-        "hills of {:.2} cells would have to be made of those of {:.2}",
+        "peaks of {:.2} cells would have to be made of those of {:.2}",
         wanted.sqrt(),
         sigmas[0]
     );

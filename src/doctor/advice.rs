@@ -1,0 +1,138 @@
+//! What the program adds to errors of the library: which of its options helps.
+
+use std::error::Error;
+
+use crate::board::BoardError;
+use crate::capture::{CameraError, CaptureError, OtherWay, SourceError};
+use crate::record::RecordError;
+use crate::report::ReportError;
+use crate::screen::ScreenError;
+
+/// An error and its causes, the first line of each, and what to do. What the text already says is not said again.
+pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut advice = on(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        let first = said.lines().next().unwrap_or_default();
+        if !text.contains(first) {
+            text = format!("{text}: {first}");
+        }
+        advice = advice.or_else(|| on(error));
+        cause = error.source();
+    }
+    match advice {
+        Some(advice) => format!("{text}; {advice}"),
+        None => text,
+    }
+}
+
+/// What helps against an error, if an option or a command does.
+fn on(error: &(dyn Error + 'static)) -> Option<String> {
+    None.or_else(|| error.downcast_ref().and_then(on_capture))
+        .or_else(|| error.downcast_ref().and_then(on_camera))
+        .or_else(|| error.downcast_ref().and_then(on_source))
+        .or_else(|| error.downcast_ref().and_then(on_board))
+        .or_else(|| error.downcast_ref().and_then(on_screen))
+        .or_else(|| error.downcast_ref().and_then(on_record))
+        .or_else(|| error.downcast_ref().and_then(on_report))
+}
+
+fn on_capture(error: &CaptureError) -> Option<String> {
+    match error {
+        CaptureError::Camera(error) => on_camera(error),
+        CaptureError::Film { .. } => Some("pipe it into `wingmark run --source -`".into()),
+        CaptureError::NotResumable(_) => Some("leave --resume out".into()),
+        _ => None,
+    }
+}
+
+fn on_camera(error: &CameraError) -> Option<String> {
+    match error {
+        CameraError::None => {
+            Some("give --source PATH for pictures and video, or try `wingmark demo`, which needs no camera".into())
+        }
+        CameraError::InPipeline { way, .. } | CameraError::NoFormat { way, .. } => Some(in_words(way)),
+        CameraError::NoneWorks(errors) => errors.iter().find_map(on_camera),
+        _ => None,
+    }
+}
+
+fn in_words(way: &OtherWay) -> String {
+    match way {
+        OtherWay::Ffmpeg { path, format } => format!(
+            "let ffmpeg decode it: ffmpeg -v error -f v4l2 -input_format {format} -i {} -f yuv4mpegpipe - | wingmark run \
+             --source - --live",
+            path.display()
+        ),
+        OtherWay::Rpicam => {
+            "give --source rpicam, which has rpicam-vid read the ribbon camera of a Raspberry Pi".into()
+        }
+        OtherWay::Nvargus => "give --source gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! \
+                              fdsink\", which has GStreamer read the ribbon camera of a Jetson"
+            .into(),
+        OtherWay::Libcamera => "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a \
+                                Raspberry Pi), which has another program read it"
+            .into(),
+    }
+}
+
+fn on_source(error: &SourceError) -> Option<String> {
+    matches!(error, SourceError::Protocol(_)).then(|| "pipe it into `wingmark run --source - --live`".into())
+}
+
+fn on_board(error: &BoardError) -> Option<String> {
+    matches!(error, BoardError::NoneFits(_)).then(|| "give --board with a profile for it".into())
+}
+
+fn on_screen(error: &ScreenError) -> Option<String> {
+    match error {
+        ScreenError::Taken(_) => Some("on a desktop, --screen window shows a window".into()),
+        ScreenError::WindowNotBuilt => Some("cargo build --features window".into()),
+        _ => None,
+    }
+}
+
+fn on_record(error: &RecordError) -> Option<String> {
+    matches!(error, RecordError::Resume { .. }).then(|| "name another file, or leave --resume out".into())
+}
+
+fn on_report(error: &ReportError) -> Option<String> {
+    use ReportError::{NoSchema, NotJson, OtherSchema, Truncated};
+    matches!(error, Truncated(_) | NotJson { .. } | NoSchema(_) | OtherSchema { .. })
+        .then(|| "`wingmark bench --json FILE` writes one".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_the_option_that_helps() {
+        let said = |error: CaptureError| in_one_line(anyhow::Error::from(error).as_ref());
+        assert_eq!(
+            said(CameraError::None.into()),
+            "no camera was found (no /dev/video* gives pictures); give --source PATH for pictures and video, or try \
+             `wingmark demo`, which needs no camera"
+        );
+        let unicam =
+            || CameraError::InPipeline { path: "/dev/video0".into(), card: "unicam".into(), way: OtherWay::Rpicam };
+        for error in [unicam(), CameraError::NoneWorks(vec![CameraError::Busy("/dev/video1".into()), unicam()])] {
+            let text = said(error.into());
+            assert!(text.contains("; give --source rpicam, which"), "{text}");
+        }
+        assert_eq!(said(CameraError::Unplugged { path: "/dev/video0".into() }.into()), "/dev/video0 was unplugged");
+    }
+
+    #[test]
+    fn causes_are_said_once_each_and_their_advice_is_found() {
+        use anyhow::Context;
+        let cause = ReportError::Truncated("a.json".into());
+        let error = Err::<(), _>(cause).context("cannot compare").unwrap_err();
+        assert_eq!(
+            in_one_line(error.as_ref()),
+            "cannot compare: a.json is cut short; expected a whole report; `wingmark bench --json FILE` writes one"
+        );
+    }
+}
