@@ -14,9 +14,11 @@ use crate::record::jsonl;
 /// Of a datagram that goes through a usual network in one piece.
 pub const MOST_BYTES: usize = 1400;
 
+/// An object of JSON a face, in a datagram each.
 pub struct Datagrams(Udp);
 
 impl Datagrams {
+    /// Sends to where `udp` does.
     pub fn new(udp: Udp) -> Self {
         Datagrams(udp)
     }

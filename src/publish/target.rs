@@ -17,7 +17,9 @@ const USUAL_PREFIX: &str = "wingmark";
 /// A receiver that is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// A program that takes datagrams.
     Udp(Protocol, Place),
+    /// A broker of MQTT.
     Mqtt(Broker),
 }
 
@@ -43,11 +45,13 @@ pub struct Settings<'a> {
     pub rate: f64,
     /// For an MQTT user whose URL has none.
     pub password: Option<&'a str>,
+    /// What messages about the state are made of.
     pub metrics: &'a Arc<Metrics>,
 }
 
 /// The text names no receiver.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum TargetError {
     #[error(
         "expected mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX], opentrack://HOST[:4242], openseeface://HOST[:11573] or \
@@ -159,6 +163,7 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// The receiver, not connected yet.
     pub fn receiver(&self, settings: &Settings<'_>) -> Box<dyn Receiver> {
         match self {
             Target::Udp(protocol, Place { host, port }) => {

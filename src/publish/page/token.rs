@@ -13,7 +13,9 @@ const SHORTEST: usize = 8;
 #[derive(Clone)]
 pub struct Token([u8; 32]);
 
+/// Why a file gives no token.
 #[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
 pub enum TokenError {
     #[error("cannot read the token from {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
