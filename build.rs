@@ -17,7 +17,8 @@ fn main() {
     }
 }
 
-/// The commit of the git checkout of which this package is the root; `None` for a package out of a registry.
+/// The commit of the git checkout of which this package is the root; `None` for a package out of a
+/// registry.
 fn commit_of_checkout() -> Option<String> {
     if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
         return None;

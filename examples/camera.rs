@@ -1,4 +1,5 @@
-//! A camera's loop: `cargo run --example camera [/dev/video0]`. Prints where each nose is, until the camera ends.
+//! A camera's loop: `cargo run --example camera [/dev/video0]`. Prints where each nose is, until
+//! the camera ends.
 
 use std::path::PathBuf;
 

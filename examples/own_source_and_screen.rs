@@ -1,5 +1,5 @@
-//! A source and a screen of one's own: `cargo run --example own_source_and_screen`. The source slides over the built-in
-//! picture; the screen prints how bright what it shows is.
+//! A source and a screen of one's own: `cargo run --example own_source_and_screen`. The source
+//! slides over the built-in picture; the screen prints how bright what it shows is.
 
 use std::time::Duration;
 

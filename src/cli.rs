@@ -48,6 +48,7 @@ impl Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is matched once")]
 pub enum Command {
     Demo(DemoArgs),
     Run(RunArgs),

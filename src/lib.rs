@@ -1,7 +1,8 @@
 //! Face landmarks in real time on small ARM Linux boards.
 //!
-//! A frame flows one way: a [`capture::Source`] fills a [`picture::frame::Frame`], a [`face::Observer`] finds faces in it and
-//! their landmarks, and what it saw goes to a screen, to files, or both.
+//! A frame flows one way: a [`capture::Source`] fills a [`picture::frame::Frame`], a
+//! [`face::Observer`] finds faces in it and their landmarks, and what it saw goes to a screen, to
+//! files, or both.
 //!
 //! ```
 //! use wingmark::face::Observer;
@@ -21,7 +22,8 @@
 //! | `page` (default) | a page for a browser, Prometheus and health checks |
 //! | `window` | a screen in a window |
 //!
-//! Modules that are not shown here belong to the program, its trainer and its tests; they change without notice.
+//! Modules that are not shown here belong to the program, its trainer and its tests; they change
+//! without notice.
 
 #![warn(missing_docs)]
 

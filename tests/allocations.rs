@@ -1,5 +1,5 @@
-//! What a frame allocates once everything is warm: the net and the screen nothing, an observation no more than what it hands
-//! out.
+//! What a frame allocates once everything is warm: the net and the screen nothing, an observation
+//! no more than what it hands out.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The whole Observer on points that a person read off the built-in picture, enlarged 15 times: no net had a part in them.
+//! The whole Observer on points that a person read off the built-in picture, enlarged 15 times: no
+//! net had a part in them.
 
 use std::path::Path;
 
@@ -6,7 +7,8 @@ use nalgebra::Point2;
 use wingmark::face::{Observer, Options, zoo};
 use wingmark::picture;
 
-/// Landmarks of iBUG's scheme, in pixels with the first one's centre at (0, 0). The person who read them trusts them to 2 px.
+/// Landmarks of iBUG's scheme, in pixels with the first one's centre at (0, 0). The person who read
+/// them trusts them to 2 px.
 const READ: [(usize, [f32; 2], &str); 7] = [
     (36, [194.2, 100.5], "outer corner of the right eye"),
     (39, [212.5, 103.0], "its inner corner"),

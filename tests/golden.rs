@@ -1,4 +1,5 @@
-//! The shipped nets against what onnxruntime made of the same pictures (tests/ort/record_golden.py).
+//! The shipped nets against what onnxruntime made of the same pictures
+//! (tests/ort/record_golden.py).
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! Every parser of bytes from outside, on the inputs of its fuzz target (fuzz/inputs) and on damaged copies of them.
+//! Every parser of bytes from outside, on the inputs of its fuzz target (fuzz/inputs) and on
+//! damaged copies of them.
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release --test hostile` tries more than the usual few.
 

@@ -15,7 +15,8 @@ fn wing(file: &Path) -> String {
     Path::new(first.as_os_str()).with_extension("").display().to_string()
 }
 
-/// The wings that a text names by `crate::`, outside its tests, and whether `use` does or a path in the code.
+/// The wings that a text names by `crate::`, outside its tests, and whether `use` does or a path in
+/// the code.
 fn imports(text: &str) -> BTreeSet<&str> {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     text.lines()

@@ -43,7 +43,8 @@ fn a_float_net_gives_onnxruntimes_maps_to_a_step() {
     let model = Model::with_kernel(&file, Kernel::portable()).unwrap();
     let mut session = model.session();
     let found = compare(&session.infer(&crop(&model, &rgb)).unwrap(), &recorded);
-    // Two ways to add the same floats differ in their last bits, and now and then that is just where a step ends.
+    // Two ways to add the same floats differ in their last bits, and now and then that is just
+    // where a step ends.
     assert!(found.max_steps <= 1 && found.equal >= 0.98, "{found:?}");
     assert_eq!(model.kernel_name(), "tract f32");
 }

@@ -1,7 +1,9 @@
-//! How fast the kernels are, and how near to what the instruction set can do: `cargo bench -p wingmark-kernel-benches`.
+//! How fast the kernels are, and how near to what the instruction set can do:
+//! `cargo bench -p wingmark-kernel-benches`.
 //!
-//! The peak is measured first, by a loop of the same multiplications on registers only (peak.rs). Criterion prints
-//! multiply-accumulates a second as elements; the share is that of the fastest sample in the peak.
+//! The peak is measured first, by a loop of the same multiplications on registers only (peak.rs).
+//! Criterion prints multiply-accumulates a second as elements; the share is that of the fastest
+//! sample in the peak.
 
 mod net;
 mod peak;

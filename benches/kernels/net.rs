@@ -14,7 +14,8 @@ impl Net {
     }
 
     fn weight(&mut self) -> i8 {
-        // The sum of four bytes has the bell shape of trained weights; deviation and limit are those of `small`.
+        // The sum of four bytes has the bell shape of trained weights; deviation and limit are
+        // those of `small`.
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let mixed = (self.state ^ self.state >> 15).wrapping_mul(0x2c1b_3c6d);
         let sum: i32 = (mixed ^ mixed >> 13).to_le_bytes().iter().map(|byte| i32::from(*byte) - 128).sum();

@@ -1,10 +1,11 @@
-//! What an instruction set can do at best: its multiplications on registers, without a load or a store between them.
+//! What an instruction set can do at best: its multiplications on registers, without a load or a
+//! store between them.
 
 use std::arch::asm;
 use std::time::Instant;
 
-/// Multiply-accumulates a second of the kernels' instructions; `None` where nobody wrote the loop. The best of
-/// many short runs, because others may use the machine too.
+/// Multiply-accumulates a second of the kernels' instructions; `None` where nobody wrote the loop.
+/// The best of many short runs, because others may use the machine too.
 pub fn macs_a_second(kernel: &str) -> Option<f64> {
     let run: unsafe fn(u64) -> u64 = match kernel {
         #[cfg(target_arch = "x86_64")]

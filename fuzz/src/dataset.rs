@@ -1,12 +1,13 @@
-//! Annotations of any bytes: points.csv, .pts, a WFLW list or boxes.csv, read from a folder as any data set is.
+//! Annotations of any bytes: points.csv, .pts, a WFLW list or boxes.csv, read from a folder as any
+//! data set is.
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use tempfile::TempDir;
 use wingmark::dataset;
 
-/// A folder a layout, each with the pictures' place beside its annotations. Kept in memory where the system has such a
-/// place.
+/// A folder a layout, each with the pictures' place beside its annotations. Kept in memory where
+/// the system has such a place.
 static FOLDERS: LazyLock<[(TempDir, PathBuf); 4]> = LazyLock::new(|| {
     let folder = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
     ["points.csv", "a.pts", "list_98pt_rect_attr_train.txt", "boxes.csv"].map(|name| {

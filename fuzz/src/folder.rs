@@ -1,4 +1,5 @@
-//! Folders with files of any names: a log that rotates there overwrites nothing and removes only archives of its own.
+//! Folders with files of any names: a log that rotates there overwrites nothing and removes only
+//! archives of its own.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;

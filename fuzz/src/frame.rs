@@ -1,4 +1,5 @@
-//! Raw frames of hostile sizes and strides: refused, or every pixel and every crop of them can be read.
+//! Raw frames of hostile sizes and strides: refused, or every pixel and every crop of them can be
+//! read.
 
 use nalgebra::Point2;
 use wingmark::picture::crop::CropImage;
@@ -8,8 +9,8 @@ use wingmark::picture::geometry::Crop;
 const FORMATS: [PixelFormat; 5] =
     [PixelFormat::Rgb24, PixelFormat::Bgr24, PixelFormat::Grey, PixelFormat::Yuyv, PixelFormat::Nv12];
 
-/// The first byte chooses the format; then width, height, stride, and the crop's x, y, side and roll, four bytes each;
-/// the rest is the frame.
+/// The first byte chooses the format; then width, height, stride, and the crop's x, y, side and
+/// roll, four bytes each; the rest is the frame.
 pub fn check(bytes: &[u8]) {
     let Some((format, rest)) = bytes.split_first() else { return };
     let Some((head, bytes)) = rest.split_at_checked(7 * 4) else { return };

@@ -8,7 +8,8 @@ use wingmark_kernels::Kernel;
 /// Larger pictures would only make the runs slow.
 const MAX_INPUT_PX: u32 = 64;
 
-/// Kernels as they are shipped, without a self-test for each file, which takes longer than the file.
+/// Kernels as they are shipped, without a self-test for each file, which takes longer than the
+/// file.
 static KERNEL: LazyLock<Kernel> = LazyLock::new(|| Kernel::from_environment().expect("kernels of this machine"));
 
 pub fn check(bytes: &[u8]) {

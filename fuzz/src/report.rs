@@ -1,4 +1,5 @@
-//! Benchmark reports of any bytes: refused in one line, or shown, compared with themselves, written and read again.
+//! Benchmark reports of any bytes: refused in one line, or shown, compared with themselves, written
+//! and read again.
 use std::path::Path;
 use std::slice;
 

@@ -1,4 +1,5 @@
-//! Tables of shapes of any text: refused in one line, or written and read again, and landmarks refined by them.
+//! Tables of shapes of any text: refused in one line, or written and read again, and landmarks
+//! refined by them.
 use nalgebra::{Matrix2, Point2};
 use wingmark::face::Landmark;
 use wingmark::face::shape::ShapeModel;

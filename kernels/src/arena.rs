@@ -10,7 +10,8 @@ pub(crate) struct Need {
 
 const ALIGN: usize = 64;
 
-/// An offset for each need, and the bytes of the whole arena. The largest are placed first, each as low as it fits.
+/// An offset for each need, and the bytes of the whole arena. The largest are placed first, each as
+/// low as it fits.
 pub(crate) fn assign(needs: &[Need]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..needs.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(needs[*i].bytes));

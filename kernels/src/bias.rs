@@ -1,4 +1,5 @@
-//! What a convolution starts its sums with: the bias, the input's zero point, and constant input channels.
+//! What a convolution starts its sums with: the bias, the input's zero point, and constant input
+//! channels.
 
 use crate::fuse::{ConstantChannels, FusedConvolution};
 use crate::graph::{Convolution, Shape};
@@ -14,8 +15,8 @@ pub(crate) struct Biases {
 }
 
 /// `bias - zero_point * (sum of the varying channels' weights) + sum over constant channels of (value - zero_point) * w`.
-/// Padding adds nothing to the last sum, because it holds the zero point. The kernels read the varying values less
-/// `value_offset`.
+/// Padding adds nothing to the last sum, because it holds the zero point. The kernels read the
+/// varying values less `value_offset`.
 pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, value_offset: i32) -> Biases {
     let convolution = fused.convolution;
     let channels = output.channels.next_multiple_of(BLOCK);
@@ -24,7 +25,8 @@ pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, 
     let zero_point = i32::from(convolution.input_zero_point) - value_offset;
     let mut start = vec![0i32; channels];
     for (channel, weights) in convolution.weights.chunks(per_output).enumerate() {
-        // In 16 bits, which hold 128 weights, because instruction sets without wider moves add those much faster.
+        // In 16 bits, which hold 128 weights, because instruction sets without wider moves add
+        // those much faster.
         let narrow = |weights: &[i8]| i32::from(weights.iter().map(|w| i16::from(*w)).sum::<i16>());
         let sum = |weights: &[i8]| weights.chunks(128).map(narrow).sum::<i32>();
         let varying: i32 =
@@ -75,7 +77,8 @@ impl<'a> Constants<'a> {
         }
     }
 
-    /// Adds what the windows of an output row see of the constant channels to the sums of the outputs from `first` on.
+    /// Adds what the windows of an output row see of the constant channels to the sums of the
+    /// outputs from `first` on.
     fn add_row(&self, sums: &mut [[i32; BLOCK]], first: usize, row: usize) {
         let Convolution { window, stride, padding, .. } = self.fused.convolution;
         let planes = self.values.chunks_exact(self.input.rows * self.input.columns);

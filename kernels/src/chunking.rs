@@ -1,11 +1,13 @@
-//! How a step is cut into chunks that threads share. `docs/decisions/threads.md` has the simulations behind the figures.
+//! How a step is cut into chunks that threads share. `docs/decisions/threads.md` has the
+//! simulations behind the figures.
 
 use std::ops::Range;
 
 use crate::kernel::InstructionSet;
 use crate::step::Step;
 
-/// Cycles below which work is not worth another thread's attention: claiming a chunk and seeing the last one done takes some hundreds.
+/// Cycles below which work is not worth another thread's attention: claiming a chunk and seeing the
+/// last one done takes some hundreds.
 const CHUNK_CYCLES: usize = 2_500;
 
 /// Chunks of a large step for each thread, so that nobody waits long for the last one.

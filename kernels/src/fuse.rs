@@ -1,5 +1,6 @@
-//! Groups the nodes of a graph into steps: a sum moves into the convolution that makes one of its operands, an upsampling
-//! into the sum that reads it, and constant channels into a convolution's bias.
+//! Groups the nodes of a graph into steps: a sum moves into the convolution that makes one of its
+//! operands, an upsampling into the sum that reads it, and constant channels into a convolution's
+//! bias.
 
 use crate::graph::{Addition, Convolution, Graph, Operator, Tensor};
 
@@ -123,7 +124,8 @@ fn operand(graph: &Graph, tensor: Tensor) -> Operand {
     }
 }
 
-/// Takes the latest convolution whose result only this sum reads, and whether the other operand is `a`.
+/// Takes the latest convolution whose result only this sum reads, and whether the other operand is
+/// `a`.
 fn take_host<'g>(
     steps: &mut Vec<Fused<'g>>,
     users: &[usize],

@@ -1,4 +1,5 @@
-//! What a net computes: ONNX's quantised operators on NHWC tensors of one picture, before any fusing.
+//! What a net computes: ONNX's quantised operators on NHWC tensors of one picture, before any
+//! fusing.
 
 use std::error::Error;
 use std::fmt;
@@ -28,8 +29,9 @@ impl fmt::Display for Shape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tensor(pub(crate) usize);
 
-/// ONNX `QLinearConv` of group 1: `y = round(multiplier * (bias + sum (x - input zero point) * w)) + output zero point`,
-/// rounded half to even and clamped to 0..=255.
+/// ONNX `QLinearConv` of group 1:
+/// `y = round(multiplier * (bias + sum (x - input zero point) * w)) + output zero point`, rounded
+/// half to even and clamped to 0..=255.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Convolution {
     /// Rows and columns of the window.
@@ -38,7 +40,8 @@ pub struct Convolution {
     pub stride: [usize; 2],
     /// Top, left, bottom, right; filled with the input's zero point.
     pub padding: [usize; 4],
-    /// Layout `[output channel, row, column, input channel]`. Shared, because graphs are copied while a net is loaded.
+    /// Layout `[output channel, row, column, input channel]`. Shared, because graphs are copied
+    /// while a net is loaded.
     pub weights: Arc<[i8]>,
     /// One for each output channel.
     pub bias: Vec<i32>,
@@ -72,7 +75,8 @@ impl Convolution {
         Ok(Shape { rows, columns, channels })
     }
 
-    /// Rows and columns of the result; `None` where the window does not fit into the padded input, or stands still.
+    /// Rows and columns of the result; `None` where the window does not fit into the padded input,
+    /// or stands still.
     pub(crate) fn output_size(&self, input: Shape) -> Option<[usize; 2]> {
         let [top, left, bottom, right] = self.padding;
         let along = |padded: usize, axis: usize| {
@@ -83,8 +87,8 @@ impl Convolution {
     }
 }
 
-/// ONNX Runtime's `QLinearAdd`: `y = round(a * a_ratio + (b * b_ratio + offset))`, each of the two sums rounded once
-/// (fused multiply-add), rounded half to even and clamped to 0..=255.
+/// ONNX Runtime's `QLinearAdd`: `y = round(a * a_ratio + (b * b_ratio + offset))`, each of the two
+/// sums rounded once (fused multiply-add), rounded half to even and clamped to 0..=255.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Addition {
     pub a_ratio: f32,

@@ -1,8 +1,10 @@
-//! Int8 convolutional nets on small machines: `u8` activations in NHWC, `s8` weights with a scale for each output channel.
+//! Int8 convolutional nets on small machines: `u8` activations in NHWC, `s8` weights with a scale
+//! for each output channel.
 //!
-//! A [`Graph`] says what is computed, one ONNX operator a node. [`Program::plan`] turns it into fused steps with packed
-//! weights and one arena whose offsets are fixed, so that running a frame allocates nothing. The arithmetic of a step
-//! is done by a [`Kernel`], one for each instruction set; all of them, and [`mod@reference`], give the same bits.
+//! A [`Graph`] says what is computed, one ONNX operator a node. [`Program::plan`] turns it into
+//! fused steps with packed weights and one arena whose offsets are fixed, so that running a frame
+//! allocates nothing. The arithmetic of a step is done by a [`Kernel`], one for each instruction
+//! set; all of them, and [`mod@reference`], give the same bits.
 
 #![warn(clippy::missing_panics_doc)]
 

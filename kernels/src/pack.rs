@@ -4,11 +4,12 @@ use crate::aligned::AlignedBytes;
 use crate::fuse::FusedConvolution;
 use crate::tensor::{BLOCK, Placement};
 
-/// Order of the bytes of one block of 16 output channels. A window row counts as one run of bytes, because the pixels
-/// of a row follow each other; it is padded with zero weights to whole groups.
+/// Order of the bytes of one block of 16 output channels. A window row counts as one run of bytes,
+/// because the pixels of a row follow each other; it is padded with zero weights to whole groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// `[window row, group of 4 bytes, 16 output channels, 4 bytes]`, rows padded to a multiple of `row_multiple`.
+    /// `[window row, group of 4 bytes, 16 output channels, 4 bytes]`, rows padded to a multiple of
+    /// `row_multiple`.
     Quads { row_multiple: usize },
     #[cfg_attr(not(target_arch = "aarch64"), expect(dead_code))]
     /// `[half, window row, group of 16 bytes, 8 output channels, 16 bytes]`.

@@ -101,20 +101,20 @@ impl Program {
         }
     }
 
-    /// Runs the net on `picture`, layout `[row, column, channel]`. The result has the same layout, with
-    /// [`Program::output_pitch`] bytes from pixel to pixel.
+    /// Runs the net on `picture`, layout `[row, column, channel]`. The result has the same layout,
+    /// with [`Program::output_pitch`] bytes from pixel to pixel.
     ///
     /// # Panics
-    /// When the picture is not of [`Program::input_shape`], or the workspace is another program's. A panic of a kernel on any
-    /// of the workspace's threads is raised here, too, when all of them have left the frame; the workspace runs the next
-    /// frame as if it had not been.
+    /// When the picture is not of [`Program::input_shape`], or the workspace is another program's.
+    /// A panic of a kernel on any of the workspace's threads is raised here, too, when all of them
+    /// have left the frame; the workspace runs the next frame as if it had not been.
     pub fn run<'w>(&self, workspace: &'w mut Workspace, picture: &[u8]) -> &'w [u8] {
         self.run_part(workspace, picture, 0, 1).expect("the only part is the last")
     }
 
-    /// Runs the net as [`Program::run`] does, in `parts` that take about as long as one another, one a call: parts 0 to
-    /// `parts - 1` in this order, on one workspace, which nothing else uses meanwhile. The first part reads the picture, and the
-    /// last gives the result.
+    /// Runs the net as [`Program::run`] does, in `parts` that take about as long as one another,
+    /// one a call: parts 0 to `parts - 1` in this order, on one workspace, which nothing else uses
+    /// meanwhile. The first part reads the picture, and the last gives the result.
     ///
     /// # Panics
     /// As [`Program::run`] does.
@@ -159,8 +159,9 @@ impl Program {
             for (step, chunks) in self.steps[steps.clone()].iter().zip(&chunks[steps.clone()]) {
                 let chunking = Chunking::new(step, kernel, threads);
                 chunks.share(chunking.count(), member, |chunk| {
-                    // SAFETY: kernels are only handed out when supported; the arena is of the planned size and borrowed,
-                    // a step begins when all chunks of the step before are done, and each thread joins a frame once.
+                    // SAFETY: kernels are only handed out when supported; the arena is of the
+                    // planned size and borrowed, a step begins when all chunks of the step before
+                    // are done, and each thread joins a frame once.
                     unsafe { step.run(kernel, arena.pointer(), scratch, chunking.pieces(chunk)) }
                 })?;
             }
@@ -168,8 +169,9 @@ impl Program {
         });
     }
 
-    /// Runs the net on `picture` on the caller's thread alone, with each step cut as for `threads` threads, and tells how long each
-    /// chunk took: a list for each step, the first of which is the copying of the picture. For simulations of other machines.
+    /// Runs the net on `picture` on the caller's thread alone, with each step cut as for `threads`
+    /// threads, and tells how long each chunk took: a list for each step, the first of which is the
+    /// copying of the picture. For simulations of other machines.
     ///
     /// # Panics
     /// As [`Program::run`] does.
@@ -183,7 +185,8 @@ impl Program {
             let chunking = Chunking::new(step, self.kernel.0, threads);
             let time = |chunk| {
                 let started = Instant::now();
-                // SAFETY: kernels are only handed out when supported, the arena is of the planned size, and nobody else has it.
+                // SAFETY: kernels are only handed out when supported, the arena is of the planned
+                // size, and nobody else has it.
                 unsafe { step.run(self.kernel.0, arena, scratch, chunking.pieces(chunk)) };
                 started.elapsed()
             };
@@ -232,7 +235,8 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
-/// The result must be packed and padded to blocks, so it may be neither the picture nor a tensor with a frame.
+/// The result must be packed and padded to blocks, so it may be neither the picture nor a tensor
+/// with a frame.
 fn with_own_memory(graph: &mut Graph, output: Tensor) -> Result<Tensor, GraphError> {
     let is_read = graph.nodes().iter().any(|node| node.inputs.contains(&output));
     let may_be_packed = matches!(graph.nodes()[output.0].operator, Operator::Input(_) | Operator::Lookup(_));

@@ -1,5 +1,5 @@
-//! Every operator by its definition, one element after the other on packed NHWC slices. Slow; what the kernels are
-//! compared with.
+//! Every operator by its definition, one element after the other on packed NHWC slices. Slow; what
+//! the kernels are compared with.
 
 use crate::graph::{Addition, Convolution, Graph, Operator, Shape, Tensor};
 

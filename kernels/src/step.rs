@@ -8,7 +8,8 @@ use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
 use crate::tensor::{BLOCK, Placement};
 use crate::winograd::WinogradJob;
 
-/// Bytes that a step without multiplications writes a cycle: maxima of four, or copies of few bytes each.
+/// Bytes that a step without multiplications writes a cycle: maxima of four, or copies of few bytes
+/// each.
 const BYTES_A_CYCLE: usize = 4;
 
 /// A step and where its result lies.
@@ -53,7 +54,8 @@ pub(crate) struct ConvolutionJob {
 }
 
 impl Step {
-    /// What the step takes one thread, roughly; at least one, so that the last step of a frame belongs to its last part.
+    /// What the step takes one thread, roughly; at least one, so that the last step of a frame
+    /// belongs to its last part.
     pub(crate) fn cycles(&self, kernel: &dyn InstructionSet) -> usize {
         let shape = self.output.shape;
         let cycles = match &self.job {
@@ -94,8 +96,9 @@ impl Step {
     /// Runs some of the pieces; the one that runs the first also fills the frame.
     ///
     /// # Safety
-    /// The kernel is supported, `arena` is of the size that the program planned, and nobody else touches what this step
-    /// reads, or these pieces of what it writes. `scratch` has [`Self::scratch_bytes`], aligned to 64, for this call alone.
+    /// The kernel is supported, `arena` is of the size that the program planned, and nobody else
+    /// touches what this step reads, or these pieces of what it writes. `scratch` has
+    /// [`Self::scratch_bytes`], aligned to 64, for this call alone.
     pub(crate) unsafe fn run(
         &self,
         kernel: &dyn InstructionSet,

@@ -9,8 +9,8 @@ pub(crate) const BLOCK: usize = 16;
 /// Bytes behind a tensor that a kernel may read (it ignores them): less than one vector of 64.
 const SLACK: usize = 64;
 
-/// A tensor with a frame of `zero_point` around it, so that a window never leaves it. Two neighbouring rows share the
-/// columns between them.
+/// A tensor with a frame of `zero_point` around it, so that a window never leaves it. Two
+/// neighbouring rows share the columns between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement {
     pub shape: Shape,
@@ -79,7 +79,8 @@ pub(crate) fn place(graph: &Graph, steps: &[Fused<'_>]) -> Result<Vec<Option<Pla
     Ok(placements)
 }
 
-/// Whether nobody handles the tensor in whole blocks. A picture of three channels costs a fifth that way.
+/// Whether nobody handles the tensor in whole blocks. A picture of three channels costs a fifth
+/// that way.
 fn can_be_packed(steps: &[Fused<'_>], tensor: usize) -> bool {
     let by_bytes = |step: &Fused| match &step.work {
         Work::Convolution(fused) => fused.sums.iter().all(|sum| sum.operand.tensor != tensor),

@@ -48,7 +48,8 @@ fn a_frame_allocates_nothing() {
         for threads in [1, 2] {
             let mut workspace = program.workspace(threads);
             program.run(&mut workspace, &picture);
-            // The thread that waits for the test's end may allocate too, now and then: a frame that does would do so each time.
+            // The thread that waits for the test's end may allocate too, now and then: a frame that
+            // does would do so each time.
             let fewest = (0..5).map(|_| {
                 let before = ALLOCATIONS.load(Ordering::Relaxed);
                 program.run(&mut workspace, &picture);

@@ -6,7 +6,8 @@ use common::Random;
 use proptest::prelude::*;
 use wingmark_kernels::{Graph, Kernel, Operator, Program, Shape, Tensor, reference};
 
-/// Runs the graph with all kernels, twice in the same workspace, so that leftovers of the first frame would show.
+/// Runs the graph with all kernels, twice in the same workspace, so that leftovers of the first
+/// frame would show.
 fn check(graph: &Graph, output: Tensor, pictures: &[Vec<u8>]) -> Result<(), TestCaseError> {
     for kernel in Kernel::supported() {
         let program = Program::plan(graph, output, kernel).expect("a sound graph");
@@ -87,7 +88,8 @@ proptest! {
     }
 }
 
-/// The pooling of four pixels takes less than a cycle, by the estimate by which frames are cut into parts.
+/// The pooling of four pixels takes less than a cycle, by the estimate by which frames are cut into
+/// parts.
 #[test]
 fn the_smallest_last_step_is_run() {
     let mut random = Random(3);

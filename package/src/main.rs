@@ -1,7 +1,8 @@
-//! Man pages and shell completions, made from the command line's own description: `wingmark-pages DIR`.
+//! Man pages and shell completions, made from the command line's own description:
+//! `wingmark-pages DIR`.
 //!
-//! `DIR` becomes a part of a file system: `share/man/man1/wingmark*.1`, and the completions where bash, zsh and fish
-//! look for them.
+//! `DIR` becomes a part of a file system: `share/man/man1/wingmark*.1`, and the completions where
+//! bash, zsh and fish look for them.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! Boards as data: what is known of one before it is started. `boards/<slug>.toml`.
 //!
-//! The profiles are part of the program. The one that fits is found by the device tree, else by the architecture; `--board`
-//! takes another one, or a file, and the rest of the command line overrides what it says.
+//! The profiles are part of the program. The one that fits is found by the device tree, else by the
+//! architecture; `--board` takes another one, or a file, and the rest of the command line overrides
+//! what it says.
 
 mod place;
 mod profile;
@@ -172,7 +173,8 @@ impl Board {
         }
     }
 
-    /// Why this profile, with these numbers of threads, may not be what that machine needs; one clear line each.
+    /// Why this profile, with these numbers of threads, may not be what that machine needs; one
+    /// clear line each.
     pub fn doubts(&self, machine: &Machine, threads: &[usize]) -> Vec<String> {
         let mut found = Vec::new();
         if !self.recognise.fits(machine) {
@@ -189,8 +191,8 @@ impl Board {
         found
     }
 
-    /// The profile that fits best: by the device tree's list, whose first entry says most, then by its model, then by the
-    /// architecture.
+    /// The profile that fits best: by the device tree's list, whose first entry says most, then by
+    /// its model, then by the architecture.
     pub fn recognise(machine: &Machine) -> Result<Board, BoardError> {
         let boards = SHIPPED.iter().map(Shipped::load).collect::<Result<Vec<Board>, BoardError>>()?;
         let by_list = || {

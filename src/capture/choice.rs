@@ -89,8 +89,8 @@ impl std::fmt::Display for SourceChoice {
 }
 
 impl SourceChoice {
-    /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished rate is also that of frames
-    /// without one of their own.
+    /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished
+    /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate);
         match self {

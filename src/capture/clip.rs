@@ -1,4 +1,5 @@
-//! A still picture moved about smoothly, as a camera might see it: the built-in source, with the motion known exactly.
+//! A still picture moved about smoothly, as a camera might see it: the built-in source, with the
+//! motion known exactly.
 
 use std::f32::consts::TAU;
 
@@ -18,7 +19,8 @@ const ZOOM: f32 = 0.2;
 /// Largest roll, in radians.
 const ROLL: f32 = 0.35;
 
-/// Ten seconds of a picture that pans, zooms and rolls. The first frame shows it as it is, up to a crop to a square.
+/// Ten seconds of a picture that pans, zooms and rolls. The first frame shows it as it is, up to a
+/// crop to a square.
 pub struct Clip {
     picture: Frame,
     rendered: CropImage,

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
 /// No two frames have the same time.
 const TICK: Duration = Duration::from_micros(1);
-/// A driver that counts this many frames at once, nine hours of them at 30 a second, is not counting frames.
+/// A driver that counts this many frames at once, nine hours of them at 30 a second, is not
+/// counting frames.
 const MOST_LOST: u32 = 1_000_000;
 
-/// Numbers frames through all streams of a source, as the driver numbers them or, where it does not, one after the other.
+/// Numbers frames through all streams of a source, as the driver numbers them or, where it does
+/// not, one after the other.
 #[derive(Debug, Default)]
 pub struct Numbers {
     next: u32,
@@ -37,13 +39,14 @@ impl Numbers {
     }
 }
 
-/// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp that is none (zero), or is
-/// not later than all before it, gives way to the time of arrival.
+/// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp
+/// that is none (zero), or is not later than all before it, gives way to the time of arrival.
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
-    /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the same, and no frame arrives
-    /// before it was captured, so it is what the frame of least delay says.
+    /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the
+    /// same, and no frame arrives before it was captured, so it is what the frame of least delay
+    /// says.
     offset_nanos: Option<i128>,
     latest_stamp: Duration,
     /// Of the frame before.

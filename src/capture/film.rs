@@ -145,7 +145,8 @@ impl Drop for Film {
     }
 }
 
-/// What has ffmpeg write each frame once, whatever the time between them; the option has another name since version 5.1.
+/// What has ffmpeg write each frame once, whatever the time between them; the option has another
+/// name since version 5.1.
 fn every_frame(version: &str) -> [&'static str; 2] {
     let number = version.strip_prefix("ffmpeg version ").unwrap_or_default();
     let mut parts = number.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().ok());
@@ -155,7 +156,8 @@ fn every_frame(version: &str) -> [&'static str; 2] {
     }
 }
 
-/// The filter `showinfo` writes lines such as `[Parsed_showinfo_0 @ 0x5] n:   1 pts:  512 pts_time:0.04  ..`.
+/// The filter `showinfo` writes lines such as
+/// `[Parsed_showinfo_0 @ 0x5] n:   1 pts:  512 pts_time:0.04  ..`.
 fn said(line: &str) -> Said {
     let time = line.contains("showinfo").then(|| line.split_once("pts_time:")).flatten();
     let seconds = time.and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<f64>().ok());

@@ -1,6 +1,7 @@
 //! MJPEG over HTTP, in the clear, as cameras and `mjpg-streamer` serve it.
 //!
-//! One request and its answer need no client library: what they have cannot time out while a body without an end is read.
+//! One request and its answer need no client library: what they have cannot time out while a body
+//! without an end is read.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};

@@ -1,4 +1,5 @@
-//! MJPEG: JPEGs one after the other, as `rpicam-vid --codec mjpeg -o -` and `ffmpeg -f mjpeg -` write them.
+//! MJPEG: JPEGs one after the other, as `rpicam-vid --codec mjpeg -o -` and `ffmpeg -f mjpeg -`
+//! write them.
 
 use std::io::{ErrorKind, Read};
 
@@ -60,8 +61,9 @@ impl<R: Read> Mjpeg<R> {
         Ok(())
     }
 
-    /// Overwrites `frame` with the next picture, whose time is that of the pace; `false` after the last one. A broken picture
-    /// is an error for its turn, and takes a number; the one after it follows.
+    /// Overwrites `frame` with the next picture, whose time is that of the pace; `false` after the
+    /// last one. A broken picture is an error for its turn, and takes a number; the one after it
+    /// follows.
     pub fn read_into(&mut self, frame: &mut Frame) -> Result<bool, MjpegError> {
         let Some(length) = self.find_picture()? else { return Ok(false) };
         let number = self.take_number();
@@ -79,7 +81,8 @@ impl<R: Read> Mjpeg<R> {
         number
     }
 
-    /// Reads until a picture is at the front of the buffer, and gives its length. The last one of a stream may lack its end.
+    /// Reads until a picture is at the front of the buffer, and gives its length. The last one of a
+    /// stream may lack its end.
     fn find_picture(&mut self) -> Result<Option<usize>, MjpegError> {
         while !self.pass_to_start() {
             if !self.read_more()? {

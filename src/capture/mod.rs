@@ -76,11 +76,12 @@ impl Pace {
 
 /// Something that gives one frame after the other.
 pub trait Source: Send {
-    /// Overwrites `frame` with the next one. An error costs the frame it is about, and leaves `frame` with no particular
-    /// content; the source can be asked again.
+    /// Overwrites `frame` with the next one. An error costs the frame it is about, and leaves
+    /// `frame` with no particular content; the source can be asked again.
     fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError>;
 
-    /// Whether frames come at their own time, so that one that is not taken in time is of no more use.
+    /// Whether frames come at their own time, so that one that is not taken in time is of no more
+    /// use.
     fn is_live(&self) -> bool {
         false
     }

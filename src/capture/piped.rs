@@ -1,4 +1,5 @@
-//! Live frames through a pipe or a socket, read on a thread of their own: who waits for them need not wait for ever.
+//! Live frames through a pipe or a socket, read on a thread of their own: who waits for them need
+//! not wait for ever.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -9,7 +10,8 @@ use super::stream::Reader;
 use super::{CaptureError, Fault, MjpegError, Pace};
 use crate::picture::frame::Frame;
 
-/// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by itself.
+/// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by
+/// itself.
 pub trait Writer: Send {
     fn why_ended(&mut self) -> Option<String>;
 }
@@ -37,7 +39,8 @@ impl<W: Writer> Piped<W> {
         Ok(Piped { writer, frames, used, first: None, next: 0 })
     }
 
-    /// Waits for the first frame, and no longer than that; an error where the stream ends without one.
+    /// Waits for the first frame, and no longer than that; an error where the stream ends without
+    /// one.
     pub fn wait_for_first(&mut self, within: Duration) -> Result<(), Lost> {
         match self.frames.recv_timeout(within) {
             Ok(Ok(first)) => {

@@ -1,4 +1,5 @@
-//! Cameras that another program reads: `rpicam-vid` on a Raspberry Pi, a GStreamer pipeline elsewhere.
+//! Cameras that another program reads: `rpicam-vid` on a Raspberry Pi, a GStreamer pipeline
+//! elsewhere.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
@@ -42,7 +43,8 @@ impl fmt::Display for Program {
 }
 
 impl Program {
-    /// Starts it, and again whenever it ends, until the source is dropped. One that ends before its first frame is an error.
+    /// Starts it, and again whenever it ends, until the source is dropped. One that ends before its
+    /// first frame is an error.
     pub fn open(&self, wish: CameraWish) -> Result<Returning<Restarting>, CaptureError> {
         let failed =
             |problem| CaptureError::Program { name: self.to_string(), program: self.program().into(), problem };

@@ -22,8 +22,8 @@ const FILMS: [&str; 22] = [
 const OTHER_PICTURES: [&str; 9] = ["webp", "bmp", "gif", "tif", "tiff", "heic", "heif", "avif", "jxl"];
 const PNG: &[u8] = b"\x89PNG";
 
-/// Frames of files, one file after the other. Their numbers count on from file to file, and so does time. What cannot be read
-/// is an error for its turn, and the next file follows.
+/// Frames of files, one file after the other. Their numbers count on from file to file, and so does
+/// time. What cannot be read is an error for its turn, and the next file follows.
 pub struct Replay {
     files: std::vec::IntoIter<PathBuf>,
     film: Option<Film>,
@@ -73,8 +73,8 @@ pub struct Begun {
 }
 
 impl Replay {
-    /// A file, or those directly in a folder that are named like pictures or films. A single film's frames are `live` or not;
-    /// `pace` is that of what has none of its own.
+    /// A file, or those directly in a folder that are named like pictures or films. A single film's
+    /// frames are `live` or not; `pace` is that of what has none of its own.
     pub fn open(path: &Path, live: bool, pace: Pace, resume: &Resume) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { path: path.into(), source };
         let is_folder = std::fs::metadata(path).map_err(failed)?.is_dir();
@@ -134,7 +134,8 @@ impl Replay {
         number
     }
 
-    /// The next frame of the film, without those that were recorded earlier; [`Captured::End`] where there is none.
+    /// The next frame of the film, without those that were recorded earlier; [`Captured::End`]
+    /// where there is none.
     fn film_into(film: &mut Film, frame: &mut Frame) -> Result<Captured, CaptureError> {
         loop {
             let captured = film.frames.capture_into(frame)?;
@@ -185,7 +186,8 @@ impl Source for Replay {
     }
 }
 
-/// What a file is called in records: its path as it was given, without characters that would break a line.
+/// What a file is called in records: its path as it was given, without characters that would break
+/// a line.
 fn name(path: &Path) -> Arc<str> {
     let text = path.to_string_lossy();
     let escaped = text.chars().flat_map(|c| {
@@ -205,7 +207,8 @@ fn is_picture(path: &Path) -> std::io::Result<bool> {
     Ok(head == PNG)
 }
 
-/// The files to show of a folder. A link to nothing is one of them, so that it is named when its turn comes.
+/// The files to show of a folder. A link to nothing is one of them, so that it is named when its
+/// turn comes.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     let entries = folder::entries(folder).map_err(|source| CaptureError::Read { path: folder.into(), source })?;
     let (mut files, mut others, mut folders) = (Vec::new(), Vec::new(), 0);
@@ -294,7 +297,8 @@ mod tests {
         assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
     }
 
-    /// A picture, a film of three frames without a rate, one of two at 10 frames a second, and a picture.
+    /// A picture, a film of three frames without a rate, one of two at 10 frames a second, and a
+    /// picture.
     fn mixed() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), "1.png", 1);

@@ -12,7 +12,8 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 /// And is opened anew after so long, as is one whose frames cannot be used.
 const REOPENED_AFTER: Duration = Duration::from_secs(10);
-/// A source that gives only damaged frames for so long, and so many of them, cannot be used as it is.
+/// A source that gives only damaged frames for so long, and so many of them, cannot be used as it
+/// is.
 const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(2), 3);
 /// Time between two looks for a source that is gone; it doubles from the first to the last.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(4)];
@@ -26,7 +27,8 @@ pub trait Opener: Send {
     /// Told at the moment when the stream ended.
     fn lost(&mut self) {}
 
-    /// Frames came that cannot be used. Whether there is another way to have them, which the next [`Opener::open`] takes.
+    /// Frames came that cannot be used. Whether there is another way to have them, which the next
+    /// [`Opener::open`] takes.
     fn try_other(&mut self) -> bool {
         false
     }
@@ -34,7 +36,8 @@ pub trait Opener: Send {
 
 /// A source that is open.
 pub trait FrameStream: Send {
-    /// Overwrites the frame's pixels; `None` where no frame comes within the time. An error is the end of the stream.
+    /// Overwrites the frame's pixels; `None` where no frame comes within the time. An error is the
+    /// end of the stream.
     fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost>;
 }
 
@@ -121,7 +124,8 @@ impl<O: Opener> Returning<O> {
                 self.numbers.restart();
                 self.clock.restart();
                 self.state = State::open(stream);
-                // It was not gone if its frames were bad, and that they are better now is not known yet.
+                // It was not gone if its frames were bad, and that they are better now is not known
+                // yet.
                 match self.status {
                     Status::Unusable { .. } => Captured::Waiting(self.status.clone()),
                     _ => self.wait(Status::Returning { name: self.name.clone() }),
@@ -131,7 +135,8 @@ impl<O: Opener> Returning<O> {
         }
     }
 
-    /// A damaged frame takes its number. One that is one of many tells that the source cannot be used.
+    /// A damaged frame takes its number. One that is one of many tells that the source cannot be
+    /// used.
     fn damaged(&mut self, fault: &Fault) -> Captured {
         let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
         damage.frames = damage.frames.saturating_add(1);
@@ -276,7 +281,8 @@ mod tests {
         }
     }
 
-    /// Runs a camera that has so many other formats through the steps; gives what it captured and said.
+    /// Runs a camera that has so many other formats through the steps; gives what it captured and
+    /// said.
     fn run_with(steps: &[Step], others: u32) -> Vec<String> {
         let script = Script::of(steps.iter().copied(), others);
         let mut camera = Returning::new("camera".into(), script.clone(), script.clone());

@@ -1,4 +1,5 @@
-//! Streams of frames in a file, a pipe or standard input: Y4M or MJPEG, told by what they begin with.
+//! Streams of frames in a file, a pipe or standard input: Y4M or MJPEG, told by what they begin
+//! with.
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -12,8 +13,8 @@ use crate::picture::frame::Frame;
 /// What messages call standard input.
 const STDIN: &str = "standard input";
 
-/// A film in a file, which `live` is about; `pace` is that of films without a rate of their own. One that has to be decoded
-/// goes through ffmpeg, where that is installed.
+/// A film in a file, which `live` is about; `pace` is that of films without a rate of their own.
+/// One that has to be decoded goes through ffmpeg, where that is installed.
 pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
     let mut stream = Stream::new(Some(path.into()), live, pace);
     match stream.open() {
@@ -25,7 +26,8 @@ pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn S
     }
 }
 
-/// A stream of frames. It is opened with the first frame, since that may take as long as whoever writes it likes.
+/// A stream of frames. It is opened with the first frame, since that may take as long as whoever
+/// writes it likes.
 pub struct Stream {
     /// `None` is standard input.
     path: Option<PathBuf>,
@@ -100,8 +102,8 @@ fn way(name: &str) -> String {
 }
 
 impl Stream {
-    /// Frames from standard input. They count as captured when they arrive if they are `live`, and otherwise when the
-    /// stream's own rate says, or the pace where it has none.
+    /// Frames from standard input. They count as captured when they arrive if they are `live`, and
+    /// otherwise when the stream's own rate says, or the pace where it has none.
     pub fn stdin(live: bool, pace: Pace) -> Self {
         Stream::new(None, live, pace)
     }

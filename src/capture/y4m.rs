@@ -1,6 +1,8 @@
-//! Y4M: uncompressed video with a line of text before it and before each frame, as `ffmpeg -f yuv4mpegpipe -` writes it.
+//! Y4M: uncompressed video with a line of text before it and before each frame, as
+//! `ffmpeg -f yuv4mpegpipe -` writes it.
 //!
-//! The format is that of mjpegtools' yuv4mpeg(5), with 8 bits a sample. Where chroma is sited changes nothing that a net can see.
+//! The format is that of mjpegtools' yuv4mpeg(5), with 8 bits a sample. Where chroma is sited
+//! changes nothing that a net can see.
 
 use std::io::{BufRead, Read};
 use std::time::Duration;
@@ -198,7 +200,8 @@ fn read_line(reader: &mut impl BufRead) -> Result<Line, std::io::Error> {
     })
 }
 
-/// Brings planes into the nearest format that a frame has: 4:2:0 becomes NV12, 4:2:2 YUYV, 4:4:4 RGB, luma alone grey.
+/// Brings planes into the nearest format that a frame has: 4:2:0 becomes NV12, 4:2:2 YUYV, 4:4:4
+/// RGB, luma alone grey.
 fn pack(header: &Header, planes: &[u8], frame: &mut Frame) {
     let Header { size, chroma, full_range, .. } = *header;
     let width = size.width as usize;

@@ -16,7 +16,8 @@ use crate::screen::{Canvas, ScreenError, TestCard};
 
 /// On a screen that takes any size.
 const SIZE: Size = Size { width: 800, height: 480 };
-/// The card is shown again and again, so that both buffers of a display have it, and a window its new size.
+/// The card is shown again and again, so that both buffers of a display have it, and a window its
+/// new size.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {

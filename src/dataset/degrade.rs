@@ -10,19 +10,22 @@ use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::{Crop, Rect};
 
-/// One way to make a picture harder. Lengths are relative to the longer side of the box of the face's landmarks.
+/// One way to make a picture harder. Lengths are relative to the longer side of the box of the
+/// face's landmarks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Degradation {
-    /// Turned about the face, in degrees, clockwise on the screen. Shows a square as wide as the picture's longer side.
+    /// Turned about the face, in degrees, clockwise on the screen. Shows a square as wide as the
+    /// picture's longer side.
     Rotate(f32),
     /// Gaussian blur; its standard deviation in per cent of the face.
     Blur(f32),
-    /// Darker by this factor (1 is the picture as it is), with the noise of a sensor that has little light: a standard
-    /// deviation of 4 of 255 before 8 bits are taken.
+    /// Darker by this factor (1 is the picture as it is), with the noise of a sensor that has
+    /// little light: a standard deviation of 4 of 255 before 8 bits are taken.
     Dark(f32),
     /// Shrunk until the face is this long, in pixels.
     FacePx(f32),
-    /// A grey rectangle over the lower part of the face, as a hand or a mask, covering this share of its box, in per cent.
+    /// A grey rectangle over the lower part of the face, as a hand or a mask, covering this share
+    /// of its box, in per cent.
     Cover(f32),
 }
 

@@ -1,5 +1,5 @@
-//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its area; whether the
-//! errors are as large as the covariances say; and which faces a detector found.
+//! How far landmarks lie from the truth: NME, failure rate, cumulative error distribution and its
+//! area; whether the errors are as large as the covariances say; and which faces a detector found.
 
 use nalgebra::Point2;
 use serde::Serialize;
@@ -14,8 +14,8 @@ pub const FAILURE: f64 = 0.10;
 /// The step at which the cumulative error distribution is integrated.
 const STEP: f64 = 1e-4;
 
-/// Mean distance of `found` to `truth` over all landmarks, as a share of the distance between the outer eye corners
-/// of `truth` (the normaliser of the 300-W challenge).
+/// Mean distance of `found` to `truth` over all landmarks, as a share of the distance between the
+/// outer eye corners of `truth` (the normaliser of the 300-W challenge).
 ///
 /// # Panics
 /// When either does not have as many points as `scheme`.
@@ -88,7 +88,8 @@ impl Coverage {
     }
 }
 
-/// Share of `errors` at or below each multiple of the integration step from 0 to `limit`: `(error, share)`.
+/// Share of `errors` at or below each multiple of the integration step from 0 to `limit`:
+/// `(error, share)`.
 pub fn cumulative_errors(errors: &[f64], limit: f64) -> Vec<(f64, f64)> {
     let mut sorted = errors.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -109,8 +110,8 @@ fn area_under_ced(errors: &[f64], limit: f64) -> f64 {
     sum / (curve.len() - 1) as f64
 }
 
-/// Which of the known faces were detected: those that get a detection of their own when detections are given to faces
-/// one to one, best overlaps first, down to an overlap of `min_iou`.
+/// Which of the known faces were detected: those that get a detection of their own when detections
+/// are given to faces one to one, best overlaps first, down to an overlap of `min_iou`.
 pub fn found_faces(known: &[Rect], detected: &[Rect], min_iou: f32) -> Vec<bool> {
     let pairs = (0..known.len()).flat_map(|k| (0..detected.len()).map(move |d| (k, d)));
     let mut overlaps: Vec<(f32, usize, usize)> =
@@ -140,7 +141,8 @@ mod tests {
 
     #[test]
     fn figures_of_a_known_distribution() {
-        // Errors spread evenly over 0..0.2: half fail, and the curve rises in a line to one half at 0.1.
+        // Errors spread evenly over 0..0.2: half fail, and the curve rises in a line to one half at
+        // 0.1.
         let errors: Vec<f64> = (0..2000).map(|i| (i as f64 + 0.5) * 1e-4).collect();
         let summary = Summary::of(&errors);
         assert!((summary.nme_percent - 10.0).abs() < 1e-9);
@@ -153,7 +155,8 @@ mod tests {
     #[test]
     fn ellipses_cover_what_a_normal_distribution_says() {
         use nalgebra::{Matrix2, Vector2};
-        // Ten thousand points at the quantiles of the radius, spread over angles, through an oblique covariance.
+        // Ten thousand points at the quantiles of the radius, spread over angles, through an
+        // oblique covariance.
         let factor = Matrix2::new(2.0, 0.0, 1.2, 0.5);
         let found = Landmark { at: Point2::new(5.0, 7.0), confidence: 1.0, covariance: factor * factor.transpose() };
         let mut coverage = Coverage::of(None);

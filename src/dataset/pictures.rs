@@ -16,8 +16,8 @@ impl Pictures {
         Pictures { folders: folders.into(), listed: HashMap::new() }
     }
 
-    /// The file that a name stands for: with backslashes or slashes, in any case. One that is not there keeps its name, and
-    /// is an error for whoever reads it.
+    /// The file that a name stands for: with backslashes or slashes, in any case. One that is not
+    /// there keeps its name, and is an error for whoever reads it.
     pub fn find(&mut self, name: &str) -> PathBuf {
         let slashes = name.replace('\\', "/");
         let names = [name, slashes.as_str()];

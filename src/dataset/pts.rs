@@ -1,4 +1,5 @@
-//! iBUG `.pts` files: `version: 1`, `n_points: 68`, then one `x y` a line in braces; the first pixel is (1, 1).
+//! iBUG `.pts` files: `version: 1`, `n_points: 68`, then one `x y` a line in braces; the first
+//! pixel is (1, 1).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

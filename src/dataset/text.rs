@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::DatasetError;
 
-/// A file's text with `\n` at the ends of its lines. Reads UTF-8 with or without its mark, and UTF-16 with one; line ends
-/// of Unix, Windows and the old Mac.
+/// A file's text with `\n` at the ends of its lines. Reads UTF-8 with or without its mark, and
+/// UTF-16 with one; line ends of Unix, Windows and the old Mac.
 pub(super) fn read(path: &Path) -> Result<String, DatasetError> {
     let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.into(), source })?;
     Ok(decoded(&bytes).replace("\r\n", "\n").replace('\r', "\n"))
@@ -24,8 +24,8 @@ fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-/// A table of text: its first line names the columns. Each line is read by itself, so that a stray quotation mark costs no
-/// more than its row.
+/// A table of text: its first line names the columns. Each line is read by itself, so that a stray
+/// quotation mark costs no more than its row.
 pub(super) struct Table {
     columns: Vec<String>,
     separator: char,
@@ -75,7 +75,8 @@ impl Table {
     }
 }
 
-/// The fields of a line, without blanks around them. A quoted field may stand after blanks, which crate csv does not read.
+/// The fields of a line, without blanks around them. A quoted field may stand after blanks, which
+/// crate csv does not read.
 fn fields(line: &str, separator: char) -> Vec<String> {
     let mut fields = Vec::new();
     let mut rest = Some(line);
@@ -87,7 +88,8 @@ fn fields(line: &str, separator: char) -> Vec<String> {
     fields
 }
 
-/// The first field of a text, and what follows its separator. One whose quotation does not end is all of the text.
+/// The first field of a text, and what follows its separator. One whose quotation does not end is
+/// all of the text.
 fn first_field(text: &str, separator: char) -> (String, Option<&str>) {
     let text = text.trim_start_matches(' ');
     let Some(mut rest) = text.strip_prefix('"') else {

@@ -1,5 +1,5 @@
-//! WFLW annotation lists, a face a line: x and y of 98 points, then the four numbers of a box, six attributes, the picture's
-//! name. Box and attributes may be left out.
+//! WFLW annotation lists, a face a line: x and y of 98 points, then the four numbers of a box, six
+//! attributes, the picture's name. Box and attributes may be left out.
 
 use std::path::Path;
 

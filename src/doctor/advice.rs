@@ -8,7 +8,8 @@ use crate::record::RecordError;
 use crate::report::ReportError;
 use crate::screen::ScreenError;
 
-/// An error and its causes, the first line of each, and what to do. What the text already says is not said again.
+/// An error and its causes, the first line of each, and what to do. What the text already says is
+/// not said again.
 pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut advice = on(error);

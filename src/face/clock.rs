@@ -5,8 +5,9 @@ use std::time::Duration;
 /// What passes between two frames where their stamps do not tell.
 const USUAL_STEP: Duration = Duration::from_micros(33_333);
 
-/// A clock that goes on with each frame. A stamp that is not later than the one before, because nobody set it or a camera's clock was
-/// set back, counts as one frame of thirty a second, so that what depends on time goes on.
+/// A clock that goes on with each frame. A stamp that is not later than the one before, because
+/// nobody set it or a camera's clock was set back, counts as one frame of thirty a second, so that
+/// what depends on time goes on.
 #[derive(Debug, Default)]
 pub struct Clock {
     now: Duration,

@@ -1,11 +1,11 @@
 //! Heatmaps to landmarks.
 //!
-//! Around the cell of a map's [`Peak`], a Gaussian is fitted: a quadratic in x and y to the logarithm
-//! of the heat, by least squares over a window, each cell weighted by its heat squared (Guo, "A simple
-//! algorithm for fitting a Gaussian function", IEEE Signal Processing Magazine 2011: the logarithm
-//! scales the noise of a cell by 1 / heat). Its maximum is the landmark, the negative inverse of its
-//! second derivatives the covariance. Where the fit has no maximum, or that lies far from the cell, the
-//! centroid and second moments of the window serve instead.
+//! Around the cell of a map's [`Peak`], a Gaussian is fitted: a quadratic in x and y to the
+//! logarithm of the heat, by least squares over a window, each cell weighted by its heat squared
+//! (Guo, "A simple algorithm for fitting a Gaussian function", IEEE Signal Processing Magazine
+//! 2011: the logarithm scales the noise of a cell by 1 / heat). Its maximum is the landmark, the
+//! negative inverse of its second derivatives the covariance. Where the fit has no maximum, or that
+//! lies far from the cell, the centroid and second moments of the window serve instead.
 
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Vector2};
 
@@ -16,9 +16,9 @@ use crate::model::heatmaps::{Heat, Heatmaps, Peak};
 const REACH: usize = 2;
 /// Heat below this is noise or the far tail, and its logarithm means little.
 const FLOOR: f32 = 0.02;
-/// A maximum farther from the peak's cell than this, in cells, belongs to another one. At a corner, where
-/// the border's heat counts for what lies beyond, the peak's cell of a clean Gaussian lies up to 5/6 of a
-/// cell from its centre in each axis, 1.18 in both.
+/// A maximum farther from the peak's cell than this, in cells, belongs to another one. At a corner,
+/// where the border's heat counts for what lies beyond, the peak's cell of a clean Gaussian lies up
+/// to 5/6 of a cell from its centre in each axis, 1.18 in both.
 const MAX_OFFSET: f32 = 1.2;
 
 /// Decodes the peak of every channel; points in cells, the centre of the first cell at (0, 0).
@@ -30,7 +30,8 @@ pub fn decode<T: Heat>(maps: &Heatmaps<'_, T>) -> Vec<Landmark> {
     maps.peaks().into_iter().enumerate().map(landmark).collect()
 }
 
-/// Decodes the peak at `(row, column)` from `reach` cells on each side of it; its confidence is the heat there.
+/// Decodes the peak at `(row, column)` from `reach` cells on each side of it; its confidence is the
+/// heat there.
 pub fn decode_peak<T: Heat>(
     maps: &Heatmaps<'_, T>,
     channel: usize,
@@ -52,7 +53,8 @@ pub fn decode_peak<T: Heat>(
     Landmark { at: Point2::new(column as f32, row as f32) + offset, confidence, covariance }
 }
 
-/// Peak and covariance of the Gaussian through the cells `(offset, heat)`; `None` where they have no maximum.
+/// Peak and covariance of the Gaussian through the cells `(offset, heat)`; `None` where they have
+/// no maximum.
 fn fit_gaussian(cells: impl Iterator<Item = (Vector2<f32>, f32)>) -> Option<(Vector2<f32>, Matrix2<f32>)> {
     let mut normal = SMatrix::<f32, 6, 6>::zeros();
     let mut right = SVector::<f32, 6>::zeros();
@@ -70,7 +72,8 @@ fn fit_gaussian(cells: impl Iterator<Item = (Vector2<f32>, f32)>) -> Option<(Vec
     (offset.norm() <= MAX_OFFSET).then_some((offset, covariance))
 }
 
-/// Centroid and second moments of the cells; at the peak's cell itself, one cell wide, where none is warm.
+/// Centroid and second moments of the cells; at the peak's cell itself, one cell wide, where none
+/// is warm.
 fn moments(cells: impl Iterator<Item = (Vector2<f32>, f32)> + Clone) -> (Vector2<f32>, Matrix2<f32>) {
     let warm = cells.filter(|(_, heat)| *heat > FLOOR);
     let mass: f32 = warm.clone().map(|(_, heat)| heat).sum();

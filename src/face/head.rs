@@ -1,16 +1,18 @@
-//! What a head looks like in three dimensions, and how a net sees it: the file `head.csv` of a model.
+//! What a head looks like in three dimensions, and how a net sees it: the file `head.csv` of a
+//! model.
 //!
-//! In the head's own axes (x to the left of the person, y down, z from the nose backwards; origin midway between the
-//! eyes; millimetres, for eyes [`EYE_DISTANCE_MM`] apart) landmark `i` stands at `mean + modes z` with `z ~ N(0, I)`.
-//! A net sees it in the picture at the projection of that, plus `bias(n)`, with an error of covariance
-//! `covariance of the landmark + rest`. `bias` is a polynomial in `n`, where the head's z axis points: on a turned head a net
-//! puts landmarks where its training pictures had them, which along the jaw is the visible edge of the face. A net's
-//! errors go together, so that a pose is off by more than independent errors would have it: its covariance counts
-//! `spread` times.
+//! In the head's own axes (x to the left of the person, y down, z from the nose backwards; origin
+//! midway between the eyes; millimetres, for eyes [`EYE_DISTANCE_MM`] apart) landmark `i` stands at
+//! `mean + modes z` with `z ~ N(0, I)`. A net sees it in the picture at the projection of that,
+//! plus `bias(n)`, with an error of covariance `covariance of the landmark + rest`. `bias` is a
+//! polynomial in `n`, where the head's z axis points: on a turned head a net puts landmarks where
+//! its training pictures had them, which along the jaw is the visible edge of the face. A net's
+//! errors go together, so that a pose is off by more than independent errors would have it: its
+//! covariance counts `spread` times.
 //!
 //! All of it is learned from annotated points: shape and deformations by factorisation (Tomasi and
-//! Kanade, IJCV 1992; with deformations by expectation maximisation: Torresani, Hertzmann, Bregler, PAMI 2008), the
-//! rest from what the net sees.
+//! Kanade, IJCV 1992; with deformations by expectation maximisation: Torresani, Hertzmann, Bregler,
+//! PAMI 2008), the rest from what the net sees.
 
 use nalgebra::{SMatrix, SVector, Vector2, Vector3};
 use thiserror::Error;
@@ -19,7 +21,8 @@ use thiserror::Error;
 pub const DEFORMATIONS: usize = 8;
 /// Terms of the polynomial of the bias; see [`bias_terms`].
 pub const BIAS_TERMS: usize = 8;
-/// The mean distance of adults' pupils (Dodgson, "Variation and extrema of human interpupillary distance", 2004).
+/// The mean distance of adults' pupils (Dodgson, "Variation and extrema of human interpupillary
+/// distance", 2004).
 pub const EYE_DISTANCE_MM: f32 = 63.0;
 /// Numbers of the table are no larger: a head has some 100 mm.
 const LARGEST: f32 = 1e5;
@@ -30,7 +33,8 @@ const COLUMNS: usize = 3 + 2 + 2 * BIAS_TERMS + 3 * DEFORMATIONS;
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadModel {
     pub points: Vec<HeadPoint>,
-    /// The covariance of a pose, as a multiple of what it would be if the landmarks' errors were independent.
+    /// The covariance of a pose, as a multiple of what it would be if the landmarks' errors were
+    /// independent.
     pub spread: f32,
 }
 
@@ -40,7 +44,8 @@ pub struct HeadPoint {
     pub mean: Vector3<f32>,
     /// How it moves with each deformation, by one standard deviation of it.
     pub modes: SMatrix<f32, 3, DEFORMATIONS>,
-    /// What the net adds in the picture, right and down in the head's upright, for each of [`bias_terms`].
+    /// What the net adds in the picture, right and down in the head's upright, for each of
+    /// [`bias_terms`].
     pub bias: SMatrix<f32, 2, BIAS_TERMS>,
     /// Variance of the error along each axis that the landmark's own covariance does not know of.
     pub rest: f32,
@@ -62,7 +67,8 @@ pub enum HeadError {
     NotPositive { line: usize, rest: f32, spread: f32 },
 }
 
-/// The terms of the bias for a head whose z axis points to `n` (x and y), and their derivatives by x and y.
+/// The terms of the bias for a head whose z axis points to `n` (x and y), and their derivatives by
+/// x and y.
 pub fn bias_terms(n: Vector2<f32>) -> (SVector<f32, BIAS_TERMS>, SMatrix<f32, BIAS_TERMS, 2>) {
     let (x, y) = (n.x, n.y);
     let terms = SVector::from([1.0, x, y, x * x, x * y, y * y, x * x * x, x * x * y]);
@@ -72,8 +78,8 @@ pub fn bias_terms(n: Vector2<f32>) -> (SVector<f32, BIAS_TERMS>, SMatrix<f32, BI
 }
 
 impl HeadModel {
-    /// Reads what [`HeadModel::to_csv`] writes: a line a landmark, mean, rest, spread, bias (x and y of each term),
-    /// deformations (x, y and z of each).
+    /// Reads what [`HeadModel::to_csv`] writes: a line a landmark, mean, rest, spread, bias (x and
+    /// y of each term), deformations (x, y and z of each).
     pub fn from_csv(text: &str, landmarks: usize) -> Result<Self, HeadError> {
         let mut points = Vec::new();
         let mut all = None;

@@ -1,7 +1,8 @@
-//! What a followed face does: eyes and mouth against this person's own open state, blinks, closed eyes, yawns, nods.
+//! What a followed face does: eyes and mouth against this person's own open state, blinks, closed
+//! eyes, yawns, nods.
 //!
-//! Each event has two thresholds, so that a value that rests near one does not make many events. `docs/measures.md`
-//! defines each, with its source.
+//! Each event has two thresholds, so that a value that rests near one does not make many events.
+//! `docs/measures.md` defines each, with its source.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,9 +10,11 @@ use std::time::Duration;
 use super::openness::Ratios;
 use super::pose::HeadPose;
 
-/// The eyes' and the mouth's own states are learned in this time; before, those of most people serve.
+/// The eyes' and the mouth's own states are learned in this time; before, those of most people
+/// serve.
 const LEARN: Duration = Duration::from_secs(3);
-/// Room for what comes in these times at thirty frames a second, so that following allocates nothing.
+/// Room for what comes in these times at thirty frames a second, so that following allocates
+/// nothing.
 const LEARNED: usize = 128;
 const WINDOW: usize = 2048;
 /// What most people's eyes are open by.
@@ -28,7 +31,8 @@ const WIDE_MOUTH: f32 = 0.8;
 const EYES: Hysteresis = Hysteresis { on: 0.3, off: 0.5 };
 /// Shorter is noise; longer is no blink but closed eyes (Caffier, Erdmann, Ullsperger 2003).
 const BLINK: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(500)];
-/// Openness below which an eye counts as closed in PERCLOS (P80: lids over four fifths of the eye; Wierwille 1994).
+/// Openness below which an eye counts as closed in PERCLOS (P80: lids over four fifths of the eye;
+/// Wierwille 1994).
 const PERCLOS_OPENNESS: f32 = 0.2;
 const PERCLOS_WINDOW: Duration = Duration::from_secs(60);
 /// With less seen than this, the share says nothing.
@@ -38,7 +42,8 @@ const LONGEST_STEP: Duration = Duration::from_millis(500);
 /// Openness of the mouth of a yawn, and how long it stays so.
 const YAWN: Hysteresis = Hysteresis { on: 0.6, off: 0.4 };
 const YAWN_TIME: Duration = Duration::from_millis(1500);
-/// Pitch above where the head was, in degrees: a nod goes over the first and comes back below the second.
+/// Pitch above where the head was, in degrees: a nod goes over the first and comes back below the
+/// second.
 const NOD: Hysteresis = Hysteresis { on: 10.0, off: 5.0 };
 const NOD_TIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(1500)];
 /// Where the head was: its pitch, followed with this time constant, in seconds.

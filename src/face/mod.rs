@@ -1,4 +1,5 @@
-//! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it tells those above it.
+//! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it
+//! tells those above it.
 
 mod builder;
 pub mod calibration;
@@ -47,8 +48,8 @@ pub struct Landmark {
     pub at: Point2<f32>,
     /// The heat of the hottest cell, cut to 0..=1.
     pub confidence: f32,
-    /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a model whose card has a
-    /// [`calibration`], the covariance of the point's error.
+    /// In squared units of `at`. As it is decoded, the spread of the heat around the point; from a
+    /// model whose card has a [`calibration`], the covariance of the point's error.
     pub covariance: Matrix2<f32>,
 }
 
@@ -68,7 +69,8 @@ impl Landmark {
 /// One face in one frame, in frame pixels.
 #[derive(Debug, Clone)]
 pub struct Face {
-    /// Counts from 1. Stays the same from frame to frame while the face is followed; never used again for another one.
+    /// Counts from 1. Stays the same from frame to frame while the face is followed; never used
+    /// again for another one.
     pub id: u32,
     /// The box of the landmarks.
     pub bounds: Rect,
@@ -76,7 +78,8 @@ pub struct Face {
     pub crop: Crop,
     /// 68 points in iBUG order.
     pub landmarks: Vec<Landmark>,
-    /// 0 to 1: how likely this is a face and these are its landmarks; means the same for every model. See [presence].
+    /// 0 to 1: how likely this is a face and these are its landmarks; means the same for every
+    /// model. See [presence].
     pub presence: f32,
     /// Head pose, eyes and mouth.
     pub measures: Measures,

@@ -1,8 +1,9 @@
 //! How open eyes and mouth are, from the landmarks of one picture.
 //!
-//! An opening's ratio is its mean height over its width, for eyes as Soukupova and Cech have it ("Real-time eye blink
-//! detection using facial landmarks", 2016: eye aspect ratio), for the mouth the same of the inner lips. A turned head
-//! shows both shortened; where the head's pose is known, each is divided by what is left of it.
+//! An opening's ratio is its mean height over its width, for eyes as Soukupova and Cech have it
+//! ("Real-time eye blink detection using facial landmarks", 2016: eye aspect ratio), for the mouth
+//! the same of the inner lips. A turned head shows both shortened; where the head's pose is known,
+//! each is divided by what is left of it.
 
 use nalgebra::Vector2;
 
@@ -91,7 +92,8 @@ mod tests {
 
     use super::*;
 
-    /// Eyes 30 wide and mouth 40 wide, open by these ratios, on a head with this yaw and pitch in degrees.
+    /// Eyes 30 wide and mouth 40 wide, open by these ratios, on a head with this yaw and pitch in
+    /// degrees.
     fn face(eyes: f32, mouth: f32, yaw: f32, pitch: f32) -> (Vec<Landmark>, HeadPose) {
         let turn = Rotation3::from_axis_angle(&Vector3::x_axis(), pitch.to_radians())
             * Rotation3::from_axis_angle(&Vector3::y_axis(), yaw.to_radians());

@@ -1,14 +1,17 @@
-//! Head pose: which way a head looks and where it is, by weighted least squares of a [head](HeadModel) on landmarks.
+//! Head pose: which way a head looks and where it is, by weighted least squares of a
+//! [head](HeadModel) on landmarks.
 //!
-//! The camera is a pinhole in the middle of the picture. Its axes are x to the right of the picture, y down, z away
-//! from the camera, and a head that looks straight at it has the same axes. `camera_from_head = Rx(pitch) Ry(yaw)
-//! Rz(roll)`, which is OpenFace's order and that of AFLW2000's annotations: yaw is positive when the person turns to
-//! the own right (the nose moves to the left of the picture), pitch when the person looks down, roll when the head
-//! turns clockwise in the picture. `docs/measures.md` draws it.
+//! The camera is a pinhole in the middle of the picture. Its axes are x to the right of the
+//! picture, y down, z away from the camera, and a head that looks straight at it has the same axes.
+//! `camera_from_head = Rx(pitch) Ry(yaw) Rz(roll)`, which is OpenFace's order and that of
+//! AFLW2000's annotations: yaw is positive when the person turns to the own right (the nose moves
+//! to the left of the picture), pitch when the person looks down, roll when the head turns
+//! clockwise in the picture. `docs/measures.md` draws it.
 //!
-//! The fit is Gauss-Newton over turn, position and deformations, which have a normal prior; each landmark's weight is
-//! the inverse of its covariance as [`HeadModel`] has it, made robust as errors with the tails of a Student t
-//! distribution would have it (iteratively reweighted; Lange, Little, Taylor, JASA 1989).
+//! The fit is Gauss-Newton over turn, position and deformations, which have a normal prior; each
+//! landmark's weight is the inverse of its covariance as [`HeadModel`] has it, made robust as
+//! errors with the tails of a Student t distribution would have it (iteratively reweighted; Lange,
+//! Little, Taylor, JASA 1989).
 
 use std::ops::RangeInclusive;
 
@@ -23,7 +26,8 @@ use crate::picture::frame::Size;
 /// Turn, position, deformations.
 const UNKNOWNS: usize = 6 + DEFORMATIONS;
 const MAX_STEPS: usize = 12;
-/// Nobody sees a difference below this: radians for the turn, a hundredth of that for the relative distance.
+/// Nobody sees a difference below this: radians for the turn, a hundredth of that for the relative
+/// distance.
 const SMALL_STEP: f32 = 1e-4;
 /// A step turns no further, in radians.
 const LARGEST_TURN: f32 = 0.5;
@@ -61,7 +65,8 @@ pub struct HeadPose {
     pub camera_from_head: Rotation3<f32>,
     /// The point midway between the eyes, in millimetres before the camera, for eyes 63 mm apart.
     pub position: Vector3<f32>,
-    /// Of the error: a small turn about the camera's axes in radians, then the position in millimetres.
+    /// Of the error: a small turn about the camera's axes in radians, then the position in
+    /// millimetres.
     pub covariance: Matrix6<f32>,
 }
 
@@ -90,8 +95,8 @@ impl HeadPose {
         self.turns().z.to_degrees()
     }
 
-    /// Covariance of the errors of pitch, yaw and roll, in square radians. Large where the head looks along the
-    /// picture, since roll and pitch are then the same turn.
+    /// Covariance of the errors of pitch, yaw and roll, in square radians. Large where the head
+    /// looks along the picture, since roll and pitch are then the same turn.
     pub fn turns_covariance(&self) -> Matrix3<f32> {
         let turns = self.turns();
         // A small turn w is ex pitch' + Rx ey yaw' + Rx Ry ez roll'.
@@ -142,7 +147,8 @@ impl HeadModel {
     pub fn fit(&self, landmarks: &[Landmark], camera: &Pinhole) -> Option<Fitted> {
         assert_eq!(landmarks.len(), self.points.len(), "landmarks of another scheme");
         let mut state = self.start(landmarks, camera)?;
-        // Errors are weighed in millimetres at the distance of the start, so that all numbers are of one size.
+        // Errors are weighed in millimetres at the distance of the start, so that all numbers are
+        // of one size.
         let px_per_mm = camera.focal / state.position.z;
         for _ in 0..MAX_STEPS {
             let Normal { precision, pull } = self.normal(&state, landmarks, camera, px_per_mm);
@@ -201,7 +207,8 @@ impl HeadModel {
             let turned = turn * in_head;
             let at = turned + state.position;
             let depth = at.z.max(1.0);
-            // Pixels a millimetre here, as a share of those at the start: residuals are in millimetres there.
+            // Pixels a millimetre here, as a share of those at the start: residuals are in
+            // millimetres there.
             let scale = camera.focal / depth / px_per_mm;
             let expected = at.xy() * scale + upright * (point.bias * terms);
             let residual = (landmark.at - camera.centre) / px_per_mm - expected;
@@ -240,7 +247,8 @@ impl State {
     }
 }
 
-/// The turn within the picture that a head with this turn has: the head's y axis, as it is seen, points down in it.
+/// The turn within the picture that a head with this turn has: the head's y axis, as it is seen,
+/// points down in it.
 pub fn upright(turn: &Matrix3<f32>) -> Matrix2<f32> {
     let down = turn.fixed_view::<2, 1>(0, 1).into_owned();
     let down = down.try_normalize(f32::EPSILON).unwrap_or_else(Vector2::y);
@@ -261,7 +269,8 @@ mod tests {
 
     const CAMERA: Pinhole = Pinhole { focal: 600.0, centre: Point2::new(320.0, 240.0) };
 
-    /// Twenty points on something like a face, which one deformation makes wider; a net that sees them where they are not.
+    /// Twenty points on something like a face, which one deformation makes wider; a net that sees
+    /// them where they are not.
     fn head(bias: f32) -> HeadModel {
         let point = |i: usize| {
             let (x, y) = ((i % 5) as f32 * 30.0 - 60.0, (i / 5) as f32 * 35.0 - 20.0);

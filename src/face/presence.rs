@@ -1,11 +1,12 @@
 //! Is this a face, and are these its landmarks? One answer for every model, from 0 to 1.
 //!
-//! The heat alone does not tell: a net is as unsure of a blurred face as of a bush. So the answer is that of a perceptron with
-//! one hidden layer of tanh units that sees both, how sure the net was (`HEAT` numbers: quantiles of the heat and of the landmarks'
-//! distances from the shapes of faces, where the face lies in its crop) and what stands where the landmarks are: a
-//! small grey patch, cut out as [the mean face](crate::face::shape) was laid over them. Landmarks that are not those of a face
-//! lay the patch over something that does not look like one, be it a bush or a face seen the wrong way up.
-//! `wingmark-trainer presence` fits the numbers in a model's `presence.csv`.
+//! The heat alone does not tell: a net is as unsure of a blurred face as of a bush. So the answer
+//! is that of a perceptron with one hidden layer of tanh units that sees both, how sure the net was
+//! (`HEAT` numbers: quantiles of the heat and of the landmarks' distances from the shapes of faces,
+//! where the face lies in its crop) and what stands where the landmarks are: a small grey patch,
+//! cut out as [the mean face](crate::face::shape) was laid over them. Landmarks that are not those
+//! of a face lay the patch over something that does not look like one, be it a bush or a face seen
+//! the wrong way up. `wingmark-trainer presence` fits the numbers in a model's `presence.csv`.
 
 use nalgebra::{Point2, Similarity2, Vector2};
 use thiserror::Error;
@@ -19,15 +20,16 @@ use crate::picture::geometry::Crop;
 
 /// A look with this presence or more shows a face, with its landmarks.
 pub const IS_FACE: f32 = 0.5;
-/// A face that was not followed before has to have this presence: there are many more places without a face than with one.
+/// A face that was not followed before has to have this presence: there are many more places
+/// without a face than with one.
 pub const IS_NEW_FACE: f32 = 0.9;
 /// A look with this presence or more is worth a second one, from where its landmarks are.
 pub const MAY_BE_FACE: f32 = 0.05;
 
 /// Side of the patch.
 const PATCH_PX: u32 = 16;
-/// The patch in the frame of the mean face, whose root mean square radius is 1: from its centre to an edge, and the centre's y. It
-/// reaches from the middle of the forehead to below the chin.
+/// The patch in the frame of the mean face, whose root mean square radius is 1: from its centre to
+/// an edge, and the centre's y. It reaches from the middle of the forehead to below the chin.
 const PATCH_REACH: f32 = 1.8;
 const PATCH_CENTRE: f32 = -0.2;
 /// Where the heat and the distances from the face's shape are read, from the lowest to the highest.
@@ -78,7 +80,8 @@ impl PresenceModel {
         1.0 / (1.0 + (-logit).exp())
     }
 
-    /// Reads `presence.csv`: a header, a row of which only the bias counts, then a row a hidden unit: out, bias, e1 ..
+    /// Reads `presence.csv`: a header, a row of which only the bias counts, then a row a hidden
+    /// unit: out, bias, e1 ..
     pub fn from_csv(text: &str) -> Result<Self, PresenceError> {
         let mut rows = Vec::new();
         for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
@@ -144,8 +147,8 @@ impl Witness {
         Witness { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }
     }
 
-    /// `landmarks`, as they were decoded, in a map of `cells` a side, and how they `fit` the shapes of faces; the frame, and where
-    /// the map lies in it.
+    /// `landmarks`, as they were decoded, in a map of `cells` a side, and how they `fit` the shapes
+    /// of faces; the frame, and where the map lies in it.
     pub fn evidence(
         &mut self,
         landmarks: &[Landmark],
@@ -180,7 +183,8 @@ impl Witness {
         evidence
     }
 
-    /// Cuts the patch of the mean face, laid over the frame; gives the standard deviation of its grey.
+    /// Cuts the patch of the mean face, laid over the frame; gives the standard deviation of its
+    /// grey.
     fn cut(&mut self, frame: &Frame, frame_from_face: &Similarity2<f32>) -> f32 {
         let side = 2.0 * PATCH_REACH;
         let face_from_patch = Crop::new(Point2::new(0.0, PATCH_CENTRE), side, 0.0, PATCH_PX).frame_from_crop;
@@ -246,7 +250,8 @@ mod tests {
 
     #[test]
     fn the_patch_turns_and_grows_with_the_face() {
-        // A frame that is bright at the left: so is the patch of an upright face, and its lower edge where the face leans to the right.
+        // A frame that is bright at the left: so is the patch of an upright face, and its lower
+        // edge where the face leans to the right.
         let size = Size { width: 80, height: 80 };
         let bytes = (0..80 * 80).flat_map(|i| [if i % 80 < 40 { 200 } else { 40 }; 3]).collect();
         let frame = Frame::from_rgb(size, bytes).unwrap();

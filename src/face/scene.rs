@@ -1,4 +1,5 @@
-//! Cuts: frames that have nothing to do with the one before, as in a folder of unrelated pictures; and light that comes and goes.
+//! Cuts: frames that have nothing to do with the one before, as in a folder of unrelated pictures;
+//! and light that comes and goes.
 
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use crate::picture::geometry::Crop;
 
 /// Side of the pictures that are compared.
 const SIDE_PX: u32 = 8;
-/// Mean difference of their bytes up to which there was no cut, whatever the pictures show. A fast pan and roll (1.6 % of the
-/// frame and 2.5 degrees a frame) of the built-in picture gives 9, neighbouring pictures of 300-W give 32 and more, half of
-/// them over 69.
+/// Mean difference of their bytes up to which there was no cut, whatever the pictures show. A fast
+/// pan and roll (1.6 % of the frame and 2.5 degrees a frame) of the built-in picture gives 9,
+/// neighbouring pictures of 300-W give 32 and more, half of them over 69.
 const CUT: u32 = 20;
-/// Correlation of their edges from which on only the light has changed. The built-in picture twice or half as bright gives 0.96
-/// and more, in a spot of light 0.84; 99 of 100 neighbouring pictures of 300-W give at most 0.63.
+/// Correlation of their edges from which on only the light has changed. The built-in picture twice
+/// or half as bright gives 0.96 and more, in a spot of light 0.84; 99 of 100 neighbouring pictures
+/// of 300-W give at most 0.63.
 const SAME_EDGES: f32 = 0.75;
 /// A picture with less than this share of the edges of the one before is one without light.
 const DARK: f32 = 0.25;

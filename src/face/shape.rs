@@ -1,17 +1,19 @@
-//! What faces look like: a linear model of their shapes, which corrects landmarks that a small net leaves uncertain.
+//! What faces look like: a linear model of their shapes, which corrects landmarks that a small net
+//! leaves uncertain.
 //!
-//! In a frame of its own, where the mean face has its centroid at the origin and a root mean square radius of 1, each
-//! landmark is taken to be found at
+//! In a frame of its own, where the mean face has its centroid at the origin and a root mean square
+//! radius of 1, each landmark is taken to be found at
 //!
 //! ```text
 //! mean + bias + modes z + own + error,    z ~ N(0, I),  own ~ N(0, rest I),  error ~ N(0, NOISE confidence^-EXPONENT C)
 //! ```
 //!
-//! with `C` the covariance of its heat; `modes`, the first principal components of annotated faces, move all landmarks
-//! together, `own` is what they leave over (factor analysis; Bishop, "Pattern Recognition and Machine Learning", 12.2).
-//! Given what was found, the mean of the posterior of `mean + modes z + own` is the refined landmark: a sure one stays,
-//! an unsure one goes where the others say. `bias` is the error that the net makes on all faces.
-//! `wingmark-trainer shape` fits the numbers to training faces.
+//! with `C` the covariance of its heat; `modes`, the first principal components of annotated faces,
+//! move all landmarks together, `own` is what they leave over (factor analysis; Bishop, "Pattern
+//! Recognition and Machine Learning", 12.2). Given what was found, the mean of the posterior of
+//! `mean + modes z + own` is the refined landmark: a sure one stays, an unsure one goes where the
+//! others say. `bias` is the error that the net makes on all faces. `wingmark-trainer shape` fits
+//! the numbers to training faces.
 
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Similarity2, Vector2};
 use thiserror::Error;
@@ -22,14 +24,17 @@ use crate::picture::geometry::align;
 
 /// Principal components of a shape model.
 pub const MODES: usize = 20;
-/// The modes, and four that turn, scale and shift the mean face, for an alignment that the errors put off.
+/// The modes, and four that turn, scale and shift the mean face, for an alignment that the errors
+/// put off.
 const ALL_MODES: usize = MODES + 4;
 /// How much the alignment may be off, as a share of the face's radius.
 const ALIGNMENT: f32 = 0.06;
-/// Variance of an error, as a multiple of the heat's variance at full confidence. Of held-out faces, the mean error of `nano` and
-/// `small` is within a hundredth of its least from 0.004 to 0.02.
+/// Variance of an error, as a multiple of the heat's variance at full confidence. Of held-out
+/// faces, the mean error of `nano` and `small` is within a hundredth of its least from 0.004 to
+/// 0.02.
 const NOISE: f32 = 0.01;
-/// How fast that variance grows with falling confidence; from 1.5 to 3 the mean error is within a hundredth of its least.
+/// How fast that variance grows with falling confidence; from 1.5 to 3 the mean error is within a
+/// hundredth of its least.
 const EXPONENT: f32 = 2.5;
 /// Columns of the table before the modes: mean, bias, rest.
 const BEFORE_MODES: usize = 3;
@@ -60,9 +65,11 @@ pub struct Point {
 pub struct Fit {
     /// Lays what was found over the mean face.
     pub face_from_found: Similarity2<f32>,
-    /// How far each landmark was found from where the modes would have it, as a share of the face's radius.
+    /// How far each landmark was found from where the modes would have it, as a share of the face's
+    /// radius.
     pub distances: Vec<f32>,
-    /// Mean square of the modes, in standard deviations: 1 for a usual face, more for an unusual one.
+    /// Mean square of the modes, in standard deviations: 1 for a usual face, more for an unusual
+    /// one.
     pub deviation: f32,
 }
 
@@ -90,7 +97,8 @@ impl ShapeModel {
         if radius > 1e-3 { Ok(ShapeModel { points }) } else { Err(ShapeError::NoExtent) }
     }
 
-    /// Reads `shape.csv`: a header, then for each landmark a row for x and one for y, with the columns mean, bias, rest, m1 ..
+    /// Reads `shape.csv`: a header, then for each landmark a row for x and one for y, with the
+    /// columns mean, bias, rest, m1 ..
     pub fn from_csv(text: &str, landmarks: usize) -> Result<Self, ShapeError> {
         let mut rows = Vec::new();
         for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
@@ -132,8 +140,8 @@ impl ShapeModel {
         text
     }
 
-    /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to be, and says how well they fitted
-    /// before. Those that lie all in one place stay there.
+    /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to
+    /// be, and says how well they fitted before. Those that lie all in one place stay there.
     ///
     /// # Panics
     /// When there are not as many landmarks as the model has.
@@ -164,7 +172,8 @@ impl ShapeModel {
         Some(Fit { face_from_found, distances, deviation })
     }
 
-    /// Lays landmarks, with the covariances of their errors, over the mean face, the surer ones more exactly.
+    /// Lays landmarks, with the covariances of their errors, over the mean face, the surer ones
+    /// more exactly.
     fn face_from_found(&self, errors: &[Landmark]) -> Option<Similarity2<f32>> {
         let mut variances: Vec<f32> = errors.iter().map(|landmark| landmark.covariance.trace()).collect();
         let middle = variances.len() / 2;
@@ -175,7 +184,8 @@ impl ShapeModel {
 }
 
 impl Point {
-    /// `modes` move it by one standard deviation each, as the principal components of the shapes do.
+    /// `modes` move it by one standard deviation each, as the principal components of the shapes
+    /// do.
     pub fn new(mean: Vector2<f32>, bias: Vector2<f32>, rest: f32, modes: &SMatrix<f32, 2, MODES>) -> Self {
         let (x, y) = (mean.x, mean.y);
         let alignment = SMatrix::<f32, 2, 4>::new(x, -y, 1.0, 0.0, y, x, 0.0, 1.0) * ALIGNMENT;
@@ -185,7 +195,8 @@ impl Point {
         Point { mean, bias, rest, modes: all }
     }
 
-    /// How far from the mean it was found, without the net's bias, and the inverse covariance of that, the shared modes aside.
+    /// How far from the mean it was found, without the net's bias, and the inverse covariance of
+    /// that, the shared modes aside.
     fn seen(&self, error: &Landmark) -> (Vector2<f32>, Matrix2<f32>) {
         let covariance = error.covariance + Matrix2::identity() * self.rest;
         let weight = covariance.try_inverse().unwrap_or_else(Matrix2::zeros);
@@ -201,7 +212,8 @@ mod tests {
 
     const COUNT: usize = 8;
 
-    /// Eight points on a circle; the first mode moves them outwards at the right and inwards at the left.
+    /// Eight points on a circle; the first mode moves them outwards at the right and inwards at the
+    /// left.
     fn model() -> ShapeModel {
         let point = |i: usize| {
             let (sine, cosine) = (i as f32 / COUNT as f32 * std::f32::consts::TAU).sin_cos();
@@ -260,7 +272,8 @@ mod tests {
     }
 
     proptest! {
-        /// The posterior mean once more, as the textbook has it: mean + P (P + R)^-1 (found - mean), with whole matrices.
+        /// The posterior mean once more, as the textbook has it: mean + P (P + R)^-1 (found -
+        /// mean), with whole matrices.
         #[test]
         fn refining_is_the_posterior_mean_of_a_normal_distribution(
             offsets in proptest::collection::vec((-2.0f32..2.0, -2.0f32..2.0, 0.05f32..1.0), COUNT),

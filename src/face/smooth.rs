@@ -1,16 +1,19 @@
 //! Steady points without lag: Kalman filters that predict, then correct.
 //!
-//! A face is a *shape*, its points in a space of their own, and a *pose*, the similarity that takes them into the frame. All points
-//! together say where the pose is, many times more exactly than one point says where it is itself: a filter of constant
-//! velocity follows it. The shape, which at rest is all jitter, is held by a filter a point.
+//! A face is a *shape*, its points in a space of their own, and a *pose*, the similarity that takes
+//! them into the frame. All points together say where the pose is, many times more exactly than one
+//! point says where it is itself: a filter of constant velocity follows it. The shape, which at
+//! rest is all jitter, is held by a filter a point.
 //!
-//! How much noise there is, is measured. A landmark's jitter is in proportion to the covariance of its error, and how much all
-//! of them jitter shows in their second differences: noise has them, motion hardly any. What is found farther than a few
-//! standard deviations of jitter from what was expected is no jitter, and the variance of the filter is raised until it is that
-//! far and no farther; so an eye that shuts is followed at once, and no point is held back by more than jitter is wide.
+//! How much noise there is, is measured. A landmark's jitter is in proportion to the covariance of
+//! its error, and how much all of them jitter shows in their second differences: noise has them,
+//! motion hardly any. What is found farther than a few standard deviations of jitter from what was
+//! expected is no jitter, and the variance of the filter is raised until it is that far and no
+//! farther; so an eye that shuts is followed at once, and no point is held back by more than jitter
+//! is wide.
 //!
-//! Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, has the filters (6.2.2), the
-//! gate (2.5) and a variance that grows with the surprise (11.2).
+//! Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001,
+//! has the filters (6.2.2), the gate (2.5) and a variance that grows with the surprise (11.2).
 
 use std::f32::consts::LN_2;
 use std::time::Duration;
@@ -20,22 +23,26 @@ use nalgebra::{Matrix2, Point2, Similarity2, Vector2, Vector4};
 use crate::face::Landmark;
 use crate::picture::geometry::align;
 
-/// Standard deviations of jitter, the root mean square of the two or four numbers, beyond which a point or the pose has moved.
+/// Standard deviations of jitter, the root mean square of the two or four numbers, beyond which a
+/// point or the pose has moved.
 const POINT_LIMIT: f32 = 3.5;
 const POSE_LIMIT: f32 = 2.5;
-/// Changes of the pose's velocity, as variance a cubic second, in variances of what is measured of the pose.
+/// Changes of the pose's velocity, as variance a cubic second, in variances of what is measured of
+/// the pose.
 const POSE_UNREST: f32 = 30.0;
 /// Changes of a point's place in its face, as variance a second, in variances of its jitter.
 const SHAPE_UNREST: f32 = 0.4;
-/// Landmarks jitter together: so many of them say no more of the pose than one that jitters by itself.
+/// Landmarks jitter together: so many of them say no more of the pose than one that jitters by
+/// itself.
 const LANDMARKS_A_WITNESS: f32 = 16.0;
-/// A face that nobody sees goes on as it went for so long; that it grows and turns is foreseen for less, since where a face is
-/// being covered, that is what its last looks get wrong.
+/// A face that nobody sees goes on as it went for so long; that it grows and turns is foreseen for
+/// less, since where a face is being covered, that is what its last looks get wrong.
 const SHIFT_AHEAD: Duration = Duration::from_millis(500);
 const TURN_AHEAD: Duration = Duration::from_millis(100);
 
-/// Standard deviation of the jitter, as a share of that of the error; where the measurement starts, and the least it may give.
-/// That of `small` before a camera with a noise of 3 of 255, and a third of it.
+/// Standard deviation of the jitter, as a share of that of the error; where the measurement starts,
+/// and the least it may give. That of `small` before a camera with a noise of 3 of 255, and a third
+/// of it.
 const USUAL_JITTER: f32 = 0.036;
 const LEAST_JITTER: f32 = 0.012;
 /// Jitter is averaged over this time.
@@ -53,8 +60,9 @@ pub struct FaceFilter {
     surprises: Vec<f32>,
 }
 
-/// A filter of constant velocity for the similarity `frame_from_face`. Its changes, as `(x, y, ln scale, roll)` in the space of the
-/// face, whose radius is 1, are measured equally well, so that one covariance serves all four.
+/// A filter of constant velocity for the similarity `frame_from_face`. Its changes, as
+/// `(x, y, ln scale, roll)` in the space of the face, whose radius is 1, are measured equally well,
+/// so that one covariance serves all four.
 #[derive(Debug)]
 struct Pose {
     frame_from_face: Similarity2<f32>,
@@ -111,8 +119,9 @@ impl FaceFilter {
         self.shape.iter().map(|point| frame_from_face * point.at).collect()
     }
 
-    /// Takes the landmarks of a frame, in the same order, `step` after those before, and gives their places back smoothed.
-    /// `strength` is the share of the jitter that is taken for jitter: 1 is right, more is steadier and later.
+    /// Takes the landmarks of a frame, in the same order, `step` after those before, and gives
+    /// their places back smoothed. `strength` is the share of the jitter that is taken for jitter:
+    /// 1 is right, more is steadier and later.
     ///
     /// # Panics
     /// When there are more or fewer landmarks than at the start.
@@ -150,8 +159,8 @@ impl FaceFilter {
         }));
     }
 
-    /// How the face as a whole has moved from where it was foreseen. A mouth that opens does not move it: points that are surprising
-    /// beside the others count less (Cauchy's weights).
+    /// How the face as a whole has moved from where it was foreseen. A mouth that opens does not
+    /// move it: points that are surprising beside the others count less (Cauchy's weights).
     fn movement(&mut self) -> Option<Similarity2<f32>> {
         let pairs = || self.shape.iter().zip(&self.found);
         let mut moved = align(pairs().map(|(point, found)| (point.at, found.at, found.weight)))?;
@@ -251,8 +260,8 @@ impl Default for Jitter {
 }
 
 impl Jitter {
-    /// The second difference of numbers that are all noise has six times its variance. The median over the landmarks is that of those
-    /// that rest, or nearly do.
+    /// The second difference of numbers that are all noise has six times its variance. The median
+    /// over the landmarks is that of those that rest, or nearly do.
     fn measure(&mut self, step: Duration, shape: &[Found]) {
         let [newer, older] = &mut self.before;
         if older.len() == shape.len() {
@@ -321,7 +330,8 @@ mod tests {
         Face { noise: 1, jitter }
     }
 
-    /// The filter of a face that was at `x(frame)`, and how much its points flickered: found, and smoothed.
+    /// The filter of a face that was at `x(frame)`, and how much its points flickered: found, and
+    /// smoothed.
     fn followed(face: &mut Face, x: impl Fn(u32) -> f32) -> (FaceFilter, [f32; 2]) {
         let mut before = [face.at(x(0)).iter().map(|l| l.at).collect::<Vec<_>>(), Vec::new()];
         let mut filter = FaceFilter::starting(&face.at(x(0)));

@@ -1,4 +1,5 @@
-//! What is done with a frame, in order. Records, metrics, overlay and reports take their names and times from here.
+//! What is done with a frame, in order. Records, metrics, overlay and reports take their names and
+//! times from here.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Waiting for the camera, or making the frame from a file or the clip. Not part of the frame's time.
+    /// Waiting for the camera, or making the frame from a file or the clip. Not part of the frame's
+    /// time.
     Capture,
     /// Finding faces in the whole frame: when none is followed, and now and then.
     Detect,

@@ -15,12 +15,13 @@ use crate::picture::geometry::Rect;
 
 /// Two looks whose boxes overlap more than this are at one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
-/// A face whose box overlaps the box where it was expected less than this has jumped, and is not smoothed towards; a face found
-/// anew that overlaps it as much is the one that was lost.
+/// A face whose box overlaps the box where it was expected less than this has jumped, and is not
+/// smoothed towards; a face found anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;
 /// A face that is lost this long is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Its pace is averaged over this time: what a face that is being covered seems to do last is little to go by.
+/// Its pace is averaged over this time: what a face that is being covered seems to do last is
+/// little to go by.
 const PACE_TIME_S: f32 = 0.25;
 
 /// How much points are steadied.
@@ -103,7 +104,8 @@ impl Expected {
         Rect::around(self.points.iter().copied()).expect("a face has landmarks")
     }
 
-    /// How well a box fits to where it should be: where it was, where it was going, or half-way there.
+    /// How well a box fits to where it should be: where it was, where it was going, or half-way
+    /// there.
     fn overlap(&self, bounds: &Rect) -> f32 {
         let going = self.bounds();
         let between = |a: &Point2<f32>, b: &Point2<f32>, share: f32| a + (b - a) * share;
@@ -128,7 +130,8 @@ impl Tracker {
         self.last_id = last_id;
     }
 
-    /// The faces to look for in a frame of that time: those seen in the frame before, then those lost for less than half a second.
+    /// The faces to look for in a frame of that time: those seen in the frame before, then those
+    /// lost for less than half a second.
     pub fn expected(&self, now: Duration) -> Vec<Expected> {
         let mut expected: Vec<_> = self.tracks.iter().map(|track| track.expected(now)).collect();
         expected.sort_by_key(|face| face.lost);
@@ -144,11 +147,12 @@ impl Tracker {
         self.tracks.clear();
     }
 
-    /// Takes all looks of a frame that show a face, those at expected faces with their number. Gives the faces in the order of their
-    /// numbers.
+    /// Takes all looks of a frame that show a face, those at expected faces with their number.
+    /// Gives the faces in the order of their numbers.
     ///
-    /// Of two looks at one face, the one stays that is surer and whose face was expected there: where two persons cross, both looks
-    /// are at the one in front. Of looks without a number, one at a lost face is that face.
+    /// Of two looks at one face, the one stays that is surer and whose face was expected there:
+    /// where two persons cross, both looks are at the one in front. Of looks without a number, one
+    /// at a lost face is that face.
     pub fn update(&mut self, mut looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
         let rank = |id: Option<u32>, look: &Look| match expected.iter().find(|face| Some(face.id) == id) {

@@ -1,5 +1,5 @@
-//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and perhaps `shape.csv`
-//! and `head.csv`.
+//! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and
+//! perhaps `shape.csv` and `head.csv`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,7 +12,8 @@ use crate::face::shape::{ShapeError, ShapeModel};
 use crate::model::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
 
-/// A net and its card, which fit each other, the shapes of the faces that it finds, and how it knows a face.
+/// A net and its card, which fit each other, the shapes of the faces that it finds, and how it
+/// knows a face.
 pub struct Net {
     /// What it reads and gives.
     pub card: ModelCard,

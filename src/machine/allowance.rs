@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::tree::Tree;
 
-/// By affinity and by the quotas of control groups; a quota gives fractions of cores. `None` where neither can be read.
+/// By affinity and by the quotas of control groups; a quota gives fractions of cores. `None` where
+/// neither can be read.
 pub(super) fn usable_cores(tree: &Tree) -> Option<f64> {
     let affinity = affinity(tree).map(|cores| cores as f64);
     affinity.into_iter().chain(quotas(tree)).reduce(f64::min)
@@ -41,8 +42,8 @@ fn quotas(tree: &Tree) -> Vec<f64> {
     quotas
 }
 
-/// The folders of a group and of those above it. In a container the path may be the host's: then what is mounted is the
-/// container's own group.
+/// The folders of a group and of those above it. In a container the path may be the host's: then
+/// what is mounted is the container's own group.
 fn upwards(mount: &str, group: &str) -> Vec<PathBuf> {
     let group = Path::new(group.trim_start_matches('/'));
     group.ancestors().map(|above| Path::new(mount).join(above)).collect()

@@ -11,8 +11,8 @@ pub struct Cpu {
     pub name: Option<String>,
     /// Cores that are switched on; a core with two threads counts twice.
     pub cores: usize,
-    /// Those that this process may use, by its affinity and the quotas of its control groups; a quota gives fractions. Absent
-    /// where that cannot be read.
+    /// Those that this process may use, by its affinity and the quotas of its control groups; a
+    /// quota gives fractions. Absent where that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usable_cores: Option<f64>,
     /// Those in `FEATURES` that every core has, under the kernel's names.

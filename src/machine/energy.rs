@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tree::Tree;
 
-/// A meter of one supply. Several may measure the same energy: a board's input and the rails behind it.
+/// A meter of one supply. Several may measure the same energy: a board's input and the rails behind
+/// it.
 #[derive(Debug, Clone)]
 pub struct Meter {
     /// `ina3221 VDD_IN`, `rapl package-0`.
@@ -37,7 +38,8 @@ pub struct Energy {
 }
 
 impl Meter {
-    /// All that can be read here: INA219, INA3221 and their kind through hwmon or iio, and RAPL, which only root may read.
+    /// All that can be read here: INA219, INA3221 and their kind through hwmon or iio, and RAPL,
+    /// which only root may read.
     pub fn all(tree: &Tree) -> Vec<Meter> {
         let found = HWMON.meters(tree).into_iter().chain(IIO.meters(tree)).chain(rapl(tree));
         found
@@ -70,7 +72,8 @@ struct Interface {
     /// Begin of the name that a chip has to have.
     name: &'static str,
     channels: RangeInclusive<u32>,
-    /// Files of which the product is a channel's power, # standing for its number; the second ones where the first are not.
+    /// Files of which the product is a channel's power, # standing for its number; the second ones
+    /// where the first are not.
     power: [&'static [&'static str]; 2],
     /// What `power` is in.
     watts: f64,
@@ -117,7 +120,8 @@ impl Interface {
     }
 }
 
-/// The packages: `intel-rapl:0`, without the parts of one, `intel-rapl:0:0`. AMD's cores use the same driver.
+/// The packages: `intel-rapl:0`, without the parts of one, `intel-rapl:0:0`. AMD's cores use the
+/// same driver.
 fn rapl(tree: &Tree) -> Found {
     let zones = tree.entries("sys/class/powercap", "intel-rapl:").into_iter();
     let zones = zones.filter(|zone| zone.to_string_lossy().matches(':').count() == 1);

@@ -1,7 +1,8 @@
-//! The machine that this runs on: what it is, in what state it is, what it uses, and whether a figure that is measured on
-//! it can be trusted.
+//! The machine that this runs on: what it is, in what state it is, what it uses, and whether a
+//! figure that is measured on it can be trusted.
 //!
-//! All of it is read from files below one folder ([`Tree`]). What is not there or cannot be read is absent, never an error.
+//! All of it is read from files below one folder ([`Tree`]). What is not there or cannot be read is
+//! absent, never an error.
 
 mod allowance;
 mod cpu;

@@ -19,8 +19,8 @@ const SINCE_START: u32 = 16;
 const UNDER_VOLTAGE_SINCE_START: u32 = 1 << SINCE_START;
 
 impl Throttling {
-    /// From the first of: the firmware driver's file, `vcgencmd`, the hwmon driver `rpi_volt`, which knows of under-voltage
-    /// only. `None` on other machines.
+    /// From the first of: the firmware driver's file, `vcgencmd`, the hwmon driver `rpi_volt`,
+    /// which knows of under-voltage only. `None` on other machines.
     pub fn read(tree: &Tree) -> Option<Throttling> {
         let from_sysfs = || {
             let firmware = tree.entries("sys/devices/platform", "soc").into_iter().flat_map(|soc| {

@@ -24,7 +24,8 @@ impl Tree {
         self.0.join(path)
     }
 
-    /// A file's text without white space and NULs around it; `None` where it is not there or cannot be read.
+    /// A file's text without white space and NULs around it; `None` where it is not there or cannot
+    /// be read.
     pub fn text(&self, path: impl AsRef<Path>) -> Option<String> {
         let bytes = fs::read(self.path(path)).ok()?;
         Some(String::from_utf8_lossy(&bytes).trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned())

@@ -13,7 +13,8 @@ const HOT_CELSIUS: f64 = 80.0;
 const IMPOSSIBLE_CELSIUS: f64 = 150.0;
 /// A limit below this is none: drivers give 0 or less for trip points that are switched off.
 const LOWEST_LIMIT_CELSIUS: f64 = 40.0;
-/// Parts of the names of zones that no core is in. Some measure nothing: NVIDIA's `PMIC-Die` has 100 degrees for ever.
+/// Parts of the names of zones that no core is in. Some measure nothing: NVIDIA's `PMIC-Die` has
+/// 100 degrees for ever.
 const ELSEWHERE: [&str; 8] = ["pmic", "batt", "charg", "wifi", "wlan", "nvme", "modem", "ambient"];
 /// This near to where the kernel slows down.
 const NEAR_LIMIT_CELSIUS: f64 = 3.0;

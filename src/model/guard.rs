@@ -11,8 +11,9 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps the process from printing panics that loading a net or running it gives back as errors. It wraps the process's
-/// panic hook, which is the program's to decide: without this call, such a panic is printed and then is an error all the same.
+/// Keeps the process from printing panics that loading a net or running it gives back as errors. It
+/// wraps the process's panic hook, which is the program's to decide: without this call, such a
+/// panic is printed and then is an error all the same.
 pub fn hide_guarded_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -34,17 +34,17 @@ impl Heat for f32 {
 pub struct Peak {
     /// Heat of the hottest cell.
     pub heat: f32,
-    /// Row and column of the peak's cell: of the cells that have at least three quarters of that heat,
-    /// the one with most heat around, summed over 3x3 cells weighted 1, 2, 1 each way. On a long ridge,
-    /// or with two maxima beside each other, that is a steadier place than the hottest cell. Among
-    /// equals, the first in reading order.
+    /// Row and column of the peak's cell: of the cells that have at least three quarters of that
+    /// heat, the one with most heat around, summed over 3x3 cells weighted 1, 2, 1 each way. On a
+    /// long ridge, or with two maxima beside each other, that is a steadier place than the hottest
+    /// cell. Among equals, the first in reading order.
     pub cell: (usize, usize),
     /// The weighted sum, above the stored zero.
     around: f32,
 }
 
-/// Heatmaps, layout `[row, column, channel]`. The real value of a cell is `(q - zero_point) * scale`, 1 at a landmark
-/// of which the net is sure and 0 away from it.
+/// Heatmaps, layout `[row, column, channel]`. The real value of a cell is
+/// `(q - zero_point) * scale`, 1 at a landmark of which the net is sure and 0 away from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Heatmaps<'a, T = u8> {
     /// Row by row, the channels of a cell beside each other: `[row, column, channel]`.
@@ -55,7 +55,8 @@ pub struct Heatmaps<'a, T = u8> {
     pub columns: usize,
     /// How many maps there are.
     pub channels: usize,
-    /// Distance between neighbouring cells of one channel; at least `channels` (kernels pad to whole vectors).
+    /// Distance between neighbouring cells of one channel; at least `channels` (kernels pad to
+    /// whole vectors).
     pub pitch: usize,
     /// Heat a step.
     pub scale: f32,
@@ -119,7 +120,8 @@ impl<'a, T: Heat> Heatmaps<'a, T> {
         peaks
     }
 
-    /// Sum over 3x3 cells, weighted 1, 2, 1 each way. Cells at the border count once more for those beyond.
+    /// Sum over 3x3 cells, weighted 1, 2, 1 each way. Cells at the border count once more for those
+    /// beyond.
     fn around(&self, row: usize, column: usize, value: impl Fn(usize, usize) -> f32) -> f32 {
         let near = |at: usize, count: usize| [(at.saturating_sub(1), 1.0), (at, 2.0), ((at + 1).min(count - 1), 1.0)];
         let columns = near(column, self.columns);
@@ -161,7 +163,8 @@ mod tests {
 
     #[test]
     fn channels_and_padding_do_not_mix() {
-        // Two channels and a byte of padding in each cell; the second channel's peak is the first one's mirror image.
+        // Two channels and a byte of padding in each cell; the second channel's peak is the first
+        // one's mirror image.
         let mut cells = [255; 8 * 3];
         for (i, cell) in cells.chunks_exact_mut(3).enumerate() {
             cell[..2].copy_from_slice(&[[20, 90, 30, 20, 20, 20, 20, 20][i], [20, 20, 20, 20, 20, 30, 99, 20][i]]);

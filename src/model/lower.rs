@@ -1,5 +1,5 @@
-//! tract's optimised graph to a graph of our kernels: quantising at the input and dequantising at the output fall
-//! away, because bytes go in and stored values come out.
+//! tract's optimised graph to a graph of our kernels: quantising at the input and dequantising at
+//! the output fall away, because bytes go in and stored values come out.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,8 @@ fn picture_shape(model: &TypedModel) -> Result<Shape, ModelError> {
     }
 }
 
-/// A byte of the picture stands for `(byte - 128) / 128`; a net that quantises to just this reads the bytes as they are.
+/// A byte of the picture stands for `(byte - 128) / 128`; a net that quantises to just this reads
+/// the bytes as they are.
 fn quantise_picture(graph: &mut Graph, quantise: &Quantise, picture: Node) -> Result<Node, ModelError> {
     let pixel = |byte: usize| (byte as f32 - f32::from(PIXEL_ZERO_POINT)) * PIXEL_SCALE;
     let table: [u8; 256] = std::array::from_fn(|byte| quantise.quantise(pixel(byte)));

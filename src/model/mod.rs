@@ -1,8 +1,9 @@
 //! Loads a net and runs it. The only folder that names tract.
 //!
-//! tract reads the ONNX file, checks the shapes and optimises; our int8 operators stand in its register. A graph of
-//! them is lowered to a [`wingmark_kernels::Program`], which fuses steps and runs a frame without allocating. A file
-//! without quantised operators runs on tract's own f32 kernels.
+//! tract reads the ONNX file, checks the shapes and optimises; our int8 operators stand in its
+//! register. A graph of them is lowered to a [`wingmark_kernels::Program`], which fuses steps and
+//! runs a frame without allocating. A file without quantised operators runs on tract's own f32
+//! kernels.
 
 pub mod card;
 #[cfg(feature = "float")]
@@ -96,7 +97,8 @@ pub enum ModelError {
 }
 
 impl Model {
-    /// Loads an ONNX file, given as its bytes, for the kernels that `WINGMARK_KERNEL` names or else the fastest.
+    /// Loads an ONNX file, given as its bytes, for the kernels that `WINGMARK_KERNEL` names or else
+    /// the fastest.
     pub fn from_onnx(bytes: &[u8]) -> Result<Model, ModelError> {
         let kernel = Kernel::from_environment()?;
         if kernel.passes_self_test() {
@@ -161,7 +163,8 @@ impl Model {
         self.session_with_threads(1)
     }
 
-    /// Working memory and `threads` threads, the caller's included, that share each frame. A float net uses one.
+    /// Working memory and `threads` threads, the caller's included, that share each frame. A float
+    /// net uses one.
     #[cfg_attr(not(feature = "float"), expect(unreachable_code, reason = "there is no float net"))]
     pub fn session_with_threads(&self, threads: usize) -> Session {
         let running = match &self.net {
@@ -178,8 +181,9 @@ impl Session {
         Ok(self.infer_part(image, 0, 1)?.expect("the only part is the last"))
     }
 
-    /// Runs the net on one picture in `parts` calls that take about as long as one another: parts 0 to `parts - 1` in this order,
-    /// with the same picture and without other calls between them. The last gives the heatmaps. A float net runs in the last.
+    /// Runs the net on one picture in `parts` calls that take about as long as one another: parts 0
+    /// to `parts - 1` in this order, with the same picture and without other calls between them.
+    /// The last gives the heatmaps. A float net runs in the last.
     pub fn infer_part(
         &mut self,
         image: &CropImage,
@@ -196,8 +200,8 @@ impl Session {
         }
     }
 
-    /// How long each chunk of each step takes on this thread, cut as `threads` threads would cut it; `None` for a float net. For
-    /// simulations of other machines.
+    /// How long each chunk of each step takes on this thread, cut as `threads` threads would cut
+    /// it; `None` for a float net. For simulations of other machines.
     #[doc(hidden)]
     pub fn time_chunks(&mut self, image: &CropImage, threads: usize) -> Option<Vec<Vec<Duration>>> {
         match &mut self.running {

@@ -1,5 +1,5 @@
-//! In the place of [`super::float`] and [`super::plain`] in a binary without the feature `float`: no float net can be made,
-//! and none of tract's own operators is linked.
+//! In the place of [`super::float`] and [`super::plain`] in a binary without the feature `float`:
+//! no float net can be made, and none of tract's own operators is linked.
 
 use tract_onnx::Onnx;
 use tract_onnx::prelude::*;

@@ -26,7 +26,8 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
         float::operators(graph)?
     };
     let parsed = guarded(|| onnx.parse(&file, None)).map_err(onnx_error)?;
-    // What follows takes its memory: pages that are new to a process cost more than the work in them.
+    // What follows takes its memory: pages that are new to a process cost more than the work in
+    // them.
     drop(file);
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(signature(format!("no tensor {name:?}, which a node reads"), "every tensor to be made by a node"));

@@ -8,7 +8,8 @@ use super::signature::{MAX_ELEMENTS, signature};
 /// More than any net for pictures enlarges a tensor by.
 const MAX_SCALE: f32 = 64.0;
 
-/// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before there are shapes to check.
+/// A constant is resized as soon as tract sees it, so that a damaged scale asks for memory before
+/// there are shapes to check.
 pub(super) fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
     for node in graph.node.iter().filter(|node| node.op_type == "Resize") {
         let constant = |input: usize| Constant::of(graph, node.input.get(input)?);

@@ -1,4 +1,5 @@
-//! Landmark schemes: which point is which, how points join to contours, and what a mirror does to them.
+//! Landmark schemes: which point is which, how points join to contours, and what a mirror does to
+//! them.
 
 use nalgebra::Point2;
 
@@ -11,8 +12,9 @@ pub struct Scheme {
     pub landmarks: usize,
     /// Point `i` of a mirrored face is point `flip[i]` of the face itself.
     pub flip: &'static [usize],
-    /// Curves along the face, as runs of landmarks. The overlay draws them, and the boundary heatmap of
-    /// the Adaptive Wing Loss paper merges them (section 5: "boundary prediction", curves as in LAB, CVPR 2018).
+    /// Curves along the face, as runs of landmarks. The overlay draws them, and the boundary
+    /// heatmap of the Adaptive Wing Loss paper merges them (section 5: "boundary prediction",
+    /// curves as in LAB, CVPR 2018).
     pub curves: &'static [Curve],
     /// The outer corners of the eyes; their distance normalises errors (inter-ocular).
     pub outer_eye_corners: [usize; 2],
@@ -29,8 +31,9 @@ impl Scheme {
         Scheme::ALL.into_iter().find(|scheme| scheme.name == name)
     }
 
-    /// How far a face leans to its left, in radians, positive clockwise on the screen. The line of the eyes counts as much as
-    /// it is long and so does the midline: one of them stays long whichever way a head turns.
+    /// How far a face leans to its left, in radians, positive clockwise on the screen. The line of
+    /// the eyes counts as much as it is long and so does the midline: one of them stays long
+    /// whichever way a head turns.
     ///
     /// # Panics
     /// When there are not as many points as landmarks.
@@ -62,8 +65,8 @@ const fn curve(name: &'static str, points: &'static [usize]) -> Curve {
     Curve { name, points }
 }
 
-/// The 68 points of iBUG, as in 300-W: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67. "Right" and
-/// "left" are the subject's; the subject's right is at the left of the picture.
+/// The 68 points of iBUG, as in 300-W: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
+/// "Right" and "left" are the subject's; the subject's right is at the left of the picture.
 pub const IBUG_68: Scheme = Scheme {
     name: "ibug68",
     landmarks: 68,

@@ -22,7 +22,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Counts a frame. Such as `29.8 fps  4.8 ms  1 face  0 dropped  detect 0.4  crop 0.3  net 3.9  decode 0.2`: the times
+    /// Counts a frame. Such as
+    /// `29.8 fps  4.8 ms  1 face  0 dropped  detect 0.4  crop 0.3  net 3.9  decode 0.2`: the times
     /// are milliseconds a frame, the first that of all stages.
     pub fn count(&mut self, seen: &Observation) -> &str {
         self.dropped += u64::from(seen.dropped);

@@ -1,4 +1,5 @@
-//! What was seen, drawn over the picture: boxes, contours, points with their uncertainty, figures and a notice.
+//! What was seen, drawn over the picture: boxes, contours, points with their uncertainty, figures
+//! and a notice.
 
 mod figures;
 pub(crate) mod text;
@@ -25,10 +26,12 @@ const UNCERTAIN: Rgb888 = Rgb888::new(255, 110, 60);
 /// Corners of the polygon that stands for an ellipse.
 const ELLIPSE_CORNERS: usize = 24;
 
-/// Beyond this the arithmetic of embedded-graphics overflows for the widest lines that are drawn here, (2 * 5 px * length)^2.
+/// Beyond this the arithmetic of embedded-graphics overflows for the widest lines that are drawn
+/// here, (2 * 5 px * length)^2.
 const LONGEST_LINE_PX: i32 = 3000;
 
-/// The faces of an observation, in the canvas's own pixels, so that lines and points are as fine on any screen.
+/// The faces of an observation, in the canvas's own pixels, so that lines and points are as fine on
+/// any screen.
 #[derive(Debug, Clone, Copy)]
 pub struct Overlay<'a> {
     /// Which landmarks are joined by lines.
@@ -73,8 +76,8 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    /// How far the truth may be from a landmark: one standard deviation all around, as a closed polygon. About half of the errors are
-    /// within.
+    /// How far the truth may be from a landmark: one standard deviation all around, as a closed
+    /// polygon. About half of the errors are within.
     fn spread_around(&self, landmark: &Landmark) -> impl Iterator<Item = Point2<f32>> {
         let scale: Matrix2<f32> = self.canvas_from_frame.matrix().fixed_view::<2, 2>(0, 0).into_owned();
         // The Cholesky factor maps the unit circle onto one standard deviation.

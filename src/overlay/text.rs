@@ -83,7 +83,8 @@ fn columns(target: &impl Dimensions, font: &MonoFont) -> usize {
     (target.bounding_box().size.width / font.character_size.width).saturating_sub(2) as usize
 }
 
-/// Lines of at most so many bytes where the text can be parted at a separator, longer ones where it cannot.
+/// Lines of at most so many bytes where the text can be parted at a separator, longer ones where it
+/// cannot.
 fn wrap<'a>(text: &'a str, separator: &'a str, columns: usize) -> impl Iterator<Item = &'a str> {
     let mut rest = text.trim();
     std::iter::from_fn(move || {

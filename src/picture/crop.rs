@@ -1,9 +1,10 @@
 //! Cuts a crop out of a frame: any pixel format to the square RGB picture that a net reads.
 //!
-//! The arithmetic is integer after the transform is rounded once to 1/65536 pixel, so that every machine, and the
-//! reference in the tests, gives the same bytes. Where the crop is smaller than what it shows, each crop pixel is the mean
-//! of n x n samples of the frame, n being the scale rounded to the nearest whole number; each sample is bilinear
-//! with weights of 1/256. Outside the frame the picture is mid grey.
+//! The arithmetic is integer after the transform is rounded once to 1/65536 pixel, so that every
+//! machine, and the reference in the tests, gives the same bytes. Where the crop is smaller than
+//! what it shows, each crop pixel is the mean of n x n samples of the frame, n being the scale
+//! rounded to the nearest whole number; each sample is bilinear with weights of 1/256. Outside the
+//! frame the picture is mid grey.
 
 use nalgebra::Point2;
 
@@ -125,8 +126,8 @@ impl Grid {
         }
     }
 
-    /// Columns and rows, where they do not depend on one another, as the crop is not turned. Of a crop so small that its samples
-    /// pass over pixels, reading every pixel would take longer.
+    /// Columns and rows, where they do not depend on one another, as the crop is not turned. Of a
+    /// crop so small that its samples pass over pixels, reading every pixel would take longer.
     fn axes(&self, side: usize) -> Option<(Axis, Axis)> {
         let axis = |i: usize, step: i64| Axis::new(side, self.samples as usize, self.origin[i], step);
         let near = 1..=ONE_PIXEL * 3 / 2;
@@ -209,7 +210,8 @@ mod tests {
             let fixed = |v: f32| (f64::from(v) * 65536.0).round() as i64;
             let step = 1.0 / n as f32;
             let start = crop.frame_from_crop * Point2::new((step - 1.0) / 2.0, (step - 1.0) / 2.0);
-            // A product of three f32 depends on their order, by a 65536th where it lies between two: the order is the code's.
+            // A product of three f32 depends on their order, by a 65536th where it lies between
+            // two: the order is the code's.
             let along = crop.frame_from_crop * Vector2::new(step, 0.0);
             let down = crop.frame_from_crop * Vector2::new(0.0, step);
             for (taken, entry) in [(along.x, (0, 0)), (along.y, (1, 0)), (down.x, (0, 1)), (down.y, (1, 1))] {

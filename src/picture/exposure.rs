@@ -9,7 +9,8 @@ const DARK: u64 = 64;
 /// More would show little but the noise of the camera.
 const MAX_GAIN: u64 = 16;
 
-/// Multiplies a dark picture's bytes by one gain; what lies outside the frame does not count and stays.
+/// Multiplies a dark picture's bytes by one gain; what lies outside the frame does not count and
+/// stays.
 pub fn brighten(image: &mut CropImage) {
     let pixels = image.rgb.as_chunks_mut::<3>().0;
     let (mut sum, mut count) = (0, 0);

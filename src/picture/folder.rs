@@ -34,13 +34,15 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether a name is one that macOS, Windows or a NAS gives: `._a.jpg`, `.DS_Store`, `__MACOSX`, `Thumbs.db`.
+/// Whether a name is one that macOS, Windows or a NAS gives: `._a.jpg`, `.DS_Store`, `__MACOSX`,
+/// `Thumbs.db`.
 fn is_companion(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.') || COMPANIONS.iter().any(|known| known.eq_ignore_ascii_case(&name))
 }
 
-/// Compares names by the values of their numbers, and byte by byte between them: `img2` before `img10`.
+/// Compares names by the values of their numbers, and byte by byte between them: `img2` before
+/// `img10`.
 pub fn natural_order(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     while let ([x, left_rest @ ..], [y, right_rest @ ..]) = (left, right) {

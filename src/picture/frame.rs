@@ -63,11 +63,11 @@ impl PixelFormat {
     }
 }
 
-/// One picture of a source: its pixels, and what is known of them. Reused from frame to frame, so that its memory is
-/// allocated once.
+/// One picture of a source: its pixels, and what is known of them. Reused from frame to frame, so
+/// that its memory is allocated once.
 ///
-/// Size, stride and number of bytes always fit together, so that no reader has to check them again. A frame that nobody
-/// filled is one black pixel.
+/// Size, stride and number of bytes always fit together, so that no reader has to check them again.
+/// A frame that nobody filled is one black pixel.
 #[derive(Debug, Clone)]
 pub struct Frame {
     sequence: u32,
@@ -121,8 +121,9 @@ pub enum FrameError {
 }
 
 impl Frame {
-    /// Makes a frame of `bytes` in the layout of `format`, number 0 at time 0. `stride_bytes` lie between the starts of
-    /// two rows of the first plane; the last row may lack its padding, and bytes may follow it.
+    /// Makes a frame of `bytes` in the layout of `format`, number 0 at time 0. `stride_bytes` lie
+    /// between the starts of two rows of the first plane; the last row may lack its padding, and
+    /// bytes may follow it.
     ///
     /// # Errors
     /// When size, stride and number of bytes do not fit together.
@@ -139,12 +140,12 @@ impl Frame {
         Frame::new(PixelFormat::Rgb24, size, size.width.saturating_mul(3), bytes)
     }
 
-    /// Overwrites the pixels in place, as [`Frame::new`] would have them: `write` finds the bytes of the frame before
-    /// and leaves those of this one. Number, time and source stay.
+    /// Overwrites the pixels in place, as [`Frame::new`] would have them: `write` finds the bytes
+    /// of the frame before and leaves those of this one. Number, time and source stay.
     ///
     /// # Errors
-    /// What `write` says, or when size, stride and number of bytes do not fit together. The frame is one black pixel
-    /// then.
+    /// What `write` says, or when size, stride and number of bytes do not fit together. The frame
+    /// is one black pixel then.
     pub fn fill<E: From<FrameError>>(
         &mut self,
         format: PixelFormat,
@@ -186,7 +187,8 @@ impl Frame {
         self.captured_at
     }
 
-    /// The file that it is from, as records name it; none from a camera, a pipe or the built-in picture.
+    /// The file that it is from, as records name it; none from a camera, a pipe or the built-in
+    /// picture.
     pub fn source(&self) -> Option<&Arc<str>> {
         self.source.as_ref()
     }
@@ -221,8 +223,8 @@ impl Frame {
         self.bytes
     }
 
-    /// Calls `reader` with this frame's pixels, compiled once for each format. Pixels outside its size are not to be read:
-    /// that may panic.
+    /// Calls `reader` with this frame's pixels, compiled once for each format. Pixels outside its
+    /// size are not to be read: that may panic.
     pub fn read_pixels<R: PixelReader>(&self, reader: R) -> R::Output {
         let (bytes, stride) = (self.bytes.as_slice(), self.stride_bytes as usize);
         match self.format {
@@ -263,7 +265,8 @@ impl Frame {
     }
 }
 
-/// Whether size, stride and number of bytes fit together, in the way that [`Frame::read_pixels`] relies on.
+/// Whether size, stride and number of bytes fit together, in the way that [`Frame::read_pixels`]
+/// relies on.
 fn check(format: PixelFormat, size: Size, stride_bytes: u32, found: usize) -> Result<(), FrameError> {
     if size.width == 0 || size.height == 0 {
         return Err(FrameError::Empty(size));

@@ -1,8 +1,9 @@
 //! Coordinates and similarity transforms.
 //!
-//! One convention holds everywhere: the centre of the first pixel (or heatmap cell) is at (0, 0), the centre of its
-//! right neighbour at (1, 0), x to the right and y down. So a picture of width `w` covers -0.5 to `w - 0.5`.
-//! Transforms are named `destination_from_source`, points `name_in_space`.
+//! One convention holds everywhere: the centre of the first pixel (or heatmap cell) is at (0, 0),
+//! the centre of its right neighbour at (1, 0), x to the right and y down. So a picture of width
+//! `w` covers -0.5 to `w - 0.5`. Transforms are named `destination_from_source`, points
+//! `name_in_space`.
 
 use nalgebra::{Point2, Similarity2, UnitComplex, Vector2};
 
@@ -59,7 +60,8 @@ impl Rect {
     }
 }
 
-/// A square part of a frame, possibly rotated and scaled, that becomes a picture of `side_px` x `side_px`.
+/// A square part of a frame, possibly rotated and scaled, that becomes a picture of `side_px` x
+/// `side_px`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crop {
     /// From crop pixels to frame pixels. Its scale is frame pixels per crop pixel.
@@ -69,8 +71,9 @@ pub struct Crop {
 }
 
 impl Crop {
-    /// A crop of `side_px` pixels that shows a square of `side_in_frame` frame pixels around `centre_in_frame`,
-    /// turned so that a face with the given roll (radians, positive clockwise on the screen) stands upright.
+    /// A crop of `side_px` pixels that shows a square of `side_in_frame` frame pixels around
+    /// `centre_in_frame`, turned so that a face with the given roll (radians, positive clockwise on
+    /// the screen) stands upright.
     pub fn new(centre_in_frame: Point2<f32>, side_in_frame: f32, roll: f32, side_px: u32) -> Self {
         let scale = side_in_frame / side_px as f32;
         let middle = (side_px as f32 - 1.0) / 2.0;
@@ -80,7 +83,8 @@ impl Crop {
         Crop { frame_from_crop, side_px }
     }
 
-    /// The crop for a face whose landmarks fill `bounds`: a square around its centre, `margin` times its longer side.
+    /// The crop for a face whose landmarks fill `bounds`: a square around its centre, `margin`
+    /// times its longer side.
     pub fn around(bounds: &Rect, margin: f32, side_px: u32) -> Self {
         Crop::around_turned(bounds, 0.0, margin, side_px)
     }
@@ -90,8 +94,8 @@ impl Crop {
         Crop::new(bounds.centre(), bounds.width().max(bounds.height()).max(1.0) * margin, roll, side_px)
     }
 
-    /// The crop for a face with these landmarks, turned by `roll`; the margin applies to the box in the turned frame.
-    /// `None` without points.
+    /// The crop for a face with these landmarks, turned by `roll`; the margin applies to the box in
+    /// the turned frame. `None` without points.
     pub fn around_points(points_in_frame: &[Point2<f32>], roll: f32, margin: f32, side_px: u32) -> Option<Self> {
         let upright = UnitComplex::new(-roll);
         let bounds = Rect::around(points_in_frame.iter().map(|p| upright * p))?;
@@ -104,8 +108,9 @@ impl Crop {
         Crop::of_turned_frame(size, 0.0, 1.0, side_px)
     }
 
-    /// The same square with `reach` times the side, turned about its centre, so that a face with the given roll stands upright; of
-    /// a turn that is no multiple of a right angle, the frame's corners stay outside unless the reach is 1.42 or more.
+    /// The same square with `reach` times the side, turned about its centre, so that a face with
+    /// the given roll stands upright; of a turn that is no multiple of a right angle, the frame's
+    /// corners stay outside unless the reach is 1.42 or more.
     pub fn of_turned_frame(size: Size, roll: f32, reach: f32, side_px: u32) -> Self {
         let (width, height) = (size.width as f32, size.height as f32);
         let centre = Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
@@ -136,8 +141,8 @@ pub fn crop_from_cells(stride: f32) -> Similarity2<f32> {
     Similarity2::new(Vector2::repeat((stride - 1.0) / 2.0), 0.0, stride)
 }
 
-/// The upright box around the ellipse that fills `bounds`, in the other space: as a face turns, it is rather an ellipse than a
-/// rectangle.
+/// The upright box around the ellipse that fills `bounds`, in the other space: as a face turns, it
+/// is rather an ellipse than a rectangle.
 pub fn box_of_turned(bounds: &Rect, other_from_this: &Similarity2<f32>) -> Rect {
     let centre = other_from_this * bounds.centre();
     let axes = Vector2::new(bounds.width(), bounds.height()) * (other_from_this.scaling() / 2.0);
@@ -147,9 +152,10 @@ pub fn box_of_turned(bounds: &Rect, other_from_this: &Similarity2<f32>) -> Rect 
     Rect { min: centre - half, max: centre + half }
 }
 
-/// The similarity that lays weighted points `(from, to, weight)` over each other with the least sum of weighted squared distances
-/// (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991; without mirroring).
-/// `None` where the points on one side lie all in one place.
+/// The similarity that lays weighted points `(from, to, weight)` over each other with the least sum
+/// of weighted squared distances (Umeyama, "Least-squares estimation of transformation parameters
+/// between two point patterns", PAMI 1991; without mirroring). `None` where the points on one side
+/// lie all in one place.
 pub fn align(pairs: impl Iterator<Item = (Point2<f32>, Point2<f32>, f32)> + Clone) -> Option<Similarity2<f32>> {
     let total: f32 = pairs.clone().map(|(_, _, weight)| weight).sum();
     let centroid = |side: fn(Point2<f32>, Point2<f32>) -> Point2<f32>| {

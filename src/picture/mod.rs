@@ -1,4 +1,5 @@
-//! The ground: a picture's pixels, their geometry, the crop that a net reads, and picture files. Knows nothing of the rest.
+//! The ground: a picture's pixels, their geometry, the crop that a net reads, and picture files.
+//! Knows nothing of the rest.
 
 mod built_in;
 pub mod crop;

@@ -1,5 +1,6 @@
-//! Fills a crop that is not turned, in two passes: down the columns, then along the rows. What each pixel weighs does not depend
-//! on the order of the sums, which are exact, so that the bytes are those of [`super::crop`]'s other way.
+//! Fills a crop that is not turned, in two passes: down the columns, then along the rows. What each
+//! pixel weighs does not depend on the order of the sums, which are exact, so that the bytes are
+//! those of [`super::crop`]'s other way.
 
 use std::ops::Range;
 
@@ -10,14 +11,15 @@ use super::frame::Size;
 pub(super) struct Axis {
     /// For each crop pixel, the first frame pixel that counts.
     first: Vec<i64>,
-    /// What the pixels from there on weigh, `taps` for each crop pixel. A crop pixel's weights add up to 256 for each sample.
+    /// What the pixels from there on weigh, `taps` for each crop pixel. A crop pixel's weights add
+    /// up to 256 for each sample.
     weights: Vec<u32>,
     taps: usize,
 }
 
 impl Axis {
-    /// `side` crop pixels of `samples` samples each; sample `i` lies at `origin + i * step`, in 1/65536 frame pixel, and is
-    /// bilinear with weights of 1/256.
+    /// `side` crop pixels of `samples` samples each; sample `i` lies at `origin + i * step`, in
+    /// 1/65536 frame pixel, and is bilinear with weights of 1/256.
     pub(super) fn new(side: usize, samples: usize, origin: i64, step: i64) -> Axis {
         let places = |pixel: usize| (0..samples).map(move |i| origin + step * (pixel * samples + i) as i64);
         let first: Vec<i64> = (0..side).map(|pixel| places(pixel).next().unwrap_or(0) >> 16).collect();

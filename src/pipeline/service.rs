@@ -18,8 +18,9 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the process at once, and until
-    /// [`Signals::opened`] so does the first signal: a driver may keep for long who opens its camera.
+    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the
+    /// process at once, and until [`Signals::opened`] so does the first signal: a driver may keep
+    /// for long who opens its camera.
     pub fn catch() -> io::Result<Self> {
         let (stop, reopen) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let opening = Arc::new(AtomicBool::new(true));
@@ -60,7 +61,8 @@ impl ServiceManager {
         ServiceManager { watchdog: sd_notify::watchdog_enabled(), fed_at: None }
     }
 
-    /// A frame went through the whole pipeline. The first one makes the service ready, and nothing else feeds the watchdog.
+    /// A frame went through the whole pipeline. The first one makes the service ready, and nothing
+    /// else feeds the watchdog.
     pub fn frame_done(&mut self) {
         let due = match (self.fed_at, self.watchdog) {
             (None, _) => true,

@@ -1,4 +1,5 @@
-//! Says how a live source stands: at once when that is new, and again each minute while no frames come.
+//! Says how a live source stands: at once when that is new, and again each minute while no frames
+//! come.
 
 use std::time::{Duration, Instant};
 

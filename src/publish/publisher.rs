@@ -39,6 +39,7 @@ struct State {
     closed: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Taken {
     Frame(Entry),
     Nothing,

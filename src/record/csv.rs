@@ -25,8 +25,9 @@
 //! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
-//! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only `source` is quoted, where it holds a comma or a quotation mark (RFC
-//! 4180); it holds no line break. Rows end in `\n`.
+//! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only
+//! `source` is quoted, where it holds a comma or a quotation mark (RFC 4180); it holds no line
+//! break. Rows end in `\n`.
 
 use std::io::Write;
 

@@ -8,7 +8,8 @@ pub trait Encoder {
     fn add(&mut self, entry: &Entry);
     /// Bytes in the block under way, nearly.
     fn block_bytes(&self) -> u64;
-    /// Ends the block under way and takes its bytes: whole records, to be appended to the file as they are.
+    /// Ends the block under way and takes its bytes: whole records, to be appended to the file as
+    /// they are.
     fn take_block(&mut self) -> Vec<u8>;
     /// What stands at the end of a complete file, after the last block.
     fn tail(&mut self) -> Vec<u8>;

@@ -1,13 +1,15 @@
-//! The files of one log: blocks of whole records go in, each either safe on the medium or not there at all.
+//! The files of one log: blocks of whole records go in, each either safe on the medium or not there
+//! at all.
 //!
-//! The file under way has the name that was asked for. When it is full, or is found left over from an earlier run, it is
-//! renamed: `faces.csv` becomes `faces-000042-20261124T062804Z.csv`, where the number counts up, whatever the clock
-//! does, and the time is that of the last write, in UTC. When all files together outgrow the cap, those with the
-//! lowest numbers are removed.
+//! The file under way has the name that was asked for. When it is full, or is found left over from
+//! an earlier run, it is renamed: `faces.csv` becomes `faces-000042-20261124T062804Z.csv`, where
+//! the number counts up, whatever the clock does, and the time is that of the last write, in UTC.
+//! When all files together outgrow the cap, those with the lowest numbers are removed.
 //!
-//! After an error the file is cut back to its last whole block and left alone: after a failed fsync nobody knows which
-//! pages reached the medium, and a second fsync may report success for pages that were dropped (Rebello et al., "Can
-//! Applications Recover from fsync Failures?", USENIX ATC 2020). The next block begins a new file.
+//! After an error the file is cut back to its last whole block and left alone: after a failed fsync
+//! nobody knows which pages reached the medium, and a second fsync may report success for pages
+//! that were dropped (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC
+//! 2020). The next block begins a new file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,8 +74,8 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    /// Writes a block and returns when it is safe on the medium. After an error nothing of it is left, unless cutting it off
-    /// failed too, and the next block begins a new file.
+    /// Writes a block and returns when it is safe on the medium. After an error nothing of it is
+    /// left, unless cutting it off failed too, and the next block begins a new file.
     pub fn append(&mut self, block: &[u8]) -> io::Result<()> {
         match self.open.take() {
             Some(open) => self.append_to(open, block),
@@ -89,7 +91,8 @@ impl<S: Storage> Journal<S> {
                 open.bytes += block.len() as u64;
                 self.open = Some(open);
             }
-            // Whatever comes of this, the file is not written to again, and the error told is the first one.
+            // Whatever comes of this, the file is not written to again, and the error told is the
+            // first one.
             Err(_) => {
                 let _ =
                     self.storage.truncate(&mut open.file, open.bytes).and_then(|()| self.storage.sync(&mut open.file));
@@ -134,7 +137,8 @@ impl<S: Storage> Journal<S> {
         })
     }
 
-    /// Completes the file under way with `tail` and closes it. It keeps its name until another one is begun.
+    /// Completes the file under way with `tail` and closes it. It keeps its name until another one
+    /// is begun.
     pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
         match self.open.take() {
             Some(open) if !tail.is_empty() => {

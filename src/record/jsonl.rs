@@ -18,18 +18,22 @@
 //! ```
 //!
 //! * `sequence`: the frame's own number; `dropped`: frames dropped since the one before;
-//! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339, UTC;
-//! * `source`: the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture;
-//! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the centre of the first
-//!   pixel at (0, 0), rounded to 1/1000;
-//! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as it was found, before smoothing
-//!   (`src/face/calibration.rs` says which share of errors an ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to
-//!   1/10,000.
+//! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339,
+//!   UTC;
+//! * `source`: the file that the frame is from, as it was named; empty where it is from a camera, a
+//!   pipe or the built-in picture;
+//! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the
+//!   centre of the first pixel at (0, 0), rounded to 1/1000;
+//! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as
+//!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
+//!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
 //!
-//! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by rows), eyes, mouth and events;
-//! null is unknown. `schema` grows when a key changes its meaning or goes; `docs/observation.schema.json` is its JSON Schema.
+//! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by
+//! rows), eyes, mouth and events; null is unknown. `schema` grows when a key changes its meaning or
+//! goes; `docs/observation.schema.json` is its JSON Schema.
 //!
-//! A last line without `\n` is torn. The same object is the message of the MCAP topic `/wingmark/observation`.
+//! A last line without `\n` is torn. The same object is the message of the MCAP topic
+//! `/wingmark/observation`.
 
 use std::time::Duration;
 

@@ -37,8 +37,8 @@ impl FromStr for Time {
     }
 }
 
-/// Reads `64M`, `2G`, `500K` (of 1024 bytes each); `none` is [`None`]. A number without a unit is refused: who writes `--keep 10`
-/// means no ten bytes.
+/// Reads `64M`, `2G`, `500K` (of 1024 bytes each); `none` is [`None`]. A number without a unit is
+/// refused: who writes `--keep 10` means no ten bytes.
 pub fn size(text: &str) -> Result<Option<u64>, LimitError> {
     if text == "none" {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! A log that never holds up who writes to it: entries go through a bounded queue to a thread of their own.
+//! A log that never holds up who writes to it: entries go through a bounded queue to a thread of
+//! their own.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ use super::writer::Writer;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
 
-/// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue full are lost.
+/// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue
+/// full are lost.
 const QUEUE: usize = 1024;
 
 /// How a log is kept.
@@ -80,8 +82,9 @@ impl std::fmt::Display for Taker {
 }
 
 impl Log {
-    /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is made at once, the file with the
-    /// first entry. A pipe and what is a device are written to as they are.
+    /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is
+    /// made at once, the file with the first entry. A pipe and what is a device are written to as
+    /// they are.
     pub fn to(path: &Path, options: LogOptions) -> Result<Self, RecordError> {
         match Place::prepare(path)? {
             Place::File(file) => Log::start(Disk, path, &file, options, None, Taker::Disk),
@@ -159,7 +162,8 @@ impl Log {
         &self.path
     }
 
-    /// Whether another entry can be taken. Who can wait asks before each frame, and nothing is lost.
+    /// Whether another entry can be taken. Who can wait asks before each frame, and nothing is
+    /// lost.
     pub fn has_room(&self) -> bool {
         // The rest is for other messages.
         self.queued.0.load(Relaxed) < QUEUE / 2
@@ -170,7 +174,8 @@ impl Log {
         &self.tally
     }
 
-    /// Completes the file under way and begins another with the next entry, for programs that move log files away.
+    /// Completes the file under way and begins another with the next entry, for programs that move
+    /// log files away.
     pub fn reopen(&self) {
         if self.queue.try_send(Message::Reopen).is_err() {
             log::warn!("{}: too busy to be opened anew", self.path.display());
@@ -192,8 +197,8 @@ impl Log {
 }
 
 impl Recorder for Log {
-    /// Never waits and never fails: what cannot be kept is counted, and said once a minute. What an earlier run recorded is not
-    /// recorded again.
+    /// Never waits and never fails: what cannot be kept is counted, and said once a minute. What an
+    /// earlier run recorded is not recorded again.
     fn record(&mut self, seen: &Observation) -> Result<(), RecordError> {
         if let (Some(past), Some(source)) = (&self.past, &seen.source)
             && past.has(source, seen.sequence)
@@ -234,7 +239,8 @@ fn write_all<S: Storage>(
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => messages.recv_timeout((at + gather).saturating_duration_since(Instant::now())),
         };
-        // What waited in the queue while a block was written all goes into the next one, up to the queue's length.
+        // What waited in the queue while a block was written all goes into the next one, up to the
+        // queue's length.
         let flush = match message {
             Ok(Message::Entry(entry)) => {
                 queued.0.fetch_sub(1, Relaxed);

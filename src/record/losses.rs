@@ -58,7 +58,8 @@ impl LossReport {
         LossReport { path, said: 0, said_at: None }
     }
 
-    /// A sentence about what was lost since the last one: the first at once, then one a minute at most.
+    /// A sentence about what was lost since the last one: the first at once, then one a minute at
+    /// most.
     pub fn due(&mut self, tally: &Tally, now: Instant) -> Option<String> {
         let total = tally.lost();
         let quiet = self.said_at.is_some_and(|at| now.saturating_duration_since(at) < SAY_EVERY);

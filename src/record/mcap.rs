@@ -1,12 +1,14 @@
 //! MCAP with two topics, both in JSON:
 //! * `/wingmark/observation`: the object of [`super::jsonl`], nothing left out;
-//! * `/wingmark/annotations`: `foxglove.ImageAnnotations`, which Foxglove draws over a picture of the same camera.
+//! * `/wingmark/annotations`: `foxglove.ImageAnnotations`, which Foxglove draws over a picture of
+//!   the same camera.
 //!
-//! A block is one chunk with its CRC and its message indexes, so a file that was cut off is read up to its last whole
-//! chunk. Chunks are not compressed: the compressors are C.
+//! A block is one chunk with its CRC and its message indexes, so a file that was cut off is read up
+//! to its last whole chunk. Chunks are not compressed: the compressors are C.
 //!
-//! `publish_time` is the wall time. `log_time`, by which readers sort, is the wall time of the file's first entry plus
-//! the time since then by the monotonic clock: a jump of the wall clock leaves the order as it was.
+//! `publish_time` is the wall time. `log_time`, by which readers sort, is the wall time of the
+//! file's first entry plus the time since then by the monotonic clock: a jump of the wall clock
+//! leaves the order as it was.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -213,7 +213,8 @@ mod tests {
         let metrics = Metrics::default();
         let tally = Arc::<Tally>::default();
         metrics.add_receiver("udp://\"desk\":1", &tally);
-        (tally.count_written(2), tally.count_lost(1, "full"));
+        tally.count_written(2);
+        tally.count_lost(1, "full");
         assert!(metrics.text().contains("\nwingmark_camera_up 1\n"));
         assert_eq!(metrics.health().trouble.as_deref(), Some("no frame was seen yet"));
         for total in [Duration::from_millis(2), Duration::from_millis(15), Duration::from_secs(3)] {

@@ -1,7 +1,7 @@
 //! The figures of a run in a file, for the textfile collector of node_exporter.
 //!
-//! The file is replaced as a whole by a thread of its own, so that a slow disk holds nothing up and nobody reads half a
-//! file.
+//! The file is replaced as a whole by a thread of its own, so that a slow disk holds nothing up and
+//! nobody reads half a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,8 @@ impl MetricsFile {
             loop {
                 let more = stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout);
                 let written = files::replace(&path, &metrics.text());
-                // Said once for each time of trouble: the figures themselves come back with the next file.
+                // Said once for each time of trouble: the figures themselves come back with the
+                // next file.
                 if let Err(e) = &written
                     && !failing
                 {

@@ -20,7 +20,8 @@ pub struct Past {
     pub last: Option<Mark>,
     /// The highest number of a face.
     pub last_id: u32,
-    /// The whole records at the begin of the file under way, in bytes; `None` where it cannot be gone on with.
+    /// The whole records at the begin of the file under way, in bytes; `None` where it cannot be
+    /// gone on with.
     pub whole_bytes: Option<u64>,
 }
 

@@ -42,7 +42,8 @@ impl Place {
 /// What a path links to, there or not.
 fn target(path: &Path) -> PathBuf {
     match fs::read_link(path) {
-        // As many links as the kernel follows lead to one that goes round, which is an error when it is opened.
+        // As many links as the kernel follows lead to one that goes round, which is an error when
+        // it is opened.
         Ok(_) => fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
             Ok(link) => path.parent().unwrap_or(Path::new("")).join(link),
             Err(_) => path.into(),

@@ -1,4 +1,5 @@
-//! One file, written at once and without the care of a [`super::log::Log`]: for a result that can be made again.
+//! One file, written at once and without the care of a [`super::log::Log`]: for a result that can
+//! be made again.
 
 use std::fs::File;
 use std::io::Write;

@@ -28,7 +28,8 @@ impl<S: Storage> Writer<S> {
         Writer { journal, format, path, tally, encoder: None, pending: 0, failing: false }
     }
 
-    /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be, another one is begun.
+    /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be,
+    /// another one is begun.
     pub fn go_on(&mut self, bytes: u64) {
         let Some(encoder) = self.format.encoder_going_on() else { return };
         match self.journal.go_on(bytes) {
@@ -42,8 +43,8 @@ impl<S: Storage> Writer<S> {
         self.pending
     }
 
-    /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows its limit by more than a
-    /// record, however fast they come; whether that was so.
+    /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows
+    /// its limit by more than a record, however fast they come; whether that was so.
     pub fn add(&mut self, entry: &Entry) -> bool {
         let encoder = self.encoder.get_or_insert_with(|| self.format.encoder());
         encoder.add(entry);

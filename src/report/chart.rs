@@ -30,7 +30,8 @@ const COLOURS: [&str; 9] =
 
 const STYLE: &str = "text{font:13px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}";
 
-/// A point a model: error of the landmarks against the median time of a frame. `None` where no model has both.
+/// A point a model: error of the landmarks against the median time of a frame. `None` where no
+/// model has both.
 pub fn accuracy(reports: &[Report]) -> Option<String> {
     let points: Vec<(usize, &Measured, f64, f64)> = reports
         .iter()

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// So many durations are kept, 256 KiB; of longer runs an even sample. At 30 frames a second they fill in nine minutes.
+/// So many durations are kept, 256 KiB; of longer runs an even sample. At 30 frames a second they
+/// fill in nine minutes.
 const KEPT: usize = 1 << 14;
 
 /// Durations of one stage or of whole frames.
@@ -38,7 +39,8 @@ impl Latencies {
         self.seen
     }
 
-    /// The smallest duration that at least this share (0 to 1) of all do not exceed; zero without durations.
+    /// The smallest duration that at least this share (0 to 1) of all do not exceed; zero without
+    /// durations.
     pub fn quantile(&self, share: f64) -> Duration {
         let mut sorted = self.kept.clone();
         sorted.sort_unstable();

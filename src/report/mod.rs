@@ -1,4 +1,5 @@
-//! Reports of `wingmark bench`: what was measured on one machine. `boards/results/SCHEMA.md` describes the file.
+//! Reports of `wingmark bench`: what was measured on one machine. `boards/results/SCHEMA.md`
+//! describes the file.
 
 pub mod chart;
 mod check;
@@ -98,8 +99,8 @@ pub struct Measured {
     /// Stages that never ran are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stages: BTreeMap<Stage, Quantiles>,
-    /// From the frame in hand to its landmarks shown and recorded. Absent from a report that only counts instructions,
-    /// as are all figures below it but the last.
+    /// From the frame in hand to its landmarks shown and recorded. Absent from a report that only
+    /// counts instructions, as are all figures below it but the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<Quantiles>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,7 +128,8 @@ pub struct Measured {
 pub struct Accuracy {
     pub data: String,
     pub split: String,
-    /// Mean error as a share of the distance between the outer eye corners; boxes from the true points.
+    /// Mean error as a share of the distance between the outer eye corners; boxes from the true
+    /// points.
     pub nme_percent: f64,
 }
 
@@ -176,14 +178,15 @@ pub struct Noise {
     pub empty: Quantiles,
     /// A fixed computation of about a millisecond that needs neither memory nor the system.
     pub spin: Quantiles,
-    /// Of the time that frames were timed, the share in which the main thread was ready to run but had no core. Absent where
-    /// the kernel does not tell.
+    /// Of the time that frames were timed, the share in which the main thread was ready to run but
+    /// had no core. Absent where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited_share: Option<f64>,
 }
 
 impl Noise {
-    /// How far one timing of the fixed computation in ten is above the median, or what was waited, if that is more.
+    /// How far one timing of the fixed computation in ten is above the median, or what was waited,
+    /// if that is more.
     pub fn share(&self) -> f64 {
         let spread = self.spin.p90_us / self.spin.median_us - 1.0;
         spread.max(self.waited_share.unwrap_or_default())
@@ -196,7 +199,8 @@ impl Measured {
         self.frame.map(|frame| 1e6 / frame.p99_us)
     }
 
-    /// What a stage takes of each frame, in microseconds: its median, spread over the frames in which it did not run.
+    /// What a stage takes of each frame, in microseconds: its median, spread over the frames in
+    /// which it did not run.
     pub fn stage_us_a_frame(&self, stage: Stage) -> Option<f64> {
         let (timed, frame) = (self.stages.get(&stage)?, self.frame?);
         Some(timed.median_us * timed.count as f64 / frame.count as f64)

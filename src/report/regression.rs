@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use super::{Measured, Report, Stage};
 
-/// A time may rise by this share whatever the noise: medians of two runs of one program differ by that much.
+/// A time may rise by this share whatever the noise: medians of two runs of one program differ by
+/// that much.
 pub const FLOOR: f64 = 0.05;
 /// And by this many times the noise of the noisier of the two runs.
 pub const NOISES: f64 = 2.0;

@@ -61,7 +61,8 @@ impl FromStr for ScreenChoice {
 }
 
 impl ScreenChoice {
-    /// `None` where nothing is to be shown, or where there is nothing to show it on and none was asked for by name.
+    /// `None` where nothing is to be shown, or where there is nothing to show it on and none was
+    /// asked for by name.
     pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
         let rotation = settings.rotation;
         Ok(Some(match self {

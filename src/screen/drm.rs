@@ -1,4 +1,5 @@
-//! A display of the kernel's mode setting (DRM/KMS): two dumb buffers, of which one is shown while the other is drawn on.
+//! A display of the kernel's mode setting (DRM/KMS): two dumb buffers, of which one is shown while
+//! the other is drawn on.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,7 +24,8 @@ use crate::picture::frame::Size;
 /// A display shows a picture within a sixtieth of a second; one that takes so long is off.
 const FLIP_WITHIN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// The first connected output of a card, in its preferred mode. What it showed before is shown again when this is dropped.
+/// The first connected output of a card, in its preferred mode. What it showed before is shown
+/// again when this is dropped.
 pub struct DrmScreen {
     path: PathBuf,
     card: Card,
@@ -172,7 +174,8 @@ impl Card {
         file.map(Card).map_err(|e| ScreenError::opening(path, "video", e))
     }
 
-    /// The first to open a card is its master already; everybody else has to wait until that one is gone.
+    /// The first to open a card is its master already; everybody else has to wait until that one is
+    /// gone.
     fn become_master(&self, path: &Path) -> Result<(), ScreenError> {
         self.acquire_master_lock().map_err(|e| match Errno::from_io_error(&e) {
             Some(Errno::NOTTY) => ScreenError::Unsupported {
@@ -227,8 +230,8 @@ impl Card {
         let dumb = self.create_dumb_buffer((size.width, size.height), DrmFourcc::Xrgb8888, 32);
         let mut dumb = dumb.map_err(failed(path, "make a buffer"))?;
         let memory = self.map_dumb_buffer(&mut dumb).map_err(failed(path, "map a buffer"))?;
-        // SAFETY: a mapping holds no reference to the description that it was made from. Its memory stays mapped until the
-        // mapping itself is dropped, whatever becomes of the buffer.
+        // SAFETY: a mapping holds no reference to the description that it was made from. Its memory
+        // stays mapped until the mapping itself is dropped, whatever becomes of the buffer.
         let memory = unsafe { mem::transmute::<DumbMapping<'_>, DumbMapping<'static>>(memory) };
         let framebuffer = self.add_framebuffer(&dumb, 24, 32).map_err(failed(path, "show a buffer"))?;
         let writer = PixelWriter::new(size, dumb.pitch() as usize, PixelBits::XRGB8888, rotation);

@@ -98,7 +98,8 @@ impl Info {
     fn of(file: &File) -> Result<Self, Errno> {
         const FBIOGET_VSCREENINFO: Opcode = 0x4600;
         const FBIOGET_FSCREENINFO: Opcode = 0x4602;
-        // SAFETY: the kernel fills the structure that belongs to each request, and all bits in them may have any value.
+        // SAFETY: the kernel fills the structure that belongs to each request, and all bits in them
+        // may have any value.
         unsafe {
             Ok(Info {
                 fixed: ioctl(file, Getter::<FBIOGET_FSCREENINFO, FixedInfo>::new())?,
@@ -107,7 +108,8 @@ impl Info {
         }
     }
 
-    /// Checks that the memory holds a picture of a known kind; otherwise says what was found and what was expected.
+    /// Checks that the memory holds a picture of a known kind; otherwise says what was found and
+    /// what was expected.
     fn layout(&self) -> Result<PixelLayout, (String, String)> {
         const PACKED_PIXELS: u32 = 0;
         const TRUECOLOR: u32 = 2;
@@ -232,7 +234,8 @@ impl Deref for Memory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: all of it is mapped until this is dropped, and nothing else in this program refers to it.
+        // SAFETY: all of it is mapped until this is dropped, and nothing else in this program
+        // refers to it.
         unsafe { slice::from_raw_parts(self.start, self.bytes) }
     }
 }

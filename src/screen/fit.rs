@@ -1,7 +1,8 @@
 //! Scales a frame onto a canvas: as large as fits, in the middle, between black bars.
 //!
-//! The arithmetic is integer, rows and columns one after the other. A picture that shrinks is averaged over what each pixel
-//! of the canvas covers; one that grows is interpolated between the centres of its pixels.
+//! The arithmetic is integer, rows and columns one after the other. A picture that shrinks is
+//! averaged over what each pixel of the canvas covers; one that grows is interpolated between the
+//! centres of its pixels.
 
 use nalgebra::{Affine2, Matrix3};
 
@@ -151,7 +152,8 @@ impl Axis {
         axis
     }
 
-    /// Pixel `i` covers `i * source .. (i + 1) * source`, counted in parts of a source pixel of which `target` make one.
+    /// Pixel `i` covers `i * source .. (i + 1) * source`, counted in parts of a source pixel of
+    /// which `target` make one.
     fn average(&mut self, i: u64, source: u64, target: u64) -> usize {
         let (start, end) = (i * source, (i + 1) * source);
         let (first, last) = (start / target, (end - 1) / target);

@@ -43,7 +43,8 @@ impl PixelBits {
     };
 }
 
-/// Writes canvases into memory of one layout. The tables make any order of bits as quick as any other.
+/// Writes canvases into memory of one layout. The tables make any order of bits as quick as any
+/// other.
 #[derive(Debug)]
 pub struct PixelWriter {
     size: Size,
@@ -55,8 +56,8 @@ pub struct PixelWriter {
 }
 
 impl PixelWriter {
-    /// For memory that shows `size` pixels, with rows `pitch_bytes` apart. Bits that belong to no colour are set, so that what a
-    /// display may take for opacity is opaque.
+    /// For memory that shows `size` pixels, with rows `pitch_bytes` apart. Bits that belong to no
+    /// colour are set, so that what a display may take for opacity is opaque.
     ///
     /// # Panics
     /// When the bits do not fit into the pixel or a row not into the pitch.
@@ -87,7 +88,8 @@ impl PixelWriter {
     /// Writes every pixel, and nothing between the rows.
     ///
     /// # Panics
-    /// When the canvas has another size than [`Self::canvas_size`], or the memory fewer bytes than [`Self::memory_bytes`].
+    /// When the canvas has another size than [`Self::canvas_size`], or the memory fewer bytes than
+    /// [`Self::memory_bytes`].
     pub fn write(&self, canvas: &Canvas, memory: &mut [u8]) {
         assert_eq!(canvas.size(), self.canvas_size(), "a canvas has the screen's size");
         assert!(memory.len() >= self.memory_bytes(), "{} bytes of memory", memory.len());
@@ -114,7 +116,8 @@ impl PixelWriter {
         }
     }
 
-    /// Which pixel of the canvas stands first in a row of the memory, and how far it is to the next; counted along the canvas.
+    /// Which pixel of the canvas stands first in a row of the memory, and how far it is to the
+    /// next; counted along the canvas.
     fn walk(&self, y: usize, width: usize, height: usize) -> (isize, isize) {
         let (width, height, y) = (width as isize, height as isize, y as isize);
         match self.rotation {

@@ -16,7 +16,8 @@ pub struct PngFolder {
 }
 
 impl PngFolder {
-    /// Makes the folder where it is not there yet; files in it stay, except those of the same names.
+    /// Makes the folder where it is not there yet; files in it stay, except those of the same
+    /// names.
     pub fn create(folder: &Path) -> Result<Self, ScreenError> {
         std::fs::create_dir_all(folder).map_err(|source| ScreenError::Write { path: folder.into(), source })?;
         Ok(PngFolder { folder: folder.into() })

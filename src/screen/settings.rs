@@ -80,8 +80,8 @@ impl FromStr for Rotation {
     }
 }
 
-/// A panel behind an SPI bus, driven by this program itself. One that has a driver in the kernel is a DRM or framebuffer
-/// device instead.
+/// A panel behind an SPI bus, driven by this program itself. One that has a driver in the kernel is
+/// a DRM or framebuffer device instead.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpiPanel {

@@ -299,7 +299,8 @@ mod tests {
         settings.spi.unwrap()
     }
 
-    /// A canvas whose pixels differ (the first 65536 do), in colours that 5, 6 and 5 bits hold exactly.
+    /// A canvas whose pixels differ (the first 65536 do), in colours that 5, 6 and 5 bits hold
+    /// exactly.
     fn canvas(size: Size) -> Canvas {
         let mut canvas = Canvas::new(size);
         for (i, pixel) in canvas.rgb_mut().chunks_exact_mut(3).enumerate() {

@@ -1,4 +1,5 @@
-//! A card that looks wrong where a screen's settings are wrong; boards/TESTCARD.md says which setting each fault means.
+//! A card that looks wrong where a screen's settings are wrong; boards/TESTCARD.md says which
+//! setting each fault means.
 
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
@@ -86,7 +87,8 @@ fn draw_bars<D: DrawTarget<Color = Rgb888>>(strip: Rectangle, target: &mut D) ->
     Ok(())
 }
 
-/// From black to red, green, blue and white: even, in steps where pixels have few bits, torn where bytes change places.
+/// From black to red, green, blue and white: even, in steps where pixels have few bits, torn where
+/// bytes change places.
 fn draw_gradients<D: DrawTarget<Color = Rgb888>>(strip: Rectangle, target: &mut D) -> Result<(), D::Error> {
     let Size { width, height } = strip.size;
     let shade = |row: u32, level: u8| match row {
@@ -176,7 +178,8 @@ mod tests {
     use crate::picture::frame;
     use crate::screen::Canvas;
 
-    /// The card is as it was when a person looked at it. `WINGMARK_BLESS=1 cargo test testcard` draws it anew.
+    /// The card is as it was when a person looked at it. `WINGMARK_BLESS=1 cargo test testcard`
+    /// draws it anew.
     #[test]
     fn the_card_is_the_one_that_was_looked_at() {
         for (width, height) in [(240, 240), (320, 240), (80, 160)] {
@@ -191,7 +194,8 @@ mod tests {
         }
     }
 
-    /// What the page says of the card: the outermost pixels are white, and five lines can be counted at each edge.
+    /// What the page says of the card: the outermost pixels are white, and five lines can be
+    /// counted at each edge.
     #[test]
     fn every_edge_can_be_checked_by_eye() {
         let (width, height) = (200, 100);

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// The text with one space for each run of white space and control characters: a damaged file may have any in its names.
+/// The text with one space for each run of white space and control characters: a damaged file may
+/// have any in its names.
 pub fn in_one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")

@@ -1,4 +1,5 @@
-//! Sources that other programs give: rpicam-vid, GStreamer, ffmpeg and a server, each played by a stand-in.
+//! Sources that other programs give: rpicam-vid, GStreamer, ffmpeg and a server, each played by a
+//! stand-in.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

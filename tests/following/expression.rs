@@ -39,7 +39,8 @@ impl Expression {
         }
     }
 
-    /// Bends a picture of a still face whose landmarks are at `points` into what it shows in the frame of that number.
+    /// Bends a picture of a still face whose landmarks are at `points` into what it shows in the
+    /// frame of that number.
     pub fn bend(self, image: &mut CropImage, points: &[Point2<f32>], sequence: u32) {
         let eyes = (points[45] - points[36]).norm();
         let phase = (sequence % self.period()) as f32 / self.period() as f32;

@@ -1,11 +1,12 @@
-//! Following a face whose motion is known: how much its points flicker, and how far they are behind.
+//! Following a face whose motion is known: how much its points flicker, and how far they are
+//! behind.
 //!
 //! ```sh
 //! WINGMARK_DATA=300w cargo test --test following -- --ignored --nocapture
 //! ```
 //!
-//! prints a table for faces of the folder's `common` split (`WINGMARK_SPLIT`), each moved about, or changing,
-//! as an [`Act`] says before a noisy sensor.
+//! prints a table for faces of the folder's `common` split (`WINGMARK_SPLIT`), each moved about, or
+//! changing, as an [`Act`] says before a noisy sensor.
 
 mod expression;
 mod measure;

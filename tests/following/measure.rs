@@ -1,8 +1,9 @@
 //! Jitter and lag of points whose true motion is known.
 //!
-//! A net places a point of a face always a little beside where it is annotated, which is neither jitter nor lag. So a point's true
-//! place is the mean of where it was found without smoothing, taken back to the picture that is moved, and moved again; of a
-//! face that changes its shape over and over, the mean of the frames that show the same.
+//! A net places a point of a face always a little beside where it is annotated, which is neither
+//! jitter nor lag. So a point's true place is the mean of where it was found without smoothing,
+//! taken back to the picture that is moved, and moved again; of a face that changes its shape over
+//! and over, the mean of the frames that show the same.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const SETTLING: u32 = 15;
 /// Sums over all points and frames of one kind of points.
 #[derive(Debug, Default)]
 struct Sums {
-    /// Of changes from one frame to the next that are no motion, as shares of the distance of the eyes.
+    /// Of changes from one frame to the next that are no motion, as shares of the distance of the
+    /// eyes.
     flicker: f32,
     flickers: usize,
     /// Of deviations along the motion, times its speed; and of the squared speed.
@@ -120,7 +122,8 @@ fn found(observer: &mut Observer, frame: &Frame, known: &[Point2<f32>]) -> Optio
     (overlap(&nearest.bounds) > 0.3).then(|| nearest.landmarks.iter().map(|landmark| landmark.at).collect())
 }
 
-/// Where the points were found on average, in the picture, for each frame of the act's period; `None` where they never were.
+/// Where the points were found on average, in the picture, for each frame of the act's period;
+/// `None` where they never were.
 fn mean_places(track: &[Option<Vec<Point2<f32>>>], act: Act, face: &Rect) -> Option<Vec<Vec<Point2<f32>>>> {
     let mean_of = |phase: u32| {
         let found: Vec<Vec<Point2<f32>>> = (0..FRAMES)

@@ -76,7 +76,8 @@ fn two_persons_that_cross_keep_their_numbers() {
     }
 }
 
-/// Two searches at the start, and the regular ones for new faces, each of which is spread over seven frames.
+/// Two searches at the start, and the regular ones for new faces, each of which is spread over
+/// seven frames.
 fn assert_one_face(seen: &[Observation], lit: impl Fn(usize) -> bool, what: &str) {
     for (i, observation) in seen.iter().enumerate().filter(|(i, _)| lit(*i)) {
         let ids: Vec<_> = observation.faces.iter().map(|face| face.id).collect();

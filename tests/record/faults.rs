@@ -1,5 +1,5 @@
-//! Each call to the file system fails in turn: nothing written earlier is damaged, the loss is counted, and writing
-//! goes on.
+//! Each call to the file system fails in turn: nothing written earlier is damaged, the loss is
+//! counted, and writing goes on.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -97,7 +97,8 @@ struct Outcome {
 const FRAMES: u32 = 24;
 const BLOCK: usize = 2;
 
-/// A log of 24 frames in blocks of two and files of a few blocks, beside the file of an earlier run.
+/// A log of 24 frames in blocks of two and files of a few blocks, beside the file of an earlier
+/// run.
 fn run(format: Format, limits: Limits, failing: std::ops::Range<usize>, error: i32) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces").with_extension(format.extension());
@@ -141,10 +142,12 @@ fn from_any_call_on_many_may_fail() {
             let Outcome { written, lost, read, .. } = run(format, small_files(None), number..number + 10, ENOSPC);
             let case = format!("{format:?}, calls from {number}: {read:?}");
             assert_eq!(written + lost, u64::from(FRAMES) - BLOCK as u64, "{case}");
-            // Where cutting off the torn block failed too, whole records of it are read besides those counted.
+            // Where cutting off the torn block failed too, whole records of it are read besides
+            // those counted.
             assert!(read.len() as u64 >= BLOCK as u64 + written, "{case}: {written} written");
             assert!(read.is_sorted_by(|a, b| a < b), "{case}");
-            // Each block that is lost uses up a failing call at least; those after them are written.
+            // Each block that is lost uses up a failing call at least; those after them are
+            // written.
             assert!(lost <= 10 * BLOCK as u64 && written > 0, "{case}: {lost} lost");
         }
     }

@@ -1,4 +1,5 @@
-//! The plug is pulled before each call to the file system: what was confirmed is there, and all that is there is whole.
+//! The plug is pulled before each call to the file system: what was confirmed is there, and all
+//! that is there is whole.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ struct Inode {
 
 type Folder = BTreeMap<String, usize>;
 
-/// A medium with a cache in front of it. Changes of names reach it in order, as file systems with a journal keep them.
+/// A medium with a cache in front of it. Changes of names reach it in order, as file systems with a
+/// journal keep them.
 struct Medium {
     inodes: Vec<Inode>,
     folder: Folder,
@@ -47,7 +49,8 @@ impl Plugged {
         work(medium)
     }
 
-    /// What is found after the cut: of the names and of each file's bytes, as much as `chance` (below 256) says.
+    /// What is found after the cut: of the names and of each file's bytes, as much as `chance`
+    /// (below 256) says.
     fn after_the_cut(&self, chance: impl Fn(usize) -> usize) -> Vec<(String, Vec<u8>)> {
         let medium = self.0.borrow();
         let folder = &medium.folders[chance(0) * medium.folders.len() / 256];

@@ -1,4 +1,5 @@
-//! Readers as the documentation of each format describes them: whole records, and nothing of torn ones.
+//! Readers as the documentation of each format describes them: whole records, and nothing of torn
+//! ones.
 
 use std::path::{Path, PathBuf};
 
@@ -35,8 +36,9 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Frames and log times of an MCAP file, up to where it was cut off. Walks the records as <https://mcap.dev/spec> lays
-/// them out, since the crate's own reader gives up the whole file, or panics, where the end is missing.
+/// Frames and log times of an MCAP file, up to where it was cut off. Walks the records as
+/// <https://mcap.dev/spec> lays them out, since the crate's own reader gives up the whole file, or
+/// panics, where the end is missing.
 pub fn frames_of_mcap(bytes: &[u8]) -> Vec<(u32, u64)> {
     let mut frames = Vec::new();
     let Some(records) = bytes.strip_prefix(b"\x89MCAP0\r\n") else { return frames };

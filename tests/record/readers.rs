@@ -6,7 +6,8 @@ use wingmark::record::storage::Disk;
 use crate::read_back::frames_of_log;
 use crate::sample::{NO_LIMITS, entries, write, writer};
 
-/// Writes the same frames in each format, to the folder named by `WINGMARK_READERS_DIR` where there is one.
+/// Writes the same frames in each format, to the folder named by `WINGMARK_READERS_DIR` where there
+/// is one.
 #[test]
 fn files_for_other_readers() {
     let scratch = tempfile::tempdir().unwrap();

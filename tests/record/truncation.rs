@@ -25,8 +25,8 @@ fn every_format_reads_back_whole_records_up_to_any_cut() {
         for length in 0..=bytes.len() {
             let whole = ends.iter().filter(|&&end| end <= length).count() as u32 * 3;
             let found = frames(format, &bytes[..length]);
-            // The lines of a block are whole one after the other, a chunk only all at once. Of a frame with two faces,
-            // the row of the first is whole by itself.
+            // The lines of a block are whole one after the other, a chunk only all at once. Of a
+            // frame with two faces, the row of the first is whole by itself.
             assert!(found.len() as u32 >= whole, "{format:?} cut to {length}: {found:?}");
             assert!(found.iter().copied().eq(0..found.len() as u32), "{format:?} cut to {length}: {found:?}");
             let mut zeros = bytes[..length].to_vec();

@@ -16,7 +16,8 @@ pub struct Verdict {
     pub holds: bool,
 }
 
-/// Growth of the memory, by a line fitted through the samples: a mebibyte at most from the warm-up to the end.
+/// Growth of the memory, by a line fitted through the samples: a mebibyte at most from the warm-up
+/// to the end.
 const GROWTH_KIB: f64 = 1024.0;
 /// The p99 of the last third may be this much of the first third's.
 const LATENCY_RATIO: f64 = 1.5;

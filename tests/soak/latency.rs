@@ -46,7 +46,8 @@ pub fn rows(folder: &Path) -> Vec<Row> {
     rows
 }
 
-/// The 99th percentile of the time that observing a frame took, in milliseconds, for each window of five seconds.
+/// The 99th percentile of the time that observing a frame took, in milliseconds, for each window of
+/// five seconds.
 pub fn windows(rows: &[Row]) -> Vec<f64> {
     let same_window = |a: &Row, b: &Row| (a.at_s / WINDOW_S).floor() == (b.at_s / WINDOW_S).floor();
     rows.chunk_by(same_window)

@@ -1,6 +1,7 @@
-//! Runs a net for benches/compare.py and tests/arm/count.sh: `net_timer FILE.onnx THREADS`. Each line of standard input
-//! is a number of frames; the answer is a line with the microseconds of each. Asks for the parent process before
-//! each frame and after the last, a system call by which a counting emulator tells frames apart.
+//! Runs a net for benches/compare.py and tests/arm/count.sh: `net_timer FILE.onnx THREADS`. Each
+//! line of standard input is a number of frames; the answer is a line with the microseconds of
+//! each. Asks for the parent process before each frame and after the last, a system call by which a
+//! counting emulator tells frames apart.
 
 use std::io::{BufRead, stdin};
 use std::os::unix::process::parent_id;

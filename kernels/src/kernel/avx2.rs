@@ -1,7 +1,8 @@
-//! AVX2: `vpmaddubsw` adds two products u8 * s8 in 16 bits and saturates. Two of its results are added before they are
-//! widened, which saves every second `vpmaddwd`: both instructions need the multipliers, which are what runs short. Where
-//! four weights could leave 16 bits, some of them move into a correction, so that the sums stay exact. That is rare
-//! with weights of seven bits: 4 % of the pairs of quads of `small`.
+//! AVX2: `vpmaddubsw` adds two products u8 * s8 in 16 bits and saturates. Two of its results are
+//! added before they are widened, which saves every second `vpmaddwd`: both instructions need the
+//! multipliers, which are what runs short. Where four weights could leave 16 bits, some of them
+//! move into a correction, so that the sums stay exact. That is rare with weights of seven bits: 4
+//! % of the pairs of quads of `small`.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -62,8 +63,8 @@ impl InstructionSet for Avx2 {
 /// Bytes of the weights that meet four values: `[16 output channels, 4 bytes]`.
 const QUAD: usize = 4 * BLOCK;
 
-/// Makes the weights such that the products of `together` quads of a row can be added in 16 bits. Returns what is taken out of
-/// them, and where each of these quads begins.
+/// Makes the weights such that the products of `together` quads of a row can be added in 16 bits.
+/// Returns what is taken out of them, and where each of these quads begins.
 fn correct(
     weights: &mut PackedWeights,
     window_rows: usize,
@@ -93,8 +94,9 @@ fn correct(
 /// Products of 255 with weights that add up to more than this leave 16 bits.
 const MAX_SUM: u16 = 128;
 
-/// For each pair of bytes of the quads, whether the sum of its products with any values, taken in any order, can leave
-/// 16 bits. Every weight is looked at when a net is loaded, so this is written for instructions that work on sixteen bytes.
+/// For each pair of bytes of the quads, whether the sum of its products with any values, taken in
+/// any order, can leave 16 bits. Every weight is looked at when a net is loaded, so this is written
+/// for instructions that work on sixteen bytes.
 fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
     let (mut most, mut least) = ([0u16; QUAD / 2], [0u16; QUAD / 2]);
     for quad in quads.as_chunks::<QUAD>().0 {
@@ -110,8 +112,8 @@ fn saturates(quads: &[u8]) -> [bool; QUAD / 2] {
     std::array::from_fn(|pair| most[pair].max(least[pair]) > MAX_SUM)
 }
 
-/// Takes weights out of one quad, or two that are added in 16 bits, until no sum can saturate. Returns what was taken: the
-/// quad, and weights that cannot saturate on their own.
+/// Takes weights out of one quad, or two that are added in 16 bits, until no sum can saturate.
+/// Returns what was taken: the quad, and weights that cannot saturate on their own.
 fn take_excess(quads: &mut [u8]) -> Vec<(usize, [i8; QUAD])> {
     let mut taken = Vec::new();
     for quad in (0..quads.len() / QUAD).rev() {

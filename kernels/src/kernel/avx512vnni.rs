@@ -149,7 +149,8 @@ unsafe fn add(sum: &Sum, result: __m512i, operand: __m512i) -> __m512i {
     }
 }
 
-/// The same tiles with `vpdpbusd` in plain Rust, so that a machine with AVX2 tests all but that instruction.
+/// The same tiles with `vpdpbusd` in plain Rust, so that a machine with AVX2 tests all but that
+/// instruction.
 #[cfg(test)]
 pub(super) mod emulated {
     use super::*;

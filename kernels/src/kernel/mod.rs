@@ -50,8 +50,8 @@ pub(crate) struct Convolve {
     pub sums: Vec<Sum>,
 }
 
-/// Further products that belong to a block's sums: for each of them four input bytes, `offset` bytes from the window's
-/// begin, and 64 weights `[16 output channels, 4 bytes]`.
+/// Further products that belong to a block's sums: for each of them four input bytes, `offset`
+/// bytes from the window's begin, and 64 weights `[16 output channels, 4 bytes]`.
 #[derive(Default)]
 #[cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), expect(dead_code))]
 pub(crate) struct Corrections {
@@ -93,7 +93,8 @@ pub(crate) trait InstructionSet: Send + Sync {
     /// Pixels and blocks of the largest tile.
     fn tile(&self) -> Tile;
 
-    /// Multiply-accumulates of a convolution a cycle, as trained nets reach them: how finely threads share a step goes by it.
+    /// Multiply-accumulates of a convolution a cycle, as trained nets reach them: how finely
+    /// threads share a step goes by it.
     fn macs_a_cycle(&self) -> usize;
 
     /// Changes the weights into a form that [`Self::convolve`] computes exactly.
@@ -114,7 +115,8 @@ pub(crate) trait InstructionSet: Send + Sync {
     /// Computes `blocks` of at most a tile's pixels.
     ///
     /// # Safety
-    /// The set is supported, and every pointer of every pixel is good for what the convolution reads and writes.
+    /// The set is supported, and every pointer of every pixel is good for what the convolution
+    /// reads and writes.
     unsafe fn convolve(&self, convolve: &Convolve, blocks: Range<usize>, pixels: &[Pixel]);
 
     /// Adds `bytes`, a multiple of 16.
@@ -210,8 +212,8 @@ impl Kernel {
         self.0.name()
     }
 
-    /// Whether a small convolution comes out as the reference has it; a guard against a machine or an emulator
-    /// that has the instructions but gets them wrong.
+    /// Whether a small convolution comes out as the reference has it; a guard against a machine or
+    /// an emulator that has the instructions but gets them wrong.
     pub fn passes_self_test(&self) -> bool {
         self_test::passes(*self)
     }

@@ -1,5 +1,5 @@
-//! What the AArch64 sets share: everything after the dot products. Values are read as `s8`, that is less 128, which the
-//! biases make up for ([`super::InstructionSet::value_offset`]).
+//! What the AArch64 sets share: everything after the dot products. Values are read as `s8`, that is
+//! less 128, which the biases make up for ([`super::InstructionSet::value_offset`]).
 
 // One index walks registers, pixels and weights alike.
 #![allow(clippy::needless_range_loop)]

@@ -53,7 +53,8 @@ impl InstructionSet for Portable {
 /// As for [`super::InstructionSet::convolve`].
 unsafe fn convolve_pixel(convolve: &Convolve, block: usize, pixel: &Pixel) {
     let weights = &convolve.weights;
-    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows.
+    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's
+    // rows.
     unsafe {
         let mut sums = [0i32; BLOCK];
         sums.copy_from_slice(std::slice::from_raw_parts(pixel.bias.add(block * convolve.bias_pitch), BLOCK));

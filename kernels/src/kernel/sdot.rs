@@ -70,7 +70,8 @@ fn dot<const LANE: i32>(mut sums: int32x4_t, weights: int8x16_t, values: int8x16
     sums
 }
 
-/// Adds to `P` pixels' sums the products of a quad: 16 output channels with the four values at `LANE`.
+/// Adds to `P` pixels' sums the products of a quad: 16 output channels with the four values at
+/// `LANE`.
 ///
 /// # Safety
 /// 64 weights can be read.
@@ -97,8 +98,8 @@ unsafe fn add_quad<const LANE: i32, const P: usize>(
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
     let weights = &convolve.weights;
-    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows, and behind every
-    // tensor there are bytes to be read.
+    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's
+    // rows, and behind every tensor there are bytes to be read.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); 4]; P];
         for p in 0..P {

@@ -5,7 +5,8 @@ use crate::graph::{Addition, Convolution, Graph, Operator, Shape};
 use crate::program::Program;
 use crate::reference;
 
-/// Whole tiles and remainders of every set, by the definition, and a layer that sets with Winograd's algorithm take it for.
+/// Whole tiles and remainders of every set, by the definition, and a layer that sets with
+/// Winograd's algorithm take it for.
 const SHAPES: [Shape; 2] = [Shape { rows: 1, columns: 13, channels: 48 }, Shape { rows: 4, columns: 13, channels: 16 }];
 
 pub(super) fn passes(kernel: Kernel) -> bool {

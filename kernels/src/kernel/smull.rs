@@ -1,5 +1,6 @@
-//! NEON `SMULL`, `SMLAL2` and `SADALP` (Cortex-A53, A57, A72): two products in 16 bits, then added to 32. Two products
-//! with a weight of -128 could leave 16 bits, so a unit of such a weight moves into a correction.
+//! NEON `SMULL`, `SMLAL2` and `SADALP` (Cortex-A53, A57, A72): two products in 16 bits, then added
+//! to 32. Two products with a weight of -128 could leave 16 bits, so a unit of such a weight moves
+//! into a correction.
 
 // One index walks registers, pixels and weights alike.
 #![allow(clippy::needless_range_loop)]
@@ -45,7 +46,8 @@ impl InstructionSet for Smull {
         Layout::Sixteens
     }
 
-    /// The registers hold the sums of two pixels; more share the call and the search for their pointers.
+    /// The registers hold the sums of two pixels; more share the call and the search for their
+    /// pointers.
     fn tile(&self) -> Tile {
         Tile { pixels: 8, blocks: 2 }
     }
@@ -162,7 +164,8 @@ unsafe fn correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [
     }
 }
 
-/// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`. Not inlined: the loop needs all registers.
+/// Sums of half a block for two pixels; `[pixel][channels 0 to 3, 4 to 7]`. Not inlined: the loop
+/// needs all registers.
 ///
 /// # Safety
 /// As for [`super::InstructionSet::convolve`].
@@ -170,7 +173,8 @@ unsafe fn correct(convolve: &Convolve, block: usize, pixel: &Pixel, sums: &mut [
 #[target_feature(enable = "neon")]
 unsafe fn half_tile(convolve: &Convolve, block: usize, half: usize, a: &Pixel, b: &Pixel) -> [[int32x4_t; 2]; 2] {
     let weights = &convolve.weights;
-    // SAFETY: the caller's; half a block of weights holds 128 bytes for each 16 bytes of a window's rows.
+    // SAFETY: the caller's; half a block of weights holds 128 bytes for each 16 bytes of a window's
+    // rows.
     unsafe {
         let mut sums = [[vdupq_n_s32(0); HALF]; 2];
         let mut weight = weights.bytes.as_ptr().cast::<i8>().add(block * weights.block_bytes);

@@ -1,4 +1,5 @@
-//! Winograd's algorithm in NEON without dot products: `SMLAL` by a lane, four products of 16 bits in one instruction.
+//! Winograd's algorithm in NEON without dot products: `SMLAL` by a lane, four products of 16 bits
+//! in one instruction.
 
 // One index walks registers, tiles and positions alike.
 #![allow(clippy::needless_range_loop)]
@@ -75,7 +76,8 @@ fn six_words(d: [int16x8_t; 6]) -> [int16x8_t; 6] {
 }
 
 /// # Safety
-/// Eight bytes can be read at each of 6x6 values, and 16 written at each of 36 positions, `pitch` numbers apart.
+/// Eight bytes can be read at each of 6x6 values, and 16 written at each of 36 positions, `pitch`
+/// numbers apart.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn transform_four(rows: &[*const u8; 6], columns: &[usize; 6], values: *mut i16, pitch: usize) {
@@ -125,8 +127,8 @@ unsafe fn transform_two(rows: &[*const u8; 6], columns: &[usize; 6], values: *mu
     }
 }
 
-/// Products of channel `$k` of eight, its weights in register `$w`, for a tile with its values in `$t` and the sums of four
-/// outputs in `$sums`.
+/// Products of channel `$k` of eight, its weights in register `$w`, for a tile with its values in
+/// `$t` and the sums of four outputs in `$sums`.
 macro_rules! low {
     ($k:literal $w:literal $t:literal $sums:literal) => {
         concat!("smlal v", $sums, ".4s, v", $w, ".4h, v", $t, ".h[", $k, "]")
@@ -166,17 +168,19 @@ macro_rules! channel {
     };
 }
 
-/// `$name` multiplies the values of `$tiles` tiles with the weights of eight outputs at one position: sums begin with the
-/// eight numbers at `starts` and go to `products`, `$tiles` times two vectors, `quarter` bytes from the first to the
-/// second and `rest` from there to the next tile's.
+/// `$name` multiplies the values of `$tiles` tiles with the weights of eight outputs at one
+/// position: sums begin with the eight numbers at `starts` and go to `products`, `$tiles` times two
+/// vectors, `quarter` bytes from the first to the second and `rest` from there to the next tile's.
 ///
-/// A tile is `[its values, its sums, its sums, values to be loaded beside it, register loaded before those]`; the first
-/// is without the last two, which follow all tiles.
+/// A tile is
+/// `[its values, its sums, its sums, values to be loaded beside it, register loaded before those]`;
+/// the first is without the last two, which follow all tiles.
 ///
-/// Arranged for the Cortex-A53, which executes in order. There a vector load of 128 bits keeps multiplications waiting for two
-/// cycles and one of 64 bits for one, while a load into a general register is free beside a multiplication, and moving that
-/// into the other half of a vector is free beside the next load (ncnn, `arm-a53-a55-dual-issue.md`). Values and weights are
-/// loaded a group of channels ahead. Cores that execute out of order are held up by the multiplier alone.
+/// Arranged for the Cortex-A53, which executes in order. There a vector load of 128 bits keeps
+/// multiplications waiting for two cycles and one of 64 bits for one, while a load into a general
+/// register is free beside a multiplication, and moving that into the other half of a vector is
+/// free beside the next load (ncnn, `arm-a53-a55-dual-issue.md`). Values and weights are loaded a
+/// group of channels ahead. Cores that execute out of order are held up by the multiplier alone.
 macro_rules! multiplier {
     ($name:ident $tiles:literal, [$($first:literal)*] $([$t:literal $l:literal $h:literal $next:literal $before:literal])*,
      $last:literal $before_last:literal) => {
@@ -257,7 +261,8 @@ struct Position {
     /// Of eight input channels.
     groups: usize,
     products: *mut i32,
-    /// Bytes from a tile's sums of four outputs to the next four, and from the second four to the next tile's first.
+    /// Bytes from a tile's sums of four outputs to the next four, and from the second four to the
+    /// next tile's first.
     quarter: usize,
     rest: usize,
 }
@@ -265,7 +270,8 @@ struct Position {
 /// [`Arithmetic::multiply`].
 ///
 /// # Safety
-/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads
+/// and writes.
 unsafe fn multiply(strip: &Strip, weights: *const i16, starts: *const i32) {
     let one: unsafe fn(&Position) = match strip.tiles {
         1 => multiply_1,
@@ -281,7 +287,8 @@ unsafe fn multiply(strip: &Strip, weights: *const i16, starts: *const i32) {
     let quarter = positions * 4 * size_of::<i32>();
     for (half, position) in (0..2).flat_map(|half| (0..positions).map(move |position| (half, position))) {
         let is_start = position == strip.form.inputs() + 1;
-        // SAFETY: the caller's; behind the values and the weights there is memory for one more group.
+        // SAFETY: the caller's; behind the values and the weights there is memory for one more
+        // group.
         unsafe {
             one(&Position {
                 starts: if is_start { starts.add(half * GROUP) } else { [0; GROUP].as_ptr() },
@@ -296,12 +303,13 @@ unsafe fn multiply(strip: &Strip, weights: *const i16, starts: *const i32) {
     }
 }
 
-/// Scaled sums of four channels as stored values before the zero point, which is [`Form::inverse`] and
-/// [`Form::shift`] undone and [`crate::reference::requantise`].
+/// Scaled sums of four channels as stored values before the zero point, which is [`Form::inverse`]
+/// and [`Form::shift`] undone and [`crate::reference::requantise`].
 #[inline]
 #[target_feature(enable = "neon")]
 fn round<const SHIFT: i32>(scaled: int32x4_t, inverse: int32x4_t, multipliers: float32x4_t) -> int16x4_t {
-    // 2^shift times the sum is a fixed-point number: that the conversion divides and rounds it, once, is exact.
+    // 2^shift times the sum is a fixed-point number: that the conversion divides and rounds it,
+    // once, is exact.
     let sum = vcvtq_n_f32_s32::<SHIFT>(vmulq_s32(scaled, inverse));
     vqmovn_s32(vcvtnq_s32_f32(vmulq_f32(sum, multipliers)))
 }
@@ -325,7 +333,8 @@ fn four_sums(m: [int32x4_t; 6]) -> [int32x4_t; 4] {
 /// [`Arithmetic::finish`] for F(4,3); `products` are those of the tile.
 ///
 /// # Safety
-/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads
+/// and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
     let mut words = [[0i16; BLOCK]; 16];
@@ -356,7 +365,8 @@ unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize,
 /// [`Arithmetic::finish`] for F(2,3); `products` are those of the tile.
 ///
 /// # Safety
-/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads
+/// and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
     let mut words = [[0i16; BLOCK]; 16];
@@ -387,7 +397,8 @@ unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, 
 /// Adds the zero point and the operands and writes the pixels inside, of a tile of `SIDE` x `SIDE`.
 ///
 /// # Safety
-/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads and writes.
+/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads
+/// and writes.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store<const SIDE: usize>(words: &[[i16; BLOCK]; 16], convolve: &Convolve, channel: usize, to: &TilePixels) {

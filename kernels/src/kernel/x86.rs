@@ -1,4 +1,5 @@
-//! What the x86-64 sets share: the tile, and what follows the dot products on 256 bits. A set brings its dot product.
+//! What the x86-64 sets share: the tile, and what follows the dot products on 256 bits. A set
+//! brings its dot product.
 
 // One index walks registers, pixels and weights alike.
 #![allow(clippy::needless_range_loop)]
@@ -45,7 +46,8 @@ pub(super) trait Dot {
     /// The set is supported; values and weights can be read.
     unsafe fn add(sums: Self::Sums, values: *const u8, weights: *const i8) -> Self::Sums;
 
-    /// Adds eight values times weights `[2, 16 output channels, 4 bytes]` that [`Corrections::by_two`] allows.
+    /// Adds eight values times weights `[2, 16 output channels, 4 bytes]` that
+    /// [`Corrections::by_two`] allows.
     ///
     /// # Safety
     /// The set is supported; values and weights can be read.
@@ -56,14 +58,16 @@ pub(super) trait Dot {
     }
 }
 
-/// `B` blocks from `block` on, of `P` pixels. To be inlined into a function that enables the set's features.
+/// `B` blocks from `block` on, of `P` pixels. To be inlined into a function that enables the set's
+/// features.
 ///
 /// # Safety
 /// As for [`super::InstructionSet::convolve`], on a machine with AVX2 and FMA.
 #[inline(always)]
 pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
     let weights = &convolve.weights;
-    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's rows.
+    // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's
+    // rows.
     unsafe {
         let mut sums: [[D::Sums; B]; P] = std::array::from_fn(|p| {
             std::array::from_fn(|b| D::start(pixels[p].bias.add((block + b) * convolve.bias_pitch)))
@@ -111,7 +115,8 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
             }
             return;
         }
-        // A copy for a loop that is not unrolled: its index would keep the sums in memory from the start.
+        // A copy for a loop that is not unrolled: its index would keep the sums in memory from the
+        // start.
         let sums = sums;
         for b in 0..B {
             for p in 0..P {
@@ -145,7 +150,8 @@ impl Sums for [__m256i; 2] {
 /// Sums as stored values.
 ///
 /// # Safety
-/// The biases are added, and the multipliers of 16 channels from `channel` on can be read, on a machine with AVX2.
+/// The biases are added, and the multipliers of 16 channels from `channel` on can be read, on a
+/// machine with AVX2.
 #[inline(always)]
 unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __m128i {
     // SAFETY: the caller's.
@@ -154,7 +160,8 @@ unsafe fn rounded(convolve: &Convolve, channel: usize, sums: [__m256i; 2]) -> __
         let mut rounded = [_mm256_setzero_si256(); 2];
         for half in 0..2 {
             let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[half]), _mm256_loadu_ps(multipliers.add(8 * half)));
-            // Beyond i32 the conversion gives its smallest value, which is right below and wrong above.
+            // Beyond i32 the conversion gives its smallest value, which is right below and wrong
+            // above.
             rounded[half] = _mm256_cvtps_epi32(_mm256_min_ps(product, _mm256_set1_ps(f32::from(i16::MAX))));
         }
         let zero_point = _mm256_set1_epi16(i16::from(convolve.output_zero_point));

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Abandoned, Member};
 
-/// A step's chunks, which threads claim one by one: a thread that another process keeps from its core holds up one
-/// chunk at most, and one that comes late finds nothing left to do.
+/// A step's chunks, which threads claim one by one: a thread that another process keeps from its
+/// core holds up one chunk at most, and one that comes late finds nothing left to do.
 #[derive(Default)]
 pub(crate) struct Chunks {
     claimed: AtomicUsize,
@@ -21,8 +21,8 @@ impl Chunks {
         *self = Chunks::default();
     }
 
-    /// Calls `run` with the number of each of `count` chunks that no other thread has claimed, and returns when all
-    /// chunks are done. What any thread wrote in its chunks can be read then.
+    /// Calls `run` with the number of each of `count` chunks that no other thread has claimed, and
+    /// returns when all chunks are done. What any thread wrote in its chunks can be read then.
     pub(crate) fn share(&self, count: usize, member: &mut Member, mut run: impl FnMut(usize)) -> Result<(), Abandoned> {
         loop {
             let chunk = self.claimed.fetch_add(1, Ordering::Relaxed);

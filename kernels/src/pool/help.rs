@@ -8,9 +8,9 @@ const WINDOW: u32 = 32;
 /// Windows for which a comparison holds.
 const HOLDS: u32 = 7;
 
-/// Whether other threads make frames faster. Where other programs want the cores, a thread may be kept from its own in the middle of
-/// a chunk for which all others wait. When that takes much of the time, frames alone are timed, too, and for a while the faster way is
-/// taken.
+/// Whether other threads make frames faster. Where other programs want the cores, a thread may be
+/// kept from its own in the middle of a chunk for which all others wait. When that takes much of
+/// the time, frames alone are timed, too, and for a while the faster way is taken.
 #[derive(Default)]
 pub(super) struct Help {
     mode: Mode,

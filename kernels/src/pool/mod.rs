@@ -1,8 +1,9 @@
-//! Threads that run a frame's steps together. A whole frame is one job, because waking a thread for each step would
-//! cost more than most steps.
+//! Threads that run a frame's steps together. A whole frame is one job, because waking a thread for
+//! each step would cost more than most steps.
 //!
-//! A panic in a job, on any thread, ends the job on all of them and is raised again on the caller's. The workers stay, and the
-//! next job runs as if nothing had been. `tests/loom` tries the orders in which threads can meet here.
+//! A panic in a job, on any thread, ends the job on all of them and is raised again on the
+//! caller's. The workers stay, and the next job runs as if nothing had been. `tests/loom` tries the
+//! orders in which threads can meet here.
 
 mod chunks;
 mod help;
@@ -109,8 +110,9 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `job` on the caller's thread and on every other that comes before the caller's has returned; returns when
-    /// all have. Where that does not pay ([`Help`]), the caller's is the only one.
+    /// Calls `job` on the caller's thread and on every other that comes before the caller's has
+    /// returned; returns when all have. Where that does not pay ([`Help`]), the caller's is the
+    /// only one.
     ///
     /// # Panics
     /// When the job panics, on whichever thread, after all threads have left it.
@@ -171,8 +173,8 @@ impl Drop for Pool {
 fn work(shared: &Shared) {
     let mut seen = 0;
     while let Some((job, _joined)) = join_next(shared, &mut seen) {
-        // SAFETY: `Pool::run` takes the job back, under the lock under which it was joined, and waits for `busy` to become 0
-        // before the job's borrow ends.
+        // SAFETY: `Pool::run` takes the job back, under the lock under which it was joined, and
+        // waits for `busy` to become 0 before the job's borrow ends.
         unsafe { (job.call)(job.data, &shared.failure) }
     }
 }

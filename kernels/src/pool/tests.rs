@@ -7,8 +7,8 @@ use super::*;
 const STEPS: usize = 4;
 const CHUNKS: usize = 8;
 
-/// Runs a job of a few steps, in which `fails(step, chunk, is_caller)` says where a thread panics. What was thrown, and how many
-/// chunks were done.
+/// Runs a job of a few steps, in which `fails(step, chunk, is_caller)` says where a thread panics.
+/// What was thrown, and how many chunks were done.
 fn run(pool: &mut Pool, fails: impl Fn(usize, usize, bool) -> bool + Sync) -> (Result<(), String>, usize) {
     let caller: ThreadId = thread::current().id();
     let chunks: [Chunks; STEPS] = Default::default();

@@ -1,8 +1,9 @@
 //! Which form a layer is computed in, by a model of its cost on cores without dot products.
 //!
-//! The unit is one vector instruction, which such a core starts about once a cycle. Constants are counted in the compiled
-//! loops (`benches/mca.py`). Weights are read once a frame from memory, which feeds such a core with some 4 bytes a
-//! cycle: transformed ones are 3.6 or 8 times as many bytes as before, which outweighs all else where a map is small.
+//! The unit is one vector instruction, which such a core starts about once a cycle. Constants are
+//! counted in the compiled loops (`benches/mca.py`). Weights are read once a frame from memory,
+//! which feeds such a core with some 4 bytes a cycle: transformed ones are 3.6 or 8 times as many
+//! bytes as before, which outweighs all else where a map is small.
 
 use super::{Form, GROUP, STRIP_TILES};
 use crate::tensor::BLOCK;
@@ -49,7 +50,8 @@ fn transformed_cost(layer: &Layer, form: Form) -> usize {
     };
     let (tiles, strips) = strips(layer, form);
     let (groups_in, groups_out) = (layer.channels / 8, layer.outputs / GROUP);
-    // For 8 channels in and out of a tile 16 multiplications and two loads; for a strip 16 loads and the loop.
+    // For 8 channels in and out of a tile 16 multiplications and two loads; for a strip 16 loads
+    // and the loop.
     let multiply = form.positions() * groups_out * (groups_in * (tiles * 18 + strips * 20) + tiles * 4 + strips * 10);
     let transforms = tiles * (groups_in * to_transform + layer.outputs / BLOCK * to_finish);
     let weight_bytes = form.positions() * layer.channels * layer.outputs * size_of::<i16>();

@@ -6,12 +6,15 @@
 //! scale * y = A ((G w G^T) . (B x B^T)) A^T      (. is the product of equal places, summed over input channels)
 //! ```
 //!
-//! which the textbook has with fractions and `scale` 1. Here every row of G and A is multiplied until it is whole.
+//! which the textbook has with fractions and `scale` 1. Here every row of G and A is multiplied
+//! until it is whole.
 //!
 //! * `B x B^T` of bytes and `G w G^T` of any `s8` fit into 16 bits.
-//! * Everything after is addition and multiplication modulo 2^32, so that no sum on the way can do harm.
-//! * `scale` is `2^shift * odd`. Multiplied with the inverse of `odd` modulo 2^32, `scale * y` becomes `2^shift * y`. That
-//!   has to fit into 32 bits: [`is_exact`] bounds it from a layer's weights, for all pictures.
+//! * Everything after is addition and multiplication modulo 2^32, so that no sum on the way can do
+//!   harm.
+//! * `scale` is `2^shift * odd`. Multiplied with the inverse of `odd` modulo 2^32, `scale * y`
+//!   becomes `2^shift * y`. That has to fit into 32 bits: [`is_exact`] bounds it from a layer's
+//!   weights, for all pictures.
 
 use crate::aligned::AlignedBytes;
 use crate::graph::Convolution;
@@ -44,7 +47,8 @@ const TWO: Matrices = Matrices {
     a: [[1, 1, 1, 0, 0, 0], [0, 1, -1, -1, 0, 0], [0; 6], [0; 6]],
 };
 
-/// Points 0, 1, -1, 2, -2 and infinity. The last row of G is 12 and not 24, for 16 bits; A makes up for it.
+/// Points 0, 1, -1, 2, -2 and infinity. The last row of G is 12 and not 24, for 16 bits; A makes up
+/// for it.
 const FOUR: Matrices = Matrices {
     b: [
         [4, 0, -5, 0, 1, 0],
@@ -113,8 +117,9 @@ impl Form {
     }
 }
 
-/// Whether `2^shift` times the sum of every output channel fits into 32 bits whatever the picture: the sum is largest where
-/// positive weights meet 255 and negative ones 0, and smallest the other way round.
+/// Whether `2^shift` times the sum of every output channel fits into 32 bits whatever the picture:
+/// the sum is largest where positive weights meet 255 and negative ones 0, and smallest the other
+/// way round.
 pub(super) fn is_exact(form: Form, convolution: &Convolution) -> bool {
     let zero_point = i64::from(convolution.input_zero_point);
     let (above, below) = (255 - zero_point, zero_point);
@@ -135,8 +140,9 @@ pub(super) fn is_exact(form: Form, convolution: &Convolution) -> bool {
     })
 }
 
-/// `G w G^T` of all channels, layout `[group of 8 outputs, position, input channel, 8 outputs]`, outputs padded with zeroes
-/// to 16 and input channels to `channels`. Behind the last there are bytes that a kernel may read ahead.
+/// `G w G^T` of all channels, layout `[group of 8 outputs, position, input channel, 8 outputs]`,
+/// outputs padded with zeroes to 16 and input channels to `channels`. Behind the last there are
+/// bytes that a kernel may read ahead.
 pub(super) fn transform_weights(form: Form, convolution: &Convolution, channels: usize) -> AlignedBytes {
     let outputs = convolution.output_channels();
     let inputs = convolution.weights.len() / (outputs * 9);
@@ -186,8 +192,8 @@ fn transform_taps<const N: usize>(form: Form, taps: &[[i16; GROUP]; 9]) -> [[i16
 mod tests {
     use super::*;
 
-    /// `scale * y = A ((G w G^T) . (B x B^T)) A^T` is linear in `w` and in `x`, so that it holds for all numbers when it
-    /// holds for each pair of a single weight and a single value.
+    /// `scale * y = A ((G w G^T) . (B x B^T)) A^T` is linear in `w` and in `x`, so that it holds
+    /// for all numbers when it holds for each pair of a single weight and a single value.
     #[test]
     fn the_identity_holds_for_all_numbers() {
         for form in Form::ALL {
@@ -215,7 +221,8 @@ mod tests {
     fn transformed_numbers_fit_into_16_bits() {
         for form in Form::ALL {
             let Matrices { b, g, .. } = form.matrices();
-            // The largest and smallest sum of a row for values from `low` to `high`, and of rows of such sums.
+            // The largest and smallest sum of a row for values from `low` to `high`, and of rows of
+            // such sums.
             let range = |row: &[i16], (low, high): (i32, i32)| {
                 let least = row.iter().map(|f| (i32::from(*f) * low).min(i32::from(*f) * high)).sum::<i32>();
                 let most = row.iter().map(|f| (i32::from(*f) * low).max(i32::from(*f) * high)).sum::<i32>();
@@ -244,7 +251,8 @@ mod tests {
         }
     }
 
-    /// At the bound the extreme sums come back unchanged; beyond it they would not, and the layer is refused.
+    /// At the bound the extreme sums come back unchanged; beyond it they would not, and the layer
+    /// is refused.
     #[test]
     fn the_bound_is_where_sums_stop_coming_back() {
         for form in Form::ALL {

@@ -12,8 +12,8 @@ use crate::tensor::{BLOCK, Placement};
 
 /// A convolution that runs by Winograd's algorithm.
 ///
-/// A piece of it is one strip of tiles and one block of output channels. The pieces of a strip follow each other, so that
-/// whoever runs several of them transforms the strip's input once.
+/// A piece of it is one strip of tiles and one block of output channels. The pieces of a strip
+/// follow each other, so that whoever runs several of them transforms the strip's input once.
 pub(crate) struct WinogradJob {
     /// Where it reads and writes, and what is done with its sums; without weights.
     pub convolution: ConvolutionJob,
@@ -25,7 +25,8 @@ pub(crate) struct WinogradJob {
     layer: Layer,
 }
 
-/// The form that `winograd` chooses for a convolution; `None` for one that it cannot do, or that is better off without.
+/// The form that `winograd` chooses for a convolution; `None` for one that it cannot do, or that is
+/// better off without.
 pub(crate) fn form(
     winograd: &Winograd,
     fused: &FusedConvolution<'_>,
@@ -98,7 +99,8 @@ impl WinogradJob {
     /// Runs some of the pieces.
     ///
     /// # Safety
-    /// As for [`Step::run`]; `scratch` has [`Self::scratch_bytes`], aligned to 64, and is the caller's alone.
+    /// As for [`Step::run`]; `scratch` has [`Self::scratch_bytes`], aligned to 64, and is the
+    /// caller's alone.
     pub(crate) unsafe fn run(&self, step: &Step, arena: *mut u8, scratch: *mut u8, pieces: Range<usize>) {
         let (tiles, strips) = strips(&self.layer, self.form);
         let blocks = self.blocks();
@@ -167,8 +169,9 @@ impl WinogradJob {
         to
     }
 
-    /// Begin of each row of a tile's input and offset of each column. Rows and columns that no window inside the output
-    /// reads are replaced by the last that one reads: their values change nothing, but have to lie in the tensor.
+    /// Begin of each row of a tile's input and offset of each column. Rows and columns that no
+    /// window inside the output reads are replaced by the last that one reads: their values change
+    /// nothing, but have to lie in the tensor.
     fn windows(&self, to: &TilePixels, row: usize, column: usize) -> ([*const u8; 6], [usize; 6]) {
         let (last_row, last_column) = (self.layer.rows + 1 - row, self.layer.columns + 1 - column);
         let (row_pitch, pitch) = (self.convolution.convolve.input_row_pitch, self.layer.channels);

@@ -1,8 +1,10 @@
-//! Winograd's minimal filtering (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016) for windows
-//! of 3x3 and stride 1, in whole numbers: the sums are those of the definition, to the last bit.
+//! Winograd's minimal filtering (Lavin and Gray, "Fast algorithms for convolutional neural
+//! networks", 2016) for windows of 3x3 and stride 1, in whole numbers: the sums are those of the
+//! definition, to the last bit.
 //!
-//! [`form`] has the arithmetic and its proof, [`choice`] says which layers are computed this way, [`job`] walks over a
-//! layer's tiles. What touches many numbers is an [`Arithmetic`] of an instruction set.
+//! [`form`] has the arithmetic and its proof, [`choice`] says which layers are computed this way,
+//! [`job`] walks over a layer's tiles. What touches many numbers is an [`Arithmetic`] of an
+//! instruction set.
 
 // Only the kernels of AArch64 compute so; tests do on any machine.
 #![cfg_attr(not(any(test, target_arch = "aarch64")), allow(dead_code))]
@@ -25,7 +27,8 @@ use crate::kernel::{Convolve, Pixel};
 #[derive(Clone, Copy)]
 pub(crate) struct Winograd {
     pub arithmetic: &'static dyn Arithmetic,
-    /// The form for a layer, among those that are exact for it; `None` where the direct way is as good.
+    /// The form for a layer, among those that are exact for it; `None` where the direct way is as
+    /// good.
     pub choose: fn(&Layer, &[Form]) -> Option<Form>,
 }
 
@@ -44,7 +47,8 @@ pub(crate) struct Strip {
     pub channels: usize,
     /// Transformed input, layout `[position, group of 8 channels, tile, 8 channels]`.
     pub values: *mut i16,
-    /// Sums of products of 16 output channels, layout `[tile, group of 4 outputs, position, 4 outputs]`.
+    /// Sums of products of 16 output channels, layout
+    /// `[tile, group of 4 outputs, position, 4 outputs]`.
     pub products: *mut i32,
 }
 
@@ -63,15 +67,17 @@ impl TilePixels {
 
 /// The three parts of the algorithm that an instruction set provides.
 pub(crate) trait Arithmetic: Send + Sync {
-    /// Transforms tile number `tile` of the strip. Its value `[row][column]` lies `columns[column]` bytes behind
-    /// `rows[row]`.
+    /// Transforms tile number `tile` of the strip. Its value `[row][column]` lies `columns[column]`
+    /// bytes behind `rows[row]`.
     ///
     /// # Safety
-    /// The set is supported, the strip's channels can be read at each value, and its memory is the caller's alone.
+    /// The set is supported, the strip's channels can be read at each value, and its memory is the
+    /// caller's alone.
     unsafe fn transform(&self, strip: &Strip, tile: usize, rows: &[*const u8; 6], columns: &[usize; 6]);
 
-    /// Products of all tiles for 16 output channels: `weights` in the layout of [`form::transform_weights`], two groups
-    /// of it, and 16 `starts`, which the sums of position [1][1] begin with.
+    /// Products of all tiles for 16 output channels: `weights` in the layout of
+    /// [`form::transform_weights`], two groups of it, and 16 `starts`, which the sums of position
+    /// [1][1] begin with.
     ///
     /// # Safety
     /// As for [`Self::transform`].
@@ -80,8 +86,8 @@ pub(crate) trait Arithmetic: Send + Sync {
     /// Transforms the products of a tile back and writes 16 output channels from `channel` on.
     ///
     /// # Safety
-    /// As for [`Self::transform`], and all pointers of the pixels inside are good for what the convolution reads and
-    /// writes.
+    /// As for [`Self::transform`], and all pointers of the pixels inside are good for what the
+    /// convolution reads and writes.
     unsafe fn finish(&self, strip: &Strip, tile: usize, convolve: &Convolve, channel: usize, to: &TilePixels);
 }
 

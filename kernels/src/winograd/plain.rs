@@ -1,4 +1,5 @@
-//! The algorithm in plain Rust, by the matrices: what tests on any machine run, and what vector code is compared with.
+//! The algorithm in plain Rust, by the matrices: what tests on any machine run, and what vector
+//! code is compared with.
 
 use super::{Arithmetic, Form, GROUP, Strip, TilePixels};
 use crate::kernel::Convolve;

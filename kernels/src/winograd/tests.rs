@@ -1,4 +1,5 @@
-//! Whole layers by Winograd's algorithm against the reference, on any machine in plain Rust and on ARM in vectors too.
+//! Whole layers by Winograd's algorithm against the reference, on any machine in plain Rust and on
+//! ARM in vectors too.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -57,7 +58,8 @@ fn seeds() -> std::ops::Range<u64> {
     0..std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60)
 }
 
-/// Strips of all lengths, tiles that lie half outside, borders of any width, weights and biases of all sizes.
+/// Strips of all lengths, tiles that lie half outside, borders of any width, weights and biases of
+/// all sizes.
 #[test]
 fn one_layer() {
     for seed in seeds() {
@@ -91,13 +93,15 @@ fn copy(graph: &mut Graph) -> Tensor {
     graph.add(Operator::MaxPool, &[x]).unwrap()
 }
 
-/// A layer of 256 channels in the middle of a graph, whose sums reach `sum` and no further, on either side.
+/// A layer of 256 channels in the middle of a graph, whose sums reach `sum` and no further, on
+/// either side.
 fn layer_with_sums_up_to(sum: i32) -> (Graph, Tensor) {
     let shape = Shape { rows: 9, columns: 6, channels: 256 };
     let mut graph = Graph::new(shape);
     let input = copy(&mut graph);
     let taps = 9 * 256;
-    // 255 times the size of the weights is the distance of the least from the largest sum: half of it on either side.
+    // 255 times the size of the weights is the distance of the least from the largest sum: half of
+    // it on either side.
     let size = 2 * sum / 255;
     let weights = (0..16).flat_map(|output| {
         (0..taps).map(move |tap| {
@@ -126,7 +130,8 @@ fn layer_with_sums_up_to(sum: i32) -> (Graph, Tensor) {
     (graph, output)
 }
 
-/// Pictures that reach the bound at some pixels, for a layer just within it (computed by F(4,3)) and one just beyond (F(2,3)).
+/// Pictures that reach the bound at some pixels, for a layer just within it (computed by F(4,3))
+/// and one just beyond (F(2,3)).
 #[test]
 fn sums_at_the_bound() {
     let limit = Form::Four.largest_sum() as i32;

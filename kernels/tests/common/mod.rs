@@ -34,7 +34,8 @@ impl Random {
         (self.next() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// A weight, of a net in which all are extreme, spread over all bytes, or mostly small, as after training.
+    /// A weight, of a net in which all are extreme, spread over all bytes, or mostly small, as
+    /// after training.
     fn weight(&mut self, kind: usize) -> i8 {
         match kind {
             0 => self.pick(&[-128, -127, 127]),
@@ -74,7 +75,8 @@ impl Random {
         Addition::new(part(), part(), part())
     }
 
-    /// A graph of a few nodes, of all operators; what it adds up is often what its convolutions give.
+    /// A graph of a few nodes, of all operators; what it adds up is often what its convolutions
+    /// give.
     pub fn graph(&mut self) -> (Graph, Tensor) {
         let shape =
             Shape { rows: 2 + self.below(9), columns: 2 + self.below(9), channels: self.pick(&[1, 3, 3, 16, 20]) };

@@ -26,7 +26,8 @@ pub struct Buffers {
     layout: Layout,
     /// The planes of each buffer.
     memory: Vec<Vec<Mapping>>,
-    /// Why the driver did not take a buffer back. The frame in it was read, so that it is said with the next one.
+    /// Why the driver did not take a buffer back. The frame in it was read, so that it is said with
+    /// the next one.
     failure: Option<io::Error>,
 }
 
@@ -76,7 +77,8 @@ impl Buffers {
         &self.layout
     }
 
-    /// Reads the next frame by `read`, and gives its memory back to the driver; `None` where none comes within the time.
+    /// Reads the next frame by `read`, and gives its memory back to the driver; `None` where none
+    /// comes within the time.
     pub fn next<T>(&mut self, within: Duration, read: impl FnOnce(Filled) -> T) -> io::Result<Option<T>> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -126,7 +128,8 @@ impl Buffers {
 
     fn map(&self, index: u32) -> io::Result<Vec<Mapping>> {
         let found = self.describe(vidioc::VIDIOC_QUERYBUF, index)?;
-        // SAFETY: the device is open as long as this borrow lives, which is until the end of this function.
+        // SAFETY: the device is open as long as this borrow lives, which is until the end of this
+        // function.
         let file = unsafe { BorrowedFd::borrow_raw(self.device.handle().handle().fd()) };
         let parts = match self.device.queue() {
             // SAFETY: for mapped memory the kernel fills this member of the union.
@@ -146,7 +149,8 @@ impl Buffers {
 
     /// Calls the driver about a buffer.
     fn describe(&self, request: vidioc::_IOC_TYPE, index: u32) -> io::Result<Description> {
-        // SAFETY: the structures consist of integers and unions of them and pointers, for which zeros are values.
+        // SAFETY: the structures consist of integers and unions of them and pointers, for which
+        // zeros are values.
         let (mut buffer, mut planes) = unsafe { mem::zeroed::<(sys::v4l2_buffer, [sys::v4l2_plane; MAX_PLANES])>() };
         buffer.index = index;
         buffer.type_ = self.device.queue().code();
@@ -155,8 +159,9 @@ impl Buffers {
             buffer.m.planes = planes.as_mut_ptr();
             buffer.length = MAX_PLANES as u32;
         }
-        // SAFETY: VIDIOC_QUERYBUF, VIDIOC_QBUF and VIDIOC_DQBUF are defined with this structure. Mapped memory needs no
-        // pointers but that to the planes, which live longer than the call and are as many as it says.
+        // SAFETY: VIDIOC_QUERYBUF, VIDIOC_QBUF and VIDIOC_DQBUF are defined with this structure.
+        // Mapped memory needs no pointers but that to the planes, which live longer than the call
+        // and are as many as it says.
         unsafe { ioctl(self.device.handle(), request, &mut buffer)? };
         Ok(Description { buffer, planes })
     }
@@ -211,7 +216,8 @@ impl Mapping {
         Ok(Mapping { start, length })
     }
 
-    /// The driver writes here only while the buffer is queued, which it is not while this is called.
+    /// The driver writes here only while the buffer is queued, which it is not while this is
+    /// called.
     fn bytes(&self) -> &[u8] {
         // SAFETY: the mapping is of this length, readable, and lives as long as this value.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.length) }

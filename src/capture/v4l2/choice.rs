@@ -10,7 +10,8 @@ const NOT_AIMED_AT: f64 = 1.0;
 /// Rates are equal within this share: 30 is 29.97.
 const RATE_TOLERANCE: f64 = 0.01;
 
-/// What is asked of a camera: what is `Some` has to be had, the rest is chosen as near as possible to the aim.
+/// What is asked of a camera: what is `Some` has to be had, the rest is chosen as near as possible
+/// to the aim.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CameraWish {
     /// No other format will do.
@@ -147,8 +148,9 @@ pub fn nearest_interval(shortest: Interval, longest: Interval, rate: f64) -> Int
 
 /// The best mode for a wish; `None` where none is what was asked for.
 ///
-/// The best one costs least: a doubling or halving of the area or the rate costs 1, and 2 where it makes a picture smaller
-/// or a quarter where it makes more frames than wanted; a format costs what taking it apart does, and grey its colours.
+/// The best one costs least: a doubling or halving of the area or the rate costs 1, and 2 where it
+/// makes a picture smaller or a quarter where it makes more frames than wanted; a format costs what
+/// taking it apart does, and grey its colours.
 pub fn choose(modes: &[Mode], wish: &CameraWish) -> Option<ChosenMode> {
     let mut best: Option<(f64, ChosenMode)> = None;
     for mode in modes.iter().filter(|mode| is_asked_for(mode, wish)) {
@@ -202,8 +204,8 @@ fn format_cost(format: CameraFormat) -> f64 {
     }
 }
 
-/// What a camera offers instead of a wish: the rates where format and size are there, the sizes where the format is, and
-/// otherwise everything. Such as `YUYV 640x480 320x240, MJPG 1280x720`.
+/// What a camera offers instead of a wish: the rates where format and size are there, the sizes
+/// where the format is, and otherwise everything. Such as `YUYV 640x480 320x240, MJPG 1280x720`.
 pub fn describe(modes: &[Mode], wish: &CameraWish) -> String {
     let right: Vec<&Mode> = modes.iter().filter(|mode| is_asked_for(mode, wish)).collect();
     if !right.is_empty() {

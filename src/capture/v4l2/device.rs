@@ -54,7 +54,8 @@ pub struct Device {
     handle: v4l::Device,
     description: Description,
     queue: Queue,
-    /// Whether it gives frames only where a media controller has set up the pipeline that it is part of.
+    /// Whether it gives frames only where a media controller has set up the pipeline that it is
+    /// part of.
     is_in_pipeline: bool,
 }
 
@@ -161,7 +162,8 @@ impl Device {
     }
 
     fn set_format(&self, choice: &ChosenMode, wish: &CameraWish) -> Result<Layout, CameraError> {
-        // SAFETY: the structure consists of integers, and a union of such structures, for which zeros are values.
+        // SAFETY: the structure consists of integers, and a union of such structures, for which
+        // zeros are values.
         let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
         format.type_ = self.queue.code();
         let fourcc = u32::from_le_bytes(choice.format.fourcc());
@@ -220,7 +222,8 @@ impl Device {
 
     /// A driver that cannot has its own rate.
     fn set_interval(&self, interval: Interval) {
-        // SAFETY: the structure consists of integers, and a union of such structures, for which zeros are values.
+        // SAFETY: the structure consists of integers, and a union of such structures, for which
+        // zeros are values.
         let mut parameters: sys::v4l2_streamparm = unsafe { mem::zeroed() };
         parameters.type_ = self.queue.code();
         parameters.parm.capture.capability = CAN_SET_RATE;
@@ -266,7 +269,8 @@ fn query(handle: &v4l::Device) -> io::Result<(Description, u32)> {
 /// `request` has to be defined with the structure `T`, and what pointers in it say has to be so.
 pub(super) unsafe fn ioctl<T>(handle: &v4l::Device, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
     loop {
-        // SAFETY: the pointer is to a value that lives longer than the call, and of the type that the caller vouches for.
+        // SAFETY: the pointer is to a value that lives longer than the call, and of the type that
+        // the caller vouches for.
         match unsafe { v4l2::ioctl(handle.handle().fd(), request, (&raw mut *argument).cast()) } {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             done => return done,

@@ -23,7 +23,8 @@ fn nodes_in(folder: &Path) -> Vec<PathBuf> {
     numbered.into_iter().map(|(_, path)| path).collect()
 }
 
-/// What a camera is known by: its name, the socket that it is in, and the links of udev that have its serial number.
+/// What a camera is known by: its name, the socket that it is in, and the links of udev that have
+/// its serial number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Where it was opened.
@@ -31,7 +32,8 @@ pub struct Identity {
     /// Links of udev to it.
     links: Vec<PathBuf>,
     description: Description,
-    /// Sockets in which other cameras of the same make were seen beside it: their serial number may be the same.
+    /// Sockets in which other cameras of the same make were seen beside it: their serial number may
+    /// be the same.
     taken: Vec<String>,
 }
 
@@ -96,8 +98,8 @@ impl Identity {
         self.is_known(device.description(), by_link, &serials)
     }
 
-    /// Whether a camera is this one. Its links say so where they have a serial number that no other camera here has;
-    /// otherwise its socket does, unless its own links say that it is another one.
+    /// Whether a camera is this one. Its links say so where they have a serial number that no other
+    /// camera here has; otherwise its socket does, unless its own links say that it is another one.
     fn is_known(&self, found: &Description, by_link: bool, serials: &[PathBuf]) -> bool {
         let own: Vec<_> = self.links.iter().filter(|link| link.starts_with(BY_SERIAL)).collect();
         let has_other_serial =

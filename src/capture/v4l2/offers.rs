@@ -1,4 +1,5 @@
-//! What a camera says that it offers: formats, sizes and intervals, as far as that makes sense and comes to an end.
+//! What a camera says that it offers: formats, sizes and intervals, as far as that makes sense and
+//! comes to an end.
 
 use std::mem;
 
@@ -29,8 +30,8 @@ impl Device {
         each_once((0..MOST).map_while(describe))
     }
 
-    /// What it offers of the formats that are known here: single sizes, and of ranges the size nearest to the wish and
-    /// the largest.
+    /// What it offers of the formats that are known here: single sizes, and of ranges the size
+    /// nearest to the wish and the largest.
     pub fn modes(&self, wish: &CameraWish) -> Vec<Mode> {
         let mut modes = Vec::new();
         for format in self.fourccs().into_iter().filter_map(CameraFormat::from_fourcc) {
@@ -43,7 +44,8 @@ impl Device {
 
     fn sizes(&self, format: CameraFormat, wish: &CameraWish) -> Vec<Size> {
         let describe = |index| {
-            // SAFETY: the structure consists of integers and a union of such structures, for which zeros are values.
+            // SAFETY: the structure consists of integers and a union of such structures, for which
+            // zeros are values.
             let mut size: sys::v4l2_frmsizeenum = unsafe { mem::zeroed() };
             size.index = index;
             size.pixel_format = u32::from_le_bytes(format.fourcc());
@@ -76,7 +78,8 @@ impl Device {
     /// Those that a camera can have; of a range, the one nearest to the wish.
     fn intervals(&self, format: CameraFormat, size: Size, wish: &CameraWish) -> Vec<Interval> {
         let describe = |index| {
-            // SAFETY: the structure consists of integers and a union of such structures, for which zeros are values.
+            // SAFETY: the structure consists of integers and a union of such structures, for which
+            // zeros are values.
             let mut interval: sys::v4l2_frmivalenum = unsafe { mem::zeroed() };
             interval.index = index;
             interval.pixel_format = u32::from_le_bytes(format.fourcc());

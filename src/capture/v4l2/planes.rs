@@ -1,5 +1,5 @@
-//! A camera's frame from the driver's memory into one of ours: the one copy, in which its samples take the order that a
-//! [`Frame`] has them in.
+//! A camera's frame from the driver's memory into one of ours: the one copy, in which its samples
+//! take the order that a [`Frame`] has them in.
 
 use super::CameraFormat;
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
@@ -12,7 +12,8 @@ pub const MAX_PLANES: usize = 3;
 pub struct Layout {
     pub format: CameraFormat,
     pub size: Size,
-    /// Distance between the starts of two rows of each plane, as far as the driver says; of no meaning for JPEGs.
+    /// Distance between the starts of two rows of each plane, as far as the driver says; of no
+    /// meaning for JPEGs.
     pub stride_bytes: [u32; MAX_PLANES],
 }
 
@@ -31,8 +32,8 @@ impl Layout {
         }
     }
 
-    /// Overwrites the frame with what the driver gave, which may be too little: that is an error. Compressed frames are
-    /// not for this.
+    /// Overwrites the frame with what the driver gave, which may be too little: that is an error.
+    /// Compressed frames are not for this.
     pub fn copy_into(&self, planes: &[&[u8]], frame: &mut Frame) -> Result<(), FrameError> {
         let Some(format) = self.pixels() else { return Ok(()) };
         // Some drivers say nothing, or something that cannot be.

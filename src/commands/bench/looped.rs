@@ -7,7 +7,8 @@ use crate::picture::frame::Frame;
 
 type Open = Box<dyn Fn() -> Result<Box<dyn Source>, CaptureError> + Send>;
 
-/// Numbers and times go on where the round before ended, as if a camera saw one scene after the other.
+/// Numbers and times go on where the round before ended, as if a camera saw one scene after the
+/// other.
 pub struct Looped {
     open: Open,
     source: Box<dyn Source>,

@@ -31,7 +31,8 @@ impl NoiseMeter {
     }
 }
 
-/// A chain of xorshift steps (Marsaglia 2003), each of which waits for the one before; in registers.
+/// A chain of xorshift steps (Marsaglia 2003), each of which waits for the one before; in
+/// registers.
 fn spin(seed: u32) -> u32 {
     (0..SPINS).fold(seed, |mut x, _| {
         x ^= x << 13;

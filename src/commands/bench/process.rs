@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stats_alloc::INSTRUMENTED_SYSTEM;
 
-/// From here on, the peak counts anew. Where the system does not allow that, it counts from the process's start.
+/// From here on, the peak counts anew. Where the system does not allow that, it counts from the
+/// process's start.
 pub fn restart_peak() {
     // "5" resets VmHWM: proc_pid_clear_refs(5).
     if let Err(e) = std::fs::write("/proc/self/clear_refs", "5") {
@@ -17,9 +18,11 @@ pub fn peak_bytes() -> Option<u64> {
     peak_in(&std::fs::read_to_string("/proc/self/status").ok()?)
 }
 
-/// How long the calling thread was ready to run but had no core, so far. `None` where the system does not tell.
+/// How long the calling thread was ready to run but had no core, so far. `None` where the system
+/// does not tell.
 pub fn waited() -> Option<Duration> {
-    // Nanoseconds on a core, nanoseconds waiting for one, time slices: the kernel's Documentation/scheduler/sched-stats.rst.
+    // Nanoseconds on a core, nanoseconds waiting for one, time slices: the kernel's
+    // Documentation/scheduler/sched-stats.rst.
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(Duration::from_nanos(text.split_whitespace().nth(1)?.parse().ok()?))
 }
@@ -31,8 +34,8 @@ fn peak_in(status: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Allocations of the process so far, by all threads; growth in place counts as one. `None` in a program that does not
-/// count them, as `main.rs` does.
+/// Allocations of the process so far, by all threads; growth in place counts as one. `None` in a
+/// program that does not count them, as `main.rs` does.
 pub fn allocations() -> Option<usize> {
     let stats = INSTRUMENTED_SYSTEM.stats();
     (stats.allocations > 0).then_some(stats.allocations + stats.reallocations)

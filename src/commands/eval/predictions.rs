@@ -8,8 +8,9 @@ use anyhow::Context;
 use crate::face::Landmark;
 use crate::model::scheme::Scheme;
 
-/// A CSV file with a row a face of the data set: `file`, the points `x0,y0 ..`, their confidence `p0 ..` (0 to 1), their covariance
-/// `xx0,xy0,yy0 ..`. Pixels and square pixels of the picture, made harder if `--degrade` says so; empty where the face was not found.
+/// A CSV file with a row a face of the data set: `file`, the points `x0,y0 ..`, their confidence
+/// `p0 ..` (0 to 1), their covariance `xx0,xy0,yy0 ..`. Pixels and square pixels of the picture,
+/// made harder if `--degrade` says so; empty where the face was not found.
 pub struct Predictions {
     writer: csv::Writer<File>,
     landmarks: usize,

@@ -1,9 +1,10 @@
 //! Glass to glass: from handing a picture to a screen to having a camera's frame that shows it.
 //!
-//! A screen flips between black and white; the camera sees it. The delay of a flip ends with the first frame in hand whose
-//! mean brightness is past the middle of the two, so that a frame in the midst of whose exposure the screen changed counts for
-//! what it shows most of. A flip comes at any phase of the camera's period with equal chance; delays are therefore spread
-//! over one period, as they are in use.
+//! A screen flips between black and white; the camera sees it. The delay of a flip ends with the
+//! first frame in hand whose mean brightness is past the middle of the two, so that a frame in the
+//! midst of whose exposure the screen changed counts for what it shows most of. A flip comes at any
+//! phase of the camera's period with equal chance; delays are therefore spread over one period, as
+//! they are in use.
 
 use std::time::Duration;
 
@@ -96,8 +97,9 @@ impl Spot {
     }
 }
 
-/// The delay of each flip: until the first frame past the middle that the next frame confirms. A flip is missed when that does
-/// not happen before the next flip, or when the frame before already showed it.
+/// The delay of each flip: until the first frame past the middle that the next frame confirms. A
+/// flip is missed when that does not happen before the next flip, or when the frame before already
+/// showed it.
 ///
 /// Both in order of time; the screen's colours alternate.
 pub fn delays(flips: &[Flip], sights: &[Sight]) -> Delays {

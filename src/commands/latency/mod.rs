@@ -1,4 +1,5 @@
-//! `wingmark latency`: how long a picture takes from this program over a screen and a camera back to it.
+//! `wingmark latency`: how long a picture takes from this program over a screen and a camera back
+//! to it.
 
 mod glass;
 
@@ -16,7 +17,8 @@ use crate::report::Quantiles;
 use crate::screen::{Canvas, Screen};
 use glass::{Cells, Delays, Flip, Sight, Spot, delays};
 
-/// The screen keeps a colour this long at least, and as long as this again at most. Longer delays are not found.
+/// The screen keeps a colour this long at least, and as long as this again at most. Longer delays
+/// are not found.
 const HOLD: Duration = Duration::from_millis(500);
 /// Before the camera's exposure has settled on a colour.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -216,7 +218,8 @@ mod tests {
         }
     }
 
-    /// Exposes row after row, and gives the frame when the last row is done. Its noise is of 20 steps.
+    /// Exposes row after row, and gives the frame when the last row is done. Its noise is of 20
+    /// steps.
     struct RollingCamera(Shared, u32);
 
     impl RollingCamera {
@@ -250,7 +253,8 @@ mod tests {
         }
     }
 
-    /// Delay of the screen, and of the camera from the middle of a frame's exposure to the frame in hand.
+    /// Delay of the screen, and of the camera from the middle of a frame's exposure to the frame in
+    /// hand.
     fn spread(screen_delay: Duration) -> [f64; 3] {
         let room = Shared::default();
         let mut camera = RollingCamera(room.clone(), 0);

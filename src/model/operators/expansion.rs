@@ -109,7 +109,8 @@ impl Expansion for Quantised {
     }
 }
 
-/// The outlet with its channels last: in front of the move that ends its producer, where there is one.
+/// The outlet with its channels last: in front of the move that ends its producer, where there is
+/// one.
 fn to_nhwc(name: &str, model: &mut TypedModel, outlet: OutletId) -> TractResult<OutletId> {
     if let Some(AxisOp::Move(3, 1)) = model.node(outlet.node).op_as::<AxisOp>() {
         return Ok(model.node(outlet.node).inputs[0]);

@@ -1,5 +1,5 @@
-//! ONNX's quantised operators in tract's register, wired as NHWC `u8` operators between moves of the channel axis that
-//! cancel.
+//! ONNX's quantised operators in tract's register, wired as NHWC `u8` operators between moves of
+//! the channel axis that cancel.
 
 mod attributes;
 mod convolution;

@@ -1,5 +1,6 @@
-//! Scales, zero points, weights and biases. ONNX passes them to a quantised operator as inputs, like the picture; here they become
-//! part of the operator before tract sees the file, which otherwise would infer shapes of, and copy, ten times as many tensors.
+//! Scales, zero points, weights and biases. ONNX passes them to a quantised operator as inputs,
+//! like the picture; here they become part of the operator before tract sees the file, which
+//! otherwise would infer shapes of, and copy, ten times as many tensors.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +19,8 @@ pub(super) type Quantisation = (f32, u8);
 /// The attribute that holds them: one tensor for each input, of no type where it is none.
 const PARAMETERS: &str = "parameters";
 
-/// Makes an attribute of the parameters of each node of a quantised net; what is left are pictures and constants that are joined to them.
+/// Makes an attribute of the parameters of each node of a quantised net; what is left are pictures
+/// and constants that are joined to them.
 ///
 /// # Errors
 /// When a parameter does not stand in the file.

@@ -21,7 +21,8 @@ pub(super) fn max_pool(_context: &ParsingContext, node: &NodeProto) -> Built {
     int8(Operator::MaxPool)
 }
 
-/// x, a region that nearest neighbour does not use, and scales or sizes: twice the rows and columns.
+/// x, a region that nearest neighbour does not use, and scales or sizes: twice the rows and
+/// columns.
 pub(super) fn resize(_context: &ParsingContext, node: &NodeProto) -> Built {
     expect(node, "mode", node.get_attr_opt("mode")?.unwrap_or("nearest"), &["nearest"])?;
     let transformation = node.get_attr_opt("coordinate_transformation_mode")?.unwrap_or("half_pixel");

@@ -1,5 +1,5 @@
-//! Operators in tract's typed graph. Their `eval` is the kernels' reference; the program that runs a frame is lowered
-//! from them.
+//! Operators in tract's typed graph. Their `eval` is the kernels' reference; the program that runs
+//! a frame is lowered from them.
 
 use std::sync::Arc;
 

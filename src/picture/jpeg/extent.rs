@@ -11,14 +11,17 @@ pub enum Extent {
     Followed(usize),
     /// Farther than all of them, or to their end without an end marker.
     Unfinished,
-    /// Where a marker should be there is none. The next picture begins at this byte at the earliest.
+    /// Where a marker should be there is none. The next picture begins at this byte at the
+    /// earliest.
     Broken(usize),
 }
 
-/// Follows a JPEG's marker segments to its end-of-image marker, so that the thumbnails in its APP segments, which are JPEGs
-/// themselves, are passed over. Goes on where it was when more bytes are there.
+/// Follows a JPEG's marker segments to its end-of-image marker, so that the thumbnails in its APP
+/// segments, which are JPEGs themselves, are passed over. Goes on where it was when more bytes are
+/// there.
 ///
-/// In the data of a scan only what can be there counts as a marker: bytes that were damaged on their way look like others.
+/// In the data of a scan only what can be there counts as a marker: bytes that were damaged on
+/// their way look like others.
 #[derive(Debug, Default)]
 pub struct Walker {
     at: usize,
@@ -52,14 +55,16 @@ impl Walker {
             [_, END_OF_IMAGE, ..] => return Some(Extent::Whole(self.at + 2)),
             [_, START_OF_IMAGE] => return Some(Extent::Unfinished),
             [_, START_OF_IMAGE, third, ..] if third == START[2] => return Some(Extent::Followed(self.at)),
-            // Tables, and further scans of a progressive JPEG: where they end, there has to be a marker again.
+            // Tables, and further scans of a progressive JPEG: where they end, there has to be a
+            // marker again.
             [_, code @ (0xc4 | START_OF_SCAN..=0xdd | 0xe0..=0xef | 0xfe), ref length @ ..] => {
                 let [high, low, ..] = *length else { return Some(Extent::Unfinished) };
                 let end = 2 + usize::from(u16::from_be_bytes([high, low]));
                 // The data of a scan are no marker, and begin at once.
                 let is_scan = code == START_OF_SCAN && (8..=14).contains(&end);
                 match rest[next..].get(end) {
-                    // An end within it shows that it is damage; without one, what it is shows with more bytes.
+                    // An end within it shows that it is damage; without one, what it is shows with
+                    // more bytes.
                     None if !rest[next..].windows(2).any(|marker| marker == END) => return Some(Extent::Unfinished),
                     None => self.at += 2,
                     Some(&byte) if is_scan || (end > 3 && byte == 0xff) => {
@@ -101,13 +106,15 @@ impl Walker {
         None
     }
 
-    /// There is no marker where one should be. Behind a scan's start that is damage within its data.
+    /// There is no marker where one should be. Behind a scan's start that is damage within its
+    /// data.
     fn broken(&mut self, bytes: &[u8]) -> Option<Extent> {
         if self.has_scan {
             self.in_scan = true;
             return None;
         }
-        // The segment before says that it is so long, and was cut maybe. What an Exif segment holds may be a thumbnail.
+        // The segment before says that it is so long, and was cut maybe. What an Exif segment holds
+        // may be a thumbnail.
         let has_thumbnail = bytes.get(self.segment + 1) == Some(&0xe1);
         let is_next = bytes[self.at..].starts_with(&START);
         Some(Extent::Broken(if is_next || has_thumbnail || self.segment == 0 { self.at } else { self.segment }))

@@ -1,4 +1,5 @@
-//! JPEGs: where one ends, and the pixels of one, as cameras write them and not only as they should be.
+//! JPEGs: where one ends, and the pixels of one, as cameras write them and not only as they should
+//! be.
 
 mod extent;
 mod tables;
@@ -32,8 +33,9 @@ const START_OF_SCAN: u8 = 0xda;
 const HUFFMAN_TABLES: u8 = 0xc4;
 const TEMPORARY: u8 = 0x01;
 
-/// A run of ones, which is a code in no Huffman table (ITU-T T.81, annex C), as the data of a scan have it: a decoder that is
-/// through with its picture never reads it, and one whose data were cut fails at it.
+/// A run of ones, which is a code in no Huffman table (ITU-T T.81, annex C), as the data of a scan
+/// have it: a decoder that is through with its picture never reads it, and one whose data were cut
+/// fails at it.
 const NO_CODE: [u8; 16] = *b"\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0";
 
 /// What is wrong with a JPEG.
@@ -86,11 +88,11 @@ pub fn at_start_of(bytes: &[u8]) -> Result<&[u8], JpegError> {
     }
 }
 
-/// Overwrites the frame's pixels with those of a JPEG within the bounds, grey or RGB as it is. What it says
-/// of its orientation is ignored.
+/// Overwrites the frame's pixels with those of a JPEG within the bounds, grey or RGB as it is. What
+/// it says of its orientation is ignored.
 ///
-/// `jpeg` ends with its end marker; where it does not, the JPEG has none, and its last bytes may be others. Huffman tables
-/// that are left out are the usual ones.
+/// `jpeg` ends with its end marker; where it does not, the JPEG has none, and its last bytes may be
+/// others. Huffman tables that are left out are the usual ones.
 pub fn decode_into(jpeg: &[u8], frame: &mut Frame, bounds: Bounds) -> Result<Option<Flaw>, JpegError> {
     let has_end = jpeg.ends_with(&END);
     let complete = completed(jpeg, has_end);

@@ -1,5 +1,6 @@
-//! The thread pool of the kernels and the slot between the pipeline's threads, tried by loom: each model runs in every order in
-//! which its threads can meet, with every value that the memory model lets them read.
+//! The thread pool of the kernels and the slot between the pipeline's threads, tried by loom: each
+//! model runs in every order in which its threads can meet, with every value that the memory model
+//! lets them read.
 //!
 //!     cargo test -p wingmark-loom
 

@@ -10,8 +10,8 @@ use crate::pool::{Chunks, Member, Pool};
 
 const CHUNKS: usize = 2;
 
-/// What a job works on. loom refuses a read of a cell that is not ordered behind the write. What only the model counts are the
-/// standard library's atomics, which give loom no more orders to try.
+/// What a job works on. loom refuses a read of a cell that is not ordered behind the write. What
+/// only the model counts are the standard library's atomics, which give loom no more orders to try.
 struct Work {
     cells: [UnsafeCell<usize>; CHUNKS],
     sums: AtomicUsize,
@@ -42,8 +42,8 @@ enum Fails {
     All,
 }
 
-/// Every chunk of the first step writes a cell; every chunk of the second reads all. Whether it panicked, and how many chunks of
-/// the second step there were.
+/// Every chunk of the first step writes a cell; every chunk of the second reads all. Whether it
+/// panicked, and how many chunks of the second step there were.
 fn run(pool: &mut Pool, fails: Fails) -> (bool, usize) {
     let caller = thread::current().id();
     let is_over = AtomicBool::new(false);

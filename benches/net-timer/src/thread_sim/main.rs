@@ -2,9 +2,10 @@
 //!
 //!     cargo run --release -p wingmark-net-timer --bin thread_sim -- [--slower FACTOR] FILE.onnx..
 //!
-//! Times each chunk of each step, cut as so many threads cut it, on one core of this machine, and plays the frame on one to four
-//! simulated ones. FACTOR stretches the chunks to those of a slower machine and leaves the price of sharing, which was measured
-//! where a chunk is shortest. Run it on a machine with nothing else to do; it takes the shortest of many frames.
+//! Times each chunk of each step, cut as so many threads cut it, on one core of this machine, and
+//! plays the frame on one to four simulated ones. FACTOR stretches the chunks to those of a slower
+//! machine and leaves the price of sharing, which was measured where a chunk is shortest. Run it on
+//! a machine with nothing else to do; it takes the shortest of many frames.
 
 mod simulate;
 
@@ -15,8 +16,8 @@ use simulate::{Core, Costs, frame};
 use wingmark::model::Model;
 use wingmark::picture::crop::CropImage;
 
-/// What sharing costs on Linux: two microseconds a futex that is woken, some tens until the thread runs; a cache line goes from core to
-/// core in 0.1 to 0.2 microseconds.
+/// What sharing costs on Linux: two microseconds a futex that is woken, some tens until the thread
+/// runs; a cache line goes from core to core in 0.1 to 0.2 microseconds.
 const COSTS: Costs = Costs { call: 6.0, wake: 50.0, claim: 0.15, see: 0.3 };
 
 const FRAMES: usize = 200;

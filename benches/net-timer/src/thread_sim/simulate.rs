@@ -34,9 +34,10 @@ impl Core {
     }
 }
 
-/// When a frame is done of which each step has chunks of so many microseconds; the first core is the caller's. As in the pool: each
-/// core claims the next chunk as soon as it is free, a step begins when the one before is done, and who is not there when the last
-/// step ends is not waited for. Whoever has claimed a chunk is.
+/// When a frame is done of which each step has chunks of so many microseconds; the first core is
+/// the caller's. As in the pool: each core claims the next chunk as soon as it is free, a step
+/// begins when the one before is done, and who is not there when the last step ends is not waited
+/// for. Whoever has claimed a chunk is.
 pub fn frame(steps: &[Vec<f64>], cores: &[Core], costs: Costs) -> f64 {
     let mut free: Vec<f64> = cores.iter().map(|core| costs.call + costs.wake + core.late).collect();
     free[0] = if cores.len() > 1 { costs.call } else { 0.0 };
