@@ -3,6 +3,7 @@
 mod machines;
 
 use std::path::Path;
+use std::time::Duration;
 use std::{env, fs};
 
 use machines::Recorded;
@@ -15,6 +16,8 @@ use wingmark::machine::{Machine, Program, Tree};
 struct Answers {
     cameras: Vec<(&'static str, Vec<OfferedFormat>)>,
     busy: bool,
+    /// Cameras that give no frames.
+    silent: Vec<&'static str>,
     forbidden: Vec<&'static str>,
     absent: Vec<&'static str>,
     no_ffmpeg: bool,
@@ -30,6 +33,7 @@ impl Default for Answers {
         Answers {
             cameras: Vec::new(),
             busy: false,
+            silent: Vec::new(),
             forbidden: Vec::new(),
             absent: Vec::new(),
             no_ffmpeg: false,
@@ -59,11 +63,19 @@ impl Probe for Answers {
     }
 
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
+        let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == path);
+        Ok(camera.map(|(_, formats)| formats.clone()).unwrap_or_default())
+    }
+
+    fn try_camera(&self, path: &Path) -> Result<(), CameraError> {
         if self.busy {
             return Err(CameraError::Busy(path.into()));
         }
-        let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == path);
-        Ok(camera.map(|(_, formats)| formats.clone()).unwrap_or_default())
+        if self.silent.iter().any(|silent| Path::new(silent) == path) {
+            let within = Duration::from_secs(3);
+            return Err(CameraError::Silent { path: path.into(), card: "cam".into(), within });
+        }
+        Ok(())
     }
 
     fn free_disk_mib(&self) -> Option<u64> {
@@ -154,6 +166,8 @@ fn each_obstacle_is_named_with_its_remedy() {
 
     let (found, _) = obstacle("aarch64", Answers { busy: true, ..answers() }).unwrap();
     assert!(found.starts_with("/dev/video0 is busy"), "{found}");
+    let (found, _) = obstacle("aarch64", Answers { silent: vec!["/dev/video0"], ..answers() }).unwrap();
+    assert!(found.contains("/dev/video0 (cam) looks like one, and gave no frame within 3 s"), "{found}");
     let (found, _) = obstacle("aarch64", Answers { free_disk_mib: 63, ..answers() }).unwrap();
     assert_eq!(found, "only 63 MiB are free here");
     let (found, _) = obstacle("aarch64", Answers { model_fault: Some("model small: cut short"), ..answers() }).unwrap();
@@ -242,6 +256,10 @@ fn each_purpose_has_obstacles_of_its_own() {
     assert_eq!(service(44), ["wingmark.service starts /usr/local/bin/wingmark, which is not there"]);
     pi.write("usr/local/bin/wingmark", "");
     assert_eq!(service(44), [""; 0]);
+    let busy = || Answers { cameras: camera(), busy: true, ..none() };
+    assert_eq!(obstacles(Purpose::Service, busy()), [""; 0], "the service itself may have it");
+    assert_eq!(obstacles(Purpose::Run, busy()).len(), 1);
+    assert_eq!(obstacles(Purpose::Bench, busy()), [""; 0]);
     assert_eq!(service(999), ["/dev/video0 belongs to the group spi, and the unit's user does not"]);
     assert_eq!(obstacles(Purpose::Service, Answers { model_fault: Some("cut short"), ..locked() }), ["cut short"]);
 }

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::pictures::Pictures;
+use super::text::{self, Table};
 use super::{DatasetError, coordinate};
 use crate::picture::geometry::Rect;
 
@@ -11,7 +13,7 @@ use crate::picture::geometry::Rect;
 pub struct Scene {
     /// The file.
     pub picture: PathBuf,
-    /// The picture's name as the data set writes it.
+    /// The picture's name as the data set writes it, but for backslashes.
     pub file: String,
     /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers; none where it is known
     /// that there is no face.
@@ -32,6 +34,7 @@ fn table(folder: &Path) -> PathBuf {
 /// Reads the data set in `folder`, in the order in which pictures first occur.
 pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
     let table = table(folder);
+    let mut pictures = Pictures::below([folder.join("images")]);
     let mut scenes: Vec<Scene> = Vec::new();
     for Row { line, file, bounds } in rows(&table)? {
         match (scenes.iter_mut().find(|scene| scene.file == file), bounds) {
@@ -41,7 +44,7 @@ pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
                 return Err(DatasetError::Malformed { path: table, line, problem });
             }
             (None, face) => scenes.push(Scene {
-                picture: folder.join("images").join(&file),
+                picture: pictures.find(&file),
                 file,
                 faces: face.into_iter().collect(),
                 ignored: vec![],
@@ -67,30 +70,27 @@ struct Row {
     bounds: Option<Rect>,
 }
 
-fn rows(table: &Path) -> Result<Vec<Row>, DatasetError> {
-    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: table.into(), line, problem };
-    let mut reader = csv::Reader::from_path(table).map_err(|e| malformed(1, e.to_string()))?;
-    let header = reader.headers().map_err(|e| malformed(1, e.to_string()))?.clone();
-    let column = |name: &str| {
-        header.iter().position(|h| h == name).ok_or_else(|| malformed(1, format!("there is no column {name:?}")))
-    };
+fn rows(path: &Path) -> Result<Vec<Row>, DatasetError> {
+    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: path.into(), line, problem };
+    let table = Table::read(path)?;
+    let column = |name: &str| table.column(name).map_err(|problem| malformed(1, problem));
     let file = column("file")?;
     let corners = [column("x0")?, column("y0")?, column("x1")?, column("y1")?];
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| malformed(e.position().map_or(0, csv::Position::line), e.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let corner = |i: usize| coordinate(&record[corners[i]]).map_err(|problem| malformed(line, problem));
-        let bounds = if corners.iter().all(|&corner| record[corner].is_empty()) {
+    for row in table.rows() {
+        let text::Row { line, fields } = &row;
+        table.check(&row).map_err(|problem| malformed(*line, problem))?;
+        let corner = |i: usize| coordinate(&fields[corners[i]]).map_err(|problem| malformed(*line, problem));
+        let bounds = if corners.iter().all(|&corner| fields[corner].is_empty()) {
             None
         } else {
             let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
             if face.width() <= 0.0 || face.height() <= 0.0 {
-                return Err(malformed(line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
+                return Err(malformed(*line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
             }
             Some(face)
         };
-        rows.push(Row { line, file: record[file].into(), bounds });
+        rows.push(Row { line: *line, file: fields[file].replace('\\', "/"), bounds });
     }
     Ok(rows)
 }
@@ -113,6 +113,20 @@ mod tests {
         assert_eq!(scenes.iter().map(|s| s.file.as_str()).collect::<Vec<_>>(), ["a.jpg", "b.jpg"]);
         assert_eq!(scenes[0].faces, [Rect::new(1.0, 2.0, 3.0, 4.0), Rect::new(5.0, 5.0, 6.0, 7.0)]);
         assert!(scenes[0].picture.ends_with("images/a.jpg"));
+    }
+
+    #[test]
+    fn tables_are_read_as_spreadsheets_save_them() {
+        let plain = read("file,x0,y0,x1,y1\na/b.jpg,1,2,3,4\n\"c, d.jpg\",,,,\n").unwrap();
+        for text in [
+            "\u{feff}file,x0,y0,x1,y1\r\na\\b.jpg,1,2,3,4\r\n\"c, d.jpg\",,,,\r\n",
+            "File ; X0; Y0; X1; Y1\n\na/b.jpg ; 1 ; 2 ; 3 ; 4 \n \"c, d.jpg\";;;;\n\n",
+            "file\tx0\ty0\tx1\ty1\ra/b.jpg\t1\t2\t3\t4\rc, d.jpg\t\t\t\t\r",
+        ] {
+            let scenes = read(text).unwrap();
+            let facts = |scenes: &[Scene]| scenes.iter().map(|s| (s.file.clone(), s.faces.clone())).collect::<Vec<_>>();
+            assert_eq!(facts(&scenes), facts(&plain), "{text:?}");
+        }
     }
 
     #[test]

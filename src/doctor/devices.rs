@@ -4,24 +4,32 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{Camera, Locked, Screen};
+use super::{Camera, Locked, OfferedFormat, Screen};
 use crate::board::Board;
+use crate::capture::CameraError;
 use crate::machine::Tree;
 use crate::screen::settings::SpiPanel;
 
-/// Video devices that capture something, or that may not be asked.
-pub(super) fn cameras(tree: &Tree, probe: &dyn Probe) -> Vec<Camera> {
+/// Video devices that capture something, or that may not be asked; each is tried where `is_tried`.
+pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Camera> {
     let devices = tree.entries("sys/class/video4linux", "video");
     let cameras = devices.iter().filter_map(|folder| {
         let device = Path::new("/dev").join(folder.file_name()?);
         let name = tree.text(folder.join("name"));
         let may_open = probe.may_open(&device);
-        let formats = if may_open { probe.camera_formats(&device) } else { Ok(Vec::new()) };
-        match formats {
-            Ok(formats) if may_open && formats.is_empty() => None,
-            Ok(formats) => Some(Camera { device, name, formats, may_open, fault: None }),
-            Err(e) => Some(Camera { device, name, formats: Vec::new(), may_open, fault: Some(super::in_one_line(&e)) }),
+        if !may_open {
+            return Some(Camera { device, name, formats: Vec::new(), may_open, fault: None, is_busy: false });
         }
+        let (formats, tried) = match probe.camera_formats(&device) {
+            Ok(formats) if formats.is_empty() => return None,
+            Ok(formats) if is_tried && formats.iter().any(OfferedFormat::is_readable) => {
+                (formats, probe.try_camera(&device))
+            }
+            Ok(formats) => (formats, Ok(())),
+            Err(e) => (Vec::new(), Err(e)),
+        };
+        let is_busy = matches!(tried, Err(CameraError::Busy(_)));
+        Some(Camera { device, name, formats, may_open, fault: tried.err().map(|e| super::in_one_line(&e)), is_busy })
     });
     cameras.collect()
 }

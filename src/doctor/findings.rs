@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::devices::is_there;
-use super::{Finding, Locked, Probe, Purpose, Report, service};
+use super::{Finding, Locked, OfferedFormat, Probe, Purpose, Report, service};
 use crate::board::Board;
-use crate::capture::v4l2::{CameraFormat, formats};
+use crate::capture::v4l2::formats;
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
@@ -74,17 +74,20 @@ fn cameras(report: &Report) -> Option<Finding> {
     if report.cameras.is_empty() {
         return Some(Finding::obstacle(
             "no camera was found".into(),
-            "connect a USB camera; the board's notes say how to use one at the ribbon connector".into(),
+            "connect a USB camera; one at a ribbon connector is read by --source rpicam (Raspberry Pi) or gst: (the board's notes)".into(),
         ));
     }
-    let is_readable = |format: &str| format.parse::<CameraFormat>().is_ok();
-    let works = |camera: &super::Camera| camera.formats.iter().any(|format| is_readable(&format.format));
+    let works = |camera: &super::Camera| camera.formats.iter().any(OfferedFormat::is_readable);
     let may_work = |camera: &super::Camera| camera.fault.is_none() && (!camera.may_open || works(camera));
     if report.cameras.iter().any(may_work) {
         return None;
     }
-    if let Some(fault) = report.cameras.iter().find_map(|camera| camera.fault.clone()) {
-        return Some(Finding { blocks: true, found: fault, remedy: None });
+    if let Some((fault, is_busy)) =
+        report.cameras.iter().find_map(|camera| Some((camera.fault.clone()?, camera.is_busy)))
+    {
+        // It may be the service itself that has it.
+        let blocks = !(is_busy && report.purpose == Purpose::Service);
+        return Some(Finding { blocks, found: fault, remedy: None });
     }
     let mut given: Vec<&str> =
         report.cameras.iter().flat_map(|camera| &camera.formats).map(|format| format.format.as_str()).collect();

@@ -15,6 +15,7 @@ pub use advice::in_one_line;
 pub use probe::{Probe, ThisMachine};
 
 use crate::board::Board;
+use crate::capture::v4l2::CameraFormat;
 use crate::machine::{Machine, Program, State, Tree};
 
 /// What a machine is looked at for.
@@ -72,7 +73,11 @@ pub struct Camera {
     pub name: Option<String>,
     pub formats: Vec<OfferedFormat>,
     pub may_open: bool,
+    /// Why it gives no frame that can be used: it was tried.
     pub fault: Option<String>,
+    /// Another program has it, which may be the service.
+    #[serde(skip)]
+    pub(crate) is_busy: bool,
 }
 
 /// A format of a camera, which wingmark may not be able to read.
@@ -81,6 +86,13 @@ pub struct OfferedFormat {
     /// V4L2's code.
     pub format: String,
     pub sizes: Vec<OfferedSize>,
+}
+
+impl OfferedFormat {
+    /// Whether wingmark reads it.
+    fn is_readable(&self) -> bool {
+        self.format.parse::<CameraFormat>().is_ok()
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -136,7 +148,7 @@ impl Finding {
 
 impl Report {
     pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe, purpose: Purpose) -> Report {
-        let cameras = devices::cameras(tree, probe);
+        let cameras = devices::cameras(tree, probe, purpose != Purpose::Bench);
         let screens = devices::screens(tree, probe);
         let wanted = devices::wanted(&cameras, &screens, board, tree);
         let (locked, missing) = devices::locked_and_missing(wanted, tree, probe);

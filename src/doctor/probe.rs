@@ -7,7 +7,7 @@ use rustix::fs::{Access, access, statvfs};
 use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
-use crate::capture::v4l2::{CameraError, CameraWish, Device};
+use crate::capture::v4l2::{CameraError, CameraWish, Device, try_out};
 use crate::face::zoo;
 
 pub trait Probe {
@@ -25,6 +25,9 @@ pub trait Probe {
 
     /// What a video device captures; nothing if it is no camera.
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError>;
+
+    /// Has a camera stream until a frame came that can be used; for some seconds at most.
+    fn try_camera(&self, path: &Path) -> Result<(), CameraError>;
 
     /// Free for this user where the program was started.
     fn free_disk_mib(&self) -> Option<u64>;
@@ -62,9 +65,6 @@ impl Probe for ThisMachine {
             Err(CameraError::NotACamera(_)) => return Ok(Vec::new()),
             opened => opened?,
         };
-        if device.is_in_pipeline() {
-            return Err(device.in_pipeline());
-        }
         let modes = device.modes(&CameraWish::default());
         let formats = device.fourccs().into_iter().map(|fourcc| {
             let modes = modes.iter().filter(|mode| mode.format.fourcc() == fourcc);
@@ -74,7 +74,13 @@ impl Probe for ThisMachine {
             });
             OfferedFormat { format: String::from_utf8_lossy(&fourcc).trim().into(), sizes: sizes.collect() }
         });
-        Ok(formats.collect())
+        let formats: Vec<OfferedFormat> = formats.collect();
+        let is_readable = formats.iter().any(OfferedFormat::is_readable);
+        if device.is_in_pipeline() && !is_readable { Err(device.in_pipeline()) } else { Ok(formats) }
+    }
+
+    fn try_camera(&self, path: &Path) -> Result<(), CameraError> {
+        try_out(path)
     }
 
     fn free_disk_mib(&self) -> Option<u64> {

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::join_until;
-use super::slot::{Policy, Slot, Taken};
+use super::slot::{ClosesWhenDropped, Policy, Slot, Taken};
+use super::{Ended, join_until};
 use crate::face::Observation;
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
@@ -40,6 +40,8 @@ pub struct Display {
     /// Counted here, where all frames come by, shown or not.
     figures: Figures,
     failure: Receiver<ScreenError>,
+    /// The thread has said why it ended.
+    failed: bool,
     thread: JoinHandle<()>,
 }
 
@@ -56,8 +58,12 @@ impl Display {
     pub fn start(mut view: impl Show + 'static, policy: Policy) -> io::Result<Self> {
         let slot = Arc::new(Slot::<Picture>::new(policy));
         let (fail, failure) = mpsc::sync_channel(1);
-        let shown = Arc::clone(&slot);
+        let shown = ClosesWhenDropped(Arc::clone(&slot));
         let show_all = move || {
+            // In this order: whoever finds the slot closed also finds the failure, or that there
+            // will be none.
+            let ClosesWhenDropped(shown) = &shown;
+            let fail = fail;
             let mut picture = Picture::default();
             loop {
                 match shown.take(&mut picture, Duration::from_secs(1)) {
@@ -72,13 +78,12 @@ impl Display {
                 if let Err(e) = done {
                     // There is room for one, and this is the only one.
                     let _ = fail.send(e);
-                    shown.close();
                     break;
                 }
             }
         };
         let thread = std::thread::Builder::new().name("screen".into()).spawn(show_all)?;
-        Ok(Display { slot, next: Picture::default(), figures: Figures::default(), failure, thread })
+        Ok(Display { slot, next: Picture::default(), figures: Figures::default(), failure, failed: false, thread })
     }
 
     /// Gives a frame away, with what was seen in it, and takes memory of an earlier one for it. An error is that of an
@@ -99,8 +104,14 @@ impl Display {
     }
 
     fn put(&mut self) -> Result<(), ScreenError> {
-        self.slot.put(&mut self.next);
-        self.failure.try_recv().map_or(Ok(()), Err)
+        let is_open = self.slot.put(&mut self.next);
+        let failure = match self.failure.try_recv() {
+            Ok(e) => e,
+            Err(TryRecvError::Disconnected) if !is_open && !self.failed => ScreenError::Panicked,
+            Err(_) => return Ok(()),
+        };
+        self.failed = true;
+        Err(failure)
     }
 
     /// Takes nothing more; goes on with what it has.
@@ -111,8 +122,12 @@ impl Display {
     /// Shows what it has and lets the screen be as it was found, as far as that is done before `deadline`.
     pub fn finish(self, deadline: Instant) -> Result<(), ScreenError> {
         self.close();
-        join_until(self.thread, deadline);
-        self.failure.try_recv().map_or(Ok(()), Err)
+        let ended = join_until(self.thread, deadline);
+        match self.failure.try_recv() {
+            Ok(failure) => Err(failure),
+            Err(_) if ended == Ended::Panicked && !self.failed => Err(ScreenError::Panicked),
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -220,6 +235,37 @@ mod tests {
         let late = display.finish(later());
         assert_eq!(failures + usize::from(late.is_err()), 1);
         assert_eq!(*shown.lock().unwrap(), ["0", "1", "2"]);
+    }
+
+    /// Panics at the first picture.
+    struct Broken;
+
+    impl Show for Broken {
+        fn show(&mut self, _: &Frame, _: &Observation, _: &str) -> Result<(), ScreenError> {
+            panic!("a fault of the screen");
+        }
+
+        fn notify(&mut self, _: &str) -> Result<(), ScreenError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_screen_that_panics_says_so_once_and_never_blocks() {
+        for policy in [Policy::Newest, Policy::Every] {
+            let mut display = Display::start(Broken, policy).unwrap();
+            show(&mut display, 0).unwrap();
+            while !display.thread.is_finished() {
+                std::thread::yield_now();
+            }
+            let failures: Vec<_> = (1..10).filter_map(|sequence| show(&mut display, sequence).err()).collect();
+            assert!(matches!(failures[..], [ScreenError::Panicked]), "{failures:?}");
+            display.finish(later()).unwrap();
+
+            let mut display = Display::start(Broken, policy).unwrap();
+            show(&mut display, 0).unwrap();
+            assert!(matches!(display.finish(later()), Err(ScreenError::Panicked)));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::join_until;
-use super::slot::{Policy, Slot, Taken};
+use super::slot::{ClosesWhenDropped, Policy, Slot, Taken};
 use crate::capture::{CaptureError, Captured, Source, Status};
 use crate::picture::frame::Frame;
 
@@ -80,15 +80,6 @@ impl Feed {
         slot.close();
         drop(notes);
         join_until(thread, deadline);
-    }
-}
-
-/// Whoever takes from the slot learns that the thread is gone, even where it panicked.
-struct ClosesWhenDropped(Arc<Slot<Frame>>);
-
-impl Drop for ClosesWhenDropped {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 

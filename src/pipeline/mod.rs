@@ -16,15 +16,23 @@ pub use watch::StatusWatch;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Waits for a thread no longer than until `deadline`; whether it ended.
-fn join_until(thread: JoinHandle<()>, deadline: Instant) -> bool {
+/// How a thread ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    /// Its message has been printed.
+    Panicked,
+    /// Not in time.
+    NotYet,
+}
+
+/// Waits for a thread no longer than until `deadline`.
+fn join_until(thread: JoinHandle<()>, deadline: Instant) -> Ended {
     while !thread.is_finished() {
         if Instant::now() >= deadline {
-            return false;
+            return Ended::NotYet;
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    // A panic of the thread has been printed.
-    let _ = thread.join();
-    true
+    thread.join().map_or(Ended::Panicked, |()| Ended::Whole)
 }

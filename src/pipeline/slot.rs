@@ -2,6 +2,7 @@
 
 #[cfg(loom)]
 use loom::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -91,6 +92,17 @@ impl<T: Default> Slot<T> {
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().expect(UNPOISONED)
+    }
+}
+
+/// Closes a slot at the end of a thread, even where that panicked: whoever is at the other end
+/// learns that it is gone.
+#[derive(Debug)]
+pub struct ClosesWhenDropped<T: Default>(pub Arc<Slot<T>>);
+
+impl<T: Default> Drop for ClosesWhenDropped<T> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -41,6 +41,8 @@ pub enum ScreenError {
     NoDesktop,
     #[error("cannot open a window: {0}")]
     Window(String),
+    #[error("the thread of the screen panicked, which is a fault of this program; its message stands above")]
+    Panicked,
     #[error("the window was closed")]
     WindowClosed,
 }

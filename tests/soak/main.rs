@@ -35,7 +35,7 @@ fn a_long_run_stays_flat() {
     std::fs::create_dir_all(&folder).unwrap();
 
     // Of the CSV nothing is removed, of the others something.
-    let keep = format!("{}M", (minutes * 5.0).ceil() as u64 + 8);
+    let keep = format!("{}M", (minutes * 8.0).ceil() as u64 + 8);
     let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
         .args(["run", "--source", "-", "--live", "--screen", "none", "--metrics", "run.prom"])
         .args(["--record", "run.csv", "--record", "run.jsonl", "--record", "run.mcap"])

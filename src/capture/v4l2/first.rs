@@ -1,11 +1,13 @@
 //! The first camera that gives pictures, among nodes of which many look like one.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::identity::nodes;
 use super::stream::V4l2Stream;
 use super::{CameraError, CameraWish, Device, Identity};
-use crate::capture::returning::FrameStream;
+use crate::capture::fault::Fault;
+use crate::capture::returning::{Arrival, FrameStream};
 use crate::picture::frame::Frame;
 
 /// How long a camera's first frame may take.
@@ -16,8 +18,8 @@ const SOUND_FRAME_WITHIN: Duration = Duration::from_secs(1);
 /// What came of a trial.
 enum Trial {
     Sound,
-    /// Frames come, and none of them can be used.
-    Damaged,
+    /// Frames come, and none of them can be used. What ails the latest.
+    Damaged(Fault),
     Silent,
 }
 
@@ -53,7 +55,7 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
                 say(&passed_over);
                 return Ok((identity, stream));
             }
-            Trial::Damaged => damaged = damaged.or(Some((identity, stream))),
+            Trial::Damaged(_) => damaged = damaged.or(Some((identity, stream))),
             Trial::Silent => passed_over.push(CameraError::Silent {
                 path: identity.path().into(),
                 card: identity.card().into(),
@@ -72,6 +74,18 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     }
 }
 
+/// Has a camera stream until a frame came that can be used; the error says why there is none.
+pub fn try_out(path: &Path) -> Result<(), CameraError> {
+    let device = Device::open(path)?;
+    let card = device.description().card.clone();
+    let mut stream = V4l2Stream::new(device.start(&CameraWish::default(), &[])?);
+    match trial(&mut stream) {
+        Trial::Sound => Ok(()),
+        Trial::Damaged(fault) => Err(CameraError::Damaged { path: path.into(), card, fault }),
+        Trial::Silent => Err(CameraError::Silent { path: path.into(), card, within: FIRST_FRAME_WITHIN }),
+    }
+}
+
 fn say(passed_over: &[CameraError]) {
     for error in passed_over {
         log::warn!("passed over: {error}");
@@ -81,16 +95,19 @@ fn say(passed_over: &[CameraError]) {
 fn trial(stream: &mut V4l2Stream) -> Trial {
     let start = Instant::now();
     let mut frame = Frame::default();
-    let mut first_at = None;
+    let mut damaged: Option<(Instant, Fault)> = None;
     loop {
         match stream.next_into(&mut frame, Duration::from_millis(50)) {
-            Ok(Some(arrival)) if arrival.fault.is_none() => return Trial::Sound,
-            Ok(Some(_)) => drop(first_at.get_or_insert_with(Instant::now)),
+            Ok(Some(Arrival { fault: None, .. })) => return Trial::Sound,
+            Ok(Some(Arrival { fault: Some(fault), .. })) => {
+                let first_at = damaged.map_or_else(Instant::now, |(at, _)| at);
+                damaged = Some((first_at, fault));
+            }
             Ok(None) => {}
             Err(_) => return Trial::Silent,
         }
-        match first_at {
-            Some(at) if Instant::now().duration_since(at) >= SOUND_FRAME_WITHIN => return Trial::Damaged,
+        match damaged {
+            Some((at, fault)) if at.elapsed() >= SOUND_FRAME_WITHIN => return Trial::Damaged(fault),
             None if start.elapsed() >= FIRST_FRAME_WITHIN => return Trial::Silent,
             _ => {}
         }

@@ -24,8 +24,10 @@ pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
 pub use identity::nodes;
 
+use super::fault::Fault;
 use super::returning::Returning;
 use first::first;
+pub use first::try_out;
 use identity::Identity;
 use stream::{V4l2, V4l2Stream};
 
@@ -71,6 +73,8 @@ pub enum CameraError {
     InPipeline { path: PathBuf, card: String, way: OtherWay },
     #[error("no camera was found: {path} ({card}) looks like one, and gave no frame within {} s", .within.as_secs())]
     Silent { path: PathBuf, card: String, within: Duration },
+    #[error("{path} ({card}) gives frames of which none can be used: {fault}")]
+    Damaged { path: PathBuf, card: String, fault: Fault },
     #[error("no camera was found that gives pictures: {}", each(.0))]
     NoneWorks(Vec<CameraError>),
     #[error(
