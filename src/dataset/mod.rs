@@ -72,12 +72,11 @@ pub fn open(folder: &Path) -> Result<Dataset, DatasetError> {
         let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, "expected a folder");
         return Err(DatasetError::Read { path: folder.into(), source });
     }
-    let mut found = Collection::default();
     let table = folder.join("points.csv");
     if table.is_file() {
-        csv_points::read(&table, &mut found)?;
-        return Ok(found.set);
+        return open_table(&table);
     }
+    let mut found = Collection::default();
     let mut files = Vec::new();
     files_below(folder, &mut HashSet::new(), &mut files, &mut found)?;
     let lists: Vec<&PathBuf> = files.iter().filter(|file| wflw::is_list(file)).collect();
@@ -90,6 +89,13 @@ pub fn open(folder: &Path) -> Result<Dataset, DatasetError> {
     } else {
         return Err(DatasetError::UnknownLayout(folder.into()));
     }
+    Ok(found.set)
+}
+
+/// Reads one table that is laid out as `points.csv`, beside `images/`, all splits.
+pub fn open_table(table: &Path) -> Result<Dataset, DatasetError> {
+    let mut found = Collection::default();
+    csv_points::read(table, &mut found)?;
     Ok(found.set)
 }
 

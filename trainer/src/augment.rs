@@ -4,7 +4,7 @@ use nalgebra::{Point2, Vector2};
 use rand::Rng;
 use rand::rngs::StdRng;
 use wingmark::model::scheme::Scheme;
-use wingmark::picture::crop::CropImage;
+use wingmark::picture::crop::{CropImage, OUTSIDE};
 use wingmark::picture::geometry::Crop;
 
 /// How strong the changes are.
@@ -16,11 +16,17 @@ pub struct Strength {
     pub scale: f32,
     /// Standard deviation of the shift, as a share of the crop's side.
     pub shift: f32,
-    /// Probability of a rectangle over the face.
+    /// Probability of something in front of the face.
     pub occlusion: f64,
 }
 
 pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
+
+/// Share of the crops that are turned by any angle up to the second, in degrees: a face that was just found may lean as far.
+const LEANING: f64 = 0.15;
+const FARTHEST_LEAN_DEG: f32 = 75.0;
+/// Standard deviation of the blur of a picture out of focus, as a share of the crop's side.
+const BLUR: std::ops::Range<f32> = 0.004..0.045;
 
 impl Strength {
     /// The same changes, `factor` times as strong.
@@ -46,6 +52,16 @@ pub fn jitter(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
     let shift = Vector2::new(normal(rng), normal(rng)) * strength.shift * side;
     let roll = roll + normal(rng) * strength.rotation_deg.to_radians();
     Crop::new(centre + shift, side * (normal(rng) * strength.scale).exp(), roll, crop.side_px)
+}
+
+/// A crop that is sometimes turned far.
+pub fn lean(crop: &Crop, rng: &mut StdRng) -> Crop {
+    if !rng.random_bool(LEANING) {
+        return *crop;
+    }
+    let (centre, side, roll) = crop.square();
+    let lean = rng.random_range(-FARTHEST_LEAN_DEG..FARTHEST_LEAN_DEG).to_radians();
+    Crop::new(centre, side, roll + lean, crop.side_px)
 }
 
 /// Mirrors a picture and its points.
@@ -74,10 +90,9 @@ pub fn mirror_rows(rgb: &mut [u8], width_px: usize) {
 /// Changes of light, colour and sharpness, then perhaps something in front of the face.
 pub fn degrade(image: &mut CropImage, strength: &Strength, rng: &mut StdRng) {
     recolour(image, rng);
-    if rng.random_bool(0.25) {
-        for _ in 0..rng.random_range(1..=3) {
-            blur(image);
-        }
+    if rng.random_bool(0.35) {
+        let share = rng.random_range(BLUR.start.ln()..BLUR.end.ln()).exp();
+        blur(image, share * image.side_px as f32);
     }
     if rng.random_bool(0.25) {
         let sigma = rng.random_range(2.0..14.0);
@@ -114,32 +129,45 @@ pub fn recolour(image: &mut CropImage, rng: &mut StdRng) {
     }
 }
 
-/// Binomial blur over 3x3; the border stays.
-fn blur(image: &mut CropImage) {
+/// Three means of rows and of columns, which together are nearly a Gaussian of standard deviation `sigma` pixels (Wells, "Efficient
+/// synthesis of Gaussian filters by cascaded uniform filters", 1986). The picture goes on beyond its border as it ends there.
+fn blur(image: &mut CropImage, sigma: f32) {
     let side = image.side_px as usize;
-    let source = image.rgb.clone();
-    let at = |row: usize, column: usize, c: usize| u32::from(source[(row * side + column) * 3 + c]);
-    for row in 1..side - 1 {
-        for column in 1..side - 1 {
-            for c in 0..3 {
-                let line = |r: usize| at(r, column - 1, c) + 2 * at(r, column, c) + at(r, column + 1, c);
-                image.rgb[(row * side + column) * 3 + c] =
-                    ((line(row - 1) + 2 * line(row) + line(row + 1) + 8) / 16) as u8;
+    // A mean over 2 r + 1 pixels has the variance r (r + 1) / 3.
+    let reach = ((0.25 + sigma * sigma).sqrt() - 0.5).round().max(1.0) as usize;
+    let mut line = vec![0u32; side];
+    for (step, stride) in [(side * 3, 3), (3, side * 3)].into_iter().cycle().take(6) {
+        for first in (0..side).flat_map(|i| (0..3).map(move |c| i * step + c)) {
+            line.iter_mut().enumerate().for_each(|(i, v)| *v = u32::from(image.rgb[first + i * stride]));
+            let at = |i: usize| line[i.saturating_sub(reach).min(side - 1)];
+            // `at(i)` is the pixel `reach` before i.
+            let mut sum: u32 = (0..=2 * reach).map(at).sum();
+            let width = 2 * reach as u32 + 1;
+            for i in 0..side {
+                image.rgb[first + i * stride] = ((sum + width / 2) / width) as u8;
+                sum = sum + at(i + 2 * reach + 1) - at(i);
             }
         }
     }
 }
 
-/// Covers a rectangle with one colour, with noise, or with another part of the same picture.
+/// Covers a rectangle within the picture, or all beyond a line, with one colour, with noise, with another part of the same picture, or
+/// with what a crop shows outside of its frame.
 fn occlude(image: &mut CropImage, rng: &mut StdRng) {
     let side = image.side_px as usize;
-    let mut extent = || (side as f32 * rng.random_range(0.1..0.42)) as usize;
-    let (width, height) = (extent(), extent());
-    let corner = |rng: &mut StdRng| (rng.random_range(0..side - width), rng.random_range(0..side - height));
-    let (x, y) = corner(rng);
-    let (from_x, from_y) = corner(rng);
+    let mut extent = |share: std::ops::Range<f32>| (side as f32 * rng.random_range(share)) as usize;
+    let (width, height, depth) = (extent(0.1..0.42), extent(0.1..0.42), extent(0.08..0.5));
+    let corner = |rng: &mut StdRng, width, height| (rng.random_range(0..=side - width), rng.random_range(0..=side - height));
+    let (width, height, (x, y)) = match rng.random_range(0..8) {
+        0 => (side, depth, (0, 0)),
+        1 => (side, depth, (0, side - depth)),
+        2 => (depth, side, (0, 0)),
+        3 => (depth, side, (side - depth, 0)),
+        _ => (width, height, corner(rng, width, height)),
+    };
+    let (from_x, from_y) = corner(rng, width, height);
     let colour: [u8; 3] = rng.random();
-    let kind = rng.random_range(0..3);
+    let kind = rng.random_range(0..4);
     let source = image.rgb.clone();
     for row in 0..height {
         for column in 0..width {
@@ -147,6 +175,7 @@ fn occlude(image: &mut CropImage, rng: &mut StdRng) {
             let pixel = match kind {
                 0 => colour,
                 1 => rng.random(),
+                2 => [OUTSIDE; 3],
                 _ => [source[from], source[from + 1], source[from + 2]],
             };
             image.rgb[((y + row) * side + x + column) * 3..][..3].copy_from_slice(&pixel);
@@ -189,6 +218,27 @@ mod tests {
         let marked = points[45];
         assert_eq!(marked, Point2::new(12.0, 5.0));
         assert_eq!(image.rgb[(5 * 16 + 12) * 3], 255);
+    }
+
+    #[test]
+    fn a_blurred_point_becomes_a_gaussian_and_a_plain_picture_stays() {
+        let side = 65;
+        let mut image = CropImage::new(side);
+        image.rgb.fill(77);
+        blur(&mut image, 3.0);
+        assert!(image.rgb.iter().all(|&v| v == 77));
+        image.rgb.fill(0);
+        // A bright square of 9 pixels, whose variance along an axis is 80 / 12.
+        for (row, column) in (28..37).flat_map(|row| (28..37).map(move |column| (row, column))) {
+            image.rgb[(row * 65 + column) * 3] = 255;
+        }
+        blur(&mut image, 3.0);
+        let sum = |power: i32| -> f32 {
+            let at = |i: usize| (i as f32 - 32.0).powi(power) * f32::from(image.rgb[(32 * 65 + i) * 3]);
+            (0..65).map(at).sum()
+        };
+        let variance = sum(2) / sum(0);
+        assert!(sum(1).abs() < 1.0 && (variance - 80.0 / 12.0 - 9.0).abs() < 2.5, "{variance}");
     }
 
     #[test]

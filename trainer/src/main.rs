@@ -33,6 +33,7 @@ use net::Precision;
 use presets::{PRESETS, Preset};
 use task::landmarks::{Landmarks, Method};
 use task::teacher::Teacher;
+use task::sets::{self, Set};
 use task::{Task, faces, pictures};
 use tch::Device;
 use wingmark::face::zoo::Choice;
@@ -86,12 +87,14 @@ struct Learn {
     /// Name of the preset; `faces` learns to detect faces, the others landmarks.
     #[arg(long)]
     preset: String,
-    /// Folders with a `train` split. May be given several times.
+    /// Folders with a `train` split, each perhaps with how its points were made and what they count:
+    /// `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N` (trainer/README.md). May be given several times.
     #[arg(long, required = true)]
-    data: Vec<PathBuf>,
-    /// Folders that `label` made: their faces are learned too, and none is held out; of landmarks only. May be given several times.
+    data: Vec<Set>,
+    /// Sets whose faces are learned too, and none of which is held out, such as those that `label` made; of landmarks only.
+    /// May be given several times.
     #[arg(long)]
-    also: Vec<PathBuf>,
+    also: Vec<Set>,
     /// awl, wing, mse, l1 or smooth-l1
     #[arg(long, default_value = "awl")]
     loss: Loss,
@@ -171,12 +174,12 @@ impl Learn {
     fn task(&self) -> Result<Arc<dyn Task>> {
         let preset = self.preset()?;
         if preset.name == "faces" {
-            return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
+            return Ok(Arc::new(faces::Scenes::load(preset, &sets::folders(&self.data))?));
         }
         let strength = augment::LANDMARKS.times(self.strength);
-        let mut faces = pictures::load(&self.data, |_| true)?;
+        let mut faces = pictures::load(&self.data)?;
         if !self.also.is_empty() {
-            let also = pictures::load(&self.also, |_| true)?;
+            let also = pictures::load(&self.also)?;
             faces.train.extend(also.train.into_iter().chain(also.held_out));
         }
         pictures::displace(&mut faces.train, self.displaced)?;

@@ -20,6 +20,7 @@ use crate::presets::Preset;
 use crate::quantise;
 use crate::task::faces::{self, Scenes};
 use crate::task::landmarks::Landmarks;
+use crate::task::sets::{self, Set};
 use crate::task::{Task, pictures};
 
 /// Heat from which a peak is a face.
@@ -35,9 +36,9 @@ pub struct Quantise {
     name: String,
     #[arg(long, default_value = "models")]
     out: PathBuf,
-    /// Folders whose training pictures the scales come from.
+    /// Folders whose training pictures the scales come from, as `train --data` takes them.
     #[arg(long, required = true)]
-    data: Vec<PathBuf>,
+    data: Vec<Set>,
     #[arg(long, default_value_t = 320)]
     pictures: usize,
     /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some of other runtimes wrong.
@@ -74,9 +75,9 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let detects = state.recipe.channels == faces::CHANNELS;
     let task: Box<dyn Task> = if detects {
-        Box::new(Scenes::load(preset, &args.data)?)
+        Box::new(Scenes::load(preset, &sets::folders(&args.data))?)
     } else {
-        let faces = pictures::load(&args.data, |_| true)?;
+        let faces = pictures::load(&args.data)?;
         Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, None, faces))
     };
     let examples = loader::examples(&*task, args.pictures, CALIBRATION_SEED, 0);

@@ -19,6 +19,7 @@ use wingmark::picture::geometry::{Crop, align};
 use crate::augment::{Strength, jitter, mirrored};
 use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
+use crate::task::sets::Set;
 
 /// Crops as they are when a face is detected or followed: of each training face the net sees some.
 const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, occlusion: 0.0 };
@@ -32,9 +33,9 @@ pub struct Fit {
     /// Folder with model.onnx and card.toml; shape.csv is written there.
     #[arg(long)]
     model: PathBuf,
-    /// Folders with a `train` split. May be given several times.
+    /// Folders with a `train` split, as `train --data` takes them. May be given several times.
     #[arg(long, required = true)]
-    data: Vec<PathBuf>,
+    data: Vec<Set>,
 }
 
 type Shape = Vec<Point2<f32>>;
@@ -47,7 +48,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     };
     let side_px = net.card.input_px as usize;
     let crop = |face: &Face| upright_crop(face, crop_margin, side_px);
-    let faces = pictures::load(&args.data, |_| true)?;
+    let faces = pictures::load(&args.data)?;
 
     let (mean, aligned) = mean_face(&faces.train);
     let (modes, rest) = components(&mean, &aligned);
@@ -130,7 +131,8 @@ fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face], crop: impl Fn(&Face) ->
         for _ in 0..LOOKS {
             let crop = jitter(&crop(face), &STRENGTH, &mut rng);
             let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
-            for ((landmark, truth), errors) in look.landmarks.iter().zip(&face.points).zip(&mut errors) {
+            let points = look.landmarks.iter().zip(&face.points).zip(&face.weights).zip(&mut errors);
+            for (((landmark, truth), _), errors) in points.filter(|point| *point.0.1 > 0.0) {
                 let error = mean_from_frame * (landmark.at - truth);
                 errors[0].push(error.x);
                 errors[1].push(error.y);

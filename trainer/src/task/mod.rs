@@ -3,6 +3,7 @@
 pub mod faces;
 pub mod landmarks;
 pub mod pictures;
+pub mod sets;
 pub mod teacher;
 
 use rand::rngs::StdRng;

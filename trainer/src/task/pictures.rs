@@ -1,6 +1,6 @@
 //! Annotated pictures in memory, and which of them are held out of training.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -8,11 +8,11 @@ use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use wingmark::dataset::{self, Sample};
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::frame::{Frame, Size};
 
 use crate::augment::normal;
+use crate::task::sets::Set;
 
 /// One of this many pictures is held out.
 const HELD_OUT: u64 = 10;
@@ -23,6 +23,10 @@ pub struct Face {
     pub file: String,
     pub frame: Arc<Frame>,
     pub points: Vec<Point2<f32>>,
+    /// What each point counts, from 0 to 1.
+    pub weights: Vec<f32>,
+    /// How often an epoch shows it.
+    pub times: usize,
 }
 
 #[derive(Debug, Default)]
@@ -31,19 +35,20 @@ pub struct Faces {
     pub held_out: Vec<Face>,
 }
 
-/// Reads the `train` split of each folder; folders without such a split are refused, so that no test picture slips in.
-pub fn load(folders: &[PathBuf], keep: impl Fn(&Sample) -> bool) -> Result<Faces> {
+/// Reads the `train` split of each set.
+pub fn load(sets: &[Set]) -> Result<Faces> {
     let mut samples = Vec::new();
-    for folder in folders {
-        samples.extend(dataset::open_split(folder, Some("train"))?.into_iter().filter(&keep));
+    for set in sets {
+        samples.extend(set.samples()?.into_iter().map(|(sample, weights)| (sample, weights, set.times)));
     }
     if samples.is_empty() {
         bail!("there is nothing to train on; name at least one folder with a `train` split with --data");
     }
     let bar = ProgressBar::new(samples.len() as u64).with_message("reading pictures");
     let mut faces = Faces::default();
-    for sample in samples {
-        let face = Face { frame: Arc::new(read(&sample.picture)?), points: sample.points, file: sample.file };
+    for (sample, weights, times) in samples {
+        let frame = Arc::new(read(&sample.picture)?);
+        let face = Face { file: sample.file, frame, points: sample.points, weights, times };
         if is_held_out(&face.file) {
             faces.held_out.push(face)
         } else {
@@ -61,12 +66,17 @@ pub fn read(path: &Path) -> Result<Frame> {
     Ok(Frame::from_rgb(size, picture.into_raw())?)
 }
 
-/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run.
-/// Names that differ in their last number alone, as all of LFPW's do, count as one photograph's.
+/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run. A last number
+/// tells the faces of a photograph apart where a number stands before it, too (`helen_3036412907_2`); else it is the photograph's
+/// own (`lfpw_image_0125`).
 pub fn is_held_out(file: &str) -> bool {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let photograph = match stem.rsplit_once('_') {
-        Some((name, number)) if number.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some((name, number))
+            if number.bytes().all(|b| b.is_ascii_digit()) && name.bytes().any(|b| b.is_ascii_digit()) =>
+        {
+            name
+        }
         _ => stem,
     };
     name_hash(photograph).is_multiple_of(HELD_OUT)
@@ -107,7 +117,7 @@ mod tests {
         let size = Size { width: 2, height: 2 };
         let frame = Arc::new(Frame::from_rgb(size, vec![0; 12]).unwrap());
         let points: Vec<Point2<f32>> = (0..68).map(|i| Point2::new(i as f32, 0.0)).collect();
-        let faces = vec![Face { file: "a.jpg".into(), frame, points: points.clone() }; 100];
+        let faces = vec![Face { file: "a.jpg".into(), frame, points: points.clone(), weights: vec![1.0; 68], times: 1 }; 100];
         let displaced = |share| {
             let mut faces = faces.clone();
             displace(&mut faces, share).unwrap();
@@ -125,6 +135,8 @@ mod tests {
     #[test]
     fn one_in_ten_is_held_out_and_faces_of_a_photograph_stay_together() {
         let held = (0..10_000).filter(|i| is_held_out(&format!("helen_{i}_1.jpg"))).count();
+        assert!((900..1100).contains(&held), "{held}");
+        let held = (0..10_000).filter(|i| is_held_out(&format!("lfpw_image_{i}.jpg"))).count();
         assert!((900..1100).contains(&held), "{held}");
         for i in 0..100 {
             assert_eq!(is_held_out(&format!("afw_{i}_1.jpg")), is_held_out(&format!("afw_{i}_2.jpg")));

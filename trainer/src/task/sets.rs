@@ -1,0 +1,179 @@
+//! Sets of annotated faces that differ in how their points were made, and so in what each point counts.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Result, ensure};
+use nalgebra::Point2;
+use wingmark::dataset::{self, Sample};
+use wingmark::model::scheme::IBUG_68;
+
+/// Another annotation of the same faces, beside `points.csv`, if there is one.
+const SECOND_TABLE: &str = "points_reannotated.csv";
+/// Where two annotations differ by this share of the root of the face's box, a point counts half.
+const DISAGREEMENT: f32 = 0.04;
+/// From this yaw on, in degrees, the jaw's two schemes part: iBUG's follows the visible edge, the 3D scheme's lies inside the face.
+const TURNED_DEG: f32 = 20.0;
+/// From this yaw on the far eye and brow are guesses in both.
+const PROFILE_DEG: f32 = 60.0;
+const GUESSED: f32 = 0.3;
+/// Points of the right half of the face, which is the far one where the head is turned to its right.
+const RIGHT_JAW: std::ops::Range<usize> = 0..8;
+const RIGHT_BROW_AND_EYE: [std::ops::Range<usize>; 2] = [17..22, 36..42];
+/// The points above a medical mask: brows, the bridge of the nose, eyes.
+const ABOVE_A_MASK: [std::ops::Range<usize>; 2] = [17..29, 36..48];
+
+/// A folder with a `train` split, and how its points were made: `DIR[:OPTION[,OPTION]..]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Set {
+    pub folder: PathBuf,
+    /// `3d`: points of the 3D scheme, hidden ones where the head hides them.
+    three_d: bool,
+    /// `masked`: faces with medical masks, whose points below its edge are guesses.
+    masked: bool,
+    /// `weight=W`: what each of its points counts, 1 where it is not said.
+    weight: f32,
+    /// `times=N`: how often an epoch shows each face.
+    pub times: usize,
+}
+
+/// The folders alone, for what looks at pictures and not at points.
+pub fn folders(sets: &[Set]) -> Vec<PathBuf> {
+    sets.iter().map(|set| set.folder.clone()).collect()
+}
+
+impl FromStr for Set {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Set, String> {
+        let (folder, options) = text.split_once(':').unwrap_or((text, ""));
+        let mut set = Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1 };
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            let wrong = || format!("{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1) or times=N");
+            match option.split_once('=') {
+                None if option == "3d" => set.three_d = true,
+                None if option == "masked" => set.masked = true,
+                Some(("weight", value)) => {
+                    let weight = value.parse().ok().filter(|weight| (f32::MIN_POSITIVE..=1.0).contains(weight));
+                    set.weight = weight.ok_or_else(wrong)?;
+                }
+                Some(("times", value)) => set.times = value.parse().ok().filter(|&n| n > 0).ok_or_else(wrong)?,
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(set)
+    }
+}
+
+impl Set {
+    /// The faces of its `train` split, each with what its points count.
+    ///
+    /// # Errors
+    /// When the folder has no such split, so that no test picture slips in, or a set of the 3D scheme does not say its heads' yaw.
+    pub fn samples(&self) -> Result<Vec<(Sample, Vec<f32>)>> {
+        let samples = dataset::open_split(&self.folder, Some("train"))?;
+        let table = self.folder.join(SECOND_TABLE);
+        let others: HashMap<String, Vec<Point2<f32>>> = if table.is_file() {
+            dataset::open_table(&table)?.samples.into_iter().map(|sample| (sample.file, sample.points)).collect()
+        } else {
+            HashMap::new()
+        };
+        let unturned = samples.iter().find(|sample| self.three_d && sample.yaw_deg.is_none());
+        ensure!(unturned.is_none(), "{} has a face without a yaw, which the 3D scheme needs", self.folder.display());
+        Ok(samples
+            .into_iter()
+            .map(|sample| {
+                let weights = self.weights(&sample, others.get(&sample.file).map(Vec::as_slice));
+                (sample, weights)
+            })
+            .collect())
+    }
+
+    /// What each point of a face counts, from 0 to 1. `other` is a second annotation of it.
+    fn weights(&self, face: &Sample, other: Option<&[Point2<f32>]>) -> Vec<f32> {
+        let mut weights = vec![self.weight; IBUG_68.landmarks];
+        let mut times = |point: usize, factor: f32| weights[point] *= factor;
+        if let Some(other) = other {
+            let unit = DISAGREEMENT * face.bounds().area().sqrt();
+            for (i, (a, b)) in face.points.iter().zip(other).enumerate() {
+                times(i, 1.0 / (1.0 + ((a - b).norm() / unit).powi(2)));
+            }
+        }
+        if let Some(yaw) = face.yaw_deg.filter(|yaw| self.three_d && yaw.abs() > TURNED_DEG) {
+            let far = |point: usize| if yaw > 0.0 { point } else { IBUG_68.flip[point] };
+            RIGHT_JAW.for_each(|point| times(far(point), 0.0));
+            if yaw.abs() > PROFILE_DEG {
+                RIGHT_BROW_AND_EYE.into_iter().flatten().for_each(|point| times(far(point), GUESSED));
+            }
+        }
+        if self.masked {
+            let seen = |point: &usize| ABOVE_A_MASK.iter().any(|range| range.contains(point));
+            (0..IBUG_68.landmarks).filter(|point| !seen(point)).for_each(|point| times(point, 0.0));
+        }
+        weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn set(options: &str) -> Set {
+        format!("faces:{options}").parse().unwrap()
+    }
+
+    /// A face of 100 px turned by so many degrees.
+    fn face(yaw_deg: f32) -> Sample {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = String::from("file,split");
+        (0..68).for_each(|i| write!(text, ",x{i},y{i}").unwrap());
+        write!(text, ",yaw\na.jpg,train").unwrap();
+        (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100, i / 34 * 100).unwrap());
+        write!(text, ",{yaw_deg}").unwrap();
+        std::fs::write(folder.path().join("points.csv"), text).unwrap();
+        dataset::open_split(folder.path(), Some("train")).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_set_is_read_as_it_is_written() {
+        let read: Set = "a/b:3d,weight=0.5,times=3".parse().unwrap();
+        assert_eq!(read, Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3 });
+        assert_eq!("a/b".parse::<Set>().unwrap().weight, 1.0);
+        for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times"] {
+            let error = wrong.parse::<Set>().unwrap_err();
+            assert!(error.contains("of a: expected 3d, masked, weight=W"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_far_half_of_a_turned_jaw_counts_nothing_in_the_3d_scheme() {
+        let none = |weights: &[f32]| (0..68).filter(|&i| weights[i] == 0.0).collect::<Vec<_>>();
+        assert!(none(&set("3d").weights(&face(10.0), None)).is_empty());
+        assert_eq!(none(&set("3d").weights(&face(40.0), None)), (0..8).collect::<Vec<_>>());
+        assert_eq!(none(&set("3d").weights(&face(-40.0), None)), (9..17).collect::<Vec<_>>());
+        assert!(none(&set("").weights(&face(40.0), None)).is_empty());
+        let profile = set("3d,weight=0.5").weights(&face(-80.0), None);
+        assert_eq!((profile[42], profile[36]), (0.5 * GUESSED, 0.5));
+    }
+
+    #[test]
+    fn a_point_counts_less_the_more_two_annotations_differ() {
+        let face = face(0.0);
+        let mut other = face.points.clone();
+        other[3].x += 4.0;
+        other[4].x += 12.0;
+        let weights = set("").weights(&face, Some(&other));
+        assert_eq!(weights[..3], [1.0; 3]);
+        assert!((weights[3] - 0.5).abs() < 1e-3 && (weights[4] - 0.1).abs() < 1e-3, "{weights:?}");
+    }
+
+    #[test]
+    fn below_a_mask_no_point_counts() {
+        let weights = set("masked").weights(&face(0.0), None);
+        assert!([8, 30, 33, 48, 66].iter().all(|&i| weights[i] == 0.0));
+        assert!([17, 27, 28, 36, 47].iter().all(|&i| weights[i] == 1.0));
+    }
+}
