@@ -18,6 +18,7 @@ use crate::face::pose::FOV_DEG;
 use crate::face::{Options, Smoothing, zoo};
 use crate::picture::frame::Size;
 use crate::publish::Target;
+use crate::record::selection::{Every, When};
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::Rotation;
@@ -123,7 +124,7 @@ pub struct RunArgs {
     pub record: Vec<RecordChoice>,
 
     /// Go on with a run over files that was interrupted: what the records hold of them is passed over, and the rest is added.
-    #[arg(long, requires_all = ["record", "source"])]
+    #[arg(long, requires_all = ["record", "source"], conflicts_with_all = ["record_every", "record_when"])]
     pub resume: bool,
 
     #[command(flatten)]
@@ -307,6 +308,15 @@ pub struct LogArgs {
     /// most.
     #[arg(long, value_name = "SIZE", default_value = "none")]
     pub keep: limits::Size,
+
+    /// Record one frame in N, or the first in each interval of so long (500ms, 1s, 5m). A frame with an event, such as a
+    /// blink, is recorded whatever its number. Files only; what is published or written to standard output is every frame.
+    #[arg(long, value_name = "N|TIME", requires = "record")]
+    pub record_every: Option<Every>,
+
+    /// Record frames with a face only, or those in which faces came, went or did something; otherwise one a minute.
+    #[arg(long, value_name = "WHEN", value_enum, requires = "record")]
+    pub record_when: Option<When>,
 }
 
 /// Show a card that reveals what is wrong with a screen's settings; boards/TESTCARD.md says which setting each fault means.

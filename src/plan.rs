@@ -23,6 +23,7 @@ use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::past::Past;
+use crate::record::selection::Selection;
 use crate::record::{RecordChoice, RecordError};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 
@@ -72,6 +73,10 @@ impl LogArgs {
             total_bytes: self.keep.0,
         };
         LogOptions { flush_interval: self.flush_every, limits }
+    }
+
+    fn selection(&self) -> Selection {
+        Selection { every: self.record_every.unwrap_or_default(), when: self.record_when.unwrap_or_default() }
     }
 
     /// `pasts` are what earlier runs recorded in each, where this one goes on.
@@ -140,6 +145,8 @@ pub struct RunPlan {
     pub source: Box<dyn Source>,
     pub observer: Observer,
     pub logs: Vec<Log>,
+    /// What the logs are given.
+    pub selection: Selection,
     pub publishers: Vec<Publisher>,
     #[cfg(feature = "page")]
     pub video: Option<Arc<Video>>,
@@ -223,6 +230,7 @@ impl RunPlan {
             source,
             observer,
             logs,
+            selection: args.log.selection(),
             publishers,
             #[cfg(feature = "page")]
             video,

@@ -21,6 +21,7 @@ use crate::publish::page::Video;
 use crate::record::log::Log;
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
+use crate::record::selection::Selector;
 use crate::record::{RecordChoice, Recorder};
 use crate::report::durations::Latencies;
 use crate::screen::ScreenError;
@@ -42,6 +43,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let mut run = Run {
         observer: plan.observer,
         logs: plan.logs,
+        selector: Selector::new(plan.selection),
         publishers: plan.publishers,
         #[cfg(feature = "page")]
         video: plan.video,
@@ -81,6 +83,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
 struct Run {
     observer: Observer,
     logs: Vec<Log>,
+    /// Which observations the logs are given.
+    selector: Selector,
     publishers: Vec<Publisher>,
     #[cfg(feature = "page")]
     video: Option<Arc<Video>>,
@@ -131,8 +135,8 @@ impl Run {
     /// The frame leaves with another one's memory.
     fn observe(&mut self, frame: &mut Frame) -> anyhow::Result<()> {
         let seen = self.observer.observe(frame)?;
-        for log in &mut self.logs {
-            log.record(&seen)?;
+        if self.selector.takes(&seen) {
+            self.logs.iter_mut().try_for_each(|log| log.record(&seen))?;
         }
         self.publish(frame, &seen);
         self.metrics.count(&seen);
@@ -362,6 +366,7 @@ mod tests {
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
             logs,
+            selector: Selector::default(),
             publishers: Vec::new(),
             metrics: Arc::default(),
             metrics_file: None,

@@ -109,6 +109,9 @@ pub struct About {
     /// What else a user should know.
     #[serde(default)]
     pub notes: String,
+    /// The command that trained it; empty where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recipe: String,
 }
 
 /// One measured figure, with what is needed to measure it again.
@@ -289,7 +292,12 @@ mod tests {
                 calibration: Some(Calibration { exponent: 2.5, tails: 5.0, spread: vec![0.0625; 68] }),
             },
             heat: Quantisation { scale: 0.005, zero_point: 25 },
-            about: About { trained_on: "300-W".into(), licence: "research".into(), notes: "Two\nlines.".into() },
+            about: About {
+                trained_on: "300-W".into(),
+                licence: "research".into(),
+                notes: "Two\nlines.".into(),
+                recipe: String::new(),
+            },
             accuracy: vec![Accuracy {
                 data: "300-W".into(),
                 split: "common".into(),

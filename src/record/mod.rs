@@ -33,6 +33,7 @@ pub mod past;
 mod pipe;
 mod place;
 mod plain;
+pub mod selection;
 #[doc(hidden)]
 pub mod storage;
 #[doc(hidden)]

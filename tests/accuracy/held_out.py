@@ -23,7 +23,10 @@ def name_hash(name):
 
 def is_held_out(file):
     """As the trainer's `pictures::is_held_out`."""
-    return name_hash(re.sub(r"_[0-9]*$", "", file.rsplit(".", 1)[0])) % 10 == 0
+    stem = file.rsplit(".", 1)[0]
+    name, _, number = stem.rpartition("_")
+    of_a_photograph = re.fullmatch("[0-9]*", number) and re.search("[0-9]", name)
+    return name_hash(name if of_a_photograph else stem) % 10 == 0
 
 
 def is_held_out_of_detector(file):

@@ -157,7 +157,8 @@ fn occlude(image: &mut CropImage, rng: &mut StdRng) {
     let side = image.side_px as usize;
     let mut extent = |share: std::ops::Range<f32>| (side as f32 * rng.random_range(share)) as usize;
     let (width, height, depth) = (extent(0.1..0.42), extent(0.1..0.42), extent(0.08..0.5));
-    let corner = |rng: &mut StdRng, width, height| (rng.random_range(0..=side - width), rng.random_range(0..=side - height));
+    let corner =
+        |rng: &mut StdRng, width, height| (rng.random_range(0..=side - width), rng.random_range(0..=side - height));
     let (width, height, (x, y)) = match rng.random_range(0..8) {
         0 => (side, depth, (0, 0)),
         1 => (side, depth, (0, side - depth)),

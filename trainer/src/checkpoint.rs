@@ -26,6 +26,8 @@ pub struct Recipe {
     pub rate: f64,
     pub decay: f64,
     pub seed: u64,
+    /// The arguments of `wingmark-trainer` that train this net: data sets, start and teacher included.
+    pub command: String,
 }
 
 impl Recipe {

@@ -32,8 +32,8 @@ use loss::Loss;
 use net::Precision;
 use presets::{PRESETS, Preset};
 use task::landmarks::{Landmarks, Method};
-use task::teacher::Teacher;
 use task::sets::{self, Set};
+use task::teacher::Teacher;
 use task::{Task, faces, pictures};
 use tch::Device;
 use wingmark::face::zoo::Choice;
@@ -215,6 +215,21 @@ fn main() -> Result<()> {
     }
 }
 
+/// The command line without what does not change the net: where its checkpoint lies, threads, and how often it is judged.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let mut arguments = arguments.peekable();
+    let mut kept = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let (name, has_value) = argument.split_once('=').map_or((argument.as_str(), false), |(name, _)| (name, true));
+        if ["--checkpoint", "--threads", "--judge-every"].contains(&name) {
+            arguments.next_if(|_| !has_value);
+        } else {
+            kept.push(argument);
+        }
+    }
+    kept.join(" ")
+}
+
 fn run_training(args: &TrainArgs) -> Result<()> {
     let task = args.learn.task()?;
     let recipe = Recipe {
@@ -227,6 +242,7 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         rate: args.rate,
         decay: args.decay,
         seed: args.seed,
+        command: command(std::env::args().skip(1)),
     };
     let precision = match args.precision {
         PrecisionArg::F32 => Precision::F32,
@@ -242,4 +258,16 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         judge_every: args.judge_every,
     };
     train::train(task, &settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_keeps_what_makes_the_net() {
+        let line = "train --preset small --checkpoint a.ckpt --data 300w --data aflw2000:3d --threads=2 --rate 5e-4";
+        let kept = command(line.split(' ').map(str::to_owned));
+        assert_eq!(kept, "train --preset small --data 300w --data aflw2000:3d --rate 5e-4");
+    }
 }

@@ -109,6 +109,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
             trained_on: args.trained_on.clone(),
             licence: "Weights: research use only, as the pictures they were trained on.".into(),
             notes: args.notes.clone(),
+            recipe: format!("wingmark-trainer {}", state.recipe.command),
         },
         accuracy: vec![],
     };

@@ -45,8 +45,8 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let graph = recipe.graph()?;
     let mut state = if settings.checkpoint.exists() {
         let mut state = Checkpoint::load(&settings.checkpoint, device)?;
-        // The length may be changed on the way: the learning rate follows the new one.
-        state.recipe.steps = recipe.steps;
+        // The length may be changed on the way, and with it the command: the learning rate follows the new one.
+        (state.recipe.steps, state.recipe.command) = (recipe.steps, recipe.command.clone());
         ensure!(
             state.recipe == *recipe,
             "{} was made with another recipe: {:?}; name another file or the same options",

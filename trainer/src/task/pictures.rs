@@ -117,7 +117,8 @@ mod tests {
         let size = Size { width: 2, height: 2 };
         let frame = Arc::new(Frame::from_rgb(size, vec![0; 12]).unwrap());
         let points: Vec<Point2<f32>> = (0..68).map(|i| Point2::new(i as f32, 0.0)).collect();
-        let faces = vec![Face { file: "a.jpg".into(), frame, points: points.clone(), weights: vec![1.0; 68], times: 1 }; 100];
+        let faces =
+            vec![Face { file: "a.jpg".into(), frame, points: points.clone(), weights: vec![1.0; 68], times: 1 }; 100];
         let displaced = |share| {
             let mut faces = faces.clone();
             displace(&mut faces, share).unwrap();

@@ -50,7 +50,8 @@ impl FromStr for Set {
         let (folder, options) = text.split_once(':').unwrap_or((text, ""));
         let mut set = Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1 };
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            let wrong = || format!("{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1) or times=N");
+            let wrong =
+                || format!("{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1) or times=N");
             match option.split_once('=') {
                 None if option == "3d" => set.three_d = true,
                 None if option == "masked" => set.masked = true,
