@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -35,9 +36,9 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line; where it is wrong, says why and ends the process with code 2.
-    pub fn read() -> Self {
-        let cli = Cli::parse();
+    /// Reads a command line; where it is wrong, says why and ends the process with code 2.
+    pub fn read(arguments: Vec<OsString>) -> Self {
+        let cli = Cli::parse_from(arguments);
         if let Command::Run(RunArgs { serve: ServeArgs { serve: Some(at), token_file: None, .. }, .. }) = &cli.command
             && !at.ip().is_loopback()
         {
@@ -99,6 +100,11 @@ pub struct DemoArgs {
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// A file in TOML with what else this command line might say, by the same names: record = ["faces.csv"], faces = 2. What the
+    /// command line says goes before it. Without it, /etc/wingmark.toml where it is there; none for no file.
+    #[arg(long, value_name = "FILE|none")]
+    pub settings: Option<PathBuf>,
+
     /// A camera (/dev/video0; rpicam or rpicam:N, by rpicam-vid; gst:"PIPELINE ! fdsink", by GStreamer; http://HOST/PATH, MJPEG
     /// of one on the network), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10),
     /// video (Y4M, MJPEG, films by ffmpeg) in a file or a pipe, - for video on standard input, or clip: the built-in picture

@@ -3,12 +3,15 @@ use std::process::ExitCode;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wingmark::cli::Cli;
-use wingmark::commands::{self, Outcome};
+use wingmark::commands::{self, Outcome, settings};
 
 /// Counts allocations for `bench`: two additions each, against some two hundred instructions for the allocation itself, and
 /// so few allocations a frame that it cannot be measured.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// As clap ends with for a command line that is wrong.
+const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
@@ -16,7 +19,14 @@ fn main() -> ExitCode {
         .format_target(false)
         .init();
     wingmark::model::hide_guarded_panics();
-    match commands::run(Cli::read()) {
+    let arguments = match settings::arguments(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            log::error!("{error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match commands::run(Cli::read(arguments)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {

@@ -37,6 +37,20 @@ fn demo_needs_no_file_and_finds_the_face() {
 }
 
 #[test]
+fn a_settings_file_says_what_the_command_line_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("settings.toml");
+    std::fs::write(&settings, "source = \"clip\"\nrecord = [\"seen.csv\"]\nframes = 9\nscreen = \"none\"\n").unwrap();
+    let output = wingmark(folder.path(), &["run", "--settings", "settings.toml", "--frames", "3"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let rows = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap().lines().count();
+    assert_eq!(rows, 1 + 3);
+    std::fs::write(&settings, "frame = 9\n").unwrap();
+    let message = failure(folder.path(), &["run", "--settings", "settings.toml"], 2);
+    assert!(message.contains("settings.toml, line 1: \"frame\" is no setting of run"), "{message}");
+}
+
+#[test]
 fn run_writes_what_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let output = wingmark(

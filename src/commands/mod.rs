@@ -8,6 +8,7 @@ mod eval;
 mod latency;
 mod publish;
 mod run;
+pub mod settings;
 mod testcard;
 
 use std::io::{self, ErrorKind, StdoutLock, Write};

@@ -1,0 +1,174 @@
+//! The settings file of `wingmark run`: in TOML, what its command line may say, by the same names. The command line goes before it.
+//!
+//! ```toml
+//! source = "/dev/video0"
+//! record = ["faces.csv", "faces.mcap"]
+//! record-every = "1s"
+//! live = true
+//! ```
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{ArgAction, CommandFactory, Parser};
+use thiserror::Error;
+use toml::{Spanned, Value};
+
+use crate::cli::Cli;
+
+/// Read where it is there and `--settings` names no other file.
+const USUAL: &str = "/etc/wingmark.toml";
+const COMMAND: &str = "run";
+const OPTION: &str = "settings";
+
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error("cannot read the settings in {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}, line {line}: {problem}")]
+    Malformed { path: PathBuf, line: usize, problem: String },
+    #[error("{path}: {problem}")]
+    Refused { path: PathBuf, problem: String },
+}
+
+/// The arguments of the process, and for `run` those of the settings file that they leave open.
+///
+/// # Errors
+/// When the file cannot be read or says what `run` does not know. What is wrong on the command line itself is left to the parser.
+pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
+    let cli = Cli::command();
+    let Ok(matches) = cli.clone().try_get_matches_from(&given) else { return Ok(given) };
+    let Some((COMMAND, matches)) = matches.subcommand() else { return Ok(given) };
+    let named = matches.get_one::<PathBuf>(OPTION).cloned();
+    let Some(path) = named.or_else(|| Some(PathBuf::from(USUAL)).filter(|path| path.exists())) else {
+        return Ok(given);
+    };
+    if path.as_os_str() == "none" {
+        return Ok(given);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
+    let run = cli.find_subcommand(COMMAND).expect("there is such a command");
+    let mut all = given;
+    for setting in settings(run, &path, &text)? {
+        if matches.value_source(&setting.id) != Some(ValueSource::CommandLine) {
+            all.extend(setting.arguments);
+        }
+    }
+    Cli::try_parse_from(&all).map_err(|error| {
+        let text = error.to_string();
+        let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        SettingsError::Refused { path, problem }
+    })?;
+    Ok(all)
+}
+
+/// A line of the file, as the command line would have it.
+struct Setting {
+    /// Of the argument.
+    id: String,
+    arguments: Vec<OsString>,
+}
+
+fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>, SettingsError> {
+    let malformed = |at: usize, problem: String| {
+        let line = 1 + text[..at.min(text.len())].matches('\n').count();
+        SettingsError::Malformed { path: path.into(), line, problem }
+    };
+    let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error: toml::de::Error| {
+        malformed(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default().into())
+    })?;
+    let known = || run.get_arguments().filter(|arg| ![OPTION, "help"].contains(&arg.get_id().as_str()));
+    table
+        .iter()
+        .map(|(key, value)| {
+            let name = key.get_ref();
+            let arg = known().find(|arg| arg.get_long() == Some(name)).ok_or_else(|| {
+                let names: Vec<&str> = known().filter_map(clap::Arg::get_long).collect();
+                malformed(key.span().start, format!("{name:?} is no setting of run; there are {}", names.join(", ")))
+            })?;
+            let arguments = values(arg, value.get_ref()).ok_or_else(|| {
+                let expected = match arg.get_action() {
+                    ArgAction::SetTrue => "true or false",
+                    ArgAction::Append => "a text, or a list of texts",
+                    _ => "a text or a number",
+                };
+                malformed(value.span().start, format!("{name} is {}; expected {expected}", value.get_ref()))
+            })?;
+            Ok(Setting { id: arg.get_id().to_string(), arguments })
+        })
+        .collect()
+}
+
+/// The value as arguments; `None` if it is not of the kind that the argument takes.
+fn values(arg: &clap::Arg, value: &Value) -> Option<Vec<OsString>> {
+    let name = arg.get_long()?;
+    let one = |value: &Value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            _ => return None,
+        };
+        Some(OsString::from(format!("--{name}={text}")))
+    };
+    match (arg.get_action(), value) {
+        (ArgAction::SetTrue, Value::Boolean(on)) => Some(on.then(|| format!("--{name}").into()).into_iter().collect()),
+        (ArgAction::SetTrue, _) => None,
+        (ArgAction::Append, Value::Array(list)) => list.iter().map(one).collect(),
+        (_, value) => Some(vec![one(value)?]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str, given: &str) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, text).unwrap();
+        let given = given.split_whitespace().map(OsString::from);
+        let given = given.chain(["--settings".into(), path.clone().into()]).collect::<Vec<OsString>>();
+        let count = given.len();
+        let folder = format!("{}/", folder.path().display());
+        arguments(given)
+            .map(|all| all[count..].iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
+            .map_err(|error| error.to_string().replace(&folder, ""))
+    }
+
+    #[test]
+    fn what_the_command_line_leaves_open_is_added() {
+        let text = "# A comment.\nlive = true\nresume = false\nfaces = 2\nrecord = ['a.csv', 'b.mcap']\nrecord-every = \"1s\"\n";
+        let all = ["--faces=2", "--live", "--record=a.csv", "--record=b.mcap", "--record-every=1s"];
+        assert_eq!(with(text, "wingmark run").unwrap(), all);
+        let some = ["--faces=2", "--live", "--record-every=1s"];
+        assert_eq!(with(text, "wingmark run --record c.jsonl").unwrap(), some);
+        assert_eq!(with("", "wingmark run").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused_with_its_line() {
+        for (text, expected) in [
+            ("faces = 2\nface = 3\n", "settings.toml, line 2: \"face\" is no setting of run; there are source, "),
+            ("\n\nsettings = 'a'\n", "settings.toml, line 3: \"settings\" is no setting"),
+            ("live = 'yes'\n", "settings.toml, line 1: live is \"yes\"; expected true or false"),
+            ("faces = [1]\n", "settings.toml, line 1: faces is [1]; expected a text or a number"),
+            ("faces = \n", "settings.toml, line 1: "),
+            ("faces = 0\n", "settings.toml: invalid value '0' for '--faces <N>'"),
+        ] {
+            let error = with(text, "wingmark run").unwrap_err();
+            assert!(error.starts_with(expected) && error.lines().count() == 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_and_none_is_no_file() {
+        let arguments =
+            |file: &str| super::arguments(["wingmark", "run", "--settings", file].map(OsString::from).into());
+        let error = arguments("/nowhere.toml").unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the settings in /nowhere.toml: "), "{error}");
+        assert_eq!(arguments("none").unwrap().len(), 4);
+    }
+}
