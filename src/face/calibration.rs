@@ -1,10 +1,12 @@
 //! How far landmarks may be off, from the heat around them.
 //!
 //! A net learns peaks of one width. So the covariance of the heat says along which direction a landmark
-//! may be off, but not how far; how low the peak is says that better. On faces held out of training
+//! may be off, but not how far; how low the peak is says that better, and how low the others are. On
+//! faces held out of training, as they are, covered and blurred,
 //!
 //! ```text
-//! covariance of the error = spread[landmark] * confidence^-exponent * covariance of the heat
+//! covariance of the error
+//!     = spread[landmark] * confidence^-exponent * (mean confidence)^-face_exponent * covariance of the heat
 //! ```
 //!
 //! fits, with errors that follow a two-dimensional Student t distribution of this covariance and `tails` degrees of freedom: a
@@ -19,12 +21,14 @@ use crate::model::card::Calibration;
 const LEAST_CONFIDENCE: f32 = 0.05;
 
 impl Calibration {
-    /// The covariance of the error of a landmark, in squared units of its own, from that of its heat.
+    /// The covariance of the error of a landmark, in squared units of its own, from that of its heat and the `mean_confidence` of
+    /// its face's landmarks.
     ///
     /// # Panics
     /// When there is no landmark of that index.
-    pub fn error_covariance(&self, index: usize, heat: &Landmark) -> Matrix2<f32> {
-        error_covariance(heat, self.spread[index], self.exponent)
+    pub fn error_covariance(&self, index: usize, heat: &Landmark, mean_confidence: f32) -> Matrix2<f32> {
+        let of_face = mean_confidence.max(LEAST_CONFIDENCE).powf(-self.face_exponent);
+        error_covariance(heat, self.spread[index] * of_face, self.exponent)
     }
 }
 
@@ -50,12 +54,13 @@ mod tests {
 
     #[test]
     fn a_low_hill_is_less_certain_in_the_same_directions() {
-        let calibration = Calibration { exponent: 2.0, tails: 5.0, spread: vec![1.0, 0.1] };
+        let calibration = Calibration { exponent: 2.0, face_exponent: 1.0, tails: 5.0, spread: vec![1.0, 0.1] };
         let heat = Matrix2::new(4.0, 1.0, 1.0, 2.0);
         let at = |confidence| Landmark { at: Point2::origin(), confidence, covariance: heat };
-        assert_eq!(calibration.error_covariance(1, &at(1.0)), heat * 0.1);
-        assert!((calibration.error_covariance(1, &at(0.5)) - heat * 0.4).norm() < 1e-5);
-        assert!((calibration.error_covariance(0, &at(0.0)) - heat * 400.0).norm() < 1e-2);
+        assert_eq!(calibration.error_covariance(1, &at(1.0), 1.0), heat * 0.1);
+        assert!((calibration.error_covariance(1, &at(0.5), 1.0) - heat * 0.4).norm() < 1e-5);
+        assert!((calibration.error_covariance(1, &at(0.5), 0.25) - heat * 1.6).norm() < 1e-5);
+        assert!((calibration.error_covariance(0, &at(0.0), 1.0) - heat * 400.0).norm() < 1e-2);
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Landmarker {
         };
         for (index, landmark) in landmarks.iter_mut().enumerate() {
             if let Some(calibration) = &self.calibration {
-                landmark.covariance = calibration.error_covariance(index, landmark);
+                landmark.covariance = calibration.error_covariance(index, landmark, confidence);
             }
             *landmark = landmark.mapped(&frame_from_cells);
         }

@@ -82,6 +82,9 @@ impl Task {
 pub struct Calibration {
     /// Of the power law.
     pub exponent: f32,
+    /// As `exponent`, of the mean confidence of all landmarks of the face.
+    #[serde(default)]
+    pub face_exponent: f32,
     /// Degrees of freedom, more than 2.
     pub tails: f32,
     /// For each landmark, in the scheme's order.
@@ -231,8 +234,9 @@ impl ModelCard {
         match self.task {
             Task::Landmarks { scheme, crop_margin, ref calibration } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
-                let Some(Calibration { exponent, tails, spread }) = calibration else { return Ok(()) };
+                let Some(Calibration { exponent, face_exponent, tails, spread }) = calibration else { return Ok(()) };
                 number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
+                number("task.landmarks.calibration.face_exponent", (*face_exponent).into(), 0.0..=10.0, "0 to 10")?;
                 number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
                 for spread in spread {
                     number("task.landmarks.calibration.spread", (*spread).into(), 1e-6..=1e3, "1e-6 to 1000")?;
@@ -289,7 +293,12 @@ mod tests {
             task: Task::Landmarks {
                 scheme: &IBUG_68,
                 crop_margin: 1.25,
-                calibration: Some(Calibration { exponent: 2.5, tails: 5.0, spread: vec![0.0625; 68] }),
+                calibration: Some(Calibration {
+                    exponent: 2.5,
+                    face_exponent: 1.5,
+                    tails: 5.0,
+                    spread: vec![0.0625; 68],
+                }),
             },
             heat: Quantisation { scale: 0.005, zero_point: 25 },
             about: About {

@@ -33,6 +33,7 @@ pub mod past;
 mod pipe;
 mod place;
 mod plain;
+#[doc(hidden)]
 pub mod selection;
 #[doc(hidden)]
 pub mod storage;

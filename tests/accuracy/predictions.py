@@ -9,7 +9,7 @@ import tomllib
 
 import numpy as np
 
-WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/release/wingmark"
+WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/debug/wingmark"
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 # iBUG's 68 points.
 PARTS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}

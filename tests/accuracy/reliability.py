@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether a model knows how far its landmarks are off: a picture (SVG) of expected against found errors.
 
-    cargo build --release
+    cargo build
     python3 tests/accuracy/reliability.py --data 300w [--split common] [--model small] [--svg FILE]
 
 Left, for each part of the face, how many of the true points lie within the ellipse of each share; right, for each landmark, the

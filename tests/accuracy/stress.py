@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The `common` faces made harder in known ways: Markdown tables of what `wingmark eval` finds.
 
-    cargo build --release
+    cargo build
     python3 tests/accuracy/stress.py --data 300w [--model NAME|DIR] [--float DIR]
 
 Each row is one `wingmark eval --degrade KIND:AMOUNT`, once with boxes from the true points (upright, whatever the face does)
@@ -14,7 +14,7 @@ import pathlib
 import subprocess
 import tempfile
 
-WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/release/wingmark"
+WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/debug/wingmark"
 DEGRADATIONS = [
     None,
     *(f"rotate:{degrees}" for degrees in (15, 30, 45, 60, 90, 180)),

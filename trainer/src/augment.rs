@@ -18,12 +18,20 @@ pub struct Strength {
     pub shift: f32,
     /// Probability of something in front of the face.
     pub occlusion: f64,
+    /// Probability of a turn by any angle up to [`FARTHEST_LEAN_DEG`].
+    pub leaning: f64,
+    /// Probability of a picture out of focus.
+    pub blur: f64,
 }
 
-pub const LANDMARKS: Strength = Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4 };
+pub const LANDMARKS: Strength =
+    Strength { rotation_deg: 18.0, scale: 0.10, shift: 0.04, occlusion: 0.4, leaning: 0.15, blur: 0.35 };
 
-/// Share of the crops that are turned by any angle up to the second, in degrees: a face that was just found may lean as far.
-const LEANING: f64 = 0.15;
+/// Nothing changes.
+pub const NONE: Strength =
+    Strength { rotation_deg: 0.0, scale: 0.0, shift: 0.0, occlusion: 0.0, leaning: 0.0, blur: 0.0 };
+
+/// In degrees: a face that was just found may lean as far.
 const FARTHEST_LEAN_DEG: f32 = 75.0;
 /// Standard deviation of the blur of a picture out of focus, as a share of the crop's side.
 const BLUR: std::ops::Range<f32> = 0.004..0.045;
@@ -36,6 +44,8 @@ impl Strength {
             scale: self.scale * factor,
             shift: self.shift * factor,
             occlusion: (self.occlusion * f64::from(factor)).min(1.0),
+            leaning: (self.leaning * f64::from(factor)).min(1.0),
+            blur: (self.blur * f64::from(factor)).min(1.0),
         }
     }
 }
@@ -55,8 +65,8 @@ pub fn jitter(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
 }
 
 /// A crop that is sometimes turned far.
-pub fn lean(crop: &Crop, rng: &mut StdRng) -> Crop {
-    if !rng.random_bool(LEANING) {
+pub fn lean(crop: &Crop, strength: &Strength, rng: &mut StdRng) -> Crop {
+    if !rng.random_bool(strength.leaning) {
         return *crop;
     }
     let (centre, side, roll) = crop.square();
@@ -90,7 +100,7 @@ pub fn mirror_rows(rgb: &mut [u8], width_px: usize) {
 /// Changes of light, colour and sharpness, then perhaps something in front of the face.
 pub fn degrade(image: &mut CropImage, strength: &Strength, rng: &mut StdRng) {
     recolour(image, rng);
-    if rng.random_bool(0.35) {
+    if rng.random_bool(strength.blur) {
         let share = rng.random_range(BLUR.start.ln()..BLUR.end.ln()).exp();
         blur(image, share * image.side_px as f32);
     }

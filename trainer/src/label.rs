@@ -17,11 +17,11 @@ use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
-use crate::augment::{Strength, jitter, mirror_rows, mirrored};
+use crate::augment::{self, Strength, jitter, mirror_rows, mirrored};
 use crate::task::pictures;
 
 /// How crops differ from look to look.
-const STRENGTH: Strength = Strength { rotation_deg: 8.0, scale: 0.08, shift: 0.03, occlusion: 0.0 };
+const STRENGTH: Strength = Strength { rotation_deg: 8.0, scale: 0.08, shift: 0.03, ..augment::NONE };
 /// Times a face is looked at anew, from where it was seen before.
 const ROUNDS: usize = 2;
 const SEED: u64 = 0x1abe1;

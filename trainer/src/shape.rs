@@ -16,13 +16,13 @@ use wingmark::model::card::Task;
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::geometry::{Crop, align};
 
-use crate::augment::{Strength, jitter, mirrored};
+use crate::augment::{self, Strength, jitter, mirrored};
 use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
 use crate::task::sets::Set;
 
 /// Crops as they are when a face is detected or followed: of each training face the net sees some.
-const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, occlusion: 0.0 };
+const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, ..augment::NONE };
 const LOOKS: usize = 2;
 const SEED: u64 = 0x5a;
 /// Times the mean face is made anew of faces laid over it; it moves no more after three.

@@ -143,7 +143,7 @@ impl Task for Landmarks {
     fn example(&self, index: usize, rng: &mut StdRng) -> Example {
         let face = &self.train[self.order[index]];
         let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
-        let crop = augment::jitter(&augment::lean(&crop, rng), &self.strength, rng);
+        let crop = augment::jitter(&augment::lean(&crop, &self.strength, rng), &self.strength, rng);
         let (mut image, mut points) = cut(face, &crop);
         // The teacher sees the face as the picture has it, its pupil a degraded one.
         let mut seen = self.teacher.as_ref().map(|teacher| (teacher, cut(face, &teacher.crop(&crop)).0));
