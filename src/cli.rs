@@ -1,7 +1,7 @@
 //! The command line.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::LazyLock;
