@@ -127,9 +127,9 @@ fn publishers(args: &RunArgs, is_live: bool, settings: &Settings<'_>) -> Result<
     Ok(publishers)
 }
 
+#[cfg(feature = "page")]
 impl ServeArgs {
     /// The page, if it is asked for, and its pictures, if they are.
-    #[cfg(feature = "page")]
     fn open(&self, metrics: &Arc<Metrics>) -> Result<(Option<Publisher>, Option<Arc<Video>>), PublishError> {
         let Some(at) = self.serve else { return Ok((None, None)) };
         let token = self.token_file.as_deref().map(page::Token::read).transpose()?;
