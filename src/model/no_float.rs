@@ -43,14 +43,20 @@ impl FloatSession {
 }
 
 impl PlainNet {
+    /// Nets are not read.
+    ///
+    /// # Errors
+    /// Always.
     pub fn from_onnx(_: &[u8]) -> Result<PlainNet, ModelError> {
         Err(ModelError::NoFloat)
     }
 
+    /// There is no such net.
     pub fn input_shape(&self) -> &[usize] {
         match *self {}
     }
 
+    /// There is no such net.
     pub fn run(&self) -> Result<(), ModelError> {
         match *self {}
     }
