@@ -372,14 +372,15 @@ pub struct EvalArgs {
     #[arg(long, value_name = "KIND:AMOUNT")]
     pub degrade: Option<Degradation>,
 
-    /// Find the faces with the detector instead of taking their boxes from the true points.
+    /// Find the faces as `run` does, instead of taking their boxes from the true points. Found is a face whose landmarks' box
+    /// overlaps that of the true points by more than 0.3 (IoU).
     #[arg(long)]
     pub detect: bool,
 
-    /// What the pictures' camera saw from left to right, for head pose: pictures of faces are mostly cut from photographs
-    /// that were taken from afar.
-    #[arg(long, value_name = "DEGREES", default_value = "15", value_parser = fov)]
-    pub fov: f32,
+    /// What the pictures' camera saw from left to right, for head pose. Without it, 15: pictures of faces are mostly cut from
+    /// photographs that were taken from afar.
+    #[arg(long, value_name = "DEGREES", value_parser = fov)]
+    pub fov: Option<f32>,
 
     /// Turn the crop with the face, as following does. Without it, crops from the true points stand upright, however a face leans.
     #[arg(long, conflicts_with = "detect")]

@@ -393,39 +393,84 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     );
 }
 
+/// Makes `data`: the portrait with what `run` finds in it, `shift` pixels to the right, and a picture that is not there.
+fn annotated_portrait(folder: &Path, shift: f32) {
+    let data = folder.join("data");
+    std::fs::create_dir_all(data.join("images")).unwrap();
+    std::fs::copy(PORTRAIT, data.join("images/a.jpg")).unwrap();
+    let points: Vec<f32> = {
+        let output = wingmark(folder, &["run", "--screen", "none", "--source", PORTRAIT, "--record", "seen.csv"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let table = std::fs::read_to_string(folder.join("seen.csv")).unwrap();
+        table.lines().nth(1).unwrap().split(',').skip(X_0).take(2 * 68).map(|field| field.parse().unwrap()).collect()
+    };
+    let header: String = (0..68).map(|i| format!(",x{i},y{i}")).collect();
+    let row: String = (0..68).map(|i| format!(",{},{}", points[i] + shift, points[68 + i])).collect();
+    std::fs::write(data.join("points.csv"), format!("file,split{header}\na.jpg,mine{row}\ngone.jpg,mine{row}\n"))
+        .unwrap();
+}
+
+fn figures_of_mine(folder: &Path) -> serde_json::Value {
+    let figures: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("figures.json")).unwrap()).unwrap();
+    figures["mine"].clone()
+}
+
 #[test]
 fn eval_measures_its_own_predictions_as_perfect() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    std::fs::create_dir_all(data.join("images")).unwrap();
-    std::fs::copy(PORTRAIT, data.join("images/a.jpg")).unwrap();
-    let points: Vec<String> = {
-        let output =
-            wingmark(folder.path(), &["run", "--screen", "none", "--source", PORTRAIT, "--record", "seen.csv"]);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        let table = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
-        table.lines().nth(1).unwrap().split(',').skip(X_0).map(String::from).collect()
-    };
-    let header: String = (0..68).map(|i| format!(",x{i},y{i}")).collect();
-    let row: String = (0..68).map(|i| format!(",{},{}", points[i], points[68 + i])).collect();
-    std::fs::write(data.join("points.csv"), format!("file,split{header}\na.jpg,mine{row}\ngone.jpg,mine{row}\n"))
-        .unwrap();
+    annotated_portrait(folder.path(), 0.0);
     let message = failure(
         folder.path(),
         &["eval", "--data", "data", "--split", "mine", "--json", "figures.json", "--predictions", "found.csv"],
         1,
     );
     assert!(message.contains("cannot read data/images/gone.jpg"), "{message}");
-    let figures: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("figures.json")).unwrap()).unwrap();
-    let mine = &figures["mine"];
-    assert_eq!((&mine["faces"], &mine["unreadable"]), (&1.into(), &1.into()), "{figures}");
+    let mine = figures_of_mine(folder.path());
+    assert_eq!((&mine["faces"], &mine["unreadable"]), (&1.into(), &1.into()), "{mine}");
     // The crop is upright here and turned with the face there, so the points differ a little.
-    assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{figures}");
+    assert!(mine["nme_percent"].as_f64().unwrap() < 2.0, "{mine}");
     assert_eq!(mine["box"], "true points");
     let found = std::fs::read_to_string(folder.path().join("found.csv")).unwrap();
     let widths: Vec<usize> = found.lines().map(|line| line.split(',').count()).collect();
     assert_eq!(widths, [1 + 6 * 68; 2], "{found}");
+}
+
+#[test]
+fn a_face_is_found_where_it_is_and_not_beside_it() {
+    // The face is some 80 pixels wide: by 25 pixels, boxes still overlap by half, by 60 hardly.
+    for (shift, missed) in [(25.0, 0), (60.0, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        annotated_portrait(folder.path(), shift);
+        failure(folder.path(), &["eval", "--data", "data", "--detect", "--json", "figures.json"], 1);
+        let mine = figures_of_mine(folder.path());
+        assert_eq!(mine["missed"], missed, "{shift}: {mine}");
+    }
+}
+
+#[test]
+fn eval_refuses_options_that_would_do_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    annotated_portrait(folder.path(), 0.0);
+    let boxes = folder.path().join("boxes");
+    std::fs::create_dir_all(boxes.join("images")).unwrap();
+    std::fs::copy(PORTRAIT, boxes.join("images/a.jpg")).unwrap();
+    std::fs::write(boxes.join("boxes.csv"), "file,x0,y0,x1,y1\na.jpg,180,95,266,186\n").unwrap();
+    for (options, expected) in [
+        (&["boxes", "--upright"][..], "--upright is for landmarks; boxes is evaluated with the detector alone"),
+        (&["boxes", "--detect"], "--detect is for landmarks"),
+        (&["boxes", "--fov", "20"], "--fov is for landmarks"),
+        (&["boxes", "--split", "mine"], "--split needs a column \"split\""),
+        (&["boxes", "--degrade", "blur:1"], "--degrade needs landmarks"),
+        (&["boxes", "--model", "nano"], "pictures without faces; boxes has none"),
+        (&["data", "--model", "faces", "--upright"], "--upright is for landmarks; data is evaluated"),
+        (&["data", "--fov", "20"], "--fov is for head pose; data has no column \"yaw\""),
+    ] {
+        let arguments: Vec<&str> = ["eval", "--data"].into_iter().chain(options.iter().copied()).collect();
+        let message = failure(folder.path(), &arguments, 1);
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    failure(folder.path(), &["eval", "--data", "data", "--detect", "--upright"], 2);
 }
 
 #[test]

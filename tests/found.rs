@@ -1,9 +1,11 @@
-//! A face is found in the first frame of a scene, whichever way up it is and however near.
+//! A face is found in the first frame of a scene, whichever way up it is and however near; and what is none is not.
 
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
 
-use wingmark::face::{Face, Observer, Options, zoo};
+use nalgebra::{Point2, Vector2};
+use wingmark::face::zoo::{self, Choice};
+use wingmark::face::{Face, Observer, Options};
 use wingmark::picture;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
@@ -21,10 +23,27 @@ fn shown(frame: &Frame, crop: &Crop) -> Frame {
     Frame::from_rgb(Size { width: crop.side_px, height: crop.side_px }, image.rgb).unwrap()
 }
 
+/// The picture in the middle of a frame, each pixel one of its own, as a poor camera driver would scale it; its edges are drawn out.
+fn roughly_scaled(picture: &Frame, size: Size) -> Frame {
+    let side = size.width.min(size.height);
+    let left = (size.width - side) / 2;
+    let sample = |x: u32, y: u32| {
+        let x = x.saturating_sub(left).min(side - 1) * picture.size.width / side;
+        let y = y.min(side - 1) * picture.size.height / side;
+        let at = 3 * (y * picture.size.width + x) as usize;
+        [picture.bytes[at], picture.bytes[at + 1], picture.bytes[at + 2]]
+    };
+    let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+    Frame::from_rgb(size, pixels.flat_map(|(x, y)| sample(x, y)).collect()).unwrap()
+}
+
+fn observer(model: &Choice) -> Observer {
+    let faces = zoo::shipped(zoo::FACES).unwrap().load().unwrap();
+    Observer::new(&faces, &model.load().unwrap(), &Options::unsmoothed()).unwrap()
+}
+
 fn surest_face(frame: &Frame) -> Face {
-    let net = |name| zoo::shipped(name).unwrap().load().unwrap();
-    let mut observer = Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::unsmoothed()).unwrap();
-    let faces = observer.observe(frame).unwrap().faces;
+    let faces = observer(&zoo::shipped(zoo::DEFAULT_LANDMARKS).unwrap()).observe(frame).unwrap().faces;
     faces.into_iter().max_by(|a, b| a.presence.total_cmp(&b.presence)).expect("a face")
 }
 
@@ -51,4 +70,29 @@ fn a_face_that_fills_the_frame_is_found() {
 fn a_face_is_found_whichever_way_up() {
     let size = portrait().size();
     check((0..8).map(|eighth| Crop::of_turned_frame(size, eighth as f32 * FRAC_PI_4, 1.0, size.width)));
+}
+
+/// Astronauts have helmets and badges, and flags have stars.
+#[test]
+fn nothing_else_in_the_picture_is_a_face() {
+    let picture = portrait();
+    let sizes = [(160, 120), (200, 200), (240, 320), (320, 240), (424, 240), (640, 480), (1280, 720)];
+    let mut frames: Vec<Frame> = sizes.map(|(width, height)| roughly_scaled(&picture, Size { width, height })).into();
+    let centre = Point2::new(256.0, 256.0);
+    for (reach, roll, side_px) in [(1.0, 0.0, 512), (1.0, 0.0, 320), (1.5, 0.0, 480), (2.2, 0.0, 640), (1.2, 0.4, 400)]
+    {
+        for shift in [-60.0, 0.0, 60.0] {
+            let crop = Crop::new(centre + Vector2::new(shift, 0.0), 512.0 * reach, roll, side_px);
+            frames.push(shown(&picture, &crop));
+        }
+    }
+    for model in zoo::landmark_models() {
+        let mut observer = observer(&model);
+        for (number, frame) in frames.iter().enumerate() {
+            observer.forget();
+            let faces = observer.observe(frame).unwrap().faces;
+            let found: Vec<_> = faces.iter().map(|face| (face.bounds, face.presence)).collect();
+            assert_eq!(found.len(), 1, "{model}, frame {number}, {:?}: {found:?}", frame.size);
+        }
+    }
 }

@@ -66,9 +66,10 @@ impl Look {
     }
 }
 
-/// Time spent on looks.
+/// Looks, and the time spent on them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LookTimings {
+    pub count: usize,
     pub crop: Duration,
     pub net: Duration,
     pub decode: Duration,
@@ -142,6 +143,7 @@ impl Landmarker {
             }
             *landmark = landmark.mapped(&frame_from_cells);
         }
+        timings.count += 1;
         timings.crop += cropped - start;
         timings.net += inferred - cropped;
         timings.decode += inferred.elapsed();

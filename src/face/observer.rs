@@ -28,6 +28,11 @@ const FRAMES_A_SEARCH: u32 = 15;
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 /// While faces are followed, the detector takes so many frames for a look.
 const FRAMES_A_LOOK: usize = 6;
+/// A search ends after so many detections, and one more for each face that is followed, that were none: the surest come first.
+const DETECTIONS_IN_VAIN: usize = 2;
+/// Where the detector is surer of a face, or less sure of its roll, all quarters are tried.
+const SURE_SCORE: f32 = 0.5;
+const SURE_OF_ROLL: f32 = 0.5;
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -95,6 +100,8 @@ pub struct Observer {
     frames_since_search: u32,
     /// What the detector saw in the frame before, if it was searched.
     detections: Vec<Detection>,
+    /// How many crops of that frame the landmark net saw.
+    looks: usize,
     clock: Clock,
     scene: SceneWatch,
     most_faces: usize,
@@ -117,6 +124,7 @@ impl Observer {
             tracker: Tracker::new(options.smoothing),
             frames_since_search: 0,
             detections: Vec::new(),
+            looks: 0,
             clock: Clock::default(),
             scene: SceneWatch::default(),
             most_faces: options.faces.get(),
@@ -159,6 +167,11 @@ impl Observer {
         &self.detections
     }
 
+    /// How many crops of the frame observed last the landmark net saw.
+    pub fn looks(&self) -> usize {
+        self.looks
+    }
+
     /// Sees what is in the next frame of a source. A cut in the source starts anew.
     pub fn observe(&mut self, frame: &Frame) -> Result<Observation, ObserveError> {
         let start = Instant::now();
@@ -181,6 +194,7 @@ impl Observer {
             let found = self.look_at_detected(frame, &looks, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
+        self.looks = looked.count;
         let tracking = Instant::now();
         let mut faces = self.tracker.update(looks, now);
         let events = self.measure(&mut faces, frame.size(), now);
@@ -291,12 +305,19 @@ impl Observer {
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
+        let mut in_vain = 0;
         // One more, so that it can be said that there are more.
         for detection in self.detections.clone().iter().take(self.most_faces + 1) {
+            if in_vain >= DETECTIONS_IN_VAIN + followed.len() {
+                break;
+            }
             if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
                 continue;
             }
-            let Some(look) = self.look_closer(frame, detection, timings)? else { continue };
+            let Some(look) = self.look_closer(frame, detection, timings)? else {
+                in_vain += 1;
+                continue;
+            };
             match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
                 Some(other) if other.presence < look.presence => *other = look,
                 Some(_) => {}
@@ -317,14 +338,17 @@ impl Observer {
     }
 
     /// Looks twice at a face just found: a detector's box is rough, so that the first look only says where the second has to be.
-    /// The roll that it gives may be that of another quarter: where no face is seen that way up, the others are tried.
+    /// The roll that it gives may be that of another quarter: where a face is likely or the roll is unsure, and no face is seen that
+    /// way up, the others are tried.
     fn look_closer(
         &mut self,
         frame: &Frame,
         detection: &Detection,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
-        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI] {
+        let is_turn_open = detection.score >= SURE_SCORE || detection.roll_sureness < SURE_OF_ROLL;
+        let turns = if is_turn_open { 4 } else { 1 };
+        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI].into_iter().take(turns) {
             let crop = self.landmarker.crop_around(&detection.upright_square(), detection.roll + turn);
             let rough = self.landmarker.look(frame, &crop, timings)?;
             if !rough.may_be_face() {

@@ -28,9 +28,17 @@ const HIT_IOU: f32 = 0.4;
 
 /// With the model that was named, a detector or a landmark net, and the shipped ones for the rest.
 pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
-    ensure!(!args.detect, "--detect is for landmarks; {} is evaluated with the detector alone", args.data.display());
+    for (option, given) in [("--detect", args.detect), ("--upright", args.upright), ("--fov", args.fov.is_some())] {
+        ensure!(!given, "{option} is for landmarks; {} is evaluated with the detector alone", args.data.display());
+    }
     let scenes = scenes(args)?;
+    let without_faces = scenes.iter().any(|scene| scene.faces.is_empty());
     let landmarks = named.as_ref().is_some_and(|net| !net.card.task.is_faces());
+    ensure!(
+        !landmarks || without_faces,
+        "a landmark model is asked about pictures without faces; {} has none, and the detector is measured there",
+        args.data.display()
+    );
     let shipped = zoo::shipped(if landmarks { zoo::FACES } else { zoo::DEFAULT_LANDMARKS })?.load()?;
     let (faces, landmarks) = match named {
         Some(net) if landmarks => (shipped, net),
@@ -38,7 +46,6 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         None => (zoo::shipped(zoo::FACES)?.load()?, shipped),
     };
     let mut detector = Detector::new(&faces, 1)?;
-    let without_faces = scenes.iter().any(|scene| scene.faces.is_empty());
     let mut alarms = without_faces.then(|| AlarmCheck::new(&faces, &landmarks)).transpose()?;
     let mut table = args.predictions.as_deref().map(Table::create).transpose()?;
     let mut figures = Figures { iou: HIT_IOU, ..Figures::default() };
@@ -134,7 +141,7 @@ impl Table {
     }
 
     fn write(&mut self, file: &str, detections: &[Detection]) -> anyhow::Result<()> {
-        for Detection { bounds: Rect { min, max }, score, roll } in detections {
+        for Detection { bounds: Rect { min, max }, score, roll, .. } in detections {
             let numbers = [min.x, min.y, max.x, max.y].map(|v| format!("{v:.2}"));
             let [x0, y0, x1, y1] = &numbers;
             self.0.write_record([
@@ -228,6 +235,9 @@ struct Alarms {
     detected: usize,
     /// Pictures in which a face was reported, as `run` would: the landmark net looked at what the detector saw.
     reported: usize,
+    /// Crops that it looked at for that, in all, and in the picture with the most of them.
+    looks: usize,
+    most_looks: usize,
     /// Crops all over the pictures, and how many of them the landmark net took for a face.
     crops: usize,
     accepted: usize,
@@ -252,6 +262,8 @@ impl AlarmCheck {
         alarms.pictures += 1;
         self.observer.forget();
         alarms.reported += usize::from(!self.observer.observe(frame)?.faces.is_empty());
+        alarms.looks += self.observer.looks();
+        alarms.most_looks = alarms.most_looks.max(self.observer.looks());
         let detections = self.observer.detections().to_vec();
         alarms.detected += usize::from(!detections.is_empty());
         for bounds in boxes_all_over(frame.size()) {
@@ -289,11 +301,12 @@ impl Figures {
             counted(*pictures, "picture", "pictures"),
         );
         if without_faces.pictures > 0 {
-            let Alarms { pictures, detected, reported, crops, accepted } = without_faces;
+            let Alarms { pictures, detected, reported, looks, most_looks, crops, accepted } = without_faces;
             line += &format!(
-                "; of {} without a face, the detector sees one in {detected}, one is reported in {reported}; \
-                 of {crops} crops of these, {accepted} are taken for faces",
+                "; of {} without a face, the detector sees one in {detected}, one is reported in {reported}, after {} \
+                 ({most_looks} at most in one); of {crops} crops of these, {accepted} are taken for faces",
                 counted(*pictures, "picture", "pictures"),
+                counted(*looks, "look", "looks"),
             );
         }
         if *unreadable > 0 {

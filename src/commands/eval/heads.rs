@@ -7,6 +7,8 @@ use crate::face::head::HeadModel;
 use crate::face::pose::Pinhole;
 use crate::picture::frame::Size;
 
+/// What cameras of pictures of faces see from left to right, which are mostly cut from photographs taken from afar.
+const USUAL_FOV_DEG: f32 = 15.0;
 /// Heads that are turned by no more than this are told apart, in degrees.
 const NEAR_DEG: f32 = 30.0;
 /// A normal distribution has 95 % within so many deviations.
@@ -34,8 +36,8 @@ pub struct HeadFigures {
 }
 
 impl<'a> Heads<'a> {
-    pub fn new(head: &'a HeadModel, fov_deg: f32) -> Self {
-        Heads { head, fov_deg, yaws: Vec::new() }
+    pub fn new(head: &'a HeadModel, fov_deg: Option<f32>) -> Self {
+        Heads { head, fov_deg: fov_deg.unwrap_or(USUAL_FOV_DEG), yaws: Vec::new() }
     }
 
     pub fn count(&mut self, size: Size, landmarks: &[Landmark], yaw_deg: f32) {

@@ -23,6 +23,9 @@ use crate::picture;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
+/// A face is found whose landmarks' box overlaps that of the true points by more than this (IoU).
+const FOUND_IOU: f32 = 0.3;
+
 pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     let mut set = dataset::open(&args.data)?;
     if let Some(split) = &args.split {
@@ -31,6 +34,8 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     set.faults.iter().for_each(|fault| error!("{}", fault.error));
     let faults = set.faults.len();
     ensure!(!set.samples.is_empty(), "no face can be measured: {} cannot be read", counted(faults, "item", "items"));
+    let has_heads = set.samples.iter().any(|sample| sample.yaw_deg.is_some());
+    ensure!(args.fov.is_none() || has_heads, "--fov is for head pose; {} has no column \"yaw\"", args.data.display());
     let net = match named {
         Some(net) => net,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
@@ -239,7 +244,7 @@ impl Finder {
                 let faces = observer.observe(frame)?.faces;
                 let overlap = |found: &Rect| found.iou(&bounds);
                 let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
-                let own = nearest.filter(|face| overlap(&face.bounds) > 0.0);
+                let own = nearest.filter(|face| overlap(&face.bounds) > FOUND_IOU);
                 Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks }))
             }
         }
