@@ -3,6 +3,7 @@
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
 
+use image::codecs::jpeg::JpegEncoder;
 use nalgebra::{Point2, Vector2};
 use wingmark::face::zoo::{self, Choice};
 use wingmark::face::{Face, Observer, Options};
@@ -35,6 +36,16 @@ fn roughly_scaled(picture: &Frame, size: Size) -> Frame {
     };
     let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
     Frame::from_rgb(size, pixels.flat_map(|(x, y)| sample(x, y)).collect()).unwrap()
+}
+
+/// As a camera sends it.
+fn as_jpeg(frame: &Frame) -> Frame {
+    let mut bytes = Vec::new();
+    let Size { width, height } = frame.size;
+    JpegEncoder::new_with_quality(&mut bytes, 85)
+        .encode(&frame.to_rgb(), width, height, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    picture::decode(&bytes, Path::new("a JPEG")).unwrap()
 }
 
 fn observer(model: &Choice) -> Observer {
@@ -86,6 +97,8 @@ fn nothing_else_in_the_picture_is_a_face() {
             frames.push(shown(&picture, &crop));
         }
     }
+    let compressed: Vec<Frame> = frames.iter().map(as_jpeg).collect();
+    frames.extend(compressed);
     for model in zoo::landmark_models() {
         let mut observer = observer(&model);
         for (number, frame) in frames.iter().enumerate() {
