@@ -1,4 +1,5 @@
-//! A face is found in the first frame of a scene, whichever way up it is and however near; and what is none is not.
+//! A face is found in the first frame of a scene, whichever way up it is and however near; and what
+//! is none is not.
 
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
@@ -24,15 +25,16 @@ fn shown(frame: &Frame, crop: &Crop) -> Frame {
     Frame::from_rgb(Size { width: crop.side_px, height: crop.side_px }, image.rgb).unwrap()
 }
 
-/// The picture in the middle of a frame, each pixel one of its own, as a poor camera driver would scale it; its edges are drawn out.
+/// The picture in the middle of a frame, each pixel one of its own, as a poor camera driver would
+/// scale it; its edges are drawn out.
 fn roughly_scaled(picture: &Frame, size: Size) -> Frame {
     let side = size.width.min(size.height);
     let left = (size.width - side) / 2;
     let sample = |x: u32, y: u32| {
-        let x = x.saturating_sub(left).min(side - 1) * picture.size.width / side;
-        let y = y.min(side - 1) * picture.size.height / side;
-        let at = 3 * (y * picture.size.width + x) as usize;
-        [picture.bytes[at], picture.bytes[at + 1], picture.bytes[at + 2]]
+        let x = x.saturating_sub(left).min(side - 1) * picture.size().width / side;
+        let y = y.min(side - 1) * picture.size().height / side;
+        let at = 3 * (y * picture.size().width + x) as usize;
+        [picture.bytes()[at], picture.bytes()[at + 1], picture.bytes()[at + 2]]
     };
     let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
     Frame::from_rgb(size, pixels.flat_map(|(x, y)| sample(x, y)).collect()).unwrap()
@@ -41,7 +43,7 @@ fn roughly_scaled(picture: &Frame, size: Size) -> Frame {
 /// As a camera sends it.
 fn as_jpeg(frame: &Frame) -> Frame {
     let mut bytes = Vec::new();
-    let Size { width, height } = frame.size;
+    let Size { width, height } = frame.size();
     JpegEncoder::new_with_quality(&mut bytes, 85)
         .encode(&frame.to_rgb(), width, height, image::ExtendedColorType::Rgb8)
         .unwrap();
@@ -105,7 +107,7 @@ fn nothing_else_in_the_picture_is_a_face() {
             observer.forget();
             let faces = observer.observe(frame).unwrap().faces;
             let found: Vec<_> = faces.iter().map(|face| (face.bounds, face.presence)).collect();
-            assert_eq!(found.len(), 1, "{model}, frame {number}, {:?}: {found:?}", frame.size);
+            assert_eq!(found.len(), 1, "{model}, frame {number}, {:?}: {found:?}", frame.size());
         }
     }
 }

@@ -3,8 +3,9 @@
 #
 #     trainer/presence.sh DATA FACELESS models/nano models/small models/base
 #
-# DATA holds the data sets by name; those that are not there are left out. FACELESS is a folder that tests/accuracy/no_faces.py
-# made, of other pictures than those that false alarms are counted on. FACES=N looks at N faces and pictures (3000).
+# DATA holds the data sets by name; those that are not there are left out. FACELESS is a folder that
+# tests/accuracy/no_faces.py made, of other pictures than those that false alarms are counted on.
+# FACES=N looks at N faces and pictures (3000).
 set -eu
 [ $# -ge 3 ] || { echo "expected: trainer/presence.sh DATA FACELESS MODEL.." >&2; exit 2; }
 data=$1 faceless=$2

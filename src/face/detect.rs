@@ -21,10 +21,12 @@ const HEIGHT: usize = 2;
 const COSINE: usize = 3;
 const SINE: usize = 4;
 
-/// Cells on each side of a peak that tell where it lies: of two small faces side by side, the peaks are two cells apart.
+/// Cells on each side of a peak that tell where it lies: of two small faces side by side, the peaks
+/// are two cells apart.
 const REACH: usize = 1;
 
-/// Of two boxes that overlap more than this, non-maximum suppression keeps the one with the higher score.
+/// Of two boxes that overlap more than this, non-maximum suppression keeps the one with the higher
+/// score.
 const NMS_IOU: f32 = 0.35;
 
 /// A face detector with its working memory.
@@ -54,7 +56,8 @@ pub struct Detection {
     pub score: f32,
     /// How far the face leans. Radians, positive clockwise on the screen.
     pub roll: f32,
-    /// Length of the vector of cosine and sine that the net gave for it: near 1 where it is sure, near 0 where it is not.
+    /// Length of the vector of cosine and sine that the net gave for it: near 1 where it is sure,
+    /// near 0 where it is not.
     pub roll_sureness: f32,
 }
 
@@ -80,7 +83,8 @@ impl Detector {
         self.go_on(1).map(|found| found.expect("the only part is the last"))
     }
 
-    /// Takes a look at the whole frame, for [`Detector::go_on`]; a look that was not finished is forgotten.
+    /// Takes a look at the whole frame, for [`Detector::go_on`]; a look that was not finished is
+    /// forgotten.
     pub fn begin(&mut self, frame: &Frame) {
         let crop = Crop::of_frame(frame.size(), self.image.side_px);
         self.image.fill(frame, &crop);
@@ -93,8 +97,8 @@ impl Detector {
         self.look.is_some()
     }
 
-    /// Does one of `parts` equal parts of the work on the look taken last. The last part gives what [`Detector::detect`] would
-    /// have given for that frame.
+    /// Does one of `parts` equal parts of the work on the look taken last. The last part gives what
+    /// [`Detector::detect`] would have given for that frame.
     pub fn go_on(&mut self, parts: usize) -> Result<Option<Vec<Detection>>, ModelError> {
         let Some((crop, part)) = self.look.take() else { return Ok(None) };
         let Some(maps) = self.session.infer_part(&self.image, part, parts)? else {
@@ -110,8 +114,8 @@ impl Detector {
 }
 
 impl Detection {
-    /// The square that the face fills when it is turned upright. A face is nearly an ellipse, and the sides of the box around an
-    /// ellipse have the same sum of squares however it is turned.
+    /// The square that the face fills when it is turned upright. A face is nearly an ellipse, and
+    /// the sides of the box around an ellipse have the same sum of squares however it is turned.
     pub fn upright_square(&self) -> Rect {
         let side = (self.bounds.width().powi(2) + self.bounds.height().powi(2)).sqrt() * FRAC_1_SQRT_2;
         let (centre, half) = (self.bounds.centre(), Vector2::repeat(side / 2.0));

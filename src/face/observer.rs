@@ -28,7 +28,8 @@ const FRAMES_A_SEARCH: u32 = 15;
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 /// While faces are followed, the detector takes so many frames for a look.
 const FRAMES_A_LOOK: usize = 6;
-/// A search ends after so many detections, and one more for each face that is followed, that were none: the surest come first.
+/// A search ends after so many detections, and one more for each face that is followed, that were
+/// none: the surest come first.
 const DETECTIONS_IN_VAIN: usize = 2;
 /// Where the detector is surer of a face, or less sure of its roll, all quarters are tried.
 const SURE_SCORE: f32 = 0.5;
@@ -141,12 +142,14 @@ impl Observer {
         self.landmarker.scheme()
     }
 
-    /// What the landmark net's confidences and covariances were fitted to; none where its card does not say.
+    /// What the landmark net's confidences and covariances were fitted to; none where its card does
+    /// not say.
     pub fn calibration(&self) -> Option<&Calibration> {
         self.landmarker.calibration()
     }
 
-    /// The camera sees this many degrees from the left to the right edge of its picture; 60 if it is not said.
+    /// The camera sees this many degrees from the left to the right edge of its picture; 60 if it
+    /// is not said.
     pub fn set_fov(&mut self, degrees: f32) {
         self.fov_deg = degrees;
     }
@@ -156,13 +159,15 @@ impl Observer {
         self.tracker.forget();
     }
 
-    /// Earlier observations ended with the frame of this number, and no face of theirs has a higher id than this.
+    /// Earlier observations ended with the frame of this number, and no face of theirs has a higher
+    /// id than this.
     pub fn go_on_after(&mut self, sequence: u32, last_id: u32) {
         self.previous = Some(sequence);
         self.tracker.number_from(last_id);
     }
 
-    /// What the detector saw in the frame observed last, faces or not; nothing where that was not searched.
+    /// What the detector saw in the frame observed last, faces or not; nothing where that was not
+    /// searched.
     pub fn detections(&self) -> &[Detection] {
         &self.detections
     }
@@ -269,8 +274,8 @@ impl Observer {
         Ok((looks, missed))
     }
 
-    /// Searches whole frames. Where nobody is followed, at once; else the work on one frame is spread over the next ones, so that
-    /// a search holds up none of them.
+    /// Searches whole frames. Where nobody is followed, at once; else the work on one frame is
+    /// spread over the next ones, so that a search holds up none of them.
     fn search(
         &mut self,
         frame: &Frame,
@@ -337,9 +342,10 @@ impl Observer {
         found.truncate(room);
     }
 
-    /// Looks twice at a face just found: a detector's box is rough, so that the first look only says where the second has to be.
-    /// The roll that it gives may be that of another quarter: where a face is likely or the roll is unsure, and no face is seen that
-    /// way up, the others are tried.
+    /// Looks twice at a face just found: a detector's box is rough, so that the first look only
+    /// says where the second has to be. The roll that it gives may be that of another quarter:
+    /// where a face is likely or the roll is unsure, and no face is seen that way up, the others
+    /// are tried.
     fn look_closer(
         &mut self,
         frame: &Frame,

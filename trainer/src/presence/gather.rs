@@ -21,12 +21,12 @@ use crate::task::pictures;
 
 /// Crops as following makes them.
 const FOLLOWED: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, occlusion: 0.0 };
-/// Off by less on average, in roots of the area of their box, the landmarks are the face's; by more than the second, they are not.
-/// Between them, and for faces in good crops beyond, nobody can say.
+/// Off by less on average, in roots of the area of their box, the landmarks are the face's; by more
+/// than the second, they are not. Between them, and for faces in good crops beyond, nobody can say.
 const FOUND: f32 = 0.15;
 const NOT_FOUND: f32 = 0.25;
-/// Landmarks whose box overlaps that of a face by more (IoU) are the face's, where the crop was about upright; those
-/// that overlap each by less than the second are no face's.
+/// Landmarks whose box overlaps that of a face by more (IoU) are the face's, where the crop was
+/// about upright; those that overlap each by less than the second are no face's.
 const SAME_FACE_IOU: f32 = 0.6;
 const OTHER_IOU: f32 = 0.1;
 const UPRIGHT: f32 = 0.6;
@@ -102,7 +102,8 @@ impl Gathering {
         Ok(())
     }
 
-    /// What the detector sees in a picture, and squares without a face, and where their landmarks lead.
+    /// What the detector sees in a picture, and squares without a face, and where their landmarks
+    /// lead.
     pub fn search(&mut self, scene: &Scene, rng: &mut StdRng) -> Result<()> {
         let frame = pictures::read(&scene.picture)?;
         let held_out = pictures::is_held_out(&scene.picture.file_name().unwrap_or_default().to_string_lossy());
@@ -116,7 +117,7 @@ impl Gathering {
             }
         }
         for _ in 0..SQUARES {
-            if let Some(square) = empty_square(frame.size, scene, rng) {
+            if let Some(square) = empty_square(frame.size(), scene, rng) {
                 let roll = if rng.random_bool(0.5) { rng.random_range(-PI..PI) } else { 0.0 };
                 places.push((square, roll, Shows::Nothing));
             }

@@ -1,8 +1,9 @@
 //! Fits how models know a face: their `presence.csv`.
 //!
-//! Faces are shown as they may come, turned, blurred, dark, small and half covered, in crops as following makes them. What is to be
-//! refused is what following cannot mend (crops far from a face, and parts of one), what the shipped detector takes for a
-//! face where none is, and faceless squares, all there also in the crops that the landmarks found there would ask for next.
+//! Faces are shown as they may come, turned, blurred, dark, small and half covered, in crops as
+//! following makes them. What is to be refused is what following cannot mend (crops far from a
+//! face, and parts of one), what the shipped detector takes for a face where none is, and faceless
+//! squares, all there also in the crops that the landmarks found there would ask for next.
 
 mod gather;
 mod perceptron;
@@ -31,16 +32,20 @@ const SEED: u64 = 0xface;
 
 #[derive(Args)]
 pub struct Fit {
-    /// Folders with model.onnx, card.toml and shape.csv; presence.csv is written there. May be given several times.
+    /// Folders with model.onnx, card.toml and shape.csv; presence.csv is written there. May be
+    /// given several times.
     #[arg(long, required = true)]
     model: Vec<PathBuf>,
-    /// Folders with a `train` split, whose faces are to be taken for faces. May be given several times.
+    /// Folders with a `train` split, whose faces are to be taken for faces. May be given several
+    /// times.
     #[arg(long, required = true)]
     data: Vec<PathBuf>,
-    /// Folders in which every face is known, of boxes.csv and ignore.csv or of points and all_faces.csv. May be given several times.
+    /// Folders in which every face is known, of boxes.csv and ignore.csv or of points and
+    /// all_faces.csv. May be given several times.
     #[arg(long, required = true)]
     scenes: Vec<PathBuf>,
-    /// Faces of --data that are looked at, each in three crops, and pictures of --scenes that are searched.
+    /// Faces of --data that are looked at, each in three crops, and pictures of --scenes that are
+    /// searched.
     #[arg(long, default_value_t = 3000)]
     faces: usize,
 }

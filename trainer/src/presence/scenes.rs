@@ -8,7 +8,8 @@ use serde::Deserialize;
 use wingmark::dataset::{self, boxes};
 use wingmark::picture::geometry::Rect;
 
-/// A detector's box of `all_faces.csv` is a face from this score on, if the detector saw it in two views.
+/// A detector's box of `all_faces.csv` is a face from this score on, if the detector saw it in two
+/// views.
 const SURE_SCORE: f32 = 0.75;
 
 /// Pictures that detectors are measured on.
@@ -41,8 +42,8 @@ struct Seen {
     views: u32,
 }
 
-/// The pictures of a folder: with boxes.csv and perhaps ignore.csv, or with points (split `train` or `unlabelled`) and
-/// all_faces.csv, which a detector wrote.
+/// The pictures of a folder: with boxes.csv and perhaps ignore.csv, or with points (split `train`
+/// or `unlabelled`) and all_faces.csv, which a detector wrote.
 pub fn open(folder: &Path) -> Result<Vec<Scene>> {
     let scenes = if boxes::are_in(folder) {
         let scene =
