@@ -16,11 +16,11 @@ use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
 
 use super::scenes::Scene;
-use crate::augment::{Strength, jitter, normal};
+use crate::augment::{self, Strength, jitter, normal};
 use crate::task::pictures;
 
 /// Crops as following makes them.
-const FOLLOWED: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, occlusion: 0.0 };
+const FOLLOWED: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, ..augment::NONE };
 /// Off by less on average, in roots of the area of their box, the landmarks are the face's; by more
 /// than the second, they are not. Between them, and for faces in good crops beyond, nobody can say.
 const FOUND: f32 = 0.15;
