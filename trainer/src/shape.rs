@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use nalgebra::{DMatrix, Point2, SMatrix, Similarity2, Vector2};
@@ -120,19 +120,21 @@ fn components(mean: &[Point2<f32>], shapes: &[Shape]) -> (Vec<SMatrix<f32, 2, MO
         .unzip()
 }
 
-/// The median of what the net is off, for each landmark and axis, in the frame of the mean face.
+/// The median of what the net is off, for each landmark and axis, in the frame of the mean face; of faces whose points all count
+/// whole. Others tell what faces look like, but were annotated by another habit, or no two agree on them.
 fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face], crop: impl Fn(&Face) -> Crop) -> Result<Vec<Vector2<f32>>> {
     let mut landmarker = Landmarker::new(net, 1)?;
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut errors = vec![[vec![], vec![]]; mean.len()];
+    let faces: Vec<&Face> = faces.iter().filter(|face| face.weights.iter().all(|&counts| counts == 1.0)).collect();
+    ensure!(!faces.is_empty(), "no set has faces whose points all count whole, to fit the net's bias on");
     let bar = ProgressBar::new((faces.len() * LOOKS) as u64).with_message("looking at faces");
     for face in faces {
         let mean_from_frame = mean_from(&face.points, mean);
         for _ in 0..LOOKS {
             let crop = jitter(&crop(face), &STRENGTH, &mut rng);
             let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
-            let points = look.landmarks.iter().zip(&face.points).zip(&face.weights).zip(&mut errors);
-            for (((landmark, truth), _), errors) in points.filter(|point| *point.0.1 > 0.0) {
+            for ((landmark, truth), errors) in look.landmarks.iter().zip(&face.points).zip(&mut errors) {
                 let error = mean_from_frame * (landmark.at - truth);
                 errors[0].push(error.x);
                 errors[1].push(error.y);
