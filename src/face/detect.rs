@@ -56,9 +56,6 @@ pub struct Detection {
     pub score: f32,
     /// How far the face leans. Radians, positive clockwise on the screen.
     pub roll: f32,
-    /// Length of the vector of cosine and sine that the net gave for it: near 1 where it is sure,
-    /// near 0 where it is not.
-    pub roll_sureness: f32,
 }
 
 impl Detector {
@@ -141,7 +138,6 @@ impl Output {
                     bounds: Rect { min: centre - half, max: centre + half },
                     score: peak.confidence,
                     roll: up.y.atan2(up.x),
-                    roll_sureness: up.norm(),
                 }
             })
             .collect()
@@ -215,7 +211,6 @@ mod tests {
         for (found, (bounds, roll)) in found.iter().zip(expected) {
             assert!(found.bounds.iou(&bounds) > 0.99, "{found:?} is not {bounds:?}");
             assert!((found.roll.to_degrees() - roll).abs() < 0.1, "{found:?} does not lean by {roll}");
-            assert!((0.8..1.1).contains(&found.roll_sureness), "{found:?}");
         }
         assert!((found[0].score - 0.9).abs() < 0.05);
     }
@@ -231,12 +226,7 @@ mod tests {
 
     #[test]
     fn the_better_of_two_boxes_on_a_face_stays() {
-        let at = |x: f32, score| Detection {
-            bounds: Rect::new(x, 0.0, x + 10.0, 10.0),
-            score,
-            roll: 0.0,
-            roll_sureness: 1.0,
-        };
+        let at = |x: f32, score| Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score, roll: 0.0 };
         let found = vec![at(0.0, 0.5), at(2.0, 0.9), at(30.0, 0.4)];
         assert_eq!(non_maximum_suppression(found), [at(2.0, 0.9), at(30.0, 0.4)]);
     }
@@ -247,7 +237,7 @@ mod tests {
         for degrees in [0.0_f32, 30.0, 45.0, 90.0, 180.0] {
             let turn = Similarity2::new(Vector2::zeros(), degrees.to_radians(), 1.0);
             let (bounds, roll) = (box_of_turned(&upright, &turn), degrees.to_radians());
-            let seen = Detection { bounds, score: 1.0, roll, roll_sureness: 1.0 };
+            let seen = Detection { bounds, score: 1.0, roll };
             assert!((seen.upright_square().width() - 50.0_f32.sqrt()).abs() < 1e-3, "{degrees}");
         }
     }

@@ -30,10 +30,9 @@ const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 const FRAMES_A_LOOK: usize = 6;
 /// A search ends after so many detections, and one more for each face that is followed, that were
 /// none: the surest come first.
-const DETECTIONS_IN_VAIN: usize = 2;
-/// Where the detector is surer of a face, or less sure of its roll, all quarters are tried.
-const SURE_SCORE: f32 = 0.5;
-const SURE_OF_ROLL: f32 = 0.5;
+const DETECTIONS_IN_VAIN: usize = 4;
+/// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like it.
+const SMALLEST_NEW_PX: f32 = 10.0;
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -343,18 +342,15 @@ impl Observer {
     }
 
     /// Looks twice at a face just found: a detector's box is rough, so that the first look only
-    /// says where the second has to be. The roll that it gives may be that of another quarter:
-    /// where a face is likely or the roll is unsure, and no face is seen that way up, the others
-    /// are tried.
+    /// says where the second has to be. The roll that it gives may be that of another quarter: where
+    /// no face is seen that way up, the others are tried.
     fn look_closer(
         &mut self,
         frame: &Frame,
         detection: &Detection,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
-        let is_turn_open = detection.score >= SURE_SCORE || detection.roll_sureness < SURE_OF_ROLL;
-        let turns = if is_turn_open { 4 } else { 1 };
-        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI].into_iter().take(turns) {
+        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI] {
             let crop = self.landmarker.crop_around(&detection.upright_square(), detection.roll + turn);
             let rough = self.landmarker.look(frame, &crop, timings)?;
             if !rough.may_be_face() {
@@ -362,7 +358,7 @@ impl Observer {
             }
             let crop = self.landmarker.crop_around_points(&rough.points());
             let look = self.landmarker.look(frame, &crop, timings)?;
-            if look.is_new_face() {
+            if look.is_new_face() && look.bounds().width().max(look.bounds().height()) >= SMALLEST_NEW_PX {
                 return Ok(Some(look));
             }
         }

@@ -10,8 +10,10 @@ const UNITS: i64 = 24;
 const STEPS: usize = 3000;
 const BATCH: i64 = 256;
 const DROPOUT: f64 = 0.1;
-/// Of faceless looks that were held out, this share is taken for faces.
+/// Of faceless looks that were held out, this share has more presence than [`ALARM`].
 const ALARMS: f64 = 5e-4;
+/// More than a face that is followed needs, and less than a new one does.
+const ALARM: f32 = 0.6;
 
 /// The alarms of held-out faceless looks set the bias.
 pub fn train(examples: &[Example]) -> PresenceModel {
@@ -56,7 +58,7 @@ pub fn train(examples: &[Example]) -> PresenceModel {
     let mut alarms: Vec<f32> = faceless.map(|e| logit(&model, e)).collect();
     alarms.sort_unstable_by(|a, b| b.total_cmp(a));
     if let Some(limit) = alarms.get((ALARMS * alarms.len() as f64) as usize) {
-        model.bias = -limit;
+        model.bias = (ALARM / (1.0 - ALARM)).ln() - limit;
     }
     model
 }
