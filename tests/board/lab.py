@@ -96,15 +96,16 @@ class Lab:
         copy.unlink()
         return folder / "files"
 
-    def reference(self, name, content):
-        """What this machine's own wingmark makes of a picture or a video of one frame: the face's points."""
+    def reference(self, name, content, frames=1):
+        """What this machine's own wingmark makes of a picture or a video of so many frames: the face's points in the last."""
         folder = self.folder()
         (folder / name).write_bytes(content)
         log = folder / "log.jsonl"
         command = [self.host_binary, "run", "--screen", "none", "--source", folder / name, "--record", log]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        record, = logs.jsonl(log)
-        face, = record.faces
+        records = logs.jsonl(log)
+        assert len(records) == frames
+        face, = records[-1].faces
         return face
 
     def scene(self):

@@ -48,8 +48,8 @@ def raw(picture, fourcc):
     return y.tobytes() + (numpy.dstack(chroma).tobytes() if chroma else b"")
 
 
-def y4m(picture, fourcc):
-    """The same samples as a file for programs without a camera."""
+def y4m(picture, fourcc, frames=1):
+    """The same samples, so many times, as a file for programs without a camera."""
     chroma = {"YUYV": "C422", "NV12": "C420", "GREY": "Cmono XCOLORRANGE=FULL"}[fourcc]
     planes = b"".join(plane.tobytes() for plane in _planes(picture, fourcc))
-    return f"YUV4MPEG2 W{picture.width} H{picture.height} F30:1 {chroma}\nFRAME\n".encode() + planes
+    return f"YUV4MPEG2 W{picture.width} H{picture.height} F30:1 {chroma}\n".encode() + frames * (b"FRAME\n" + planes)

@@ -11,6 +11,8 @@ import pictures
 
 # The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle; they are 2 px wide here.
 DOT = (255, 240, 80)
+# Frames after which a face that stands still is followed as it stays.
+FOLLOWED = 8
 DOT_RADIUS_PX = 1.5
 SCREEN = (800, 480)
 
@@ -68,12 +70,13 @@ def _compare(lab, fourcc, picture):
     distance = logs.farthest(first, lab.reference(*file))
     assert distance <= 0.05, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it in the same samples"
 
-    expected = lab.reference("picture.png", _png(picture))
-    off, *later_off = [logs.farthest(face, expected) for face in [first, *later]]
-    assert off <= 1, f"{fourcc}: a point is {off:.2f} px from where this machine finds it in the picture"
-    strayed = max(later_off)
-    assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine finds it in the picture"
-    dots = _check_overlay(shot, expected, [first, *later])
+    off = logs.farthest(first, lab.reference("picture.png", _png(picture)))
+    assert off <= 1.5, f"{fourcc}: a point is {off:.2f} px from where this machine finds it in the picture"
+    # A face that is followed is seen in another crop than one just found, and a point at the jaw's edge may stand elsewhere in it.
+    followed = lab.reference("followed.y4m", pictures.y4m(picture, "YUYV", FOLLOWED), FOLLOWED)
+    strayed = max(logs.farthest(face, followed) for face in later)
+    assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine follows it"
+    dots = _check_overlay(shot, followed, [first, *later])
     observed, dropped = len(records), sum(r.dropped for r in records)
     return (f"{fourcc}: same samples {distance:.2f} px, picture {off:.2f} px, followed {strayed:.2f} px, dots {dots:.1f} px; "
             f"{observed} observed + {dropped} dropped")

@@ -135,7 +135,7 @@ def dropped_writes(lab, cuts=20):
 
 def _disk_fault(lab, kind, *mkfs_options):
     """Records while the disk fails and after; what was read back of each format: how many, and how many were lost."""
-    share, disk = recording(lab, f"sh fault_disk.sh {kind}", 4000), lab.disk(2, *mkfs_options)
+    share, disk = recording(lab, f"sh fault_disk.sh {kind}", 4000), lab.disk(6, *mkfs_options)
     with lab.machine(share, disks=[disk]) as board:
         console = board.finish()
     observed = int(re.search(r"^(\d+) frames, ", console, re.MULTILINE).group(1))
@@ -153,7 +153,7 @@ def _disk_fault(lab, kind, *mkfs_options):
 
 
 def full_disk(lab):
-    """A disk of 2 MB fills up and is tidied: landmarking goes on, the loss is counted, recording resumes."""
+    """A disk of 6 MB fills up and is tidied: landmarking goes on, the loss is counted, recording resumes."""
     return _disk_fault(lab, "full", "-O", "^has_journal")
 
 

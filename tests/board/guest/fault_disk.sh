@@ -7,7 +7,7 @@ log=/data/faces
 # has_lost EXTENSION: that file lost records, which it says at once.
 has_lost() { has_said "faces.$1: .* lost"; }
 
-[ $1 = errors ] || dd if=/dev/zero of=/data/ballast bs=1k count=1700 2>/dev/null
+[ $1 = errors ] || dd if=/dev/zero of=/data/ballast bs=1k count=4300 2>/dev/null
 wingmark_start --source pictures --screen none --record $log.csv --record $log.jsonl --record $log.mcap
 within 60 has_logged 1
 files=$(open_files)
