@@ -13,7 +13,7 @@ fn main() {
     }
     let given = env::var("WINGMARK_COMMIT").ok().filter(|commit| !commit.is_empty());
     if let Some(commit) = given.or_else(commit_of_checkout) {
-        println!("cargo:rustc-env=WINGMARK_COMMIT={commit}");
+        println!("cargo:rustc-env=WINGMARK_COMMIT={commit:.12}");
     }
 }
 

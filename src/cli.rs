@@ -17,6 +17,7 @@ use crate::dataset::degrade::Degradation;
 use crate::doctor::Purpose;
 use crate::face::pose::FOV_DEG;
 use crate::face::{Options, Smoothing, zoo};
+use crate::machine::{COMMIT, VERSION};
 use crate::picture::frame::Size;
 use crate::publish::Target;
 use crate::record::selection::{Every, When};
@@ -39,6 +40,13 @@ impl Cli {
     /// Reads a command line; where it is wrong, says why and ends the process with code 2.
     pub fn read(arguments: Vec<OsString>) -> Self {
         let cli = Cli::parse_from(arguments);
+        if let Command::Run(RunArgs { json_summary: Some(path), record, .. }) = &cli.command
+            && path.as_os_str() == "-"
+            && record.contains(&RecordChoice::Stdout)
+        {
+            let words = "--json-summary - and --record - cannot share standard output; give the summary a file";
+            Cli::command().error(ErrorKind::ArgumentConflict, words).exit();
+        }
         if let Command::Run(RunArgs { serve: ServeArgs { serve: Some(at), token_file: None, .. }, .. }) = &cli.command
             && !at.ip().is_loopback()
         {
@@ -66,7 +74,6 @@ pub enum Command {
 /// Version, commit, features and models of this binary.
 fn long_version() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let commit = option_env!("WINGMARK_COMMIT").map_or_else(|| "unknown".into(), |commit| format!("{commit:.12}"));
         let features = [
             ("base", cfg!(feature = "base")),
             ("float", cfg!(feature = "float")),
@@ -80,8 +87,7 @@ fn long_version() -> &'static str {
         };
         let models: Vec<String> = zoo::SHIPPED.iter().map(model).collect();
         format!(
-            "{}\ncommit: {commit}\nfeatures: {}\nmodels: {}",
-            env!("CARGO_PKG_VERSION"),
+            "{VERSION}\ncommit: {COMMIT}\nfeatures: {}\nmodels: {}",
             if features.is_empty() { "none".into() } else { features.join(", ") },
             models.join(", ")
         )
@@ -151,6 +157,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub serve: ServeArgs,
+
+    /// Write what the run came to, and who made it, to this file at the end, as one JSON object; - for standard output, where
+    /// the closing line otherwise is.
+    #[arg(long, value_name = "FILE|-")]
+    pub json_summary: Option<PathBuf>,
 
     /// Write figures to this file every ten seconds, in the text format of Prometheus.
     #[arg(long, value_name = "FILE.prom")]

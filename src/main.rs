@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wingmark::cli::Cli;
-use wingmark::commands::{self, Outcome, settings};
+use wingmark::commands::{self, Outcome, messages, settings};
 
 /// Counts allocations for `bench`: two additions each, against some two hundred instructions for the allocation itself, and
 /// so few allocations a frame that it cannot be measured.
@@ -14,10 +14,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
-        .format_timestamp(None)
-        .format_target(false)
-        .init();
+    messages::start();
     wingmark::model::hide_guarded_panics();
     let arguments = match settings::arguments(std::env::args_os().collect()) {
         Ok(arguments) => arguments,

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
+use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source, SourceChoice};
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
@@ -23,6 +23,7 @@ use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::past::Past;
+use crate::record::provenance::{Chosen, Provenance};
 use crate::record::selection::Selection;
 use crate::record::{RecordChoice, RecordError};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
@@ -112,14 +113,20 @@ impl PasswordArgs {
 }
 
 /// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
-fn publishers(args: &RunArgs, is_live: bool, settings: &Settings<'_>) -> Result<Vec<Publisher>, PublishError> {
+fn publishers(
+    args: &RunArgs,
+    is_live: bool,
+    made_by: &Arc<Provenance>,
+    settings: &Settings<'_>,
+) -> Result<Vec<Publisher>, PublishError> {
     if let Some(twice) = twice(&args.publish) {
         return Err(PublishError::Twice(twice.to_string()));
     }
     let mut publishers = Vec::new();
     if args.record.contains(&RecordChoice::Stdout) {
         let pace = if is_live { Pace::Newest } else { Pace::Every };
-        publishers.push(Publisher::start("standard output".into(), pace, Box::<Stdout>::default())?);
+        let stdout = Box::new(Stdout::new(Arc::clone(made_by)));
+        publishers.push(Publisher::start("standard output".into(), pace, stdout)?);
     }
     for target in &args.publish {
         publishers.push(Publisher::start(target.to_string(), Pace::Newest, target.receiver(settings))?);
@@ -150,6 +157,7 @@ pub struct RunPlan {
     pub publishers: Vec<Publisher>,
     #[cfg(feature = "page")]
     pub video: Option<Arc<Video>>,
+    pub made_by: Arc<Provenance>,
     pub metrics: Arc<Metrics>,
     pub metrics_file: Option<MetricsFile>,
     pub view: Option<View>,
@@ -210,13 +218,21 @@ impl RunPlan {
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
         let logs = args.log.open(&files, pasts)?;
+        let made_by = Arc::new(Provenance::here(Chosen {
+            card: &landmarks.card,
+            board: &board.slug,
+            source: args.source.as_ref().map(SourceChoice::without_secrets),
+            camera: source.origin(),
+        }));
+        logs.iter().for_each(|log| log.describe(&made_by));
         let metrics = Arc::new(Metrics::of_logs(&logs));
+        metrics.describe(&made_by);
         #[allow(unused_mut, reason = "the page is one of them, where it is built in")]
         let mut publishers = {
             let password = args.password.read()?;
             let (head, rate) = (landmarks.head.as_ref(), args.publish_rate);
             let settings = Settings { head, rate, password: password.as_deref(), metrics: &metrics };
-            publishers(args, source.is_live(), &settings)?
+            publishers(args, source.is_live(), &made_by, &settings)?
         };
         #[cfg(feature = "page")]
         let (page, video) = args.serve.open(&metrics)?;
@@ -234,6 +250,7 @@ impl RunPlan {
             publishers,
             #[cfg(feature = "page")]
             video,
+            made_by,
             metrics,
             metrics_file,
             view,

@@ -331,6 +331,42 @@ fn the_test_card_is_a_picture_too() {
 }
 
 #[test]
+fn a_run_says_who_made_what_and_sums_up_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let all = [&["run", "--source", PORTRAIT, "--screen", "none"], arguments].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wingmark"));
+        command.args(all).current_dir(folder.path()).env("RUST_LOG", "debug").output().unwrap()
+    };
+    let output = run(&["--record", "a.jsonl", "--metrics", "a.prom", "--json-summary", "-"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((&summary["complete"], summary["frames"].as_u64()), (&true.into(), Some(1)));
+    assert_eq!(summary["outlets"][0]["name"], "a.jsonl");
+    let record = std::fs::read_to_string(folder.path().join("a.jsonl")).unwrap();
+    let made_by = &serde_json::from_str::<serde_json::Value>(&record).unwrap()["made_by"];
+    assert_eq!(&summary["made_by"], made_by);
+    let (model, hash) = (made_by["model"].as_str().unwrap(), made_by["model_sha256"].as_str().unwrap());
+    // The messages begin with the same, and tract's do not drown it.
+    let messages = text(&output.stderr);
+    assert!(messages.starts_with(concat!("[INFO ] wingmark ", env!("CARGO_PKG_VERSION"), " (")), "{messages}");
+    assert!(messages.lines().next().unwrap().contains(&format!("model {model} (SHA-256 {hash})")), "{messages}");
+    assert!(messages.lines().count() < 20, "{messages}");
+
+    assert!(run(&["--json-summary", "a.json"]).status.success());
+    let file = std::fs::read_to_string(folder.path().join("a.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&file).unwrap()["frames"], 1);
+    let message = failure(folder.path(), &["run", "--json-summary", "-", "--record", "-"], 2);
+    assert!(message.contains("cannot share standard output"), "{message}");
+    let message = failure(
+        folder.path(),
+        &["run", "--source", PORTRAIT, "--screen", "none", "--json-summary", "no/where.json"],
+        1,
+    );
+    assert!(message.contains("cannot write no/where.json"), "{message}");
+}
+
+#[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [

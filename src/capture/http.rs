@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::CaptureError;
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
+use super::{CaptureError, Origin};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long is gone.
@@ -153,6 +153,10 @@ impl Opener for HttpUrl {
 
     fn open(&mut self) -> Result<Piped<Connection>, Lost> {
         self.connect().map_err(|e| Lost(e.to_string()))
+    }
+
+    fn origin(&self) -> Origin {
+        Origin { name: self.to_string(), ..Origin::default() }
     }
 }
 

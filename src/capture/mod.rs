@@ -9,6 +9,7 @@ mod film;
 pub mod http;
 mod kind;
 mod mjpeg;
+mod origin;
 mod piped;
 mod program;
 mod replay;
@@ -30,6 +31,7 @@ pub use fault::Fault;
 pub use film::Film;
 pub use http::{HttpError, HttpUrl};
 pub use mjpeg::{Mjpeg, MjpegError};
+pub use origin::Origin;
 pub use program::Program;
 pub use replay::{Begun, Replay, Resume};
 pub use status::Status;
@@ -84,6 +86,11 @@ pub trait Source: Send {
     /// use.
     fn is_live(&self) -> bool {
         false
+    }
+
+    /// The camera that frames come from, as it is now; `None` where they come from none.
+    fn origin(&self) -> Option<Origin> {
+        None
     }
 }
 

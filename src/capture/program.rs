@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
-use super::{CameraWish, CaptureError};
+use super::{CameraWish, CaptureError, Origin};
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(5);
@@ -70,7 +70,7 @@ impl Program {
     fn commands(&self, wish: &CameraWish) -> Vec<Command> {
         match self {
             Program::Rpicam(number) => {
-                let (size, rate) = (wish.size.unwrap_or(wish.aim.size), wish.rate.unwrap_or(wish.aim.rate));
+                let (size, rate) = (wish.size_near(), wish.rate_near());
                 let all = RPICAM.map(|name| {
                     let mut command = Command::new(name);
                     command.args([
@@ -147,6 +147,20 @@ impl Opener for Restarting {
 
     fn open(&mut self) -> Result<Piped<Running>, Lost> {
         self.start().map_err(Lost)
+    }
+
+    /// A pipeline may have passwords in it.
+    fn origin(&self) -> Origin {
+        match &self.program {
+            Program::Rpicam(_) => Origin {
+                name: self.program.to_string(),
+                format: Some(CameraFormat::Mjpeg),
+                size: Some(self.wish.size_near()),
+                rate: Some(self.wish.rate_near()),
+                ..Origin::default()
+            },
+            Program::Gstreamer(_) => Origin { name: GSTREAMER.into(), ..Origin::default() },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Numbers};
-use super::{CaptureError, Captured, Fault, Source, Status};
+use super::{CaptureError, Captured, Fault, Origin, Source, Status};
 use crate::picture::frame::Frame;
 
 /// No call takes longer than this for want of a frame.
@@ -23,6 +23,9 @@ pub trait Opener: Send {
     type Stream: FrameStream;
 
     fn open(&mut self) -> Result<Self::Stream, Lost>;
+
+    /// What was opened last.
+    fn origin(&self) -> Origin;
 
     /// Told at the moment when the stream ended.
     fn lost(&mut self) {}
@@ -202,6 +205,10 @@ impl<O: Opener> Source for Returning<O> {
     fn is_live(&self) -> bool {
         true
     }
+
+    fn origin(&self) -> Option<Origin> {
+        Some(self.opener.origin())
+    }
 }
 
 #[cfg(test)]
@@ -258,6 +265,10 @@ mod tests {
                 Step::Missing => Err(unplugged()),
                 _ => panic!("a camera is opened that is open"),
             }
+        }
+
+        fn origin(&self) -> Origin {
+            Origin::default()
         }
 
         fn try_other(&mut self) -> bool {

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod latency;
+pub mod messages;
 mod publish;
 mod run;
 pub mod settings;

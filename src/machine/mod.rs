@@ -5,6 +5,7 @@
 //! absent, never an error.
 
 mod allowance;
+mod build;
 mod cpu;
 mod energy;
 mod state;
@@ -14,6 +15,7 @@ mod warnings;
 
 use serde::{Deserialize, Serialize};
 
+pub use build::{COMMIT, VERSION};
 pub use cpu::Cpu;
 pub use energy::{Energy, Meter, Metering};
 pub use state::{Frequency, PowerMode, State, Temperature};

@@ -3,6 +3,7 @@
 
 mod display;
 mod feed;
+mod hourly;
 #[cfg(feature = "program")]
 pub mod service;
 mod slot;
@@ -10,6 +11,7 @@ mod watch;
 
 pub use display::{Display, Show};
 pub use feed::{Feed, Note};
+pub use hourly::Hourly;
 pub use slot::{Policy, Slot, Taken};
 pub use watch::StatusWatch;
 

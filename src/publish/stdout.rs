@@ -1,21 +1,32 @@
-//! `--record -`: a line of JSON a frame on standard output, as soon as it is seen.
+//! `--record -`: a line of JSON a frame on standard output, as soon as it is seen; the first one says
+//! who made it.
 
 use std::io::{ErrorKind, Write};
+use std::sync::Arc;
 
 use super::{PublishError, Receiver};
 use crate::record::entry::Entry;
 use crate::record::jsonl;
+use crate::record::provenance::Provenance;
 
 /// A line of JSON a frame on standard output.
-#[derive(Default)]
 pub struct Stdout {
     line: Vec<u8>,
+    /// What the next line says.
+    made_by: Option<Arc<Provenance>>,
+}
+
+impl Stdout {
+    /// Nothing is written yet.
+    pub fn new(made_by: Arc<Provenance>) -> Self {
+        Stdout { line: Vec::new(), made_by: Some(made_by) }
+    }
 }
 
 impl Receiver for Stdout {
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
         self.line.clear();
-        jsonl::write_object(&mut self.line, entry);
+        jsonl::write_object(&mut self.line, entry, self.made_by.take().as_deref());
         self.line.push(b'\n');
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(&self.line).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {

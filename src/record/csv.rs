@@ -22,17 +22,19 @@
 //! | `perclos` | share of the last minute with closed eyes, 0 to 1; empty where unknown |
 //! | `events` | what the face did that was known with this frame: name:seconds, several with a space between |
 //! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
+//! | `made_by` | in the first row of a file: who made it, an object of JSON as [`super::jsonl`] has it; empty in the others |
 //! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
 //! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only
-//! `source` is quoted, where it holds a comma or a quotation mark (RFC 4180); it holds no line
-//! break. Rows end in `\n`.
+//! `made_by` and `source` are quoted, where they hold a comma or a quotation mark (RFC 4180); they
+//! hold no line break. A run that goes on with a file says `made_by` anew in its first row. Rows end in `\n`.
 
 use std::io::Write;
 
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::provenance::Provenance;
 use crate::face::measure::Measures;
 use crate::face::{Face, Timings};
 use crate::model::scheme::IBUG_68;
@@ -57,6 +59,8 @@ const MEASURES: [fn(&Measures) -> Option<f32>; 7] = [
 /// Writes observations as rows.
 pub struct CsvEncoder {
     block: Vec<u8>,
+    /// What the next row says.
+    made_by: String,
 }
 
 impl Default for CsvEncoder {
@@ -68,12 +72,12 @@ impl Default for CsvEncoder {
 impl CsvEncoder {
     /// For a new file, which begins with the names of the columns.
     pub fn new() -> Self {
-        CsvEncoder { block: (header().join(",") + "\n").into_bytes() }
+        CsvEncoder { block: (header().join(",") + "\n").into_bytes(), made_by: String::new() }
     }
 
     /// For a file that has its head.
     pub fn going_on() -> Self {
-        CsvEncoder { block: Vec::new() }
+        CsvEncoder { block: Vec::new(), made_by: String::new() }
     }
 }
 
@@ -91,7 +95,7 @@ pub fn header() -> Vec<String> {
     columns.extend(named(&["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
     columns.extend(named(&["eye_right", "eye_left", "mouth", "perclos", "events"]));
     columns.extend(Timings::NAMES.map(|name| format!("{name}_us")));
-    columns.extend(named(&["source", "crc32"]));
+    columns.extend(named(&["made_by", "source", "crc32"]));
     columns
 }
 
@@ -116,6 +120,10 @@ pub(super) fn row_head(row: &str) -> Option<RowHead> {
 }
 
 impl Encoder for CsvEncoder {
+    fn describe(&mut self, made_by: &Provenance) {
+        self.made_by = made_by.to_json();
+    }
+
     fn add(&mut self, entry: &Entry) {
         if entry.seen.faces.is_empty() {
             self.add_row(entry, None);
@@ -142,12 +150,16 @@ impl CsvEncoder {
     fn add_row(&mut self, entry: &Entry, face: Option<&Face>) {
         let start = self.block.len();
         write_row(&mut self.block, entry, face).expect("memory takes every write");
+        for text in [std::mem::take(&mut self.made_by).as_str(), entry.seen.source.as_deref().unwrap_or_default()] {
+            write_text(&mut self.block, text);
+            self.block.push(b',');
+        }
         let crc = crc32fast::hash(&self.block[start..]);
         writeln!(self.block, "{crc:08x}").expect("memory takes every write");
     }
 }
 
-/// Writes a row up to its last comma.
+/// Writes a row up to its texts.
 fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::Result<()> {
     let seen = &entry.seen;
     let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.presence));
@@ -196,8 +208,6 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
     for time in seen.timings.all() {
         write!(out, "{},", time.as_micros())?;
     }
-    write_text(out, seen.source.as_deref().unwrap_or_default());
-    out.push(b',');
     Ok(())
 }
 

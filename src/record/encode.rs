@@ -1,9 +1,12 @@
 //! What each format is behind: entries in, bytes of a file out.
 
 use super::entry::Entry;
+use super::provenance::Provenance;
 
 /// Encodes one file. Its head comes with the first block.
 pub trait Encoder {
+    /// Who makes the entries from here on. The next one says it.
+    fn describe(&mut self, made_by: &Provenance);
     /// Adds an entry to the block under way.
     fn add(&mut self, entry: &Entry);
     /// Bytes in the block under way, nearly.

@@ -13,7 +13,11 @@
 //!     "eyes": { "right_ratio": 0.281, "left_ratio": null, "right": 0.96, "left": null, "closed": false, "perclos": 0.02 },
 //!     "mouth": { "ratio": 0.05, "open": 0.04 }
 //!   }],
-//!   "events": [{ "event": "blink", "face": 3, "at_s": 27.0, "lasted_s": 0.133 }]
+//!   "events": [{ "event": "blink", "face": 3, "at_s": 27.0, "lasted_s": 0.133 }],
+//!   "made_by": { "version": "0.1.0", "commit": "0123456789ab", "model": "small", "model_sha256": "..", "board": "pi-5",
+//!     "machine": "Raspberry Pi 5 Model B Rev 1.0", "kernels": "sdot", "source": "/dev/video0",
+//!     "camera": "HD Pro Webcam C920", "camera_link": "usb-0000:01:00.0-1.3", "camera_format": "MJPG",
+//!     "camera_size": "640x480", "camera_rate": 30.0, "time_zone": "Europe/Zurich", "schema": 2 }
 //! }
 //! ```
 //!
@@ -27,6 +31,9 @@
 //! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as
 //!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
 //!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
+//!
+//! `made_by` stands in the first object of a file, and in the first one of a run that goes on with a
+//! file: who made it and those after it.
 //!
 //! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by
 //! rows), eyes, mouth and events; null is unknown. `schema` grows when a key changes its meaning or
@@ -43,6 +50,7 @@ use serde_json::{Value, json};
 
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::provenance::Provenance;
 use crate::face::measure::{Event, Measures};
 use crate::face::pose::HeadPose;
 use crate::face::{Face, Landmark, Timings};
@@ -54,11 +62,17 @@ pub const SCHEMA: u32 = 2;
 #[derive(Default)]
 pub struct JsonlEncoder {
     block: Vec<u8>,
+    /// What the next object says.
+    made_by: Option<Provenance>,
 }
 
 impl Encoder for JsonlEncoder {
+    fn describe(&mut self, made_by: &Provenance) {
+        self.made_by = Some(made_by.clone());
+    }
+
     fn add(&mut self, entry: &Entry) {
-        write_object(&mut self.block, entry);
+        write_object(&mut self.block, entry, self.made_by.take().as_ref());
         self.block.push(b'\n');
     }
 
@@ -75,13 +89,14 @@ impl Encoder for JsonlEncoder {
     }
 }
 
-/// Appends an entry's object, without a line break in it.
-pub fn write_object(out: &mut Vec<u8>, entry: &Entry) {
-    serde_json::to_writer(out, &Object::from(entry)).expect("numbers and strings always serialize");
+/// Appends an entry's object, without a line break in it, and with who made it if that is to be said.
+pub fn write_object(out: &mut Vec<u8>, entry: &Entry, made_by: Option<&Provenance>) {
+    let object = Object { made_by, ..Object::from(entry) };
+    serde_json::to_writer(out, &object).expect("numbers and strings always serialize");
 }
 
 #[derive(Serialize)]
-struct Object {
+struct Object<'a> {
     schema: u32,
     sequence: u32,
     dropped: u32,
@@ -94,6 +109,8 @@ struct Object {
     timings_us: Timings,
     faces: Vec<FaceObject>,
     events: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<&'a Provenance>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +127,7 @@ struct FaceObject {
     measures: Value,
 }
 
-impl From<&Entry> for Object {
+impl From<&Entry> for Object<'_> {
     fn from(entry: &Entry) -> Self {
         let seen = &entry.seen;
         Object {
@@ -125,6 +142,7 @@ impl From<&Entry> for Object {
             timings_us: seen.timings,
             faces: seen.faces.iter().map(FaceObject::from).collect(),
             events: seen.events.iter().map(event).collect(),
+            made_by: None,
         }
     }
 }

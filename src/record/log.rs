@@ -15,6 +15,7 @@ use super::losses::{LossReport, Tally};
 use super::past::Past;
 use super::pipe::Pipe;
 use super::place::Place;
+use super::provenance::Provenance;
 use super::storage::{Disk, Storage};
 use super::writer::Writer;
 use super::{RecordError, Recorder};
@@ -34,6 +35,7 @@ pub struct LogOptions {
 }
 
 enum Message {
+    MadeBy(Arc<Provenance>),
     Entry(Box<Entry>),
     Reopen,
 }
@@ -157,6 +159,13 @@ impl Log {
         Ok(Log { path: path.into(), queue, queued, done, tally, report: LossReport::new(path.into()), taker, past })
     }
 
+    /// Who makes the records from here on: the next one says it, and the first one of each file.
+    pub fn describe(&self, made_by: &Arc<Provenance>) {
+        if self.queue.try_send(Message::MadeBy(Arc::clone(made_by))).is_err() {
+            log::warn!("{}: too busy to be told who makes its records", self.path.display());
+        }
+    }
+
     /// The file under way.
     pub fn path(&self) -> &Path {
         &self.path
@@ -242,6 +251,10 @@ fn write_all<S: Storage>(
         // What waited in the queue while a block was written all goes into the next one, up to the
         // queue's length.
         let flush = match message {
+            Ok(Message::MadeBy(made_by)) => {
+                writer.describe(made_by);
+                false
+            }
             Ok(Message::Entry(entry)) => {
                 queued.0.fetch_sub(1, Relaxed);
                 oldest.get_or_insert(entry.at);

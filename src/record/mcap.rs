@@ -3,6 +3,8 @@
 //! * `/wingmark/annotations`: `foxglove.ImageAnnotations`, which Foxglove draws over a picture of
 //!   the same camera.
 //!
+//! The metadata `wingmark` says who made the file, as `made_by` of the first object does.
+//!
 //! A block is one chunk with its CRC and its message indexes, so a file that was cut off is read up
 //! to its last whole chunk. Chunks are not compressed: the compressors are C.
 //!
@@ -17,13 +19,15 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use mcap::WriteOptions;
-use mcap::records::MessageHeader;
+use mcap::records::{MessageHeader, Metadata};
 use mcap::write::{NoSeek, Writer};
 
 use super::annotations::{self, ImageAnnotations};
 use super::encode::Encoder;
 use super::entry::{Entry, nanos};
 use super::jsonl;
+use super::provenance::Provenance;
+use crate::machine::VERSION;
 
 const OBSERVATION_SCHEMA: &str = include_str!("../../docs/observation.schema.json");
 
@@ -36,6 +40,8 @@ pub struct McapEncoder {
     /// The first entry's wall time in nanoseconds, and its monotonic time.
     epoch: Option<(u64, Instant)>,
     message: Vec<u8>,
+    /// What the next object says.
+    made_by: Option<Provenance>,
     /// Bytes of the messages in the chunk under way.
     chunk_bytes: u64,
 }
@@ -70,7 +76,7 @@ impl McapEncoder {
             // A chunk ends where a block does.
             .chunk_size(None)
             .disable_seeking(true)
-            .library(concat!("wingmark ", env!("CARGO_PKG_VERSION")));
+            .library(format!("wingmark {VERSION}"));
         let mut writer = options.create(NoSeek::new(block.clone())).expect(IN_MEMORY);
         let mut channel = |topic: &str, schema: &str, text: &str| {
             let schema = writer.add_schema(schema, "jsonschema", text.as_bytes()).expect(IN_MEMORY);
@@ -79,7 +85,16 @@ impl McapEncoder {
         let observation = channel("/wingmark/observation", "wingmark.Observation", OBSERVATION_SCHEMA);
         let annotations =
             channel("/wingmark/annotations", "foxglove.ImageAnnotations", &annotations::schema().to_string());
-        McapEncoder { writer, block, observation, annotations, epoch: None, message: Vec::new(), chunk_bytes: 0 }
+        McapEncoder {
+            writer,
+            block,
+            observation,
+            annotations,
+            epoch: None,
+            message: Vec::new(),
+            made_by: None,
+            chunk_bytes: 0,
+        }
     }
 
     fn write(&mut self, channel_id: u16, entry: &Entry) {
@@ -99,9 +114,15 @@ impl McapEncoder {
 const IN_MEMORY: &str = "an MCAP file is encoded in memory, with the channels added at its start";
 
 impl Encoder for McapEncoder {
+    fn describe(&mut self, made_by: &Provenance) {
+        let metadata = Metadata { name: "wingmark".into(), metadata: made_by.fields().collect() };
+        self.writer.write_metadata(&metadata).expect(IN_MEMORY);
+        self.made_by = Some(made_by.clone());
+    }
+
     fn add(&mut self, entry: &Entry) {
         self.message.clear();
-        jsonl::write_object(&mut self.message, entry);
+        jsonl::write_object(&mut self.message, entry, self.made_by.take().as_ref());
         self.write(self.observation, entry);
         self.message.clear();
         serde_json::to_writer(&mut self.message, &ImageAnnotations::of(entry)).expect("numbers always serialize");

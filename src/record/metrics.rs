@@ -8,6 +8,7 @@ use crate::capture::Status;
 use crate::face::{Observation, Stage, Timings};
 use crate::record::log::Log;
 use crate::record::losses::Tally;
+use crate::record::provenance::Provenance;
 
 /// Upper ends of the buckets of a stage's latencies, in seconds.
 const BUCKETS_S: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
@@ -18,6 +19,7 @@ const FRAMES_WITHIN: Duration = Duration::from_secs(10);
 /// Counted by the thread that observes, read by everybody.
 #[derive(Debug, Default)]
 pub struct Metrics {
+    made_by: Mutex<Option<Arc<Provenance>>>,
     counts: Mutex<Counts>,
     records: Mutex<Tallies>,
     receivers: Mutex<Tallies>,
@@ -32,6 +34,7 @@ struct Counts {
     frame_at: Option<Instant>,
     dropped: u64,
     faces: u64,
+    frames_with_a_face: u64,
     faces_now: usize,
     source_errors: u64,
     /// Why no frames come that can be used; empty while they do.
@@ -47,6 +50,7 @@ pub struct Health {
     /// Why it does not do its work, if it does not.
     pub trouble: Option<String>,
     pub frames: u64,
+    pub frames_with_a_face: u64,
     pub dropped: u64,
     pub source_errors: u64,
     /// Records and receivers: name, what was written or sent, what was lost.
@@ -75,6 +79,16 @@ impl Metrics {
         Metrics { records: Mutex::new(logs.iter().map(record).collect()), ..Metrics::default() }
     }
 
+    /// Who makes what is counted.
+    pub fn describe(&self, made_by: &Arc<Provenance>) {
+        *self.made_by.lock().expect(UNPOISONED) = Some(Arc::clone(made_by));
+    }
+
+    /// Who makes what is counted, once that was said.
+    pub fn made_by(&self) -> Option<Arc<Provenance>> {
+        self.made_by.lock().expect(UNPOISONED).clone()
+    }
+
     /// Counts what a receiver of live output gets too.
     pub fn add_receiver(&self, name: &str, tally: &Arc<Tally>) {
         self.receivers.lock().expect(UNPOISONED).push((name.into(), Arc::clone(tally)));
@@ -86,6 +100,7 @@ impl Metrics {
         counts.frame_at = Some(Instant::now());
         counts.dropped += u64::from(seen.dropped);
         counts.faces += seen.faces.len() as u64;
+        counts.frames_with_a_face += u64::from(!seen.faces.is_empty());
         counts.faces_now = seen.faces.len();
         for (histogram, took) in counts.stages.iter_mut().zip(seen.timings.all()) {
             histogram.count(took);
@@ -128,6 +143,7 @@ impl Metrics {
         Health {
             trouble,
             frames: counts.frames,
+            frames_with_a_face: counts.frames_with_a_face,
             dropped: counts.dropped,
             source_errors: counts.source_errors,
             outlets: outlets.collect(),

@@ -34,6 +34,8 @@ mod pipe;
 mod place;
 mod plain;
 #[doc(hidden)]
+pub mod provenance;
+#[doc(hidden)]
 pub mod selection;
 #[doc(hidden)]
 pub mod storage;

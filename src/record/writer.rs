@@ -8,6 +8,7 @@ use super::encode::Encoder;
 use super::entry::Entry;
 use super::journal::Journal;
 use super::losses::{Tally, in_words};
+use super::provenance::Provenance;
 use super::storage::Storage;
 
 pub struct Writer<S: Storage> {
@@ -15,6 +16,8 @@ pub struct Writer<S: Storage> {
     format: Format,
     path: PathBuf,
     tally: Arc<Tally>,
+    /// Said at the begin of each file.
+    made_by: Option<Arc<Provenance>>,
     /// Of the file under way; none before its first entry.
     encoder: Option<Box<dyn Encoder>>,
     /// Entries in the block under way.
@@ -25,7 +28,7 @@ pub struct Writer<S: Storage> {
 
 impl<S: Storage> Writer<S> {
     pub fn new(journal: Journal<S>, format: Format, path: PathBuf, tally: Arc<Tally>) -> Self {
-        Writer { journal, format, path, tally, encoder: None, pending: 0, failing: false }
+        Writer { journal, format, path, tally, made_by: None, encoder: None, pending: 0, failing: false }
     }
 
     /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be,
@@ -38,6 +41,12 @@ impl<S: Storage> Writer<S> {
         }
     }
 
+    /// Who makes the entries from here on.
+    pub fn describe(&mut self, made_by: Arc<Provenance>) {
+        self.encoder.iter_mut().for_each(|encoder| encoder.describe(&made_by));
+        self.made_by = Some(made_by);
+    }
+
     /// Entries in the block under way.
     pub fn pending(&self) -> u64 {
         self.pending
@@ -46,7 +55,11 @@ impl<S: Storage> Writer<S> {
     /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows
     /// its limit by more than a record, however fast they come; whether that was so.
     pub fn add(&mut self, entry: &Entry) -> bool {
-        let encoder = self.encoder.get_or_insert_with(|| self.format.encoder());
+        let encoder = self.encoder.get_or_insert_with(|| {
+            let mut encoder = self.format.encoder();
+            self.made_by.iter().for_each(|made_by| encoder.describe(made_by));
+            encoder
+        });
         encoder.add(entry);
         self.pending += 1;
         let is_full = self.journal.would_be_full(encoder.block_bytes());

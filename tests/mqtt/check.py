@@ -130,6 +130,9 @@ def check_run(wingmark, broker, secret):
         assert len(faces) == 1 and {"id", "box", "pose", "eyes", "mouth"} <= set(faces[0]), faces
         print("a state, and what Home Assistant shows of it:", shown)
 
+        about = listener.json("about")
+        assert about["model"] and len(about["model_sha256"]) == 64 and about["source"] == "-", about
+
         count = listener.counts[f"{PREFIX}/state"]
         time.sleep(5)
         count = listener.counts[f"{PREFIX}/state"] - count

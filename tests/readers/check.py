@@ -42,11 +42,12 @@ def read_mcap(path):
         summary = reader.get_summary()
         assert {s.name for s in summary.schemas.values()} == {"wingmark.Observation", "foxglove.ImageAnnotations"}
         messages = [(c.topic, m, json.loads(m.data)) for _, c, m in reader.iter_messages()]
+        [about] = [record.metadata for record in reader.iter_metadata() if record.name == "wingmark"]
         assert summary.statistics.message_count == len(messages)
     times = [m.log_time for _, m, _ in messages]
     assert times == sorted(times)
     by_topic = lambda topic: [data for t, _, data in messages if t == topic]
-    return by_topic(OBSERVATION), by_topic(ANNOTATIONS)
+    return by_topic(OBSERVATION), by_topic(ANNOTATIONS), about
 
 
 def check_same(table, objects, observations, annotations):
@@ -70,6 +71,15 @@ def check_same(table, objects, observations, annotations):
                 # Foxglove counts from the corner of the first pixel.
                 assert abs(dots["points"][p]["x"] - x - 0.5) < 1e-6
                 assert abs(dots["points"][p]["y"] - y - 0.5) < 1e-6
+
+
+def check_made_by(table, objects, about):
+    """The first record of a file says who made it, in all formats the same."""
+    made_by = objects[0]["made_by"]
+    assert {"version", "commit", "model", "model_sha256", "board", "kernels", "time_zone", "schema"} <= set(made_by)
+    assert not any("made_by" in later for later in objects[1:]) and table.made_by[1:].isna().all()
+    assert json.loads(table.made_by[0]) == made_by
+    assert about == {key: value if isinstance(value, str) else json.dumps(value) for key, value in made_by.items()}
 
 
 def check_torn(folder):
@@ -98,7 +108,9 @@ def check_torn(folder):
 def main():
     folder = Path(sys.argv[1])
     table, objects = read_csv(folder / "faces.csv"), read_jsonl(folder / "faces.jsonl")
-    check_same(table, objects, *read_mcap(folder / "faces.mcap"))
+    observations, annotations, about = read_mcap(folder / "faces.mcap")
+    check_same(table, objects, observations, annotations)
+    check_made_by(table, objects, about)
     check_torn(folder)
     print(f"pandas, jq and mcap agree on {len(objects)} frames and {int(table.success.sum())} faces")
 

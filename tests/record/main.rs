@@ -3,6 +3,7 @@
 mod clock;
 mod faults;
 mod limits;
+mod made_by;
 mod power_cut;
 mod queue;
 mod read_back;

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use nalgebra::{Matrix2, Matrix6, Point2, Rotation3, Vector3};
+use wingmark::capture::Origin;
 use wingmark::face::measure::Measures;
 use wingmark::face::openness::Ratios;
 use wingmark::face::pose::HeadPose;
-use wingmark::face::{Face, Landmark, Observation, Timings};
+use wingmark::face::{Face, Landmark, Observation, Timings, zoo};
 use wingmark::picture::frame::Size;
 use wingmark::picture::geometry::{Crop, Rect};
 use wingmark::record::Format;
 use wingmark::record::entry::Entry;
 use wingmark::record::journal::{Journal, Limits};
 use wingmark::record::losses::Tally;
+use wingmark::record::provenance::{Chosen, Provenance};
 use wingmark::record::storage::Storage;
 use wingmark::record::writer::Writer;
 
@@ -85,7 +87,20 @@ pub fn entries(count: u32) -> Vec<Entry> {
 pub fn writer<S: Storage>(storage: S, path: &Path, limits: Limits) -> (Writer<S>, Arc<Tally>) {
     let tally = Arc::new(Tally::default());
     let format = Format::of(path).expect("a known extension");
-    (Writer::new(Journal::new(storage, path, limits), format, path.into(), Arc::clone(&tally)), tally)
+    let mut writer = Writer::new(Journal::new(storage, path, limits), format, path.into(), Arc::clone(&tally));
+    writer.describe(made_by().into());
+    (writer, tally)
+}
+
+/// A camera whose name a table has to quote.
+pub fn made_by() -> Provenance {
+    let origin = Origin { name: "12\" \"wide\", 4K".into(), rate: Some(30.0), ..Origin::default() };
+    Provenance::here(Chosen {
+        card: &zoo::SHIPPED[0].card().unwrap(),
+        board: "pi-5",
+        source: Some("/dev/video0".into()),
+        camera: Some(origin),
+    })
 }
 
 /// Writes entries in blocks of that many, and closes the log.

@@ -43,11 +43,11 @@ impl Default for Aim {
 }
 
 impl CameraWish {
-    pub(super) fn size_near(&self) -> Size {
+    pub(in crate::capture) fn size_near(&self) -> Size {
         self.size.unwrap_or(self.aim.size)
     }
 
-    pub(super) fn rate_near(&self) -> f64 {
+    pub(in crate::capture) fn rate_near(&self) -> f64 {
         self.rate.unwrap_or(self.aim.rate)
     }
 

@@ -57,6 +57,8 @@ pub struct Device {
     /// Whether it gives frames only where a media controller has set up the pipeline that it is
     /// part of.
     is_in_pipeline: bool,
+    /// Frames a second, where that was set.
+    rate: Option<f64>,
 }
 
 impl Device {
@@ -74,7 +76,7 @@ impl Device {
         let queue = queue(capabilities).filter(|_| !is_processor);
         let queue = queue.ok_or_else(|| CameraError::NotACamera(path.into()))?;
         let is_in_pipeline = capabilities & sys::V4L2_CAP_IO_MC != 0;
-        Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline })
+        Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline, rate: None })
     }
 
     /// As it was opened: `/dev/video0`.
@@ -85,6 +87,11 @@ impl Device {
     /// What the driver says of itself.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Frames a second, where they were chosen.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.rate
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -139,7 +146,7 @@ impl Device {
     }
 
     /// Chooses a mode of a format that is not one of `tried`, sets it and starts frames.
-    pub fn start(self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
+    pub fn start(mut self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
         let mut modes = self.modes(wish);
         if modes.is_empty() {
             let fourccs = self.fourccs();
@@ -154,10 +161,8 @@ impl Device {
             return Err(CameraError::NotOffered { path: self.path, wish: *wish, offers });
         };
         let layout = self.set_format(&choice, wish)?;
-        if let Some(interval) = choice.interval {
-            self.set_interval(interval);
-        }
-        log::info!("{}: {} {}", self.path.display(), layout.format, layout.size);
+        self.rate = choice.interval.and_then(|interval| self.set_interval(interval));
+        log::debug!("{}: {} {}", self.path.display(), layout.format, layout.size);
         Buffers::start(self, layout)
     }
 
@@ -220,8 +225,8 @@ impl Device {
         }
     }
 
-    /// A driver that cannot has its own rate.
-    fn set_interval(&self, interval: Interval) {
+    /// Gives the rate that the driver made of it; one that cannot has its own.
+    fn set_interval(&self, interval: Interval) -> Option<f64> {
         // SAFETY: the structure consists of integers, and a union of such structures, for which
         // zeros are values.
         let mut parameters: sys::v4l2_streamparm = unsafe { mem::zeroed() };
@@ -232,7 +237,12 @@ impl Device {
         // SAFETY: VIDIOC_S_PARM is defined with this structure.
         if let Err(e) = unsafe { ioctl(&self.handle, vidioc::VIDIOC_S_PARM, &mut parameters) } {
             log::debug!("{}: its rate cannot be set: {e}", self.path.display());
+            return None;
         }
+        // SAFETY: for this type of buffers the kernel fills this member of the union.
+        let set = unsafe { parameters.parm.capture.timeperframe };
+        let set = Interval { numerator: set.numerator, denominator: set.denominator };
+        set.is_sound().then(|| set.rate())
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::buffers::{Buffers, Filled};
 use super::identity::Identity;
-use super::{CameraError, CameraFormat, CameraWish};
+use super::{CameraError, CameraFormat, CameraWish, Description};
 use crate::capture::returning::{Arrival, FrameStream, Lost, Opener};
-use crate::capture::{Fault, FlawWatch};
+use crate::capture::{Fault, FlawWatch, Origin};
 use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg;
@@ -15,14 +15,16 @@ use crate::picture::jpeg;
 pub struct V4l2 {
     identity: Identity,
     wish: CameraWish,
-    /// The format that frames come in now, and those whose frames could not be used.
+    /// How frames come now.
+    origin: Origin,
+    /// The format that they come in, and those whose frames could not be used.
     format: CameraFormat,
     tried: Vec<CameraFormat>,
 }
 
 impl V4l2 {
     pub fn new(identity: Identity, wish: CameraWish, stream: &V4l2Stream) -> Self {
-        V4l2 { identity, wish, format: stream.format(), tried: Vec::new() }
+        V4l2 { identity, wish, origin: stream.origin(), format: stream.format(), tried: Vec::new() }
     }
 
     fn open_once(&mut self) -> Result<V4l2Stream, CameraError> {
@@ -35,7 +37,7 @@ impl V4l2 {
             opened = self.identity.find()?.start(&self.wish, &self.tried);
         }
         let stream = V4l2Stream::new(opened?);
-        self.format = stream.format();
+        (self.origin, self.format) = (stream.origin(), stream.format());
         Ok(stream)
     }
 }
@@ -45,6 +47,10 @@ impl Opener for V4l2 {
 
     fn open(&mut self) -> Result<V4l2Stream, Lost> {
         self.open_once().map_err(|e| Lost(e.reason()))
+    }
+
+    fn origin(&self) -> Origin {
+        self.origin.clone()
     }
 
     fn lost(&mut self) {
@@ -82,6 +88,18 @@ impl V4l2Stream {
 
     fn format(&self) -> CameraFormat {
         self.buffers.layout().format
+    }
+
+    fn origin(&self) -> Origin {
+        let (device, layout) = (self.buffers.device(), self.buffers.layout());
+        let Description { card, bus, .. } = device.description().clone();
+        Origin {
+            name: card,
+            link: Some(bus),
+            format: Some(layout.format),
+            size: Some(layout.size),
+            rate: device.rate(),
+        }
     }
 
     fn decompress(&mut self, frame: &mut Frame) -> Result<(), Fault> {

@@ -68,7 +68,7 @@ fn begun(args: &BenchArgs, board: Board) -> Report {
     };
     Report {
         schema: SCHEMA,
-        wingmark: env!("CARGO_PKG_VERSION").into(),
+        wingmark: machine::VERSION.into(),
         taken: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         board: board.slug,
         emulated: false,

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::machine::VERSION;
+
 /// Home Assistant says here when it has started.
 pub const STATUS: &str = "homeassistant/status";
 
@@ -78,9 +80,9 @@ pub fn config(id: &str, prefix: &str) -> Value {
     );
     json!({
         "dev": {
-            "ids": [id], "name": format!("wingmark {prefix}"), "mdl": "Face landmarks", "sw": env!("CARGO_PKG_VERSION"),
+            "ids": [id], "name": format!("wingmark {prefix}"), "mdl": "Face landmarks", "sw": VERSION,
         },
-        "o": { "name": "wingmark", "sw": env!("CARGO_PKG_VERSION") },
+        "o": { "name": "wingmark", "sw": VERSION },
         "avty_t": format!("{prefix}/available"),
         "cmps": components,
     })

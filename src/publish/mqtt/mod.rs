@@ -3,6 +3,7 @@
 //! | topic below the prefix | what | retained |
 //! |---|---|---|
 //! | `available` | `online`; `offline` at the end, by last will where the end was none of ours | yes |
+//! | `about` | who speaks: `made_by` of the JSON Schema | yes |
 //! | `state` | the nearest face's numbers and the run's, at most so many times a second as is asked for | yes |
 //! | `faces` | every face's measures, as often | yes |
 //! | `events` | one event a message, at once | no |
@@ -76,7 +77,13 @@ impl Broker {
     pub fn forget(&self) -> Result<(), SessionError> {
         let available = self.topic("available");
         let mut session = Session::open(self, &available)?;
-        for topic in [discovery::topic(&self.device_id()), self.topic("state"), self.topic("faces"), available] {
+        for topic in [
+            discovery::topic(&self.device_id()),
+            self.topic("about"),
+            self.topic("state"),
+            self.topic("faces"),
+            available,
+        ] {
             session.publish(&topic, b"", true)?;
         }
         session.settle()?;
@@ -157,6 +164,9 @@ impl Mqtt {
         let id = self.broker.device_id();
         let config = discovery::config(&id, &self.broker.prefix).to_string();
         session.publish(&discovery::topic(&id), config.as_bytes(), true)?;
+        if let Some(made_by) = self.metrics.made_by() {
+            session.publish(&self.broker.topic("about"), made_by.to_json().as_bytes(), true)?;
+        }
         session.publish(&self.broker.topic("available"), b"online", true)
     }
 

@@ -62,7 +62,7 @@ impl Feed {
         };
         if self.newest.has_viewers() {
             let mut json = Vec::new();
-            jsonl::write_object(&mut json, entry);
+            jsonl::write_object(&mut json, entry, None);
             self.newest.put(Shown { entry: entry.clone(), json, events });
         }
     }
@@ -104,7 +104,7 @@ impl Place<'_> {
                 let mut entry = shown.entry.clone();
                 entry.seen.events = self.feed.events(wanted, shown.events);
                 let mut json = Vec::new();
-                jsonl::write_object(&mut json, &entry);
+                jsonl::write_object(&mut json, &entry, None);
                 Next::Json(json)
             }
         }

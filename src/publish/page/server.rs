@@ -15,7 +15,7 @@ use super::request::{self, Request};
 use super::token::Token;
 use super::video::Video;
 use super::{PublishError, answer};
-use crate::machine::{State, Tree};
+use crate::machine::{State, Tree, VERSION};
 use crate::record::metrics::Metrics;
 
 const PAGE: &str = include_str!("page.html");
@@ -141,7 +141,7 @@ impl Server {
             "healthy": health.trouble.is_none(), "trouble": health.trouble,
             "frames": health.frames, "dropped": health.dropped, "source_errors": health.source_errors,
             "outlets": outlets.collect::<Vec<_>>(), "temperature_c": hottest, "video": self.video.is_some(),
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": VERSION,
         });
         (health.trouble.is_none(), text.to_string() + "\n")
     }

@@ -1,19 +1,26 @@
 //! `wingmark run`: the frames of a source through the observer, to screen and recorders.
 
+mod patience;
+mod summary;
+mod tally;
+
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use log::{error, warn};
+use log::{error, info, warn};
 
-use super::{Outcome, counted, results};
+use self::patience::Patience;
+use self::summary::Summary;
+use self::tally::Tally;
+use super::{Outcome, results};
 use crate::capture::CaptureError;
 use crate::cli::RunArgs;
 use crate::doctor::in_one_line;
 use crate::face::{Observation, Observer};
 use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
-use crate::pipeline::{Display, Feed, Note, Policy, StatusWatch, Taken};
+use crate::pipeline::{Display, Feed, Hourly, Note, Policy, StatusWatch, Taken};
 use crate::plan::RunPlan;
 use crate::publish::Publisher;
 #[cfg(feature = "page")]
@@ -23,7 +30,6 @@ use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::selection::Selector;
 use crate::record::{RecordChoice, Recorder};
-use crate::report::durations::Latencies;
 use crate::screen::ScreenError;
 
 /// After a signal everything is made safe within this time, so that the process is gone within a second.
@@ -38,7 +44,10 @@ const TICK: Duration = Duration::from_millis(50);
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
     let plan = RunPlan::open(args)?;
+    let json_summary = args.json_summary.as_deref().map(Summary::open).transpose()?;
     signals.opened();
+    let started = Instant::now();
+    info!("{}", plan.made_by);
     let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
     let mut run = Run {
         observer: plan.observer,
@@ -47,6 +56,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         publishers: plan.publishers,
         #[cfg(feature = "page")]
         video: plan.video,
+        hourly: Hourly::start(&plan.metrics),
         metrics: plan.metrics,
         metrics_file: plan.metrics_file,
         display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
@@ -58,24 +68,28 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         patience: (policy == Policy::Every).then(Patience::default),
     };
     run.tally.recorded_files = plan.recorded_files;
-    let records_to_stdout = args.record.contains(&RecordChoice::Stdout);
+    let has_stdout =
+        args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(Summary::is_to_stdout);
     let feed = Feed::start(plan.source)?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
     let kept = run.finish(feed, within);
+    // Who stops a service knows of its losses from its log.
+    let had_frames = run.tally.frames > 0 || (run.tally.damaged == 0 && run.watch.status().is_live());
+    let complete = observed.is_ok() && run.tally.failures() == 0 && had_frames && (kept || signals.stop());
+    if let Some(summary) = json_summary {
+        summary.write(&run.tally, &run.metrics, complete, started.elapsed())?;
+    }
     observed?;
     if !run.tally.found_nothing() {
         let summary = run.tally.summary();
-        if records_to_stdout {
+        if has_stdout {
             writeln!(std::io::stderr(), "{summary}")?;
         } else {
             writeln!(results(), "{summary}")?;
         }
     }
-    // Who stops a service knows of its losses from its log.
-    let had_frames = run.tally.frames > 0 || (run.tally.damaged == 0 && run.watch.status().is_live());
-    let complete = run.tally.failures() == 0 && had_frames && (kept || signals.stop());
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
 
@@ -89,6 +103,7 @@ struct Run {
     #[cfg(feature = "page")]
     video: Option<Arc<Video>>,
     metrics: Arc<Metrics>,
+    hourly: Hourly,
     metrics_file: Option<MetricsFile>,
     display: Option<Display>,
     service: ServiceManager,
@@ -105,6 +120,9 @@ impl Run {
     fn observe_all(&mut self, feed: &Feed, signals: &Signals) -> anyhow::Result<()> {
         let mut frame = Frame::default();
         while !signals.stop() && !self.is_enough() {
+            if let Some(line) = self.hourly.due(&self.metrics, Instant::now()) {
+                info!("{line}");
+            }
             if signals.take_reopen() {
                 self.logs.iter().for_each(Log::reopen);
             }
@@ -245,93 +263,6 @@ impl Run {
     }
 }
 
-/// Holds back the frames of a source that can wait, so that a slow log loses none of them.
-#[derive(Debug, Default)]
-struct Patience {
-    since: Option<Instant>,
-    was_said: bool,
-}
-
-impl Patience {
-    const NAP: Duration = Duration::from_millis(2);
-    const SAY_AFTER: Duration = Duration::from_secs(10);
-
-    /// Whether a log has no room; sleeps for a moment then.
-    fn waits_for(&mut self, logs: &[Log]) -> bool {
-        let Some(full) = logs.iter().find(|log| !log.has_room()) else {
-            *self = Patience::default();
-            return false;
-        };
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if !self.was_said && since.elapsed() >= Patience::SAY_AFTER {
-            self.was_said = true;
-            warn!("{}: nothing was taken for {} s; frames wait", full.path().display(), since.elapsed().as_secs());
-        }
-        std::thread::sleep(Patience::NAP);
-        true
-    }
-}
-
-/// What a run came to.
-#[derive(Debug, Default)]
-struct Tally {
-    frames: usize,
-    dropped: u64,
-    with_a_face: usize,
-    unreadable: usize,
-    damaged: usize,
-    /// Those since the last frame, which the next one counts among what was dropped before it.
-    damaged_since_frame: u32,
-    screen_failures: usize,
-    /// What was to be read is nothing that holds frames.
-    is_no_source: bool,
-    /// Files that earlier runs recorded.
-    recorded_files: usize,
-    latencies: Latencies,
-}
-
-impl Tally {
-    fn count(&mut self, seen: &Observation) {
-        self.frames += 1;
-        self.dropped += u64::from(seen.dropped.saturating_sub(self.damaged_since_frame));
-        self.damaged_since_frame = 0;
-        self.with_a_face += usize::from(!seen.faces.is_empty());
-        self.latencies.push(seen.timings.total);
-    }
-
-    fn count_damaged(&mut self) {
-        self.damaged += 1;
-        self.damaged_since_frame = self.damaged_since_frame.saturating_add(1);
-    }
-
-    /// Whether all there is to say was said in one error, as of a pipe without a byte.
-    fn found_nothing(&self) -> bool {
-        self.is_no_source && self.frames == 0 && self.unreadable == 1
-    }
-
-    /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
-    fn failures(&self) -> usize {
-        self.unreadable + self.screen_failures
-    }
-
-    fn summary(&self) -> String {
-        let frames = counted(self.frames, "frame", "frames");
-        let faces = match self.with_a_face {
-            0 => "no face found".into(),
-            all if all == self.frames => "a face in each".into(),
-            some => format!("a face in {some}"),
-        };
-        let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
-        let unreadable =
-            some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
-        let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
-        let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
-        let files = counted(self.recorded_files, "file was", "files were");
-        let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
-        format!("{frames}, {faces}{unreadable}{dropped}{damaged}{recorded}; observing one: {}", self.latencies)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,6 +299,7 @@ mod tests {
             logs,
             selector: Selector::default(),
             publishers: Vec::new(),
+            hourly: Hourly::start(&Metrics::default()),
             metrics: Arc::default(),
             metrics_file: None,
             #[cfg(feature = "page")]
@@ -397,17 +329,5 @@ mod tests {
         let options = LogOptions { flush_interval: Duration::from_secs(1), limits };
         let log = Log::open(Disk, &folder.path().join("a.csv"), options).unwrap();
         assert_eq!(frames_of_run(vec![log]), 50);
-    }
-
-    #[test]
-    fn damaged_frames_are_counted_once() {
-        let mut tally = Tally::default();
-        for dropped in [0, 5] {
-            tally.count(&Observation { dropped, ..Observation::default() });
-            tally.count_damaged();
-            tally.count_damaged();
-        }
-        let summary = tally.summary();
-        assert!(summary.starts_with("2 frames, no face found; 3 dropped; 4 damaged; "), "{summary}");
     }
 }

@@ -1,0 +1,64 @@
+//! `--json-summary`: what a run came to, for programs.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::tally::Tally;
+use crate::commands::results;
+use crate::record::metrics::Metrics;
+
+/// Where the summary goes, and when the run began.
+pub struct Summary {
+    /// `None` is standard output.
+    file: Option<(PathBuf, File)>,
+    started: SystemTime,
+}
+
+impl Summary {
+    /// Makes the file at once: who cannot write it learns so before the run. `-` is standard output.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let create = || File::create(path).with_context(|| format!("cannot write {}", path.display()));
+        let file = if path.as_os_str() == "-" { None } else { Some((path.into(), create()?)) };
+        Ok(Summary { file, started: SystemTime::now() })
+    }
+
+    pub fn is_to_stdout(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Writes it, as one object.
+    pub fn write(self, tally: &Tally, metrics: &Metrics, complete: bool, lasted: Duration) -> anyhow::Result<()> {
+        let mut object = object(tally, metrics);
+        object["complete"] = json!(complete);
+        object["started"] = json!(Timestamp::try_from(self.started).unwrap_or_default().to_string());
+        object["lasted_s"] = json!(lasted.as_secs_f64());
+        let text = format!("{object:#}\n");
+        match self.file {
+            None => Ok(results().write_all(text.as_bytes())?),
+            Some((path, mut file)) => {
+                file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+            }
+        }
+    }
+}
+
+fn object(tally: &Tally, metrics: &Metrics) -> Value {
+    let ms = |share| tally.latencies.quantile(share).as_secs_f64() * 1e3;
+    let health = metrics.health();
+    let outlets =
+        health.outlets.into_iter().map(|(name, done, lost)| json!({ "name": name, "done": done, "lost": lost }));
+    json!({
+        "made_by": metrics.made_by().as_deref(),
+        "frames": tally.frames, "with_a_face": tally.with_a_face, "dropped": tally.dropped, "damaged": tally.damaged,
+        "unreadable": tally.unreadable, "recorded_earlier": tally.recorded_files,
+        "screen_failures": tally.screen_failures,
+        "observe_ms": { "median": ms(0.5), "p90": ms(0.9), "p99": ms(0.99) },
+        "outlets": outlets.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,82 @@
+//! What a run came to.
+
+use crate::face::Observation;
+use crate::report::durations::Latencies;
+use crate::text::message::counted;
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub frames: usize,
+    pub dropped: u64,
+    pub with_a_face: usize,
+    pub unreadable: usize,
+    pub damaged: usize,
+    /// Those since the last frame, which the next one counts among what was dropped before it.
+    damaged_since_frame: u32,
+    pub screen_failures: usize,
+    /// What was to be read is nothing that holds frames.
+    pub is_no_source: bool,
+    /// Files that earlier runs recorded.
+    pub recorded_files: usize,
+    pub latencies: Latencies,
+}
+
+impl Tally {
+    pub fn count(&mut self, seen: &Observation) {
+        self.frames += 1;
+        self.dropped += u64::from(seen.dropped.saturating_sub(self.damaged_since_frame));
+        self.damaged_since_frame = 0;
+        self.with_a_face += usize::from(!seen.faces.is_empty());
+        self.latencies.push(seen.timings.total);
+    }
+
+    pub fn count_damaged(&mut self) {
+        self.damaged += 1;
+        self.damaged_since_frame = self.damaged_since_frame.saturating_add(1);
+    }
+
+    /// Whether all there is to say was said in one error, as of a pipe without a byte.
+    pub fn found_nothing(&self) -> bool {
+        self.is_no_source && self.frames == 0 && self.unreadable == 1
+    }
+
+    /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
+    pub fn failures(&self) -> usize {
+        self.unreadable + self.screen_failures
+    }
+
+    pub fn summary(&self) -> String {
+        let frames = counted(self.frames, "frame", "frames");
+        let faces = match self.with_a_face {
+            0 => "no face found".into(),
+            all if all == self.frames => "a face in each".into(),
+            some => format!("a face in {some}"),
+        };
+        let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
+        let unreadable =
+            some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
+        let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
+        let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
+        let files = counted(self.recorded_files, "file was", "files were");
+        let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
+        format!("{frames}, {faces}{unreadable}{dropped}{damaged}{recorded}; observing one: {}", self.latencies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_frames_are_counted_once() {
+        let mut tally = Tally::default();
+        for dropped in [0, 5] {
+            tally.count(&Observation { dropped, ..Observation::default() });
+            tally.count_damaged();
+            tally.count_damaged();
+        }
+        let summary = tally.summary();
+        assert!(summary.starts_with("2 frames, no face found; 3 dropped; 4 damaged; "), "{summary}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Who made a record: said by the first one of each file, and of each run.
+
+use std::path::Path;
+
+use serde_json::Value;
+use wingmark::record::Format;
+use wingmark::record::journal::Limits;
+use wingmark::record::log::{Log, LogOptions};
+use wingmark::record::past::Past;
+use wingmark::record::storage::Disk;
+use wingmark::record::{Recorder, csv};
+
+use crate::read_back::files;
+use crate::sample::{NO_LIMITS, entries, made_by, observation, write, writer};
+
+/// What each record of a file says of who made it.
+fn said(path: &Path) -> Vec<Option<Value>> {
+    let bytes = std::fs::read(path).unwrap();
+    let parsed = |text: &str| (!text.is_empty()).then(|| serde_json::from_str(text).unwrap());
+    match Format::of(path).unwrap() {
+        Format::Csv => {
+            let column = csv::header().iter().position(|name| name == "made_by").unwrap();
+            let mut rows = ::csv::Reader::from_reader(bytes.as_slice());
+            rows.records().map(|row| parsed(&row.unwrap()[column])).collect()
+        }
+        Format::Jsonl => {
+            let objects = bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+            objects.map(|line| serde_json::from_slice::<Value>(line).unwrap().get("made_by").cloned()).collect()
+        }
+        Format::Mcap => {
+            let messages = mcap::MessageStream::new(&bytes).unwrap().map(|message| message.unwrap());
+            let seen = messages.filter(|message| message.channel.topic == "/wingmark/observation");
+            seen.map(|message| serde_json::from_slice::<Value>(&message.data).unwrap().get("made_by").cloned())
+                .collect()
+        }
+    }
+}
+
+#[test]
+fn each_file_begins_with_who_made_it() {
+    let expected: Value = serde_json::from_str(&made_by().to_json()).unwrap();
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let (mut log, _) = writer(Disk, &path, Limits { file_bytes: Some(20_000), ..NO_LIMITS });
+        write(&mut log, &entries(30), 4);
+        let files = files(&path);
+        assert!(files.len() > 1, "{files:?}");
+        for file in &files {
+            let said = said(file);
+            assert_eq!(said[0].as_ref(), Some(&expected), "{}", file.display());
+            assert!(said[1..].iter().all(Option::is_none), "{}: {said:?}", file.display());
+            if format == Format::Mcap {
+                let bytes = std::fs::read(file).unwrap();
+                let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+                let [index] = &summary.metadata_indexes[..] else { panic!("{:?}", summary.metadata_indexes) };
+                let metadata = mcap::read::metadata(&bytes, index).unwrap();
+                assert_eq!(metadata.name, "wingmark");
+                assert!(metadata.metadata.into_iter().eq(made_by().fields()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_with_a_file_says_it_anew() {
+    let options = LogOptions { flush_interval: std::time::Duration::from_secs(1), limits: NO_LIMITS };
+    for format in [Format::Csv, Format::Jsonl] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let (mut log, _) = writer(Disk, &path, NO_LIMITS);
+        write(&mut log, &entries(4), 2);
+        let before = said(&path).len();
+        let mut log = Log::resume(&path, options, Past::read(&path).unwrap()).unwrap();
+        log.describe(&made_by().into());
+        (0..8).for_each(|i| log.record(&observation(i)).unwrap());
+        log.finish(std::time::Duration::from_secs(60)).unwrap();
+        let places: Vec<usize> = (0..).zip(said(&path)).filter_map(|(i, made_by)| made_by.map(|_| i)).collect();
+        assert_eq!(places, [0, before], "{format:?}");
+    }
+}
