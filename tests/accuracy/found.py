@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many faces the whole program finds, each picture by itself: a Markdown table of what `wingmark eval --detect` counts.
 
-    cargo build --release
+    cargo build
     python3 tests/accuracy/found.py --data FOLDER [--model NAME|DIR ..]
 
 FOLDER holds the data sets by name: 300w, and, as far as they are there, aflw2000, wflw and infanface. Found is a face whose
@@ -10,7 +10,7 @@ landmarks' box overlaps that of the true points by more than 0.3 (IoU).
 import argparse
 import pathlib
 
-from stress import figures
+from stress import table
 
 COMMON = [None, "cover:50", "blur:4", "dark:8", "face:32", "rotate:30", "rotate:90", "rotate:180"]
 OTHERS = [("aflw2000", "train"), ("aflw2000", "hard"), ("wflw", "hard"), ("infanface", "train")]
@@ -22,18 +22,10 @@ def main():
     parser.add_argument("--model", action="append")
     arguments = parser.parse_args()
     models = arguments.model or ["nano", "small", "base"]
-    row = lambda *cells: print(f"| {' | '.join(cells)} |", flush=True)
-    row("found, %", *(pathlib.Path(model).name for model in models))
-    print("|---" * (len(models) + 1) + "|")
-    rows = [("300w", "common", degradation) for degradation in COMMON]
-    rows += [(name, split, None) for name, split in OTHERS if (arguments.data / name).exists()]
-    for name, split, degradation in rows:
-        options = ["--detect", *(["--degrade", degradation] if degradation else [])]
-        cells = []
-        for model in models:
-            f = figures(model, arguments.data / name, split, *options)
-            cells.append(f"{100 * (1 - f['missed'] / f['faces']):.1f} ({f['faces'] - f['missed']} of {f['faces']})")
-        row(" ".join(filter(None, [name, split, degradation])), *cells)
+    rows = [("300w", "common", degradation) for degradation in COMMON] + [(*other, None) for other in OTHERS]
+    found = lambda f: f["faces"] - f["missed"]
+    table("found, %", models, arguments.data, rows, ["--detect"],
+          lambda f: f"{100 * found(f) / f['faces']:.1f} ({found(f)} of {f['faces']})")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from stress import DEGRADATIONS, WINGMARK, figures
+from stress import DEGRADATIONS, WINGMARK, table
 
 OTHERS = [("wflw", "hard"), ("aflw2000", "hard"), ("infanface", "train")]
 
@@ -33,15 +33,9 @@ def main():
     parser.add_argument("--model", action="append")
     arguments = parser.parse_args()
     models = arguments.model or ["nano", "small", "base"]
-    row = lambda *cells: print(f"| {' | '.join(cells)} |", flush=True)
-    row("taken for no face, %", *(pathlib.Path(model).name for model in models))
-    print("|---" * (len(models) + 1) + "|")
-    rows = [("300w", "common", degradation) for degradation in DEGRADATIONS]
-    rows += [(name, split, None) for name, split in OTHERS if (arguments.data / name).exists()]
-    for name, split, degradation in rows:
-        options = ["--upright", *(["--degrade", degradation] if degradation else [])]
-        found = [figures(model, arguments.data / name, split, *options) for model in models]
-        row(" ".join(filter(None, [name, split, degradation])), *(f"{100 * f['rejected'] / f['faces']:.1f}" for f in found))
+    rows = [("300w", "common", degradation) for degradation in DEGRADATIONS] + [(*other, None) for other in OTHERS]
+    row = table("taken for no face, %", models, arguments.data, rows, ["--upright"],
+                lambda f: f"{100 * f['rejected'] / f['faces']:.1f}")
     if arguments.no_faces:
         found = [alarms(model, arguments.no_faces) for model in models]
         row("crops without a face taken for one", *(f"{f['accepted']} of {f['crops']}" for f in found))

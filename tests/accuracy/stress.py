@@ -33,6 +33,20 @@ def figures(model, data, split, *options):
     return found
 
 
+def table(title, models, data, rows, options, cell):
+    """Prints a row for each (set, split, degradation) of `rows` whose set lies in `data`, a column for each model: `cell` of the
+    figures of `wingmark eval` with these options."""
+    print_row = lambda *cells: print(f"| {' | '.join(cells)} |", flush=True)
+    print_row(title, *(pathlib.Path(model).name for model in models))
+    print("|---" * (len(models) + 1) + "|")
+    for name, split, degradation in rows:
+        if (data / name).exists():
+            more = [*options, *(["--degrade", degradation] if degradation else [])]
+            found = [figures(model, data / name, split, *more) for model in models]
+            print_row(" ".join(filter(None, [name, split, degradation])), *map(cell, found))
+    return print_row
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)

@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
-use wingmark::dataset::{self, boxes};
+use wingmark::dataset::boxes;
 use wingmark::picture::geometry::Rect;
 
-/// A detector's box of `all_faces.csv` is a face from this score on, if the detector saw it in two
-/// views.
-const SURE_SCORE: f32 = 0.75;
-
-/// Pictures that detectors are measured on.
-const AFW: &str = "afw_";
+use crate::task::detected;
 
 /// A picture and the boxes in it that are faces, or may be.
 pub struct Scene {
@@ -31,17 +25,6 @@ impl Scene {
     }
 }
 
-#[derive(Deserialize)]
-struct Seen {
-    file: String,
-    x0: f32,
-    y0: f32,
-    x1: f32,
-    y1: f32,
-    score: f32,
-    views: u32,
-}
-
 /// The pictures of a folder: with boxes.csv and perhaps ignore.csv, or with points (split `train`
 /// or `unlabelled`) and all_faces.csv, which a detector wrote.
 pub fn open(folder: &Path) -> Result<Vec<Scene>> {
@@ -57,24 +40,21 @@ pub fn open(folder: &Path) -> Result<Vec<Scene>> {
 }
 
 fn with_points(folder: &Path) -> Result<Vec<Scene>> {
-    let table = folder.join("all_faces.csv");
-    let mut reader = csv::Reader::from_path(&table)
-        .with_context(|| format!("{}: every face has to be known to tell what is none", table.display()))?;
-    let train = dataset::open_split(folder, Some("train"));
-    let checked = train.is_ok();
-    let samples = train.or_else(|_| dataset::open_split(folder, Some("unlabelled")))?;
+    let seen = detected::read(folder)?.with_context(|| {
+        format!("{} has no all_faces.csv: every face has to be known to tell what is none", folder.display())
+    })?;
+    let (samples, is_truth) = detected::labelled(folder)?;
     let mut scenes: BTreeMap<String, Scene> = BTreeMap::new();
-    for sample in samples.into_iter().filter(|sample| !sample.file.starts_with(AFW)) {
+    for sample in samples {
         let bounds = sample.bounds();
         let empty = Scene { picture: sample.picture, faces: vec![], unsure: vec![] };
         let scene = scenes.entry(sample.file).or_insert(empty);
-        if checked { scene.faces.push(bounds) } else { scene.unsure.push(bounds) }
+        if is_truth { scene.faces.push(bounds) } else { scene.unsure.push(bounds) }
     }
-    for row in reader.deserialize() {
-        let Seen { file, x0, y0, x1, y1, score, views }: Seen = row.with_context(|| table.display().to_string())?;
-        if let Some(scene) = scenes.get_mut(&file) {
-            let is_sure = score >= SURE_SCORE && views >= 2;
-            if is_sure { &mut scene.faces } else { &mut scene.unsure }.push(Rect::new(x0, y0, x1, y1));
+    for (file, rows) in seen {
+        let Some(scene) = scenes.get_mut(&file) else { continue };
+        for row in rows {
+            if row.is_sure() { &mut scene.faces } else { &mut scene.unsure }.push(row.bounds());
         }
     }
     Ok(scenes.into_values().collect())

@@ -1,5 +1,6 @@
 //! What a net learns: which pictures it sees and which maps it should give for them.
 
+pub mod detected;
 pub mod faces;
 pub mod landmarks;
 pub mod pictures;

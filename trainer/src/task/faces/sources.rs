@@ -1,26 +1,20 @@
 //! Pictures with the faces that are known in them, and where others may be.
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use nalgebra::Point2;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use wingmark::dataset;
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
-use crate::task::pictures;
+use crate::task::{detected, pictures};
 
 /// One photograph of this many is held out.
 const HELD_OUT: u64 = 8;
-/// A detector's box counts as a face from this score on, if the detector saw it in two views.
-const SURE_SCORE: f32 = 0.75;
 /// Two boxes that overlap more are of one face.
 const SAME_FACE_IOU: f32 = 0.2;
 /// Points that nobody checked count where a detector agrees with their box this well.
@@ -73,25 +67,6 @@ pub struct Pictures {
     pub held_out: Vec<Picture>,
 }
 
-#[derive(Deserialize)]
-struct BoxRow {
-    file: String,
-    x0: f32,
-    y0: f32,
-    x1: f32,
-    y1: f32,
-    #[serde(default)]
-    score: f32,
-    #[serde(default)]
-    views: u32,
-}
-
-impl BoxRow {
-    fn bounds(&self) -> Rect {
-        Rect::new(self.x0, self.y0, self.x1, self.y1)
-    }
-}
-
 /// A picture's name and what is known of it, before it is read.
 struct Entry {
     path: PathBuf,
@@ -124,9 +99,8 @@ pub fn load(folders: &[PathBuf]) -> Result<Pictures> {
 }
 
 fn scenes(folder: &Path) -> Result<Vec<Entry>> {
-    let mut ignored = by_file(read_csv::<BoxRow>(&folder.join("ignore.csv"))?);
     let entry = |scene: dataset::boxes::Scene| Entry {
-        unsure: ignored.remove(&scene.file).into_iter().flatten().map(|row| row.bounds()).collect(),
+        unsure: scene.ignored,
         path: scene.picture,
         file: scene.file,
         faces: scene.faces.into_iter().map(Known::of_box).collect(),
@@ -136,17 +110,15 @@ fn scenes(folder: &Path) -> Result<Vec<Entry>> {
 }
 
 fn portraits(folder: &Path) -> Result<Vec<Entry>> {
-    let mut seen = by_file(read_csv::<BoxRow>(&folder.join("all_faces.csv"))?);
-    let labelled =
-        dataset::open_split(folder, Some("train")).or_else(|_| dataset::open_split(folder, Some("unlabelled")))?;
-    let checked = dataset::open_split(folder, Some("train")).is_ok();
-    let entries = labelled.into_iter().filter(|sample| !sample.file.starts_with("afw_")).map(|sample| {
+    let mut seen = detected::read(folder)?.unwrap_or_default();
+    let (samples, is_truth) = detected::labelled(folder)?;
+    let entries = samples.into_iter().map(|sample| {
         let own = Known::of_landmarks(sample.points);
         let bounds = own.bounds();
         let rows = seen.remove(&sample.file).unwrap_or_default();
         let agreed = rows.iter().any(|row| row.bounds().iou(&bounds) >= AGREED_IOU && row.is_sure());
         let (mut faces, mut unsure) = (Vec::new(), Vec::new());
-        if checked || agreed {
+        if is_truth || agreed {
             faces.push(own)
         } else {
             unsure.push(bounds)
@@ -160,27 +132,6 @@ fn portraits(folder: &Path) -> Result<Vec<Entry>> {
         Entry { path: sample.picture, file: sample.file, faces, unsure, is_scene: false }
     });
     Ok(entries.collect())
-}
-
-impl BoxRow {
-    fn is_sure(&self) -> bool {
-        self.score >= SURE_SCORE && self.views >= 2
-    }
-}
-
-/// The rows of a table; none where there is no such file.
-fn read_csv<Row: DeserializeOwned>(path: &Path) -> Result<Vec<Row>> {
-    let Ok(file) = File::open(path) else { return Ok(Vec::new()) };
-    csv::Reader::from_reader(file)
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("{}", path.display()))
-}
-
-fn by_file(rows: Vec<BoxRow>) -> HashMap<String, Vec<BoxRow>> {
-    let mut grouped: HashMap<String, Vec<BoxRow>> = HashMap::new();
-    rows.into_iter().for_each(|row| grouped.entry(row.file.clone()).or_default().push(row));
-    grouped
 }
 
 fn contains(rect: &Rect, p: Point2<f32>) -> bool {
