@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::NOMINAL_RATE;
 use crate::picture::MAX_SIDE_PX;
-use crate::picture::frame::{Frame, FrameError, PixelFormat, Size, rgb_from_yuv};
+use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
+use crate::picture::pixels::rgb_from_yuv;
 
 /// What every stream begins with.
 pub const MAGIC: &[u8] = b"YUV4MPEG2 ";

@@ -8,8 +8,9 @@
 
 use nalgebra::Point2;
 
-use crate::picture::frame::{Frame, PixelReader, Size};
+use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Crop;
+use crate::picture::pixels::{PixelReader, Pixels};
 use crate::picture::separable::{self, Axis};
 
 /// What a crop shows outside the frame.
@@ -54,15 +55,16 @@ struct Fill<'a> {
 impl PixelReader for Fill<'_> {
     type Output = ();
 
-    fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) {
+    fn read(self, size: Size, pixels: impl Pixels) {
         let grid = Grid::new(self.crop);
         if let Some((columns, rows)) = grid.axes(self.crop.side_px as usize) {
-            return separable::fill(self.rgb, &columns, &rows, size, rgb);
+            return separable::fill(self.rgb, &columns, &rows, size, &pixels);
         }
         let side = i64::from(self.crop.side_px);
         let (width, height) = (i64::from(size.width), i64::from(size.height));
         let pixel = |x: i64, y: i64| {
-            if (0..width).contains(&x) && (0..height).contains(&y) { rgb(x as usize, y as usize) } else { [OUTSIDE; 3] }
+            let inside = (0..width).contains(&x) && (0..height).contains(&y);
+            if inside { pixels.at(x as usize, y as usize) } else { [OUTSIDE; 3] }
         };
         let samples = grid.samples;
         let count = (samples * samples) as u64;
@@ -76,7 +78,7 @@ impl PixelReader for Fill<'_> {
                         let (u, v) = ((x >> 8 & 0xff) as u64, (y >> 8 & 0xff) as u64);
                         let [p00, p10, p01, p11] = if x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height {
                             let (x0, y0) = (x0 as usize, y0 as usize);
-                            [rgb(x0, y0), rgb(x0 + 1, y0), rgb(x0, y0 + 1), rgb(x0 + 1, y0 + 1)]
+                            [(x0, y0), (x0 + 1, y0), (x0, y0 + 1), (x0 + 1, y0 + 1)].map(|(x, y)| pixels.at(x, y))
                         } else {
                             [pixel(x0, y0), pixel(x0 + 1, y0), pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1)]
                         };

@@ -9,6 +9,7 @@ pub mod folder;
 pub mod frame;
 pub mod geometry;
 pub(crate) mod jpeg;
+pub mod pixels;
 mod separable;
 
 use frame::Size;

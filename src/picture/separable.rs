@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::crop::OUTSIDE;
 use super::frame::Size;
+use super::pixels::Pixels;
 
 /// What one axis of a crop takes from the frame.
 pub(super) struct Axis {
@@ -50,7 +51,7 @@ impl Axis {
 }
 
 /// Fills `out`, `[row, column, channel]` with as many rows and columns as the axes have pixels.
-pub(super) fn fill(out: &mut [u8], columns: &Axis, rows: &Axis, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) {
+pub(super) fn fill(out: &mut [u8], columns: &Axis, rows: &Axis, size: Size, pixels: &impl Pixels) {
     let samples: u32 = columns.weights(0).iter().sum::<u32>() / 256;
     let mean = Mean::of(samples);
     let reach = columns.reach();
@@ -65,11 +66,8 @@ pub(super) fn fill(out: &mut [u8], columns: &Axis, rows: &Axis, size: Size, rgb:
                 let known = (0..i64::from(size.height)).contains(&y);
                 line.fill(OUTSIDE);
                 if known && !inside.is_empty() {
-                    let pixels = line.as_chunks_mut::<3>().0;
-                    let from = (inside.start - reach.start) as usize;
-                    for (pixel, x) in pixels[from..].iter_mut().zip(inside.start as usize..inside.end as usize) {
-                        *pixel = rgb(x, y as usize);
-                    }
+                    let within = (inside.start - reach.start) as usize..(inside.end - reach.start) as usize;
+                    pixels.row(y as usize, inside.start as usize, &mut line.as_chunks_mut().0[within]);
                 }
             });
             for (sum, &byte) in sums.iter_mut().zip(line) {

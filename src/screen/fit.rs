@@ -1,16 +1,11 @@
-//! Scales a frame onto a canvas: as large as fits, in the middle, between black bars.
-//!
-//! The arithmetic is integer, rows and columns one after the other. A picture that shrinks is
-//! averaged over what each pixel of the canvas covers; one that grows is interpolated between the
-//! centres of its pixels.
+//! Puts a frame on a canvas: as large as fits, in the middle, between black bars.
 
 use nalgebra::{Affine2, Matrix3};
 
 use super::Canvas;
-use crate::picture::frame::{Frame, PixelReader, Size};
-
-/// The weights of one pixel add up to this.
-const ONE: u32 = 1 << 14;
+use super::scale::Scaler;
+use crate::picture::frame::{Frame, Size};
+use crate::picture::pixels::{PixelReader, Pixels};
 
 /// Puts frames on a canvas. What depends only on the sizes is worked out when they change.
 #[derive(Debug, Default)]
@@ -20,13 +15,7 @@ pub struct Fitter {
     frame: Size,
     canvas: Size,
     place: Place,
-    columns: Axis,
-    rows: Axis,
-    /// One row of the frame, RGB.
-    line: Vec<u8>,
-    /// Rows of the frame, scaled to the width of the place, RGB; row `y` is at `y % rows.longest`.
-    scaled: Vec<u8>,
-    sums: Vec<u32>,
+    scaler: Scaler,
 }
 
 impl Fitter {
@@ -65,15 +54,7 @@ impl Fitter {
     fn prepare(&mut self, frame: Size, canvas: Size) {
         (self.frame, self.canvas) = (frame, canvas);
         self.place = Place::of(frame, canvas);
-        self.columns = Axis::new(frame.width, self.place.size.width);
-        if self.mirrored {
-            self.columns.spans.reverse();
-        }
-        self.rows = Axis::new(frame.height, self.place.size.height);
-        let row_bytes = self.place.size.width as usize * 3;
-        self.line = vec![0; frame.width as usize * 3];
-        self.scaled = vec![0; row_bytes * self.rows.longest];
-        self.sums = vec![0; row_bytes];
+        self.scaler = Scaler::new(frame, self.place.size, self.mirrored);
     }
 }
 
@@ -117,70 +98,6 @@ impl Place {
     }
 }
 
-/// How the pixels of one axis come from those of the frame.
-#[derive(Debug, Default)]
-struct Axis {
-    spans: Vec<Span>,
-    /// Of all spans, one behind the other.
-    weights: Vec<u32>,
-    /// Pixels of the frame that the longest span takes.
-    longest: usize,
-}
-
-/// The pixels of the frame that make one pixel of the canvas.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    first: usize,
-    count: usize,
-    first_weight: usize,
-}
-
-impl Axis {
-    fn new(source: u32, target: u32) -> Self {
-        let mut axis = Axis::default();
-        for i in 0..target {
-            let first_weight = axis.weights.len();
-            let first = if target < source {
-                axis.average(i.into(), source.into(), target.into())
-            } else {
-                axis.interpolate(i.into(), source.into(), target.into())
-            };
-            let count = axis.weights.len() - first_weight;
-            axis.spans.push(Span { first, count, first_weight });
-            axis.longest = axis.longest.max(count);
-        }
-        axis
-    }
-
-    /// Pixel `i` covers `i * source .. (i + 1) * source`, counted in parts of a source pixel of
-    /// which `target` make one.
-    fn average(&mut self, i: u64, source: u64, target: u64) -> usize {
-        let (start, end) = (i * source, (i + 1) * source);
-        let (first, last) = (start / target, (end - 1) / target);
-        // Rounded as they add up, so that their sum is exact.
-        let share = |until: u64| ((until.clamp(start, end) - start) * u64::from(ONE) + source / 2) / source;
-        self.weights.extend((first..=last).map(|k| (share((k + 1) * target) - share(k * target)) as u32));
-        first as usize
-    }
-
-    /// The centre of pixel `i` lies at `((2 i + 1) source - target) / (2 target)`.
-    fn interpolate(&mut self, i: u64, source: u64, target: u64) -> usize {
-        let centre = ((2 * i + 1) * source).saturating_sub(target);
-        let (first, rest) = (centre / (2 * target), centre % (2 * target));
-        let second = (rest * u64::from(ONE) + target) / (2 * target);
-        if second == 0 || first + 1 >= source {
-            self.weights.push(ONE);
-        } else {
-            self.weights.extend([ONE - second as u32, second as u32]);
-        }
-        first as usize
-    }
-
-    fn weights(&self, span: &Span) -> &[u32] {
-        &self.weights[span.first_weight..][..span.count]
-    }
-}
-
 struct Fill<'a> {
     fitter: &'a mut Fitter,
     canvas: &'a mut Canvas,
@@ -189,50 +106,12 @@ struct Fill<'a> {
 impl PixelReader for Fill<'_> {
     type Output = ();
 
-    fn read(self, _: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) {
-        let Fitter { place, columns, rows, line, scaled, sums, .. } = self.fitter;
-        let row_bytes = place.size.width as usize * 3;
-        let ring = |row: usize| row % rows.longest * row_bytes..(row % rows.longest + 1) * row_bytes;
-        let canvas_row_bytes = self.canvas.size().width as usize * 3;
-        let lines = self.canvas.rgb_mut().chunks_exact_mut(canvas_row_bytes).skip(place.top as usize);
-        let mut next_row = 0;
-        for (span, canvas_line) in rows.spans.iter().zip(lines) {
-            for row in next_row.max(span.first)..span.first + span.count {
-                for (x, pixel) in line.chunks_exact_mut(3).enumerate() {
-                    pixel.copy_from_slice(&rgb(x, row));
-                }
-                scale_line(line, columns, &mut scaled[ring(row)]);
-            }
-            next_row = span.first + span.count;
-
-            let target = &mut canvas_line[place.left as usize * 3..][..row_bytes];
-            if span.count == 1 {
-                target.copy_from_slice(&scaled[ring(span.first)]);
-                continue;
-            }
-            sums.fill(ONE / 2);
-            for (row, &weight) in (span.first..).zip(rows.weights(span)) {
-                for (sum, &value) in sums.iter_mut().zip(&scaled[ring(row)]) {
-                    *sum += u32::from(value) * weight;
-                }
-            }
-            for (value, sum) in target.iter_mut().zip(sums.iter()) {
-                *value = (sum / ONE) as u8;
-            }
-        }
-    }
-}
-
-/// Scales one RGB row.
-fn scale_line(line: &[u8], columns: &Axis, target: &mut [u8]) {
-    for (span, target) in columns.spans.iter().zip(target.chunks_exact_mut(3)) {
-        let pixels = line[span.first * 3..][..span.count * 3].chunks_exact(3);
-        let sums = pixels.zip(columns.weights(span)).fold([ONE / 2; 3], |sums, (pixel, &weight)| {
-            std::array::from_fn(|c| sums[c] + u32::from(pixel[c]) * weight)
-        });
-        for (value, sum) in target.iter_mut().zip(sums) {
-            *value = (sum / ONE) as u8;
-        }
+    fn read(self, _: Size, pixels: impl Pixels) {
+        let Fitter { place, scaler, .. } = self.fitter;
+        let canvas_width = self.canvas.size().width as usize;
+        let rows = self.canvas.rgb_mut().as_chunks_mut().0.chunks_exact_mut(canvas_width);
+        let (left, width) = (place.left as usize, place.size.width as usize);
+        scaler.scale(&pixels, rows.skip(place.top as usize).map(|row| &mut row[left..left + width]));
     }
 }
 

@@ -9,6 +9,7 @@ mod fit;
 mod memory;
 mod pixels;
 mod png;
+mod scale;
 pub mod settings;
 mod spi;
 mod testcard;

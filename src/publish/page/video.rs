@@ -9,7 +9,8 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
 use super::newest::Newest;
-use crate::picture::frame::{Frame, PixelReader, Size};
+use crate::picture::frame::{Frame, Size};
+use crate::picture::pixels::{PixelReader, Pixels};
 
 const EVERY: Duration = Duration::from_millis(100);
 const WIDEST_PX: usize = 640;
@@ -106,7 +107,7 @@ struct Shrunk;
 impl PixelReader for Shrunk {
     type Output = (Size, Vec<u8>);
 
-    fn read(self, size: Size, rgb: impl Fn(usize, usize) -> [u8; 3]) -> (Size, Vec<u8>) {
+    fn read(self, size: Size, pixels: impl Pixels) -> (Size, Vec<u8>) {
         let (width, height) = (size.width as usize, size.height as usize);
         let side = width.div_ceil(WIDEST_PX).min(height.max(1));
         let (columns, rows) = (width / side, height / side);
@@ -115,7 +116,7 @@ impl PixelReader for Shrunk {
             for column in 0..columns {
                 let mut sums = [0usize; 3];
                 for (y, x) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
-                    let pixel = rgb(column * side + x, row * side + y);
+                    let pixel = pixels.at(column * side + x, row * side + y);
                     sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += usize::from(value));
                 }
                 bytes.extend(sums.map(|sum| (sum / (side * side)) as u8));
