@@ -5,6 +5,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 use nalgebra::Vector2;
 
 use crate::face::decode::decode_peak;
+use crate::face::views::View;
 use crate::face::zoo::Net;
 use crate::model::card::{CardError, Task};
 use crate::model::heatmaps::{Heat, Heatmaps};
@@ -12,7 +13,7 @@ use crate::model::{ModelError, Session};
 use crate::picture::crop::CropImage;
 use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
-use crate::picture::geometry::{Crop, Rect, box_of_turned, crop_from_cells};
+use crate::picture::geometry::{Rect, box_of_turned, crop_from_cells};
 
 /// Channels of the net's output.
 const HEAT: usize = 0;
@@ -33,8 +34,8 @@ const NMS_IOU: f32 = 0.35;
 pub struct Detector {
     session: Session,
     image: CropImage,
-    /// The crop that is being looked at, and how many parts of the work are done.
-    look: Option<(Crop, usize)>,
+    /// The view that is being looked at, and how many parts of the work are done.
+    look: Option<(View, usize)>,
     output: Output,
 }
 
@@ -74,19 +75,26 @@ impl Detector {
         })
     }
 
-    /// Finds faces, whichever way up, in one look at the whole frame, best first.
+    /// Finds faces, whichever way up, in all views of the frame, best first.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        self.begin(frame);
-        self.go_on(1).map(|found| found.expect("the only part is the last"))
+        let mut found = Vec::new();
+        for view in View::all(frame.size(), self.image.side_px) {
+            self.take(frame, view);
+            found.extend(self.go_on(1)?.unwrap_or_default());
+        }
+        Ok(non_maximum_suppression(found))
     }
 
-    /// Takes a look at the whole frame, for [`Detector::go_on`]; a look that was not finished is
-    /// forgotten.
-    pub fn begin(&mut self, frame: &Frame) {
-        let crop = Crop::of_frame(frame.size(), self.image.side_px);
-        self.image.fill(frame, &crop);
+    /// Takes a look at one view of the frame, for [`Detector::go_on`]: views take turns, beginning
+    /// with the whole frame at turn 0. A look that was not finished is forgotten.
+    pub fn begin(&mut self, frame: &Frame, turn: usize) {
+        self.take(frame, View::in_turn(frame.size(), self.image.side_px, turn));
+    }
+
+    fn take(&mut self, frame: &Frame, view: View) {
+        self.image.fill(frame, &view.crop);
         brighten(&mut self.image);
-        self.look = Some((crop, 0));
+        self.look = Some((view, 0));
     }
 
     /// Whether a look was taken whose faces are not known yet.
@@ -94,18 +102,19 @@ impl Detector {
         self.look.is_some()
     }
 
-    /// Does one of `parts` equal parts of the work on the look taken last. The last part gives what
-    /// [`Detector::detect`] would have given for that frame.
+    /// Does one of `parts` equal parts of the work on the look taken last. The last part gives the
+    /// faces in that view, best first.
     pub fn go_on(&mut self, parts: usize) -> Result<Option<Vec<Detection>>, ModelError> {
-        let Some((crop, part)) = self.look.take() else { return Ok(None) };
+        let Some((view, part)) = self.look.take() else { return Ok(None) };
         let Some(maps) = self.session.infer_part(&self.image, part, parts)? else {
-            self.look = Some((crop, part + 1));
+            self.look = Some((view, part + 1));
             return Ok(None);
         };
         let found = self.output.faces(&maps).into_iter().map(|face| {
-            let bounds = box_of_turned(&face.bounds, &crop.frame_from_crop);
+            let bounds = box_of_turned(&face.bounds, &view.crop.frame_from_crop);
             Detection { bounds, ..face }
         });
+        let found = found.filter(|face| view.shows_whole(&face.bounds));
         Ok(Some(non_maximum_suppression(found.collect())))
     }
 }

@@ -25,6 +25,7 @@ pub mod smooth;
 mod stage;
 #[doc(hidden)]
 pub mod track;
+mod views;
 pub mod zoo;
 
 use std::sync::Arc;

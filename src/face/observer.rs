@@ -98,6 +98,10 @@ pub struct Observer {
     landmarker: Landmarker,
     tracker: Tracker,
     frames_since_search: u32,
+    /// Nothing is known of the scene: every view is looked at in one frame.
+    is_new_scene: bool,
+    /// Which view is searched next.
+    turn: usize,
     /// What the detector saw in the frame before, if it was searched.
     detections: Vec<Detection>,
     /// How many crops of that frame the landmark net saw.
@@ -123,6 +127,8 @@ impl Observer {
             landmarker: Landmarker::new(landmarks, threads)?,
             tracker: Tracker::new(options.smoothing),
             frames_since_search: 0,
+            is_new_scene: true,
+            turn: 0,
             detections: Vec::new(),
             looks: 0,
             clock: Clock::default(),
@@ -156,6 +162,7 @@ impl Observer {
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
+        self.is_new_scene = true;
     }
 
     /// Earlier observations ended with the frame of this number, and no face of theirs has a higher
@@ -273,8 +280,9 @@ impl Observer {
         Ok((looks, missed))
     }
 
-    /// Searches whole frames. Where nobody is followed, at once; else the work on one frame is
-    /// spread over the next ones, so that a search holds up none of them.
+    /// Searches a new scene at once, in all views. After that the views take turns: where nobody is
+    /// followed, one a frame; else the work on one is spread over the next frames, so that a search
+    /// holds up none of them.
     fn search(
         &mut self,
         frame: &Frame,
@@ -287,18 +295,34 @@ impl Observer {
             return Ok(Vec::new());
         }
         let start = Instant::now();
-        let found = if alone {
-            self.frames_since_search = 0;
+        let found = if std::mem::take(&mut self.is_new_scene) {
+            self.begin_turns();
             self.detector.detect(frame)?
+        } else if alone {
+            if missed == Missed::Seen {
+                self.begin_turns();
+            }
+            self.begin_look(frame);
+            self.detector.go_on(1)?.unwrap_or_default()
         } else if self.detector.is_looking() {
             self.detector.go_on(FRAMES_A_LOOK)?.unwrap_or_default()
         } else {
-            self.frames_since_search = 0;
-            self.detector.begin(frame);
+            self.begin_look(frame);
             Vec::new()
         };
         *detecting += start.elapsed();
         Ok(found)
+    }
+
+    /// The whole frame comes next.
+    fn begin_turns(&mut self) {
+        (self.frames_since_search, self.turn) = (0, 0);
+    }
+
+    fn begin_look(&mut self, frame: &Frame) {
+        self.frames_since_search = 0;
+        self.detector.begin(frame, self.turn);
+        self.turn += 1;
     }
 
     /// Looks at what the detector saw, but for the faces that are followed.
