@@ -3,6 +3,7 @@
 
 mod builder;
 pub mod calibration;
+mod candidates;
 mod clock;
 #[doc(hidden)]
 pub mod decode;

@@ -1,11 +1,11 @@
 //! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
-use std::f32::consts::{FRAC_PI_2, PI};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::face::candidates::{Candidates, Place};
 use crate::face::clock::Clock;
 use crate::face::detect::{Detection, Detector};
 use crate::face::head::HeadModel;
@@ -21,6 +21,7 @@ use crate::model::ModelError;
 use crate::model::card::{Calibration, CardError};
 use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::frame::{Frame, Size};
+use crate::picture::geometry::Rect;
 
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
@@ -28,9 +29,12 @@ const FRAMES_A_SEARCH: u32 = 15;
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 /// While faces are followed, the detector takes so many frames for a look.
 const FRAMES_A_LOOK: usize = 6;
-/// A search ends after so many detections, and one more for each face that is followed, that were
-/// none: the surest come first.
-const DETECTIONS_IN_VAIN: usize = 4;
+/// So many looks that show no face are spent on what the detector saw, in a new scene,
+const LOOKS_IN_NEW_SCENE: usize = 20;
+/// in each frame of one without faces that are followed,
+const LOOKS_ALONE: usize = 2;
+/// and beside such faces.
+const LOOKS_BESIDE: usize = 1;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like it.
 const SMALLEST_NEW_PX: f32 = 10.0;
 
@@ -106,6 +110,7 @@ pub struct Observer {
     detections: Vec<Detection>,
     /// How many crops of that frame the landmark net saw.
     looks: usize,
+    candidates: Candidates,
     clock: Clock,
     scene: SceneWatch,
     most_faces: usize,
@@ -131,6 +136,7 @@ impl Observer {
             turn: 0,
             detections: Vec::new(),
             looks: 0,
+            candidates: Candidates::default(),
             clock: Clock::default(),
             scene: SceneWatch::default(),
             most_faces: options.faces.get(),
@@ -162,6 +168,7 @@ impl Observer {
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
+        self.candidates.forget();
         self.is_new_scene = true;
     }
 
@@ -201,8 +208,14 @@ impl Observer {
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
         if !waits {
+            let most_in_vain = match looks.is_empty() {
+                _ if self.is_new_scene => LOOKS_IN_NEW_SCENE,
+                true => LOOKS_ALONE,
+                false => LOOKS_BESIDE,
+            };
             self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
-            let found = self.look_at_detected(frame, &looks, &mut looked)?;
+            self.candidates.take(&self.detections, now);
+            let found = self.look_at_candidates(frame, &looks, most_in_vain, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         self.looks = looked.count;
@@ -325,27 +338,27 @@ impl Observer {
         self.turn += 1;
     }
 
-    /// Looks at what the detector saw, but for the faces that are followed.
-    fn look_at_detected(
+    /// Looks at what the detector saw, but for the faces that are followed, until so many looks were
+    /// in vain.
+    fn look_at_candidates(
         &mut self,
         frame: &Frame,
-        followed: &[(Option<u32>, Look)],
+        followed: &[FaceLook],
+        most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
         let mut in_vain = 0;
         // One more, so that it can be said that there are more.
-        for detection in self.detections.clone().iter().take(self.most_faces + 1) {
-            if in_vain >= DETECTIONS_IN_VAIN + followed.len() {
-                break;
-            }
-            if followed.iter().any(|(_, look)| look.bounds().iou(&detection.bounds) > SAME_FACE_IOU) {
-                continue;
-            }
-            let Some(look) = self.look_closer(frame, detection, timings)? else {
+        while in_vain < most_in_vain && followed.len() + found.len() <= self.most_faces {
+            let looks = || followed.iter().map(|(_, look)| look).chain(&found);
+            let is_known = |bounds: &Rect| looks().any(|look| look.bounds().iou(bounds) > SAME_FACE_IOU);
+            let Some(place) = self.candidates.next(is_known) else { break };
+            let Some(look) = self.look_closer(frame, &place, timings)? else {
                 in_vain += 1;
                 continue;
             };
+            self.candidates.confirm(&place);
             match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
                 Some(other) if other.presence < look.presence => *other = look,
                 Some(_) => {}
@@ -366,26 +379,21 @@ impl Observer {
     }
 
     /// Looks twice at a face just found: a detector's box is rough, so that the first look only
-    /// says where the second has to be. The roll that it gives may be that of another quarter: where
-    /// no face is seen that way up, the others are tried.
+    /// says where the second has to be.
     fn look_closer(
         &mut self,
         frame: &Frame,
-        detection: &Detection,
+        place: &Place,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
-        for turn in [0.0, FRAC_PI_2, -FRAC_PI_2, PI] {
-            let crop = self.landmarker.crop_around(&detection.upright_square(), detection.roll + turn);
-            let rough = self.landmarker.look(frame, &crop, timings)?;
-            if !rough.may_be_face() {
-                continue;
-            }
-            let crop = self.landmarker.crop_around_points(&rough.points());
-            let look = self.landmarker.look(frame, &crop, timings)?;
-            if look.is_new_face() && look.bounds().width().max(look.bounds().height()) >= SMALLEST_NEW_PX {
-                return Ok(Some(look));
-            }
+        let crop = self.landmarker.crop_around(&place.square, place.roll);
+        let rough = self.landmarker.look(frame, &crop, timings)?;
+        if !rough.may_be_face() {
+            return Ok(None);
         }
-        Ok(None)
+        let crop = self.landmarker.crop_around_points(&rough.points());
+        let look = self.landmarker.look(frame, &crop, timings)?;
+        let side_px = look.bounds().width().max(look.bounds().height());
+        Ok((look.is_new_face() && side_px >= SMALLEST_NEW_PX).then_some(look))
     }
 }
