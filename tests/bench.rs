@@ -123,7 +123,11 @@ fn a_slower_report_of_one_machine_is_a_regression() {
         assert!(text(&output.stdout).contains(said), "{said} is not in {}", text(&output.stdout));
     }
     let output = wingmark(folder.path(), &["compare", &before, &much]);
-    assert!(text(&output.stdout).contains("-x86-64 #2") || !cfg!(target_arch = "x86_64"), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("-x86-64 (much.json)") || !cfg!(target_arch = "x86_64"),
+        "{}",
+        text(&output.stdout)
+    );
     assert!(text(&output.stderr).contains("2 regressions, the worst: small, 1 thread"), "{}", text(&output.stderr));
     let output = wingmark(folder.path(), &["compare", &much, &before, &much]);
     assert!(output.status.success(), "three reports are shown, not checked: {}", text(&output.stderr));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -13,7 +13,7 @@ use crate::report::{Report, chart, page, table};
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let shown = told_apart(&reports);
+    let shown = told_apart(&args.reports, &reports);
     let mut out = results();
     for (title, rows) in table::all(&shown) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
@@ -34,16 +34,20 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     check(before, after, &mut out)
 }
 
-/// The reports, with a number after the name of each board that occurs more than once.
-fn told_apart(reports: &[Report]) -> Vec<Report> {
-    let mut shown = reports.to_vec();
-    for (i, report) in shown.iter_mut().enumerate() {
-        if reports.iter().filter(|other| other.board == report.board).count() > 1 {
-            let earlier = reports[..i].iter().filter(|other| other.board == report.board).count();
-            report.board = format!("{} #{}", report.board, earlier + 1);
-        }
-    }
-    shown
+/// The reports; of those that share a board's name, the file follows on it.
+fn told_apart(paths: &[PathBuf], reports: &[Report]) -> Vec<Report> {
+    let file = |path: &PathBuf| path.file_name().unwrap_or_default().to_owned();
+    let named = paths.iter().zip(reports).map(|(path, report)| {
+        let namesakes = || paths.iter().zip(reports).filter(|(_, other)| other.board == report.board);
+        let same_file = namesakes().filter(|(other, _)| file(other) == file(path)).count() > 1;
+        let board = match namesakes().count() {
+            1 => report.board.clone(),
+            _ if same_file => format!("{} ({})", report.board, path.display()),
+            _ => format!("{} ({})", report.board, file(path).display()),
+        };
+        Report { board, ..report.clone() }
+    });
+    named.collect()
 }
 
 /// Compares two reports of one machine, figure by figure.

@@ -4,31 +4,33 @@ use std::fmt::Write;
 
 use super::{Measured, Report, Stage};
 
-const WIDTH: f64 = 760.0;
-/// Of the accuracy chart.
-const HEIGHT: f64 = 380.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 150.0;
+/// As wide as can be read when it is shrunk to a phone.
+const WIDTH: f64 = 560.0;
+/// Of the accuracy chart, without the legend.
+const HEIGHT: f64 = 340.0;
+const LEFT: f64 = 60.0;
+/// Room for the name beside a point at the right.
+const RIGHT: f64 = 110.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
-/// Of one bar and the gap after it.
-const BAR: f64 = 20.0;
-const BAR_PITCH: f64 = 30.0;
-/// Room for the names beside the bars.
-const NAMES: f64 = 250.0;
+/// Of one bar, and of a bar with its name above.
+const BAR: f64 = 18.0;
+const BAR_PITCH: f64 = 46.0;
 /// Of one entry of the bars' legend; four stand in a row.
-const LEGEND_PITCH: f64 = 120.0;
+const LEGEND_PITCH: f64 = 135.0;
+const LEGEND_ROW: f64 = 22.0;
 /// Of a point.
 const RADIUS: f64 = 5.0;
 /// Room for a line of names, and for one of their characters.
-const NAME_PITCH: f64 = 16.0;
-const CHARACTER: f64 = 7.0;
+const NAME_PITCH: f64 = 17.0;
+const CHARACTER: f64 = 7.5;
 
-/// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
+/// Of the stages: colours that people with any colour vision tell apart (Okabe and Ito 2008). Boards
+/// are told apart by the shapes of their points.
 const COLOURS: [&str; 9] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800", "#8c564b"];
 
-const STYLE: &str = "text{font:13px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}";
+const STYLE: &str = "text{font:14px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}.point{fill:#222;stroke:#222;stroke-width:1.5}.hollow{fill:#fff}";
 
 /// A point a model: error of the landmarks against the median time of a frame. `None` where no
 /// model has both.
@@ -41,10 +43,11 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
             Some((board, model, model.frame?.median_us / 1e3, model.accuracy.as_ref()?.nme_percent))
         })
         .collect();
-    let x_axis = Axis::over(points.iter().map(|point| point.2), [LEFT, WIDTH - RIGHT])?;
-    let y_axis = Axis::over(points.iter().map(|point| point.3), [HEIGHT - BOTTOM, TOP])?;
-    let mut svg = open(HEIGHT);
-    text(&mut svg, [LEFT, 22.0], "title", "Error of the landmarks against time, lower left is better");
+    let x_axis = Axis::from_zero(points.iter().map(|point| point.2), [LEFT, WIDTH - RIGHT])?;
+    let y_axis = Axis::around(points.iter().map(|point| point.3), [HEIGHT - BOTTOM, TOP])?;
+    let boards: Vec<usize> = (0..reports.len()).filter(|board| points.iter().any(|point| point.0 == *board)).collect();
+    let mut svg = open(HEIGHT + LEGEND_ROW * boards.len() as f64);
+    text(&mut svg, [10.0, 20.0], "title", "Error of the landmarks against time, lower left is better");
     for tick in x_axis.ticks() {
         let x = x_axis.place(tick);
         line(&mut svg, [x, TOP], [x, HEIGHT - BOTTOM]);
@@ -53,33 +56,56 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
     for tick in y_axis.ticks() {
         let y = y_axis.place(tick);
         line(&mut svg, [LEFT, y], [WIDTH - RIGHT, y]);
-        text(&mut svg, [LEFT - 38.0, y + 4.0], "tick", &y_axis.label(tick));
+        text(&mut svg, [LEFT - 40.0, y + 5.0], "tick", &y_axis.label(tick));
     }
-    text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", "median time of a frame, ms");
-    text(&mut svg, [6.0, TOP - 6.0], "axis", "NME, %");
+    let axes = "down: NME, %, not from 0; along: median time of a frame, ms";
+    text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", axes);
     let places: Vec<[f64; 2]> = points.iter().map(|(_, _, ms, nme)| [x_axis.place(*ms), y_axis.place(*nme)]).collect();
-    let mut named: Vec<([f64; 2], f64)> = Vec::new();
-    for ((board, model, ..), &[x, y]) in points.iter().zip(&places) {
-        let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="{RADIUS}" fill="{}"/>"#, colour(*board));
-        let name = name(model);
-        let width = CHARACTER * name.chars().count() as f64;
-        // Beside the point, or the fewest lines above or below it where nothing else stands.
-        let is_free = |[from, base]: &[f64; 2]| {
-            let beside = |x: f64, of: f64| x < from + width && *from < x + of;
-            places.iter().all(|[x, y]| !beside(x - RADIUS, 2.0 * RADIUS) || (base - 4.0 - y).abs() > RADIUS + 5.0)
-                && named.iter().all(|([x, y], other)| !beside(*x, *other) || (base - y).abs() >= NAME_PITCH)
-        };
-        let lines = (0..).flat_map(|line| [f64::from(line), -f64::from(line)]);
-        let label =
-            lines.map(|line| [x + 9.0, y + 4.0 + NAME_PITCH * line]).find(is_free).expect("a line far off is free");
-        text(&mut svg, label, "name", &name);
-        named.push((label, width));
+    for ((board, ..), place) in points.iter().zip(&places) {
+        marker(&mut svg, *place, *board);
     }
-    for (board, report) in reports.iter().enumerate() {
-        let y = TOP + 20.0 * board as f64;
-        legend(&mut svg, [WIDTH - RIGHT + 20.0, y], colour(board), &report.board);
+    let names: Vec<String> = points.iter().map(|(_, model, ..)| name(model)).collect();
+    for (name, place) in names.iter().zip(name_places(&names, &places)) {
+        text(&mut svg, place, "name", name);
+    }
+    for (row, &board) in boards.iter().enumerate() {
+        let y = HEIGHT + LEGEND_ROW * row as f64;
+        marker(&mut svg, [LEFT + 6.0, y], board);
+        text(&mut svg, [LEFT + 20.0, y + 5.0], "legend", &reports[board].board);
     }
     Some(svg + "</svg>\n")
+}
+
+/// Where the names of points begin: beside the point, or the fewest lines above or below it where
+/// nothing else stands.
+fn name_places(names: &[String], points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut placed: Vec<([f64; 2], f64)> = Vec::new();
+    for (name, &[x, y]) in names.iter().zip(points) {
+        let width = CHARACTER * name.chars().count() as f64;
+        let is_free = |[from, base]: &[f64; 2]| {
+            let beside = |x: f64, of: f64| x < from + width && *from < x + of;
+            points.iter().all(|[x, y]| !beside(x - RADIUS, 2.0 * RADIUS) || (base - 4.0 - y).abs() > RADIUS + 6.0)
+                && placed.iter().all(|([x, y], other)| !beside(*x, *other) || (base - y).abs() >= NAME_PITCH)
+        };
+        let lines = (0..).flat_map(|line| [f64::from(line), -f64::from(line)]);
+        let place =
+            lines.map(|line| [x + 9.0, y + 5.0 + NAME_PITCH * line]).find(is_free).expect("a line far off is free");
+        placed.push((place, width));
+    }
+    placed.into_iter().map(|(place, _)| place).collect()
+}
+
+/// The point of a board: four shapes, filled and hollow.
+fn marker(svg: &mut String, [x, y]: [f64; 2], board: usize) {
+    let class = if board / 4 % 2 == 0 { "point" } else { "point hollow" };
+    let r = RADIUS;
+    let shape = match board % 4 {
+        0 => format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="{r}""#),
+        1 => format!(r#"<rect x="{:.1}" y="{:.1}" width="{d}" height="{d}""#, x - r, y - r, d = 2.0 * r),
+        2 => format!(r#"<path d="M{x:.1} {:.1}l{r} {h}h-{h}z""#, y - r, h = 2.0 * r),
+        _ => format!(r#"<path d="M{x:.1} {:.1}l{r} {r} -{r} {r} -{r} -{r}z""#, y - r),
+    };
+    let _ = writeln!(svg, r#"{shape} class="{class}"/>"#);
 }
 
 /// A bar a model: what each stage takes of a frame. `None` where no stage was timed.
@@ -91,21 +117,22 @@ pub fn stages(reports: &[Report]) -> Option<String> {
         .filter(|(_, parts)| !parts.is_empty())
         .collect();
     let total = |parts: &[(Stage, f64)]| parts.iter().map(|(_, ms)| ms).sum::<f64>();
-    let axis = Axis::over(bars.iter().map(|(_, parts)| total(parts)), [NAMES, WIDTH - 80.0])?;
-    let first_bar = TOP + 70.0;
+    let axis = Axis::from_zero(bars.iter().map(|(_, parts)| total(parts)), [10.0, WIDTH - 80.0])?;
+    let legend_rows = timed_stages().count().div_ceil(4) as f64;
+    let first_bar = TOP + LEGEND_ROW * legend_rows + 20.0;
     let mut svg = open(first_bar + BAR_PITCH * bars.len() as f64);
-    text(&mut svg, [10.0, 22.0], "title", "What each stage takes of a frame, ms");
+    text(&mut svg, [10.0, 20.0], "title", "What each stage takes of a frame, ms");
     for (i, stage) in timed_stages().enumerate() {
-        let at = [10.0 + LEGEND_PITCH * (i % 4) as f64, TOP + 20.0 * (i / 4) as f64];
-        legend(&mut svg, at, colour(i), stage.name());
+        let at = [10.0 + LEGEND_PITCH * (i % 4) as f64, TOP + LEGEND_ROW * (i / 4) as f64];
+        legend(&mut svg, at, COLOURS[i], stage.name());
     }
     for (i, (label, parts)) in bars.iter().enumerate() {
         let y = first_bar + BAR_PITCH * i as f64;
-        text(&mut svg, [10.0, y + BAR * 0.7], "name", label);
+        text(&mut svg, [10.0, y - 5.0], "name", label);
         let mut from = 0.0;
         for (stage, ms) in parts {
             let (x, end) = (axis.place(from), axis.place(from + ms));
-            let colour = colour(timed_stages().position(|timed| timed == *stage).unwrap_or_default());
+            let colour = COLOURS[timed_stages().position(|timed| timed == *stage).unwrap_or_default()];
             let _ = writeln!(
                 svg,
                 r#"<rect x="{x:.1}" y="{y:.1}" width="{:.1}" height="{BAR}" fill="{colour}"><title>{} {ms:.3} ms</title></rect>"#,
@@ -114,7 +141,7 @@ pub fn stages(reports: &[Report]) -> Option<String> {
             );
             from += ms;
         }
-        text(&mut svg, [axis.place(from) + 6.0, y + BAR * 0.7], "total", &format!("{from:.2} ms"));
+        text(&mut svg, [axis.place(from) + 6.0, y + BAR * 0.75], "total", &format!("{from:.2} ms"));
     }
     Some(svg + "</svg>\n")
 }
@@ -135,34 +162,43 @@ fn name(model: &Measured) -> String {
     }
 }
 
-fn colour(i: usize) -> &'static str {
-    COLOURS[i % COLOURS.len()]
-}
-
-/// A linear axis from 0 to a round number.
+/// A linear axis between two round numbers.
 struct Axis {
+    first: f64,
     step: f64,
     steps: usize,
-    /// Where 0 and the largest value stand, in pixels.
+    /// Where the first and the last tick stand, in pixels.
     ends: [f64; 2],
 }
 
 impl Axis {
-    /// `None` without values.
-    fn over(values: impl Iterator<Item = f64>, ends: [f64; 2]) -> Option<Axis> {
-        let largest = values.reduce(f64::max)?.max(1e-6);
-        let power = 10f64.powf((largest / 5.0).log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| largest <= step * 6.0)?;
-        Some(Axis { step, steps: (largest / step).ceil() as usize, ends })
+    /// From 0 on. `None` without values.
+    fn from_zero(values: impl Iterator<Item = f64>, ends: [f64; 2]) -> Option<Axis> {
+        Axis::over(0.0, values.reduce(f64::max)?, ends)
+    }
+
+    /// As close around the values as leaves them room. `None` without values.
+    fn around(values: impl Iterator<Item = f64> + Clone, ends: [f64; 2]) -> Option<Axis> {
+        let (lowest, highest) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
+        let room = ((highest - lowest) / 8.0).max(highest.abs() / 50.0);
+        Axis::over((lowest - room).max(0.0), highest + room, ends)
+    }
+
+    fn over(lowest: f64, highest: f64, ends: [f64; 2]) -> Option<Axis> {
+        let span = (highest - lowest).max(1e-6);
+        let power = 10f64.powf((span / 5.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| span <= step * 6.0)?;
+        let first = (lowest / step).floor() * step;
+        Some(Axis { first, step, steps: ((highest - first) / step).ceil().max(1.0) as usize, ends })
     }
 
     fn place(&self, value: f64) -> f64 {
-        let [zero, end] = self.ends;
-        zero + (end - zero) * value / (self.step * self.steps as f64)
+        let [from, to] = self.ends;
+        from + (to - from) * (value - self.first) / (self.step * self.steps as f64)
     }
 
     fn ticks(&self) -> impl Iterator<Item = f64> {
-        (0..=self.steps).map(|i| self.step * i as f64)
+        (0..=self.steps).map(|i| self.first + self.step * i as f64)
     }
 
     fn label(&self, tick: f64) -> String {
@@ -204,9 +240,9 @@ mod tests {
     #[test]
     fn a_point_stands_where_its_figures_say() {
         let svg = accuracy(&[sample::report()]).unwrap();
-        // 5 ms on an axis to 5 ms; 3.43 % on one to 4 %.
-        assert!(svg.contains(r#"<circle cx="610.0" cy="81.3" r="5""#), "{svg}");
-        assert_eq!(svg.matches("<circle").count(), 1);
+        // 5 ms on an axis to 5 ms; 3.43 % on one from 3.35 to 3.50 %. One more stands in the legend.
+        assert!(svg.contains(r#"<circle cx="450.0" cy="156.7" r="5""#), "{svg}");
+        assert_eq!(svg.matches("<circle").count(), 2);
     }
 
     #[test]
@@ -222,8 +258,8 @@ mod tests {
             svg.lines().filter(of_class).map(|line| line.split('"').nth(3).unwrap().parse().unwrap()).collect();
         assert_eq!(rows.len(), 5);
         for (i, row) in rows.iter().enumerate() {
-            // All points are one, at 81.3; the first name stands beside it.
-            let from_point = (row - 4.0 - 81.3).abs();
+            // All points are one, at 156.7; the first name stands beside it.
+            let from_point = (row - 5.0 - 156.7).abs();
             assert!(!(0.1..=10.0).contains(&from_point), "{rows:?}");
             assert!(!rows[..i].contains(row), "{rows:?}");
         }
@@ -232,8 +268,8 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_what_they_stand_for() {
         let svg = stages(&[sample::report()]).unwrap();
-        // 4 ms of net on an axis of 430 px to 5 ms.
-        assert!(svg.contains(r##"width="344.0" height="20" fill="#009e73"><title>net 4.000 ms"##), "{svg}");
+        // 4 ms of net on an axis of 470 px to 5 ms.
+        assert!(svg.contains(r##"width="376.0" height="18" fill="#009e73"><title>net 4.000 ms"##), "{svg}");
         assert!(!svg.contains("capture"), "{svg}");
     }
 
@@ -255,7 +291,7 @@ mod tests {
     fn axes_end_at_round_numbers() {
         for (largest, steps, step) in [(5.0, 5, 1.0), (3.43, 4, 1.0), (0.31, 4, 0.1), (130.0, 3, 50.0), (1e12, 5, 2e11)]
         {
-            let axis = Axis::over([0.0, largest].into_iter(), [0.0, 1.0]).unwrap();
+            let axis = Axis::from_zero([0.0, largest].into_iter(), [0.0, 1.0]).unwrap();
             assert!(
                 (axis.step - step).abs() < step * 1e-9 && axis.steps == steps,
                 "{largest}: {} {}",
@@ -263,5 +299,20 @@ mod tests {
                 axis.step
             );
         }
+    }
+
+    #[test]
+    fn an_axis_around_values_tells_them_apart() {
+        let axis = Axis::around([2.85, 3.13].into_iter(), [0.0, 100.0]).unwrap();
+        assert_eq!(axis.ticks().map(|tick| axis.label(tick)).collect::<Vec<_>>().join(" "), "2.7 2.8 2.9 3.0 3.1 3.2");
+        assert!(axis.place(3.13) - axis.place(2.85) > 50.0);
+    }
+
+    #[test]
+    fn boards_have_points_of_their_own() {
+        let mut svg = String::new();
+        (0..8).for_each(|board| marker(&mut svg, [0.0, 0.0], board));
+        let lines: std::collections::BTreeSet<&str> = svg.lines().collect();
+        assert_eq!(lines.len(), 8);
     }
 }

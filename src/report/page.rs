@@ -4,16 +4,20 @@ use std::fmt::Write;
 
 use super::Report;
 use super::chart::{self, escaped};
-use super::table::{self, Rows};
+use super::table::{self, Column, Rows};
 
+/// Charts and tables are no wider than a phone: the former shrink, the latter scroll.
 const STYLE: &str = "body{font:15px sans-serif;max-width:70em;margin:2em auto;padding:0 1em}\
-    table{border-collapse:collapse;margin:1em 0}td,th{border-bottom:1px solid #ccc;padding:.3em .7em;text-align:left}\
-    .figure{text-align:right;font-variant-numeric:tabular-nums}";
+    svg{display:block;width:100%;max-width:560px;height:auto;margin:1em 0}.wide{overflow-x:auto}\
+    table{border-collapse:collapse;margin:1em 0}td,th{border-bottom:1px solid #ccc;padding:.3em .5em;text-align:left}\
+    td{white-space:nowrap}.figure{text-align:right;font-variant-numeric:tabular-nums}\
+    dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;font-size:13px;color:#444}dd{margin:0}";
 
 /// Charts, tables, and what is to be said of each report.
 pub fn html(reports: &[Report]) -> String {
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>wingmark compare</title>\n\
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>wingmark compare</title>\n\
          <style>{STYLE}</style>\n<h1>wingmark compare</h1>\n"
     );
     for svg in [chart::accuracy(reports), chart::stages(reports)].into_iter().flatten() {
@@ -59,11 +63,17 @@ fn html_table(rows: &Rows) -> String {
             })
             .collect()
     };
-    let mut text = format!("<table>\n<tr>{}</tr>\n", cells("th", &mut rows.header.iter().copied()));
+    let head = cells("th", &mut rows.header.iter().map(|column| column.name));
+    let mut text = format!("<div class=\"wide\"><table>\n<tr>{head}</tr>\n");
     for row in &rows.rows {
         let _ = writeln!(text, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
     }
-    text + "</table>\n"
+    text += "</table></div>\n<details><summary>What the columns say</summary>\n<dl>\n";
+    for Column { name, says } in &rows.header {
+        let _ = writeln!(text, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(says));
+    }
+    text += "</dl></details>\n";
+    text + &rows.remark.map(|remark| format!("<p>{}</p>\n", escaped(remark))).unwrap_or_default()
 }
 
 #[cfg(test)]

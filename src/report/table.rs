@@ -8,25 +8,52 @@ use super::{Measured, Report, Stage};
 /// Rows of text under a header; the first columns are names, the others figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
-    pub header: Vec<&'static str>,
+    pub header: Vec<Column>,
     /// Columns from the left that are names.
     pub names: usize,
     pub rows: Vec<Vec<String>>,
+    /// What is to be known of the whole table.
+    pub remark: Option<&'static str>,
 }
+
+/// The head of a column, and what its figures say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column {
+    pub name: &'static str,
+    pub says: &'static str,
+}
+
+const fn column(name: &'static str, says: &'static str) -> Column {
+    Column { name, says }
+}
+
+const NAMES: [Column; 4] = [
+    column("board", "the machine, by its profile; with the report's file where two have one name"),
+    column("model", "whose landmarks were found"),
+    column("threads", "that share the nets' work"),
+    column("kernels", "the int8 arithmetic that the machine was given"),
+];
 
 impl Rows {
     pub fn terminal(&self) -> String {
-        self.text(UTF8_FULL_CONDENSED, str::to_string)
+        self.text(UTF8_FULL_CONDENSED, str::to_string) + &self.explained("  ")
     }
 
     pub fn markdown(&self) -> String {
         // HTML in Markdown is HTML.
-        self.text(ASCII_MARKDOWN, |cell| cell.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|"))
+        let cell = |cell: &str| cell.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|");
+        self.text(ASCII_MARKDOWN, cell) + "\n" + &self.explained("* ")
+    }
+
+    /// A line for each column, and one for the remark.
+    fn explained(&self, mark: &str) -> String {
+        let columns = self.header.iter().map(|Column { name, says }| format!("{mark}{name}: {says}\n"));
+        columns.chain(self.remark.map(|remark| format!("{mark}{remark}\n"))).collect()
     }
 
     fn text(&self, style: TableStyle, cell: impl Fn(&str) -> String) -> String {
         let mut table = Table::new();
-        table.load_style(style).set_header(self.header.clone());
+        table.load_style(style).set_header(self.header.iter().map(|column| column.name));
         for row in &self.rows {
             table.add_row(row.iter().map(|text| cell(text)).collect::<Vec<_>>());
         }
@@ -39,21 +66,18 @@ impl Rows {
 
 /// A row a model: what it comes to.
 pub fn figures(reports: &[Report]) -> Rows {
-    let header = vec![
-        "board",
-        "model",
-        "threads",
-        "kernels",
-        "NME %",
-        "frame ms",
-        "p99 ms",
-        "held fps",
-        "net ms",
-        "noise %",
-        "MB",
-        "allocations",
-        "start ms",
-    ];
+    let mut header = NAMES.to_vec();
+    header.extend([
+        column("NME %", "mean error on 300-W's common faces, of the distance between the outer eye corners (card)"),
+        column("frame ms", "median, from a frame in hand to its landmarks shown and recorded"),
+        column("p99 ms", "99 of 100 frames took no longer"),
+        column("held fps", "frames a second that 99 of 100 frames keep up with"),
+        column("net ms", "median of the landmark net, for one face"),
+        column("noise %", "how far a fixed computation varied, or the share of time without a core"),
+        column("MB", "resident memory at its highest"),
+        column("allocations", "on the heap, a frame"),
+        column("start ms", "from the start of loading the nets to the first landmarks"),
+    ]);
     let row = |model: &Measured| {
         let frame = model.frame;
         vec![
@@ -68,22 +92,45 @@ pub fn figures(reports: &[Report]) -> Rows {
             optional(model.first_landmarks_ms, 0),
         ]
     };
-    Rows { header, names: 4, rows: rows(reports, row) }
+    Rows { header, names: 4, rows: rows(reports, row), remark: None }
 }
+
+/// Of the table of stages, and of their chart.
+pub(super) const SUMS: &str = "A stage's figure is its median, times the share of frames in which it ran. Medians do not add \
+    up: the sum of a row is not the median of a frame.";
 
 /// A row a model: what each stage takes of a frame, in milliseconds.
 pub fn stages(reports: &[Report]) -> Rows {
-    let mut header = vec!["board", "model", "threads", "kernels"];
-    header.extend(Stage::ALL.map(Stage::name));
+    let mut header = NAMES.to_vec();
+    header.extend(Stage::ALL.map(|stage| column(stage.name(), what_is_done(stage))));
     let row = |model: &Measured| {
         Stage::ALL.map(|stage| optional(model.stage_us_a_frame(stage).map(|us| us / 1e3), 3)).to_vec()
     };
-    Rows { header, names: 4, rows: rows(reports, row) }
+    Rows { header, names: 4, rows: rows(reports, row), remark: Some(SUMS) }
+}
+
+fn what_is_done(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Capture => "a frame is waited for and decoded, on a thread beside all that follows",
+        Stage::Detect => "faces are searched, in some frames",
+        Stage::Crop => "faces are cut out for the landmark net",
+        Stage::Net => "the landmark net",
+        Stage::Decode => "heatmaps become landmarks",
+        Stage::Track => "faces are followed and smoothed",
+        Stage::Overlay => "frame and landmarks are drawn",
+        Stage::Present => "the drawn frame goes to the screen, here into memory",
+        Stage::Record => "the frame's rows go to the log",
+        Stage::Publish => "the frame's landmarks go to those who listen",
+    }
 }
 
 /// A row a model: the instructions that were counted.
 pub fn instructions(reports: &[Report]) -> Rows {
-    let header = vec!["board", "model", "threads", "kernels", "million instructions", "a MAC"];
+    let mut header = NAMES.to_vec();
+    header.extend([
+        column("million instructions", "of the landmark net a frame; they say nothing of time"),
+        column("a MAC", "the same for each multiply-add of the net"),
+    ]);
     let row = |model: &Measured| {
         let counted = model.instructions_a_frame.map(|count| count as f64);
         vec![
@@ -91,12 +138,17 @@ pub fn instructions(reports: &[Report]) -> Rows {
             optional(counted.filter(|_| model.gmac > 0.0).map(|count| count / (model.gmac * 1e9)), 3),
         ]
     };
-    Rows { header, names: 4, rows: rows(reports, row) }
+    Rows { header, names: 4, rows: rows(reports, row), remark: None }
 }
 
 /// A row for each meter and model; none where there is no meter.
 pub fn energy(reports: &[Report]) -> Rows {
-    let header = vec!["board", "model", "threads", "kernels", "meter", "W", "mJ a frame"];
+    let mut header = NAMES.to_vec();
+    header.extend([
+        column("meter", "what counted"),
+        column("W", "mean power of all that the meter sees"),
+        column("mJ a frame", "the same, for each frame"),
+    ]);
     let metered = reports.iter().flat_map(|report| report.models.iter().map(move |model| (report, model)));
     let rows = metered.flat_map(|(report, model)| {
         model.energy.iter().map(move |energy| {
@@ -109,12 +161,19 @@ pub fn energy(reports: &[Report]) -> Rows {
             row
         })
     });
-    Rows { header, names: 5, rows: rows.collect() }
+    Rows { header, names: 5, rows: rows.collect(), remark: None }
 }
 
 /// A row for each other net; none where there is none.
 pub fn peers(reports: &[Report]) -> Rows {
-    let header = vec!["board", "net", "input", "median ms", "p99 ms", "load ms"];
+    let header = vec![
+        NAMES[0],
+        column("net", "its file"),
+        column("input", "shape"),
+        column("median ms", "for one input, of random numbers"),
+        column("p99 ms", "99 of 100 took no longer"),
+        column("load ms", "from the file to a net that runs"),
+    ];
     let rows = reports.iter().flat_map(|report| report.peers.iter().map(move |peer| (report, peer)));
     let rows = rows.map(|(report, peer)| {
         vec![
@@ -126,7 +185,7 @@ pub fn peers(reports: &[Report]) -> Rows {
             decimal(peer.load_ms, 0),
         ]
     });
-    Rows { header, names: 3, rows: rows.collect() }
+    Rows { header, names: 3, rows: rows.collect(), remark: None }
 }
 
 /// Every table that has a row with a figure, under its title; other rows are left out.
@@ -187,7 +246,7 @@ mod tests {
         let mut report = sample::report();
         report.board = "a|<b>".into();
         let text = figures(&[report]).markdown();
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().filter(|line| line.starts_with('|')).count(), 3);
         assert!(text.lines().nth(2).unwrap().starts_with("| a\\|&lt;b>"), "{text}");
     }
 }
