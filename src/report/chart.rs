@@ -46,7 +46,7 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
     let x_axis = Axis::from_zero(points.iter().map(|point| point.2), [LEFT, WIDTH - RIGHT])?;
     let y_axis = Axis::around(points.iter().map(|point| point.3), [HEIGHT - BOTTOM, TOP])?;
     let boards: Vec<usize> = (0..reports.len()).filter(|board| points.iter().any(|point| point.0 == *board)).collect();
-    let mut svg = open(HEIGHT + LEGEND_ROW * boards.len() as f64);
+    let mut svg = open(HEIGHT + LEGEND_ROW * boards.len() as f64 + 6.0);
     text(&mut svg, [10.0, 20.0], "title", "Error of the landmarks against time, lower left is better");
     for tick in x_axis.ticks() {
         let x = x_axis.place(tick);
@@ -69,7 +69,7 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
         text(&mut svg, place, "name", name);
     }
     for (row, &board) in boards.iter().enumerate() {
-        let y = HEIGHT + LEGEND_ROW * row as f64;
+        let y = HEIGHT + LEGEND_ROW * row as f64 + 6.0;
         marker(&mut svg, [LEFT + 6.0, y], board);
         text(&mut svg, [LEFT + 20.0, y + 5.0], "legend", &reports[board].board);
     }

@@ -69,7 +69,7 @@ fn html_table(rows: &Rows) -> String {
         let _ = writeln!(text, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
     }
     text += "</table></div>\n<details><summary>What the columns say</summary>\n<dl>\n";
-    for Column { name, says } in &rows.header {
+    for Column { name, says } in rows.explanations() {
         let _ = writeln!(text, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(says));
     }
     text += "</dl></details>\n";

@@ -16,7 +16,7 @@ pub struct Rows {
     pub remark: Option<&'static str>,
 }
 
-/// The head of a column, and what its figures say.
+/// The head of a column, and what its figures say; nothing where another table has said it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     pub name: &'static str,
@@ -47,8 +47,13 @@ impl Rows {
 
     /// A line for each column, and one for the remark.
     fn explained(&self, mark: &str) -> String {
-        let columns = self.header.iter().map(|Column { name, says }| format!("{mark}{name}: {says}\n"));
+        let columns = self.explanations().map(|Column { name, says }| format!("{mark}{name}: {says}\n"));
         columns.chain(self.remark.map(|remark| format!("{mark}{remark}\n"))).collect()
+    }
+
+    /// The columns that say something.
+    pub fn explanations(&self) -> impl Iterator<Item = &Column> {
+        self.header.iter().filter(|column| !column.says.is_empty())
     }
 
     fn text(&self, style: TableStyle, cell: impl Fn(&str) -> String) -> String {
@@ -62,6 +67,11 @@ impl Rows {
         });
         table.trim_fmt() + "\n"
     }
+}
+
+/// The same columns, once they are explained.
+fn names_again() -> Vec<Column> {
+    NAMES.iter().map(|column| Column { says: "", ..*column }).collect()
 }
 
 /// A row a model: what it comes to.
@@ -101,7 +111,7 @@ pub(super) const SUMS: &str = "A stage's figure is its median, times the share o
 
 /// A row a model: what each stage takes of a frame, in milliseconds.
 pub fn stages(reports: &[Report]) -> Rows {
-    let mut header = NAMES.to_vec();
+    let mut header = names_again();
     header.extend(Stage::ALL.map(|stage| column(stage.name(), what_is_done(stage))));
     let row = |model: &Measured| {
         Stage::ALL.map(|stage| optional(model.stage_us_a_frame(stage).map(|us| us / 1e3), 3)).to_vec()
@@ -126,7 +136,7 @@ fn what_is_done(stage: Stage) -> &'static str {
 
 /// A row a model: the instructions that were counted.
 pub fn instructions(reports: &[Report]) -> Rows {
-    let mut header = NAMES.to_vec();
+    let mut header = names_again();
     header.extend([
         column("million instructions", "of the landmark net a frame; they say nothing of time"),
         column("a MAC", "the same for each multiply-add of the net"),
@@ -143,7 +153,7 @@ pub fn instructions(reports: &[Report]) -> Rows {
 
 /// A row for each meter and model; none where there is no meter.
 pub fn energy(reports: &[Report]) -> Rows {
-    let mut header = NAMES.to_vec();
+    let mut header = names_again();
     header.extend([
         column("meter", "what counted"),
         column("W", "mean power of all that the meter sees"),
@@ -167,7 +177,7 @@ pub fn energy(reports: &[Report]) -> Rows {
 /// A row for each other net; none where there is none.
 pub fn peers(reports: &[Report]) -> Rows {
     let header = vec![
-        NAMES[0],
+        column("board", ""),
         column("net", "its file"),
         column("input", "shape"),
         column("median ms", "for one input, of random numbers"),
