@@ -69,6 +69,7 @@ pub enum Command {
     Latency(LatencyArgs),
     Doctor(DoctorArgs),
     Publish(PublishArgs),
+    Reload(ReloadArgs),
 }
 
 /// Version, commit, features and models of this binary.
@@ -181,6 +182,17 @@ pub struct RunArgs {
     /// Stop after this many frames.
     #[arg(long, value_name = "N")]
     pub frames: Option<NonZeroU32>,
+}
+
+/// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
+///
+/// The model is loaded and checked while frames go on. Where it or the settings file is wrong, all stays as it was, and the
+/// run's log says why.
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    /// The process, where there are several. Without it, the one that is `wingmark run`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: Option<i32>,
 }
 
 /// Where the password of an MQTT user is.
@@ -512,6 +524,11 @@ pub struct DoctorArgs {
     /// The exit code is 1 when something is in the way of that.
     #[arg(long = "for", value_name = "PURPOSE", default_value = "run")]
     pub purpose: Purpose,
+
+    /// Check this model alone, and whole: its card, its hash, and what it makes of its golden sample. The exit code is 1 when it
+    /// is not to be used.
+    #[arg(long, value_name = "NAME|DIR", conflicts_with_all = ["board", "purpose"])]
+    pub model: Option<zoo::Choice>,
 
     /// Write everything as one JSON object instead of as a table.
     #[arg(long)]

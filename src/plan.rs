@@ -41,10 +41,15 @@ impl CameraArgs {
         };
         CameraWish { format: self.format, size: self.size, rate: self.rate, aim }
     }
+
+    /// What the camera sees from the left to the right edge of its picture.
+    pub fn fov_deg(&self, profile: &board::Camera) -> f32 {
+        self.fov.or(profile.fov.map(|degrees| degrees as f32)).unwrap_or(USUAL_FOV_DEG)
+    }
 }
 
 impl FollowArgs {
-    fn options(&self, threads: usize) -> Options {
+    pub fn options(&self, threads: usize) -> Options {
         Options { threads, smoothing: self.smoothing, faces: self.faces }
     }
 }
@@ -76,7 +81,7 @@ impl LogArgs {
         LogOptions { flush_interval: self.flush_every, limits }
     }
 
-    fn selection(&self) -> Selection {
+    pub fn selection(&self) -> Selection {
         Selection { every: self.record_every.unwrap_or_default(), when: self.record_when.unwrap_or_default() }
     }
 
@@ -151,6 +156,9 @@ impl ServeArgs {
 pub struct RunPlan {
     pub source: Box<dyn Source>,
     pub observer: Observer,
+    /// Of the landmark model's files.
+    pub digest: [u8; 32],
+    pub board: Board,
     pub logs: Vec<Log>,
     /// What the logs are given.
     pub selection: Selection,
@@ -205,11 +213,11 @@ impl RunPlan {
             Some(choice) => choice.open(args.live, wish)?,
             None => Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?),
         };
-        let landmarks = args.model.as_ref().unwrap_or(&board.model).load()?;
+        let model = args.model.as_ref().unwrap_or(&board.model).read()?;
+        let landmarks = model.net()?;
         let mut observer =
             Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &args.follow.options(board.threads))?;
-        let fov = args.camera.fov.or(board.camera.fov.map(|degrees| degrees as f32));
-        observer.set_fov(fov.unwrap_or(USUAL_FOV_DEG));
+        observer.set_fov(args.camera.fov_deg(&board.camera));
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let last = pasts.iter().filter_map(|past| past.last.as_ref()).map(|last| last.sequence).min();
@@ -245,6 +253,8 @@ impl RunPlan {
         Ok(RunPlan {
             source,
             observer,
+            digest: model.digest(),
+            board,
             logs,
             selection: args.log.selection(),
             publishers,

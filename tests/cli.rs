@@ -535,3 +535,30 @@ fn the_doctors_exit_code_says_whether_something_is_in_the_way() {
     assert!(table.starts_with("board     Raspberry Pi Zero 2 W (pi-zero-2w)"), "{table}");
     assert_eq!(table.contains("In the way:"), blocks, "{table}");
 }
+
+#[test]
+fn the_doctor_checks_one_model_whole_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = concat!(env!("CARGO_MANIFEST_DIR"), "/models/small");
+    let output = wingmark(folder.path(), &["doctor", "--model", small]);
+    let table = text(&output.stdout);
+    assert!(output.status.success() && table.starts_with(&format!("{small} is sound\ncard    small of ")), "{table}");
+    assert!(table.contains("golden  0 of 69632 values of heat are a step off; landmarks within 0."), "{table}");
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/card.toml"), "name = 1").unwrap();
+    let output = wingmark(folder.path(), &["doctor", "--model", "mine", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert_eq!((&report["model"], &report["sound"]), (&"mine".into(), &serde_json::Value::Null));
+    assert!(report["fault"].as_str().unwrap().starts_with("cannot read mine/model.onnx: "), "{report}");
+    failure(folder.path(), &["doctor", "--model", "mine", "--for", "service"], 2);
+}
+
+#[test]
+fn a_process_that_is_none_is_not_told_to_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    // More than Linux has.
+    let message = failure(folder.path(), &["reload", "--pid", "2147483647"], 1);
+    assert!(message.contains("cannot signal process 2147483647: No such process"), "{message}");
+    failure(folder.path(), &["reload", "--pid", "0"], 2);
+}

@@ -1,89 +1,123 @@
 //! The shipped nets against what onnxruntime made of the same pictures
-//! (tests/ort/record_golden.py).
+//! (tests/ort/record_golden.py), and that a model whose files do not belong together is refused.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use nalgebra::Point2;
-use wingmark::face::look::{Landmarker, LookTimings};
+use wingmark::face::golden::{self, Agreement};
+use wingmark::face::presence::PresenceModel;
 use wingmark::face::zoo::Choice;
 use wingmark::model::Model;
-use wingmark::picture::crop::CropImage;
-use wingmark::picture::frame::{Frame, Size};
-use wingmark::picture::geometry::Crop;
+
+const NAMES: [&str; 4] = ["nano", "small", "base", "faces"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
 }
 
-fn golden_input(folder: &Path) -> CropImage {
-    let picture = image::open(folder.join("golden/input.png")).unwrap().into_rgb8();
-    CropImage { side_px: picture.width(), rgb: picture.into_raw() }
+fn checked(folder: PathBuf) -> Result<Option<Agreement>, String> {
+    let files = Choice::Folder(folder).read().map_err(|e| e.to_string())?;
+    golden::checked(&files).map(|(_, agreement)| agreement).map_err(|e| e.to_string())
 }
 
-fn check_heatmaps(name: &str) {
-    let folder = folder(name);
-    let model = Model::from_onnx(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
-    let mut session = model.session();
-    let maps = session.infer(&golden_input(&folder)).unwrap();
-    let expected = std::fs::read(folder.join("golden/heatmaps.u8")).unwrap();
-    assert_eq!(expected.len(), maps.rows * maps.columns * maps.channels);
-    let mut unequal = 0;
-    for (i, expected) in expected.iter().enumerate() {
-        let (channel, cell) = (i / (maps.rows * maps.columns), i % (maps.rows * maps.columns));
-        let found = maps.stored(cell / maps.columns, cell % maps.columns, channel);
-        assert!(found.abs_diff(*expected) <= 1, "{name}: channel {channel}, cell {cell}: {found}, not {expected}");
-        unequal += usize::from(found != *expected);
+#[test]
+fn the_shipped_nets_give_onnxruntimes_heat_and_an_independent_decoders_landmarks() {
+    for name in NAMES {
+        let Agreement { heats, a_step_off, landmarks_within_px } = checked(folder(name)).unwrap().unwrap();
+        assert_eq!(heats as u64, fs::metadata(folder(name).join("golden/heatmaps.u8")).unwrap().len());
+        assert!(a_step_off * 1000 <= heats, "{name}: {a_step_off} of {heats} differ");
+        assert!(landmarks_within_px.is_none_or(|px| px < 0.2), "{name}: {landmarks_within_px:?}");
+        assert_eq!(landmarks_within_px.is_none(), name == "faces");
     }
-    assert!(unequal * 1000 <= expected.len(), "{name}: {unequal} of {} differ", expected.len());
+}
+
+/// What is said of `small` after a file of it is changed.
+fn fault(change: impl FnOnce(&Path)) -> String {
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("golden")).unwrap();
+    let files = ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"];
+    let golden = ["golden/input.png", "golden/heatmaps.u8", "golden/landmarks.csv"];
+    for file in files.iter().chain(&golden) {
+        fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
+    }
+    assert!(checked(copy.path().into()).is_ok());
+    change(copy.path());
+    let error = checked(copy.path().into()).unwrap_err();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error.replace(&copy.path().display().to_string(), "small")
 }
 
 #[test]
-fn nano_gives_onnxruntimes_heatmaps() {
-    check_heatmaps("nano");
+fn a_model_that_is_not_whole_is_refused_in_one_line() {
+    let remove = |file: &'static str| move |folder: &Path| fs::remove_file(folder.join(file)).unwrap();
+    let write =
+        |file: &'static str, text: &'static str| move |folder: &Path| fs::write(folder.join(file), text).unwrap();
+    let of_nano =
+        |file: &'static str| move |to: &Path| assert!(fs::copy(folder("nano").join(file), to.join(file)).is_ok());
+    let expect = |found: String, expected: &str| assert!(found.starts_with(expected), "{found}");
+    expect(fault(remove("card.toml")), "cannot read small/card.toml: ");
+    expect(fault(remove("model.onnx")), "cannot read small/model.onnx: ");
+    expect(fault(write("card.toml", "name = \"small\"")), "card of model small: ");
+    expect(fault(of_nano("model.onnx")), "card of model small: model.onnx has the SHA-256 ");
+    expect(fault(of_nano("card.toml")), "card of model small: model.onnx has the SHA-256 ");
+    let unread = "model small: its golden sample cannot be read: ";
+    expect(fault(remove("golden/input.png")), &format!("{unread}golden/input.png: No such file"));
+    expect(fault(remove("golden/landmarks.csv")), &format!("{unread}golden/landmarks.csv: No such file"));
+    expect(fault(write("golden/input.png", "")), &format!("{unread}golden/input.png is no JPEG or PNG"));
+    let nets = "model small: golden/input.png has 192x192 px; the net reads 128x128";
+    expect(
+        fault(|to| assert!(fs::copy(folder("base").join("golden/input.png"), to.join("golden/input.png")).is_ok())),
+        nets,
+    );
+    expect(fault(write("golden/heatmaps.u8", "heat")), "model small: golden/heatmaps.u8 has 4 bytes; expected 69632, ");
+    expect(
+        fault(write("golden/landmarks.csv", "1,2\n")),
+        "model small: golden/landmarks.csv has 1 lines; expected 68 ",
+    );
+    expect(fault(write("golden/landmarks.csv", "1;2\n")), "model small: golden/landmarks.csv has the line \"1;2\"; ");
+    let heat = fault(of_nano("golden/heatmaps.u8"));
+    assert!(heat.contains(" of 69632 values of heat are not those of golden/heatmaps.u8, by up to "), "{heat}");
 }
 
 #[test]
-fn small_gives_onnxruntimes_heatmaps() {
-    check_heatmaps("small");
+fn files_of_another_net_are_known_by_what_comes_out() {
+    let one_step_too_many = |folder: &Path| {
+        let mut heat = fs::read(folder.join("golden/heatmaps.u8")).unwrap();
+        heat[1234] = heat[1234].wrapping_add(2);
+        fs::write(folder.join("golden/heatmaps.u8"), heat).unwrap();
+    };
+    let error = fault(one_step_too_many);
+    assert!(error.contains("by up to "), "{error}");
+    let error = fault(|folder: &Path| fs::remove_file(folder.join("shape.csv")).unwrap());
+    assert!(error.contains("; shape.csv is another model's"), "{error}");
+    let nobody_is_a_face = |folder: &Path| {
+        let model = PresenceModel { bias: -9.0, units: Vec::new() };
+        fs::write(folder.join("presence.csv"), model.to_csv()).unwrap();
+    };
+    let error = fault(nobody_is_a_face);
+    assert!(error.contains("is taken for none") && error.ends_with("presence.csv is another model's"), "{error}");
 }
 
 #[test]
-fn base_gives_onnxruntimes_heatmaps() {
-    check_heatmaps("base");
-}
-
-#[test]
-fn faces_gives_onnxruntimes_heatmaps() {
-    check_heatmaps("faces");
-}
-
-#[test]
-fn landmarks_are_those_of_an_independent_decoder() {
-    for name in ["nano", "small", "base"] {
-        let folder = folder(name);
-        let net = Choice::Folder(folder.clone()).load().unwrap();
-        let image = golden_input(&folder);
-        let size = Size { width: image.side_px, height: image.side_px };
-        // The golden input is what a crop of itself shows.
-        let frame = Frame::from_rgb(size, image.rgb).unwrap();
-        let crop = Crop::of_frame(size, size.width);
-        let mut landmarker = Landmarker::new(&net, 1).unwrap();
-        let found = landmarker.look(&frame, &crop, &mut LookTimings::default()).unwrap().points();
-        let expected = std::fs::read_to_string(folder.join("golden/landmarks.csv")).unwrap();
-        assert_eq!(found.len(), expected.lines().count());
-        for (i, (at, line)) in found.iter().zip(expected.lines()).enumerate() {
-            let (x, y) = line.split_once(',').unwrap();
-            let expected = Point2::new(x.parse().unwrap(), y.parse().unwrap());
-            // One step of u8 in a few cells moves a point by a few hundredths of a pixel.
-            assert!((at - expected).norm() < 0.2, "{name}, landmark {i}: {at}, not {expected}");
-        }
+fn a_digest_tells_every_file() {
+    let digest = |folder: &Path| Choice::Folder(folder.into()).read().unwrap().digest();
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"] {
+        fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
+    }
+    assert_eq!(digest(copy.path()), digest(&folder("small")));
+    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"] {
+        let whole = fs::read(copy.path().join(file)).unwrap();
+        fs::write(copy.path().join(file), [&whole[..], b"\n"].concat()).unwrap();
+        assert_ne!(digest(copy.path()), digest(&folder("small")), "{file}");
+        fs::write(copy.path().join(file), whole).unwrap();
     }
 }
 
 #[test]
 fn every_convolution_is_int8() {
-    for name in ["nano", "small", "base", "faces"] {
-        let model = Model::from_onnx(&std::fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
+    for name in NAMES {
+        let model = Model::from_onnx(&fs::read(folder(name).join("model.onnx")).unwrap()).unwrap();
         let operators = model.operators();
         let int8 = operators.get("Int8Convolution").copied().unwrap_or_default();
         let all: usize = operators.iter().filter(|(name, _)| name.contains("Conv")).map(|(_, count)| count).sum();

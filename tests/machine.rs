@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use machines::Recorded;
-use wingmark::machine::{Machine, Meter, Metering, PowerMode, Program, State, Throttling, Tree, warnings};
+use wingmark::machine::{Machine, Meter, Metering, PowerMode, Program, State, Throttling, Tree, runs, warnings};
 
 const GOVERNOR: &str = "sys/devices/system/cpu/cpufreq/policy0/scaling_governor";
 const CLOCK: &str = "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq";
@@ -139,4 +139,22 @@ fn a_virtual_machine_and_intels_powersave_are_told_apart_from_real_ones() {
     let state = state(&x86);
     let warned = warnings(&machine(&x86), &state, &state);
     assert_eq!(warned, ["this is a virtual machine: other guests may share its cores"]);
+}
+
+#[test]
+fn runs_are_told_from_other_processes_by_what_started_them() {
+    let machine = Recorded::named("pi-4");
+    assert_eq!(runs(&Tree::at(machine.root())), [0; 0]);
+    for (pid, line) in [
+        ("700", "/usr/local/bin/wingmark\\0run\\0--screen\\0none\\0"),
+        ("99", "wingmark\\0run\\0"),
+        ("101", "wingmark\\0reload\\0"),
+        ("102", "vi\\0wingmark\\0run\\0"),
+        ("103", "/opt/wingmark/other\\0run\\0"),
+        ("104", ""),
+        ("self", "wingmark\\0run\\0"),
+    ] {
+        machine.write(&format!("proc/{pid}/cmdline"), line);
+    }
+    assert_eq!(runs(&Tree::at(machine.root())), [99, 700]);
 }

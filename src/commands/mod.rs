@@ -8,6 +8,8 @@ mod eval;
 mod latency;
 pub mod messages;
 mod publish;
+mod reload;
+mod renewal;
 mod run;
 pub mod settings;
 mod testcard;
@@ -40,6 +42,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Compare(args) => compare::run(&args),
         Command::Latency(args) => latency::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Reload(args) => reload::run(&args),
     }
 }
 

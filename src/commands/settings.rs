@@ -7,7 +7,7 @@
 //! live = true
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,24 @@ pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
         SettingsError::Refused { path, problem }
     })?;
     Ok(all)
+}
+
+/// The options that are not the same in two lists of such arguments as [`arguments`] adds.
+pub fn differing(before: &[OsString], after: &[OsString]) -> BTreeSet<String> {
+    let (before, after) = (by_option(before), by_option(after));
+    let all = before.keys().chain(after.keys());
+    all.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// The arguments of each option, by its name.
+fn by_option(arguments: &[OsString]) -> BTreeMap<String, Vec<&OsString>> {
+    let mut options = BTreeMap::<String, Vec<&OsString>>::new();
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        let name = text.trim_start_matches('-').split('=').next().unwrap_or_default();
+        options.entry(name.into()).or_default().push(argument);
+    }
+    options
 }
 
 /// A line of the file, as the command line would have it.
@@ -146,6 +164,15 @@ mod tests {
         let some = ["--faces=2", "--live", "--record-every=1s"];
         assert_eq!(with(text, "wingmark run --record c.jsonl").unwrap(), some);
         assert_eq!(with("", "wingmark run").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn options_that_differ_are_known() {
+        let list = |text: &str| text.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let before = list("--faces=2 --live --record=a.csv --record=b.csv --model=small");
+        let after = list("--faces=2 --record=a.csv --model=nano --keep=2G");
+        assert_eq!(differing(&before, &after).into_iter().collect::<Vec<_>>(), ["keep", "live", "model", "record"]);
+        assert!(differing(&before, &before).is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod advice;
 mod devices;
 mod findings;
+mod model;
 mod probe;
 mod service;
 mod table;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use advice::in_one_line;
+pub use model::{ModelReport, Sound};
 pub use probe::{Probe, ThisMachine};
 
 use crate::board::Board;

@@ -9,6 +9,8 @@ mod clock;
 pub mod decode;
 pub mod detect;
 #[doc(hidden)]
+pub mod golden;
+#[doc(hidden)]
 pub mod head;
 #[doc(hidden)]
 pub mod look;
@@ -35,7 +37,7 @@ use std::time::Duration;
 use nalgebra::{Matrix2, Point2, Similarity2};
 
 pub use builder::{BuildError, ObserverBuilder};
-pub use observer::{ObserveError, Observer, Options};
+pub use observer::{LandmarkNet, ObserveError, Observer, Options};
 pub use stage::{Stage, Timings};
 pub use track::Smoothing;
 

@@ -123,6 +123,21 @@ pub struct Observer {
     people: Vec<Person>,
 }
 
+/// A landmark net ready to work: made beside an [`Observer`] that is at work, for
+/// [`Observer::set_landmarks`].
+pub struct LandmarkNet {
+    landmarker: Landmarker,
+    head: Option<HeadModel>,
+}
+
+impl LandmarkNet {
+    /// `threads`, the caller's included, share each look. An error says that the net does not find
+    /// landmarks.
+    pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
+        Ok(LandmarkNet { landmarker: Landmarker::new(net, threads)?, head: net.head.clone() })
+    }
+}
+
 impl Observer {
     /// An Observer with these nets. An error says that a net does not find what it is to find.
     pub fn new(faces: &Net, landmarks: &Net, options: &Options) -> Result<Self, CardError> {
@@ -163,6 +178,18 @@ impl Observer {
     /// is not said.
     pub fn set_fov(&mut self, degrees: f32) {
         self.fov_deg = degrees;
+    }
+
+    /// Finds landmarks with another net from the next frame on. Faces that are followed keep their
+    /// ids.
+    pub fn set_landmarks(&mut self, net: LandmarkNet) {
+        (self.landmarker, self.head) = (net.landmarker, net.head);
+    }
+
+    /// Follows faces otherwise from the next frame on; threads stay as they are.
+    pub fn set_options(&mut self, options: &Options) {
+        self.tracker.set_smoothing(options.smoothing);
+        self.most_faces = options.faces.get();
     }
 
     /// What was seen so far has nothing to do with the next frame.

@@ -125,6 +125,11 @@ impl Tracker {
         Tracker { tracks: Vec::new(), last_id: 0, smoothing }
     }
 
+    /// Steadies points so much from now on.
+    pub fn set_smoothing(&mut self, smoothing: Smoothing) {
+        self.smoothing = smoothing;
+    }
+
     /// New faces get higher ids than this.
     pub fn number_from(&mut self, last_id: u32) {
         self.last_id = last_id;

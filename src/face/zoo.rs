@@ -1,9 +1,11 @@
 //! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and
 //! perhaps `shape.csv` and `head.csv`.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::face::head::{HeadError, HeadModel};
@@ -169,45 +171,97 @@ pub fn shipped(name: &str) -> Result<Choice, UnknownModel> {
 impl Choice {
     /// Reads, checks and optimises the net: some tenths of a second on a small board.
     pub fn load(&self) -> Result<Net, LoadError> {
+        self.read()?.net()
+    }
+
+    /// Reads the files. A folder that a link names is that of one moment, so that a link which is
+    /// set to another folder meanwhile mixes no files.
+    pub fn read(&self) -> Result<Files, LoadError> {
         match self {
-            Choice::Shipped(Shipped { name, card, model, shape, head, presence }) => {
-                net(name, card, model, *shape, *head, *presence)
-            }
-            Choice::Folder(folder) => {
-                let read = |name: &str| {
-                    let path = folder.join(name);
-                    std::fs::read(&path).map_err(|source| LoadError::Read { path, source })
-                };
-                let text = |name: &str| Ok(String::from_utf8_lossy(&read(name)?).into_owned());
-                let if_there = |name: &str| folder.join(name).exists().then(|| text(name)).transpose();
-                let (shape, head, presence) = (if_there(SHAPE)?, if_there(HEAD)?, if_there(PRESENCE)?);
-                let (card, model) = (text("card.toml")?, read("model.onnx")?);
-                let name = folder.display().to_string();
-                net(&name, &card, &model, shape.as_deref(), head.as_deref(), presence.as_deref())
-            }
+            Choice::Shipped(shipped) => Ok(Files::of(shipped)),
+            Choice::Folder(folder) => Files::in_folder(folder),
         }
     }
 }
 
-fn net(
-    name: &str,
-    card: &str,
-    file: &[u8],
-    shape: Option<&str>,
-    head: Option<&str>,
-    presence: Option<&str>,
-) -> Result<Net, LoadError> {
-    let in_card = |source| LoadError::Card { name: name.into(), source };
-    let card = ModelCard::from_toml(card).map_err(in_card)?;
-    card.check_file(file).map_err(in_card)?;
-    let model = Model::from_onnx(file).map_err(|source| LoadError::Model { name: name.into(), source })?;
-    card.check_shape(model.input_side_px(), model.output_shape()).map_err(in_card)?;
-    let [_, _, landmarks] = model.output_shape();
-    let shape = shape.map(|text| ShapeModel::from_csv(text, landmarks)).transpose();
-    let shape = shape.map_err(|source| LoadError::Shape { name: name.into(), source })?;
-    let head = head.map(|text| HeadModel::from_csv(text, landmarks)).transpose();
-    let head = head.map_err(|source| LoadError::Head { name: name.into(), source })?;
-    let presence = presence.map(PresenceModel::from_csv).transpose();
-    let presence = presence.map_err(|source| LoadError::Presence { name: name.into(), source })?;
-    Ok(Net { card, model, shape, head, presence })
+/// The files of a net, as they are read; nothing is checked yet.
+pub struct Files {
+    name: String,
+    /// Where they are, all links followed; `None` of a shipped net.
+    folder: Option<PathBuf>,
+    card: Cow<'static, str>,
+    model: Cow<'static, [u8]>,
+    shape: Option<Cow<'static, str>>,
+    head: Option<Cow<'static, str>>,
+    presence: Option<Cow<'static, str>>,
+}
+
+impl Files {
+    fn of(shipped: &Shipped) -> Files {
+        let Shipped { name, card, model, shape, head, presence } = *shipped;
+        let [shape, head, presence] = [shape, head, presence].map(|text| text.map(Cow::Borrowed));
+        Files { name: name.into(), folder: None, card: card.into(), model: model.into(), shape, head, presence }
+    }
+
+    fn in_folder(folder: &Path) -> Result<Files, LoadError> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| LoadError::Read { path, source }
+        };
+        // What is not there is said of the first file.
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.into());
+        let read = |name: &str| std::fs::read(real.join(name)).map_err(failed(&folder.join(name)));
+        let text = |name: &str| Ok(Cow::Owned(String::from_utf8_lossy(&read(name)?).into_owned()));
+        let if_there = |name: &str| real.join(name).exists().then(|| text(name)).transpose();
+        Ok(Files {
+            name: folder.display().to_string(),
+            card: text("card.toml")?,
+            model: read("model.onnx")?.into(),
+            shape: if_there(SHAPE)?,
+            head: if_there(HEAD)?,
+            presence: if_there(PRESENCE)?,
+            folder: Some(real),
+        })
+    }
+
+    /// What messages call the net: its name, or its folder as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where they are, all links followed; `None` of a shipped net.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// SHA-256 over all files: equal where two nets do the same.
+    pub fn digest(&self) -> [u8; 32] {
+        let texts = [Some(&self.card), self.shape.as_ref(), self.head.as_ref(), self.presence.as_ref()];
+        let parts = texts.into_iter().map(|text| text.map(|text| text.as_bytes())).chain([Some(&*self.model)]);
+        let mut digest = Sha256::new();
+        for part in parts {
+            // With its length, so that no byte can pass from one file to the next.
+            digest.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+            digest.update(part.unwrap_or_default());
+        }
+        digest.finalize().into()
+    }
+
+    /// Checks the files against each other and optimises the net.
+    pub fn net(&self) -> Result<Net, LoadError> {
+        let name = || self.name.clone();
+        let in_card = |source| LoadError::Card { name: name(), source };
+        let card = ModelCard::from_toml(&self.card).map_err(in_card)?;
+        card.check_file(&self.model).map_err(in_card)?;
+        let model = Model::from_onnx(&self.model).map_err(|source| LoadError::Model { name: name(), source })?;
+        card.check_shape(model.input_side_px(), model.output_shape()).map_err(in_card)?;
+        let [_, _, landmarks] = model.output_shape();
+        let shape = self.shape.as_ref().map(|text| ShapeModel::from_csv(text, landmarks)).transpose();
+        let shape = shape.map_err(|source| LoadError::Shape { name: name(), source })?;
+        let head = self.head.as_ref().map(|text| HeadModel::from_csv(text, landmarks)).transpose();
+        let head = head.map_err(|source| LoadError::Head { name: name(), source })?;
+        let presence = self.presence.as_ref().map(|text| PresenceModel::from_csv(text)).transpose();
+        let presence = presence.map_err(|source| LoadError::Presence { name: name(), source })?;
+        Ok(Net { card, model, shape, head, presence })
+    }
 }

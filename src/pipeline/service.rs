@@ -12,17 +12,17 @@ use signal_hook::flag;
 /// What signals asked for.
 pub struct Signals {
     stop: Arc<AtomicBool>,
-    reopen: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
     /// Whether there is nothing yet that has to be made safe.
     opening: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (open the logs anew). A second SIGINT ends the
+    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (reload). A second SIGINT ends the
     /// process at once, and until [`Signals::opened`] so does the first signal: a driver may keep
     /// for long who opens its camera.
     pub fn catch() -> io::Result<Self> {
-        let (stop, reopen) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let (stop, reload) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let opening = Arc::new(AtomicBool::new(true));
         // The order matters: at the first SIGINT the flag is not set yet.
         flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
@@ -30,8 +30,8 @@ impl Signals {
             flag::register_conditional_shutdown(signal, 0, Arc::clone(&opening))?;
             flag::register(signal, Arc::clone(&stop))?;
         }
-        flag::register(SIGHUP, Arc::clone(&reopen))?;
-        Ok(Signals { stop, reopen, opening })
+        flag::register(SIGHUP, Arc::clone(&reload))?;
+        Ok(Signals { stop, reload, opening })
     }
 
     /// All that a run needs is open: from now on a signal lets what was begun come to its end.
@@ -44,8 +44,8 @@ impl Signals {
     }
 
     /// Whether SIGHUP came since the last call.
-    pub fn take_reopen(&self) -> bool {
-        self.reopen.swap(false, Relaxed)
+    pub fn take_reload(&self) -> bool {
+        self.reload.swap(false, Relaxed)
     }
 }
 
@@ -74,6 +74,11 @@ impl ServiceManager {
             self.fed_at = Some(Instant::now());
             tell(&ready.into_iter().chain([NotifyState::Watchdog]).collect::<Vec<_>>());
         }
+    }
+
+    /// What `systemctl status` shows.
+    pub fn status(&self, text: &str) {
+        tell(&[NotifyState::Status(text)]);
     }
 
     pub fn stopping(&self) {

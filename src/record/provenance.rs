@@ -105,6 +105,11 @@ impl Provenance {
         }
     }
 
+    /// The same run with another landmark net.
+    pub fn with_model(&self, card: &ModelCard) -> Self {
+        Provenance { model: card.name.clone(), model_sha256: card.sha256.clone(), ..self.clone() }
+    }
+
     /// Keys and values as texts, by key: labels of a metric, metadata of MCAP.
     pub fn fields(&self) -> impl Iterator<Item = (String, String)> {
         let text = |value: Value| match value {

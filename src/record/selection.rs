@@ -74,6 +74,11 @@ impl Selector {
         Selector { selection, ..Selector::default() }
     }
 
+    /// Chooses otherwise from now on.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
+    }
+
     pub fn takes(&mut self, seen: &Observation) -> bool {
         let takes = self.is_wanted(seen);
         if takes {

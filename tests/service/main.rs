@@ -2,6 +2,7 @@
 
 mod files;
 mod process;
+mod reload;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -13,6 +13,7 @@ use log::{error, info, warn};
 use self::patience::Patience;
 use self::summary::Summary;
 use self::tally::Tally;
+use super::renewal::{Renewal, RenewalError, Renewed};
 use super::{Outcome, results};
 use crate::capture::CaptureError;
 use crate::cli::RunArgs;
@@ -28,6 +29,7 @@ use crate::publish::page::Video;
 use crate::record::log::Log;
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
+use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::record::{RecordChoice, Recorder};
 use crate::screen::ScreenError;
@@ -51,6 +53,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
     let mut run = Run {
         observer: plan.observer,
+        renewal: Renewal::of(std::env::args_os().collect(), plan.board, plan.digest),
+        made_by: plan.made_by,
         logs: plan.logs,
         selector: Selector::new(plan.selection),
         publishers: plan.publishers,
@@ -96,6 +100,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
 /// What frames go through.
 struct Run {
     observer: Observer,
+    renewal: Renewal,
+    made_by: Arc<Provenance>,
     logs: Vec<Log>,
     /// Which observations the logs are given.
     selector: Selector,
@@ -123,8 +129,11 @@ impl Run {
             if let Some(line) = self.hourly.due(&self.metrics, Instant::now()) {
                 info!("{line}");
             }
-            if signals.take_reopen() {
-                self.logs.iter().for_each(Log::reopen);
+            if signals.take_reload() {
+                self.renewal.begin();
+            }
+            if let Some(made) = self.renewal.take() {
+                self.renew(made);
             }
             if let Some(patience) = &mut self.patience
                 && patience.waits_for(&self.logs)
@@ -164,6 +173,32 @@ impl Run {
         self.notify();
         self.service.frame_done();
         Ok(())
+    }
+
+    /// Takes what was made anew, or stays as it is. Each log begins a new file, so that the rows of one file are of one model.
+    fn renew(&mut self, made: Result<Renewed, RenewalError>) {
+        self.logs.iter().for_each(Log::reopen);
+        let words = match made {
+            Ok(renewed) => {
+                if let Some((net, card)) = renewed.model {
+                    self.observer.set_landmarks(net);
+                    self.made_by = Arc::new(self.made_by.with_model(&card));
+                    self.logs.iter().for_each(|log| log.describe(&self.made_by));
+                    self.metrics.describe(&self.made_by);
+                }
+                self.observer.set_options(&renewed.options);
+                self.observer.set_fov(renewed.fov_deg);
+                self.selector.select(renewed.selection);
+                info!("reloaded: {}", renewed.summary);
+                renewed.summary
+            }
+            Err(e) => {
+                let words = format!("not reloaded, all stays as it was: {}", in_one_line(&e));
+                error!("{words}");
+                words
+            }
+        };
+        self.service.status(&words);
     }
 
     fn publish(&self, frame: &Frame, seen: &Observation) {
@@ -266,6 +301,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::board::Board;
     use crate::capture::Clip;
     use crate::face::Options;
     use crate::face::zoo;
@@ -273,6 +309,7 @@ mod tests {
     use crate::pipeline::Show;
     use crate::record::journal::Limits;
     use crate::record::log::LogOptions;
+    use crate::record::provenance::Chosen;
     use crate::record::storage::Disk;
 
     /// A window that is closed after its first frame.
@@ -296,6 +333,13 @@ mod tests {
         let net = |name| zoo::shipped(name).unwrap().load().unwrap();
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
+            renewal: Renewal::of(Vec::new(), Board::choose(None).unwrap(), [0; 32]),
+            made_by: Arc::new(Provenance::here(Chosen {
+                card: &zoo::SHIPPED[0].card().unwrap(),
+                board: "pi-5",
+                source: None,
+                camera: None,
+            })),
             logs,
             selector: Selector::default(),
             publishers: Vec::new(),

@@ -27,6 +27,7 @@ use crate::face::Observation;
 use crate::machine::{State, Tree};
 use crate::record::entry::Entry;
 use crate::record::metrics::Metrics;
+use crate::record::provenance::Provenance;
 
 pub use session::SessionError;
 
@@ -102,6 +103,8 @@ pub struct Mqtt {
     frame_at: Instant,
     run: Run,
     run_at: Option<(Instant, u64)>,
+    /// Who was said to speak.
+    about: Option<Arc<Provenance>>,
 }
 
 impl Mqtt {
@@ -118,6 +121,7 @@ impl Mqtt {
             frame_at: Instant::now(),
             run: Run::default(),
             run_at: None,
+            about: None,
         }
     }
 
@@ -160,18 +164,28 @@ impl Mqtt {
         Ok(session)
     }
 
-    fn announce(&self, session: &mut Session) -> Result<(), SessionError> {
+    fn announce(&mut self, session: &mut Session) -> Result<(), SessionError> {
         let id = self.broker.device_id();
         let config = discovery::config(&id, &self.broker.prefix).to_string();
         session.publish(&discovery::topic(&id), config.as_bytes(), true)?;
-        if let Some(made_by) = self.metrics.made_by() {
+        self.about = None;
+        self.say_who_speaks(session)?;
+        session.publish(&self.broker.topic("available"), b"online", true)
+    }
+
+    /// Once a connection, and when a run has taken another model.
+    fn say_who_speaks(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        let made_by = self.metrics.made_by();
+        if let Some(made_by) = made_by.as_ref().filter(|_| made_by != self.about) {
             session.publish(&self.broker.topic("about"), made_by.to_json().as_bytes(), true)?;
         }
-        session.publish(&self.broker.topic("available"), b"online", true)
+        self.about = made_by;
+        Ok(())
     }
 
     fn send_state(&mut self, session: &mut Session, entry: &Entry) -> Result<(), SessionError> {
         self.look_at_run();
+        self.say_who_speaks(session)?;
         self.sent_at = Some(Instant::now());
         let state = state::state(entry, &self.run).to_string();
         session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;

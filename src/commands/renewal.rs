@@ -1,0 +1,173 @@
+//! What a run takes anew while it goes on: the model, and some of its settings. They are read,
+//! checked and loaded on a thread of their own, so that no frame waits for them, and taken between
+//! two frames: all of them or, where one is wrong, none.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+
+use clap::Parser;
+use log::warn;
+use rustix::process::nice;
+use thiserror::Error;
+
+use super::settings::{self, SettingsError};
+use crate::board::Board;
+use crate::cli::{Cli, Command, RunArgs};
+use crate::face::golden::{self, CheckError};
+use crate::face::zoo::{Files, LoadError};
+use crate::face::{LandmarkNet, Options};
+use crate::model::card::{CardError, ModelCard};
+use crate::record::selection::Selection;
+
+/// The settings that are taken without a new start.
+const TAKEN: [&str; 6] = ["model", "faces", "smoothing", "fov", "record-every", "record-when"];
+
+/// Beside a run, loading has only the time that nobody else wants.
+const NICENESS: i32 = 19;
+
+/// Why everything stays as it was.
+#[derive(Debug, Error)]
+pub enum RenewalError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the settings are none of run any more: {0}")]
+    Arguments(String),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error(transparent)]
+    Card(#[from] CardError),
+    #[error("cannot start a thread to load the model: {0}")]
+    Thread(std::io::Error),
+    #[error("the thread that loads the model panicked")]
+    Panicked,
+}
+
+/// What a run does from the next frame on.
+pub struct Renewed {
+    /// With its card; `None` where the model is the one at work.
+    pub model: Option<(LandmarkNet, ModelCard)>,
+    pub options: Options,
+    pub fov_deg: f32,
+    pub selection: Selection,
+    /// What is taken, for the log.
+    pub summary: String,
+    now: AtWork,
+}
+
+/// What a run works with.
+#[derive(Clone)]
+struct AtWork {
+    /// Of the settings file, as the command line would say them.
+    settings: Vec<OsString>,
+    /// Of the model's files.
+    digest: [u8; 32],
+}
+
+/// Makes what a run takes anew, whenever it is asked to.
+pub struct Renewal {
+    given: Vec<OsString>,
+    board: Board,
+    now: AtWork,
+    under_way: Option<Receiver<Result<Renewed, RenewalError>>>,
+    /// It was asked for once more meanwhile.
+    again: bool,
+}
+
+impl Renewal {
+    /// `given` are the arguments of the process, `board` its profile and `digest` that of the model
+    /// at work.
+    pub fn of(given: Vec<OsString>, board: Board, digest: [u8; 32]) -> Self {
+        // What the run began with was read without an error.
+        let all = settings::arguments(given.clone()).unwrap_or_else(|_| given.clone());
+        let settings = all[given.len()..].to_vec();
+        Renewal { given, board, now: AtWork { settings, digest }, under_way: None, again: false }
+    }
+
+    /// Begins to make one, or another one after that under way.
+    pub fn begin(&mut self) {
+        if self.under_way.is_some() {
+            self.again = true;
+            return;
+        }
+        let (given, board, now) = (self.given.clone(), self.board.clone(), self.now.clone());
+        let (send, made) = mpsc::sync_channel(1);
+        let refuse = send.clone();
+        let make = move || {
+            // Of this thread alone. It is not allowed everywhere, and not needed where there is a core for it.
+            let _ = nice(NICENESS);
+            // Nobody waits for it where the run has ended.
+            let _ = send.send(renewed(&given, &board, &now));
+        };
+        if let Err(e) = std::thread::Builder::new().name("renewal".into()).spawn(make) {
+            refuse.send(Err(RenewalError::Thread(e))).expect("there is room for one, and the receiver is here");
+        }
+        self.under_way = Some(made);
+    }
+
+    /// What was made since the last call, if anything was.
+    pub fn take(&mut self) -> Option<Result<Renewed, RenewalError>> {
+        let made = match self.under_way.as_ref()?.try_recv() {
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err(RenewalError::Panicked),
+            Ok(made) => made,
+        };
+        self.under_way = None;
+        if let Ok(renewed) = &made {
+            self.now = renewed.now.clone();
+        }
+        if std::mem::take(&mut self.again) {
+            self.begin();
+        }
+        Some(made)
+    }
+}
+
+fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed, RenewalError> {
+    let all = settings::arguments(given.to_vec())?;
+    let args = run_args(&all)?;
+    let choice = args.model.as_ref().unwrap_or(&board.model);
+    let files = choice.read()?;
+    let now = AtWork { settings: all[given.len()..].to_vec(), digest: files.digest() };
+    let (model, words) = if now.digest == before.digest {
+        (None, format!("model {choice} is the one at work"))
+    } else {
+        let (net, card) = checked(&files, board.threads)?;
+        let (name, date) = (&card.name, &card.date);
+        let words = format!("model {choice} is at work now: {name} of {date}, SHA-256 {:.12}", card.sha256);
+        (Some((net, card)), words)
+    };
+    let (taken, left): (BTreeSet<String>, BTreeSet<String>) =
+        settings::differing(&before.settings, &now.settings).into_iter().partition(|name| TAKEN.contains(&&**name));
+    if !left.is_empty() {
+        warn!("changed in the settings, and taken at the next start: {}", list(&left));
+    }
+    let settings = if taken.is_empty() { String::new() } else { format!("; settings taken: {}", list(&taken)) };
+    Ok(Renewed {
+        model,
+        options: args.follow.options(board.threads),
+        fov_deg: args.camera.fov_deg(&board.camera),
+        selection: args.log.selection(),
+        summary: words + &settings,
+        now,
+    })
+}
+
+fn list(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn run_args(all: &[OsString]) -> Result<RunArgs, RenewalError> {
+    match Cli::try_parse_from(all).map(|cli| cli.command) {
+        Ok(Command::Run(args)) => Ok(args),
+        Ok(_) => Err(RenewalError::Arguments("another command".into())),
+        Err(e) => Err(RenewalError::Arguments(e.to_string().lines().next().unwrap_or_default().into())),
+    }
+}
+
+fn checked(files: &Files, threads: usize) -> Result<(LandmarkNet, ModelCard), RenewalError> {
+    let (net, _) = golden::checked(files)?;
+    Ok((LandmarkNet::new(&net, threads)?, net.card))
+}

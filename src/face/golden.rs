@@ -1,0 +1,188 @@
+//! The golden sample in a model's folder: a picture, and what another program made of it. A model
+//! that gives the same is whole, and this machine computes it rightly.
+//!
+//! | file in `golden/` | what |
+//! |---|---|
+//! | `input.png` | the picture, as wide as the net reads; for a landmark model, a crop of a face |
+//! | `heatmaps.u8` | the stored heat, layout `[channel, row, column]`, one byte each |
+//! | `landmarks.csv` | `x,y` a landmark, in pixels of the picture; of landmark models |
+//!
+//! `tests/ort/record_golden.py` writes the last two with onnxruntime.
+
+use std::fs;
+use std::path::Path;
+
+use nalgebra::Point2;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::face::look::{Landmarker, LookTimings};
+use crate::face::zoo::{Files, LoadError, Net};
+use crate::model::card::{CardError, Task};
+use crate::model::{Model, ModelError};
+use crate::picture::crop::CropImage;
+use crate::picture::frame::{Frame, Size};
+use crate::picture::geometry::Crop;
+use crate::picture::{PictureError, decode};
+
+/// Heat may be rounded to the next step,
+const MOST_STEPS: u8 = 1;
+/// in one cell of so many.
+const CELLS_A_ROUNDED: usize = 1000;
+/// That moves a point by a few hundredths of a pixel; other shapes move it by whole ones.
+const MOST_PX: f32 = 0.2;
+
+/// How well a net agrees with its golden sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Values of heat in the sample.
+    pub heats: usize,
+    /// Of these, those that are a step off.
+    pub a_step_off: usize,
+    /// The landmark that is off farthest; `None` of a net that finds faces.
+    pub landmarks_within_px: Option<f32>,
+}
+
+/// Why a model is not taken.
+#[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
+pub enum CheckError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("model {name}: {source}")]
+    Golden { name: String, source: GoldenError },
+}
+
+/// In what a net differs from its golden sample.
+#[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
+pub enum GoldenError {
+    #[error("its golden sample cannot be read: {file}: {source}; tests/ort/record_golden.py records it")]
+    Read { file: &'static str, source: std::io::Error },
+    #[error("its golden sample cannot be read: {0}")]
+    Picture(#[from] PictureError),
+    #[error("{INPUT} has {found} px; the net reads {expected}")]
+    Size { found: Size, expected: Size },
+    #[error("{HEATMAPS} has {found} bytes; expected {expected}, one for each cell of each map")]
+    Length { found: usize, expected: usize },
+    #[error("{LANDMARKS} has {found}; expected {expected} lines of x,y")]
+    Points { found: String, expected: usize },
+    #[error(
+        "{unequal} of {all} values of heat are not those of {HEATMAPS}, by up to {farthest} steps; \
+         the sample is another model's, or this machine computes wrongly"
+    )]
+    Heat { unequal: usize, all: usize, farthest: u8 },
+    #[error("landmark {index} lies {off_px:.2} px off {LANDMARKS}; shape.csv is another model's")]
+    Landmark { index: usize, off_px: f32 },
+    #[error("the face in {INPUT} is taken for none (presence {presence:.2}); presence.csv is another model's")]
+    NoFace { presence: f32 },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Card(#[from] CardError),
+}
+
+const INPUT: &str = "golden/input.png";
+const HEATMAPS: &str = "golden/heatmaps.u8";
+const LANDMARKS: &str = "golden/landmarks.csv";
+
+/// Makes a net of its files and checks it whole: card, hash, shapes, and what it makes of its golden
+/// sample. A shipped one has no sample: it was checked when it was built.
+pub fn checked(files: &Files) -> Result<(Net, Option<Agreement>), CheckError> {
+    let net = files.net()?;
+    let Some(folder) = files.folder() else { return Ok((net, None)) };
+    match Golden::read(folder, &net).and_then(|golden| golden.check(&net)) {
+        Ok(agreement) => Ok((net, Some(agreement))),
+        Err(source) => Err(CheckError::Golden { name: files.name().into(), source }),
+    }
+}
+
+struct Golden {
+    input: CropImage,
+    /// `[channel, row, column]`.
+    heatmaps: Vec<u8>,
+    /// In pixels of the input; none of a net that finds faces.
+    landmarks: Vec<Point2<f32>>,
+}
+
+impl Golden {
+    fn read(folder: &Path, net: &Net) -> Result<Golden, GoldenError> {
+        let read = |file| fs::read(folder.join(file)).map_err(|source| GoldenError::Read { file, source });
+        let input = input(&read(INPUT)?, net.card.input_px)?;
+        let heatmaps = read(HEATMAPS)?;
+        let expected = net.model.output_shape().iter().product();
+        if heatmaps.len() != expected {
+            return Err(GoldenError::Length { found: heatmaps.len(), expected });
+        }
+        let landmarks = match net.card.task {
+            Task::Landmarks { scheme, .. } => points(&String::from_utf8_lossy(&read(LANDMARKS)?), scheme.landmarks)?,
+            Task::Faces { .. } => Vec::new(),
+        };
+        Ok(Golden { input, heatmaps, landmarks })
+    }
+
+    fn check(&self, net: &Net) -> Result<Agreement, GoldenError> {
+        let a_step_off = self.check_heat(&net.model)?;
+        let landmarks_within_px = if net.card.task.is_faces() { None } else { Some(self.check_landmarks(net)?) };
+        Ok(Agreement { heats: self.heatmaps.len(), a_step_off, landmarks_within_px })
+    }
+
+    /// How many values are a step off.
+    fn check_heat(&self, model: &Model) -> Result<usize, GoldenError> {
+        let mut session = model.session();
+        let maps = session.infer(&self.input)?;
+        let cells = maps.rows * maps.columns;
+        let steps = self.heatmaps.iter().enumerate().map(|(i, expected)| {
+            let (channel, cell) = (i / cells, i % cells);
+            maps.stored(cell / maps.columns, cell % maps.columns, channel).abs_diff(*expected)
+        });
+        let (unequal, farthest) = steps.fold((0, 0), |(unequal, farthest): (usize, u8), steps| {
+            (unequal + usize::from(steps > 0), farthest.max(steps))
+        });
+        let all = self.heatmaps.len();
+        if farthest > MOST_STEPS || unequal * CELLS_A_ROUNDED > all {
+            return Err(GoldenError::Heat { unequal, all, farthest });
+        }
+        Ok(unequal)
+    }
+
+    /// How far the landmark is off that is off farthest, in pixels.
+    fn check_landmarks(&self, net: &Net) -> Result<f32, GoldenError> {
+        let size = Size { width: self.input.side_px, height: self.input.side_px };
+        let frame = Frame::from_rgb(size, self.input.rgb.clone()).expect("a crop holds all its pixels");
+        // The picture is what a crop of itself shows.
+        let crop = Crop::of_frame(size, size.width);
+        let look = Landmarker::new(net, 1)?.look(&frame, &crop, &mut LookTimings::default())?;
+        let off = look.points().into_iter().zip(&self.landmarks).map(|(at, expected)| (at - expected).norm());
+        let (index, off_px) = off.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("a scheme has landmarks");
+        // Not below: a point that is no number is not near either.
+        if !(off_px < MOST_PX) {
+            return Err(GoldenError::Landmark { index, off_px });
+        }
+        if !look.is_face() {
+            return Err(GoldenError::NoFace { presence: look.presence });
+        }
+        Ok(off_px)
+    }
+}
+
+fn input(bytes: &[u8], side_px: u32) -> Result<CropImage, GoldenError> {
+    let frame = decode(bytes, Path::new(INPUT))?;
+    let expected = Size { width: side_px, height: side_px };
+    if frame.size() != expected {
+        return Err(GoldenError::Size { found: frame.size(), expected });
+    }
+    let mut image = CropImage::new(side_px);
+    image.fill(&frame, &Crop::of_frame(expected, side_px));
+    Ok(image)
+}
+
+fn points(text: &str, count: usize) -> Result<Vec<Point2<f32>>, GoldenError> {
+    let wrong = |found: String| GoldenError::Points { found, expected: count };
+    let points = text.lines().map(|line| {
+        let numbers = line.split_once(',').and_then(|(x, y)| Some(Point2::new(x.parse().ok()?, y.parse().ok()?)));
+        numbers.ok_or_else(|| wrong(format!("the line {line:?}")))
+    });
+    let points: Vec<Point2<f32>> = points.collect::<Result<_, _>>()?;
+    if points.len() == count { Ok(points) } else { Err(wrong(format!("{} lines", points.len()))) }
+}
