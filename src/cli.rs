@@ -20,6 +20,7 @@ use crate::face::{Options, Smoothing, zoo};
 use crate::machine::{COMMIT, VERSION};
 use crate::picture::frame::Size;
 use crate::publish::Target;
+use crate::record::fields::Fields;
 use crate::record::selection::{Every, When};
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
@@ -130,7 +131,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
 
-    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove); - for a line of
+    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove), .csv.gz and .jsonl.gz
+    /// packed; - for a line of
     /// JSON a frame on standard output, at once. May be given several times. A file that is there already is renamed, not
     /// overwritten.
     #[arg(long, value_name = "FILE|-")]
@@ -346,6 +348,11 @@ pub struct LogArgs {
     /// Record frames with a face only, or those in which faces came, went or did something; otherwise one a minute.
     #[arg(long, value_name = "WHEN", value_enum, requires = "record")]
     pub record_when: Option<When>,
+
+    /// Record only these parts of a face: points, pose, eyes (and mouth), confidence and covariance (of each point), with commas
+    /// between them; or none. Its id, box, confidence and events are always there. Files only.
+    #[arg(long, value_name = "FIELDS", default_value = "points,pose,eyes,confidence,covariance", requires = "record")]
+    pub record_fields: Fields,
 }
 
 /// Show a card that reveals what is wrong with a screen's settings; boards/TESTCARD.md says which setting each fault means.

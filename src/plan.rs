@@ -78,7 +78,7 @@ impl LogArgs {
             file_age: self.rotate_every.0,
             total_bytes: self.keep.0,
         };
-        LogOptions { flush_interval: self.flush_every, limits }
+        LogOptions { flush_interval: self.flush_every, limits, fields: self.record_fields }
     }
 
     pub fn selection(&self) -> Selection {
@@ -204,7 +204,10 @@ impl RunPlan {
         let wish = args.camera.wish(&board.camera);
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = if args.resume {
-            files.iter().map(|file| Past::read(file)).collect::<Result<Vec<Past>, RecordError>>()?
+            files
+                .iter()
+                .map(|file| Past::read(file, args.log.record_fields))
+                .collect::<Result<Vec<Past>, RecordError>>()?
         } else {
             Vec::new()
         };

@@ -23,8 +23,8 @@ use crate::record::selection::Selection;
 /// The settings that are taken without a new start.
 const TAKEN: [&str; 6] = ["model", "faces", "smoothing", "fov", "record-every", "record-when"];
 
-/// Beside a run, loading has only the time that nobody else wants.
-const NICENESS: i32 = 19;
+/// Where a run has only one core, loading takes about a tenth of it.
+const NICENESS: i32 = 10;
 
 /// Why everything stays as it was.
 #[derive(Debug, Error)]
@@ -96,8 +96,6 @@ impl Renewal {
         let (send, made) = mpsc::sync_channel(1);
         let refuse = send.clone();
         let make = move || {
-            // Of this thread alone. It is not allowed everywhere, and not needed where there is a core for it.
-            let _ = nice(NICENESS);
             // Nobody waits for it where the run has ended.
             let _ = send.send(renewed(&given, &board, &now));
         };
@@ -168,6 +166,13 @@ fn run_args(all: &[OsString]) -> Result<RunArgs, RenewalError> {
 }
 
 fn checked(files: &Files, threads: usize) -> Result<(LandmarkNet, ModelCard), RenewalError> {
-    let (net, _) = golden::checked(files)?;
+    // The threads that share the net's work are started below: they have the niceness of who starts them.
+    let load = || {
+        // Of this thread alone. It is not allowed everywhere, and not needed where there is a core for it.
+        let _ = nice(NICENESS);
+        golden::checked(files)
+    };
+    let loaded = std::thread::scope(|scope| scope.spawn(load).join());
+    let (net, _) = loaded.map_err(|_| RenewalError::Panicked)??;
     Ok((LandmarkNet::new(&net, threads)?, net.card))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{PublishError, Receiver};
 use crate::record::entry::Entry;
+use crate::record::fields::Fields;
 use crate::record::jsonl;
 use crate::record::provenance::Provenance;
 
@@ -26,7 +27,7 @@ impl Stdout {
 impl Receiver for Stdout {
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
         self.line.clear();
-        jsonl::write_object(&mut self.line, entry, self.made_by.take().as_deref());
+        jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.take().as_deref());
         self.line.push(b'\n');
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(&self.line).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {

@@ -18,7 +18,7 @@ pub enum RecordChoice {
 
 /// The name is not that of a record.
 #[derive(Debug, Error)]
-#[error("expected a file that ends in .csv, .jsonl or .mcap, or - for standard output")]
+#[error("expected a file that ends in .csv, .jsonl, .mcap, .csv.gz or .jsonl.gz, or - for standard output")]
 pub struct UnknownRecord;
 
 impl RecordChoice {

@@ -26,6 +26,8 @@
 //! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
 //! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
 //!
+//! Columns of [fields](super::fields) that are not recorded are left out, with their names.
+//!
 //! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only
 //! `made_by` and `source` are quoted, where they hold a comma or a quotation mark (RFC 4180); they
 //! hold no line break. A run that goes on with a file says `made_by` anew in its first row. Rows end in `\n`.
@@ -34,6 +36,7 @@ use std::io::Write;
 
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::fields::Fields;
 use super::provenance::Provenance;
 use crate::face::measure::Measures;
 use crate::face::{Face, Timings};
@@ -59,41 +62,41 @@ const MEASURES: [fn(&Measures) -> Option<f32>; 7] = [
 /// Writes observations as rows.
 pub struct CsvEncoder {
     block: Vec<u8>,
+    fields: Fields,
     /// What the next row says.
     made_by: String,
 }
 
-impl Default for CsvEncoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl CsvEncoder {
     /// For a new file, which begins with the names of the columns.
-    pub fn new() -> Self {
-        CsvEncoder { block: (header().join(",") + "\n").into_bytes(), made_by: String::new() }
+    pub fn new(fields: Fields) -> Self {
+        CsvEncoder { block: (header(fields).join(",") + "\n").into_bytes(), fields, made_by: String::new() }
     }
 
     /// For a file that has its head.
-    pub fn going_on() -> Self {
-        CsvEncoder { block: Vec::new(), made_by: String::new() }
+    pub fn going_on(fields: Fields) -> Self {
+        CsvEncoder { block: Vec::new(), fields, made_by: String::new() }
     }
 }
 
 /// The names of the columns in order.
-pub fn header() -> Vec<String> {
-    let numbered = |prefix: &'static str| (0..POINTS).map(move |i| format!("{prefix}_{i}"));
+pub fn header(fields: Fields) -> Vec<String> {
+    let numbered = |is_wanted: bool, prefix: &'static str| {
+        (0..POINTS).filter(move |_| is_wanted).map(move |i| format!("{prefix}_{i}"))
+    };
     let named = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let named_if = |is_wanted: bool, names: &[&str]| if is_wanted { named(names) } else { Vec::new() };
     let mut columns = named(&["frame", "face_id", "timestamp", "confidence", "success"]);
-    columns.extend(named(&["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"]));
-    columns.extend(numbered("x").chain(numbered("y")));
+    columns.extend(named_if(fields.pose, &["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"]));
+    columns.extend(["x", "y"].into_iter().flat_map(|prefix| numbered(fields.points, prefix)));
     columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
     columns.extend(named(&["frame_width", "frame_height"]));
-    columns.extend(["confidence", "xx", "xy", "yy"].into_iter().flat_map(numbered));
-    columns.extend(named(&["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
-    columns.extend(named(&["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
-    columns.extend(named(&["eye_right", "eye_left", "mouth", "perclos", "events"]));
+    columns.extend(numbered(fields.confidence, "confidence"));
+    columns.extend(["xx", "xy", "yy"].into_iter().flat_map(|prefix| numbered(fields.covariance, prefix)));
+    columns.extend(named_if(fields.pose, &["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
+    columns.extend(named_if(fields.eyes, &["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
+    columns.extend(named_if(fields.eyes, &["eye_right", "eye_left", "mouth", "perclos"]));
+    columns.push("events".into());
     columns.extend(Timings::NAMES.map(|name| format!("{name}_us")));
     columns.extend(named(&["made_by", "source", "crc32"]));
     columns
@@ -149,7 +152,7 @@ impl Encoder for CsvEncoder {
 impl CsvEncoder {
     fn add_row(&mut self, entry: &Entry, face: Option<&Face>) {
         let start = self.block.len();
-        write_row(&mut self.block, entry, face).expect("memory takes every write");
+        write_row(&mut self.block, entry, face, self.fields).expect("memory takes every write");
         for text in [std::mem::take(&mut self.made_by).as_str(), entry.seen.source.as_deref().unwrap_or_default()] {
             write_text(&mut self.block, text);
             self.block.push(b',');
@@ -160,32 +163,38 @@ impl CsvEncoder {
 }
 
 /// Writes a row up to its texts.
-fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::Result<()> {
+fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>, fields: Fields) -> std::io::Result<()> {
     let seen = &entry.seen;
     let (id, confidence) = face.map_or((0, 0.0), |face| (face.id, face.presence));
     let seconds = seen.captured_at.as_secs_f64();
     write!(out, "{},{id},{seconds:.6},{confidence:.4},{},", seen.sequence, u8::from(face.is_some()))?;
     let pose = face.and_then(|face| face.measures.pose);
     match &pose {
+        _ if !fields.pose => {}
         Some(pose) => {
             pose.position.iter().try_for_each(|mm| write!(out, "{mm:.2},"))?;
             pose.turns().iter().try_for_each(|radians| write!(out, "{radians:.5},"))?;
         }
         None => out.extend(b",,,,,,"),
     }
-    write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.x))?;
-    write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.y))?;
+    if fields.points {
+        write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.x))?;
+        write_points(out, face, |out, face, i| write!(out, "{:.3},", face.landmarks[i].at.y))?;
+    }
     write!(out, "{},{},", entry.wall_time(), seen.dropped)?;
     match face.map(|face| face.bounds) {
         Some(b) => write!(out, "{:.3},{:.3},{:.3},{:.3},", b.min.x, b.min.y, b.max.x, b.max.y)?,
         None => out.extend(b",,,,"),
     }
     write!(out, "{},{},", seen.size.width, seen.size.height)?;
-    write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
-    for at in UPPER_2 {
+    if fields.confidence {
+        write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
+    }
+    for at in UPPER_2.into_iter().filter(|_| fields.covariance) {
         write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].covariance[at]))?;
     }
     match &pose {
+        _ if !fields.pose => {}
         Some(pose) => {
             let covariance = pose.turns_covariance();
             UPPER_3.iter().try_for_each(|at| write!(out, "{:.3e},", covariance[*at]))?;
@@ -193,7 +202,7 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>) -> std::io::
         None => out.extend(b",,,,,,"),
     }
     let measures = face.map(|face| &face.measures);
-    for of in MEASURES {
+    for of in MEASURES.into_iter().filter(|_| fields.eyes) {
         match measures.and_then(of) {
             Some(value) => write!(out, "{value:.4},")?,
             None => out.push(b','),

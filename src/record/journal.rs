@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
+use super::Format;
 use super::storage::{Disk, Listed, Storage};
 
 /// When a file ends and how much all of them may take.
@@ -214,13 +215,14 @@ struct Names {
 
 impl Names {
     fn of(path: &Path) -> Self {
-        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let extension = Format::of(path).map_or(0, |format| 1 + format.extension().len());
+        let (stem, extension) = name.split_at(name.len() - extension);
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder.into(),
             _ => PathBuf::from("."),
         };
-        let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-        Names { folder, path: path.into(), stem: text(path.file_stem()), extension }
+        Names { folder, path: path.into(), stem: stem.into(), extension: extension.into() }
     }
 
     fn file_name(&self) -> String {

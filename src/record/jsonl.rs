@@ -32,6 +32,8 @@
 //!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
 //!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
 //!
+//! Keys of [fields](super::fields) that are not recorded are left out: `points`,
+//! `point_confidence` (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`).
 //! `made_by` stands in the first object of a file, and in the first one of a run that goes on with a
 //! file: who made it and those after it.
 //!
@@ -50,6 +52,7 @@ use serde_json::{Value, json};
 
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::fields::Fields;
 use super::provenance::Provenance;
 use crate::face::measure::{Event, Measures};
 use crate::face::pose::HeadPose;
@@ -59,11 +62,18 @@ use crate::face::{Face, Landmark, Timings};
 pub const SCHEMA: u32 = 2;
 
 /// Writes observations as lines of JSON.
-#[derive(Default)]
 pub struct JsonlEncoder {
     block: Vec<u8>,
+    fields: Fields,
     /// What the next object says.
     made_by: Option<Provenance>,
+}
+
+impl JsonlEncoder {
+    /// For a file, new or gone on with.
+    pub fn new(fields: Fields) -> Self {
+        JsonlEncoder { block: Vec::new(), fields, made_by: None }
+    }
 }
 
 impl Encoder for JsonlEncoder {
@@ -72,7 +82,7 @@ impl Encoder for JsonlEncoder {
     }
 
     fn add(&mut self, entry: &Entry) {
-        write_object(&mut self.block, entry, self.made_by.take().as_ref());
+        write_object(&mut self.block, entry, self.fields, self.made_by.take().as_ref());
         self.block.push(b'\n');
     }
 
@@ -90,8 +100,8 @@ impl Encoder for JsonlEncoder {
 }
 
 /// Appends an entry's object, without a line break in it, and with who made it if that is to be said.
-pub fn write_object(out: &mut Vec<u8>, entry: &Entry, made_by: Option<&Provenance>) {
-    let object = Object { made_by, ..Object::from(entry) };
+pub fn write_object(out: &mut Vec<u8>, entry: &Entry, fields: Fields, made_by: Option<&Provenance>) {
+    let object = Object { made_by, ..Object::of(entry, fields) };
     serde_json::to_writer(out, &object).expect("numbers and strings always serialize");
 }
 
@@ -119,16 +129,19 @@ struct FaceObject {
     confidence: f64,
     #[serde(rename = "box")]
     bounds: [f64; 4],
-    points: Vec<[f64; 2]>,
-    point_confidence: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<Vec<[f64; 2]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    point_confidence: Option<Vec<f64>>,
     /// xx, xy, yy.
-    covariance: Vec<[f64; 3]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    covariance: Option<Vec<[f64; 3]>>,
     #[serde(flatten)]
     measures: Value,
 }
 
-impl From<&Entry> for Object<'_> {
-    fn from(entry: &Entry) -> Self {
+impl Object<'_> {
+    fn of(entry: &Entry, fields: Fields) -> Self {
         let seen = &entry.seen;
         Object {
             schema: SCHEMA,
@@ -140,7 +153,7 @@ impl From<&Entry> for Object<'_> {
             wall_time: entry.wall_time(),
             source: seen.source.as_deref().unwrap_or_default().into(),
             timings_us: seen.timings,
-            faces: seen.faces.iter().map(FaceObject::from).collect(),
+            faces: seen.faces.iter().map(|face| FaceObject::of(face, fields)).collect(),
             events: seen.events.iter().map(event).collect(),
             made_by: None,
         }
@@ -152,8 +165,8 @@ fn micros<S: Serializer>(timings: &Timings, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_map(Timings::NAMES.into_iter().zip(timings.all().map(|time| time.as_micros())))
 }
 
-impl From<&Face> for FaceObject {
-    fn from(face: &Face) -> Self {
+impl FaceObject {
+    fn of(face: &Face, fields: Fields) -> Self {
         let pixels = |v: f32| rounded(f64::from(v), 1e3);
         let point = |p: Point2<f32>| [pixels(p.x), pixels(p.y)];
         let each = face.landmarks.iter();
@@ -163,10 +176,10 @@ impl From<&Face> for FaceObject {
             id: face.id,
             confidence: share(face.presence),
             bounds: [x0, y0, x1, y1],
-            points: each.clone().map(|l| point(l.at)).collect(),
-            point_confidence: each.clone().map(|l| share(l.confidence)).collect(),
-            covariance: each.map(covariance).collect(),
-            measures: measures(&face.measures),
+            points: fields.points.then(|| each.clone().map(|l| point(l.at)).collect()),
+            point_confidence: fields.confidence.then(|| each.clone().map(|l| share(l.confidence)).collect()),
+            covariance: fields.covariance.then(|| each.map(covariance).collect()),
+            measures: measures_of(&face.measures, fields),
         }
     }
 }
@@ -179,6 +192,14 @@ pub fn seconds(duration: Duration) -> f64 {
 /// Something from 0 to 1.
 pub fn share(v: f32) -> f64 {
     rounded(f64::from(v), 1e4)
+}
+
+/// The keys of [`measures`] that are recorded.
+fn measures_of(all: &Measures, fields: Fields) -> Value {
+    let mut object = measures(all);
+    let keys = object.as_object_mut().expect("measures are an object");
+    keys.retain(|key, _| if key == "pose" { fields.pose } else { fields.eyes });
+    object
 }
 
 /// The keys of a face that are measured from its landmarks.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Format;
 use super::entry::Entry;
+use super::fields::Fields;
 use super::journal::{Journal, Limits};
 use super::losses::{LossReport, Tally};
 use super::past::Past;
@@ -32,6 +33,8 @@ pub struct LogOptions {
     pub flush_interval: Duration,
     /// When a file ends and the next one begins.
     pub limits: Limits,
+    /// What is recorded of a face.
+    pub fields: Fields,
 }
 
 enum Message {
@@ -147,7 +150,7 @@ impl Log {
             .name("log".into())
             .spawn(move || {
                 let journal = Journal::new(storage, &file, options.limits);
-                let mut writer = Writer::new(journal, format, owned_path, writer_tally);
+                let mut writer = Writer::new(journal, format, options.fields, owned_path, writer_tally);
                 if let Some(bytes) = whole_bytes {
                     writer.go_on(bytes);
                 }

@@ -1,7 +1,7 @@
 //! MCAP with two topics, both in JSON:
 //! * `/wingmark/observation`: the object of [`super::jsonl`], nothing left out;
 //! * `/wingmark/annotations`: `foxglove.ImageAnnotations`, which Foxglove draws over a picture of
-//!   the same camera.
+//!   the same camera; without points (`super::fields`), this topic has no messages.
 //!
 //! The metadata `wingmark` says who made the file, as `made_by` of the first object does.
 //!
@@ -25,6 +25,7 @@ use mcap::write::{NoSeek, Writer};
 use super::annotations::{self, ImageAnnotations};
 use super::encode::Encoder;
 use super::entry::{Entry, nanos};
+use super::fields::Fields;
 use super::jsonl;
 use super::provenance::Provenance;
 use crate::machine::VERSION;
@@ -44,6 +45,7 @@ pub struct McapEncoder {
     made_by: Option<Provenance>,
     /// Bytes of the messages in the chunk under way.
     chunk_bytes: u64,
+    fields: Fields,
 }
 
 /// Bytes that the writer has put out and nobody has taken yet.
@@ -61,15 +63,9 @@ impl Write for Block {
     }
 }
 
-impl Default for McapEncoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl McapEncoder {
     /// For a new file, which begins with the schemas and channels.
-    pub fn new() -> Self {
+    pub fn new(fields: Fields) -> Self {
         let block = Block::default();
         let options = WriteOptions::new()
             .compression(None)
@@ -94,6 +90,7 @@ impl McapEncoder {
             message: Vec::new(),
             made_by: None,
             chunk_bytes: 0,
+            fields,
         }
     }
 
@@ -122,8 +119,11 @@ impl Encoder for McapEncoder {
 
     fn add(&mut self, entry: &Entry) {
         self.message.clear();
-        jsonl::write_object(&mut self.message, entry, self.made_by.take().as_ref());
+        jsonl::write_object(&mut self.message, entry, self.fields, self.made_by.take().as_ref());
         self.write(self.observation, entry);
+        if !self.fields.points {
+            return;
+        }
         self.message.clear();
         serde_json::to_writer(&mut self.message, &ImageAnnotations::of(entry)).expect("numbers always serialize");
         self.write(self.annotations, entry);

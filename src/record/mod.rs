@@ -5,7 +5,8 @@
 //!
 //! That holds as long as the medium takes a block within a quarter of the interval (a warning says when it does not) and
 //! keeps what it confirmed. Records of one interval are a block, written with one call and followed by `fdatasync`;
-//! [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record. Files can be read while they are written.
+//! [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record; files that end in `.gz` are packed a block,
+//! and what is torn is a whole one. Files can be read while they are written.
 
 mod annotations;
 mod choice;
@@ -14,7 +15,10 @@ pub mod csv;
 pub mod encode;
 #[doc(hidden)]
 pub mod entry;
+#[doc(hidden)]
+pub mod fields;
 mod format;
+mod gzip;
 #[doc(hidden)]
 pub mod journal;
 pub mod jsonl;
@@ -64,7 +68,7 @@ pub trait Recorder {
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
 pub enum RecordError {
-    #[error("{0}: unknown kind of record; expected a name that ends in .csv, .jsonl or .mcap")]
+    #[error("{0}: unknown kind of record; expected a name that ends in .csv, .jsonl, .mcap, .csv.gz or .jsonl.gz")]
     UnknownFormat(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOp
 use serde::Deserialize;
 
 use super::Format;
-use super::{RecordError, csv, journal};
+use super::fields::Fields;
+use super::{RecordError, csv, gzip, journal};
 
 /// What the files of a log hold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,25 +39,29 @@ pub struct Mark {
 
 impl Past {
     /// Reads the files of the log `path`, the oldest first. Torn records count for nothing.
-    pub fn read(path: &Path) -> Result<Past, RecordError> {
+    pub fn read(path: &Path, fields: Fields) -> Result<Past, RecordError> {
         let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
         let mut past = Past::default();
         let failed = |source| RecordError::Resume { path: path.into(), source };
         for file in journal::files(path).map_err(failed)? {
             let is_under_way = file == path;
-            let whole = past.read_file(format, &file).map_err(|source| RecordError::Resume { path: file, source })?;
+            let whole =
+                past.read_file(format, fields, &file).map_err(|source| RecordError::Resume { path: file, source })?;
             past.whole_bytes = whole.filter(|_| is_under_way);
         }
         Ok(past)
     }
 
     /// Gives the bytes up to the end of the last whole record, where one can be appended there.
-    fn read_file(&mut self, format: Format, path: &PathBuf) -> io::Result<Option<u64>> {
+    fn read_file(&mut self, format: Format, fields: Fields, path: &PathBuf) -> io::Result<Option<u64>> {
         let mut file = BufReader::new(File::open(path)?);
+        let columns = csv::header(fields).join(",");
         match format {
-            Format::Csv => self.read_lines(&mut file, Some(csv::header().join(",")), csv_frame),
-            Format::Jsonl => self.read_lines(&mut file, None, |line| serde_json::from_str(line).ok()),
+            Format::Csv => self.read_lines(&mut file, Some(columns), csv_frame),
+            Format::Jsonl => self.read_lines(&mut file, None, json_frame),
             Format::Mcap => self.read_mcap(&mut file).map(|()| None),
+            Format::CsvGz => self.read_members(&mut file, Some(columns), csv_frame),
+            Format::JsonlGz => self.read_members(&mut file, None, json_frame),
         }
     }
 
@@ -74,7 +79,11 @@ impl Past {
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
             match head.take() {
                 Some(head) if head == text => {}
-                Some(_) => return Err(io::Error::other("its columns are not those of this version")),
+                Some(_) => {
+                    return Err(io::Error::other(
+                        "its columns are not those that are recorded now; record into another file",
+                    ));
+                }
                 None => {
                     let Some(frame) = frame(&text) else { break };
                     if self.last.as_ref().is_none_or(|last| last.sequence != frame.sequence) {
@@ -98,6 +107,22 @@ impl Past {
         }
         // A file whose head is not whole is begun anew.
         Ok(Some(position).filter(|whole| *whole > 0 || !has_head))
+    }
+
+    /// Reads the lines of whole members of gzip.
+    fn read_members(
+        &mut self,
+        file: &mut BufReader<File>,
+        mut head: Option<String>,
+        frame: impl Fn(&str) -> Option<RecordedFrame>,
+    ) -> io::Result<Option<u64>> {
+        let has_head = head.is_some();
+        let mut whole = 0;
+        while let Some(text) = gzip::next_member(file)? {
+            self.read_lines(&mut &text[..], head.take(), &frame)?;
+            whole = file.stream_position()?;
+        }
+        Ok(Some(whole).filter(|whole| *whole > 0 || !has_head))
     }
 
     /// Reads up to where the file is cut off.
@@ -167,6 +192,10 @@ struct RecordedFrame {
 #[derive(Deserialize)]
 struct RecordedFace {
     id: u32,
+}
+
+fn json_frame(line: &str) -> Option<RecordedFrame> {
+    serde_json::from_str(line).ok()
 }
 
 /// A row whose CRC is right.

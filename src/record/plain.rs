@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Format;
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::fields::Fields;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
 
@@ -23,7 +24,7 @@ impl PlainFile {
     pub fn create(path: &Path) -> Result<Self, RecordError> {
         let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
         let file = File::create(path).map_err(|source| RecordError::Write { path: path.into(), source })?;
-        Ok(PlainFile { path: path.into(), file, encoder: format.encoder() })
+        Ok(PlainFile { path: path.into(), file, encoder: format.encoder(Fields::ALL) })
     }
 
     /// Completes the file.

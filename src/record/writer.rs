@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Format;
 use super::encode::Encoder;
 use super::entry::Entry;
+use super::fields::Fields;
 use super::journal::Journal;
 use super::losses::{Tally, in_words};
 use super::provenance::Provenance;
@@ -14,6 +15,7 @@ use super::storage::Storage;
 pub struct Writer<S: Storage> {
     journal: Journal<S>,
     format: Format,
+    fields: Fields,
     path: PathBuf,
     tally: Arc<Tally>,
     /// Said at the begin of each file.
@@ -27,14 +29,14 @@ pub struct Writer<S: Storage> {
 }
 
 impl<S: Storage> Writer<S> {
-    pub fn new(journal: Journal<S>, format: Format, path: PathBuf, tally: Arc<Tally>) -> Self {
-        Writer { journal, format, path, tally, made_by: None, encoder: None, pending: 0, failing: false }
+    pub fn new(journal: Journal<S>, format: Format, fields: Fields, path: PathBuf, tally: Arc<Tally>) -> Self {
+        Writer { journal, format, fields, path, tally, made_by: None, encoder: None, pending: 0, failing: false }
     }
 
     /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be,
     /// another one is begun.
     pub fn go_on(&mut self, bytes: u64) {
-        let Some(encoder) = self.format.encoder_going_on() else { return };
+        let Some(encoder) = self.format.encoder_going_on(self.fields) else { return };
         match self.journal.go_on(bytes) {
             Ok(()) => self.encoder = Some(encoder),
             Err(e) => log::warn!("{}: not gone on with: {}", self.path.display(), in_words(&e)),
@@ -56,7 +58,7 @@ impl<S: Storage> Writer<S> {
     /// its limit by more than a record, however fast they come; whether that was so.
     pub fn add(&mut self, entry: &Entry) -> bool {
         let encoder = self.encoder.get_or_insert_with(|| {
-            let mut encoder = self.format.encoder();
+            let mut encoder = self.format.encoder(self.fields);
             self.made_by.iter().for_each(|made_by| encoder.describe(made_by));
             encoder
         });

@@ -3,13 +3,14 @@
 
     pip install -r tests/readers/requirements.txt        # jq from the distribution
     WINGMARK_READERS_DIR=/tmp/readers cargo test --test record files_for_other_readers
-    python tests/readers/check.py /tmp/readers           # faces.csv, faces.jsonl, faces.mcap of the same frames
+    python tests/readers/check.py /tmp/readers           # faces.csv, .csv.gz, .jsonl, .jsonl.gz and .mcap of the same frames
 """
 
 import io
 import json
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pandas
@@ -26,6 +27,21 @@ def read_csv(path):
     text = path.read_text()
     rows = pandas.read_csv(io.StringIO(text[: text.rindex("\n") + 1]), dtype={"crc32": str})
     return rows[rows.crc32.str.len() == 8]
+
+
+def members(path):
+    """The text of a packed file up to its last whole member: one that is torn fails its checksum, or has none."""
+    data, text = path.read_bytes(), b""
+    while data:
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            part = member.decompress(data)
+        except zlib.error:
+            break
+        if not member.eof:
+            break
+        text, data = text + part, member.unused_data
+    return text
 
 
 def read_jsonl(path):
@@ -79,7 +95,22 @@ def check_made_by(table, objects, about):
     assert {"version", "commit", "model", "model_sha256", "board", "kernels", "time_zone", "schema"} <= set(made_by)
     assert not any("made_by" in later for later in objects[1:]) and table.made_by[1:].isna().all()
     assert json.loads(table.made_by[0]) == made_by
-    assert about == {key: value if isinstance(value, str) else json.dumps(value) for key, value in made_by.items()}
+    # Metadata are texts. jq wrote 30.0 as 30.
+    assert {key: text if isinstance(made_by[key], str) else json.loads(text) for key, text in about.items()} == made_by
+
+
+def check_packed(folder):
+    """gzip, pandas and the members one by one give the text of the file that is not packed."""
+    for name in ("faces.csv", "faces.jsonl"):
+        packed, text = folder / f"{name}.gz", (folder / name).read_bytes()
+        assert subprocess.run(["gzip", "-dc", packed], check=True, capture_output=True).stdout == text
+        assert members(packed) == text
+        torn = folder / "torn" / packed.name
+        torn.write_bytes(packed.read_bytes()[:-20] + bytes(4096))
+        whole = members(torn)
+        assert text.startswith(whole) and 0 < len(whole) < len(text) and whole.endswith(b"\n")
+    rows = pandas.read_csv(folder / "faces.csv.gz", dtype={"crc32": str})
+    assert rows.equals(pandas.read_csv(folder / "faces.csv", dtype={"crc32": str}))
 
 
 def check_torn(folder):
@@ -112,7 +143,8 @@ def main():
     check_same(table, objects, observations, annotations)
     check_made_by(table, objects, about)
     check_torn(folder)
-    print(f"pandas, jq and mcap agree on {len(objects)} frames and {int(table.success.sum())} faces")
+    check_packed(folder)
+    print(f"pandas, jq, gzip and mcap agree on {len(objects)} frames and {int(table.success.sum())} faces")
 
 
 main()

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use wingmark::record::Format;
+use wingmark::record::fields::Fields;
 use wingmark::record::journal::Limits;
 use wingmark::record::storage::Disk;
 
@@ -15,7 +16,7 @@ fn log_times_follow_the_monotonic_clock() {
     entries[2].wall -= Duration::from_secs(86_400);
     entries[3].wall += Duration::from_secs(86_400 * 365 * 30);
     entries[4].wall = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-    let mut encoder = Format::Mcap.encoder();
+    let mut encoder = Format::Mcap.encoder(Fields::ALL);
     entries.iter().for_each(|entry| encoder.add(entry));
     let found = frames_of_mcap(&[encoder.take_block(), encoder.tail()].concat());
     let start = 1_795_000_000_000_000_000;

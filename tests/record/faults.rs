@@ -12,7 +12,7 @@ use wingmark::record::journal::Limits;
 use wingmark::record::storage::{Disk, Listed, Storage};
 
 use crate::read_back::frames_of_log;
-use crate::sample::{NO_LIMITS, entries, write, writer};
+use crate::sample::{NO_LIMITS, entries, packed, write, writer};
 
 /// The calls with these numbers fail; a write that fails leaves half of its bytes.
 #[derive(Clone)]
@@ -113,17 +113,17 @@ fn run(format: Format, limits: Limits, failing: std::ops::Range<usize>, error: i
     Outcome { calls, written: tally.written(), lost: tally.lost(), read: frames_of_log(&path), bytes }
 }
 
-fn small_files(total_bytes: Option<u64>) -> Limits {
-    Limits { file_bytes: Some(5_000), total_bytes, file_age: None }
+fn small_files(format: Format, total_bytes: Option<u64>) -> Limits {
+    Limits { file_bytes: Some(packed(format, 5_000)), total_bytes, file_age: None }
 }
 
 #[test]
 fn any_one_call_may_fail() {
     for format in Format::ALL {
-        let calls = run(format, small_files(None), 0..0, 0).calls;
+        let calls = run(format, small_files(format, None), 0..0, 0).calls;
         assert!(calls > 40, "{format:?} made {calls} calls");
         for (number, error) in (0..calls).flat_map(|n| [ENOSPC, EIO, EROFS].map(|error| (n, error))) {
-            let Outcome { written, lost, read, .. } = run(format, small_files(None), number..number + 1, error);
+            let Outcome { written, lost, read, .. } = run(format, small_files(format, None), number..number + 1, error);
             let case = format!("{format:?}, call {number}, error {error}: {read:?}");
             assert!(lost <= BLOCK as u64, "{case}: {lost} lost");
             assert_eq!(written + lost, u64::from(FRAMES) - BLOCK as u64, "{case}");
@@ -137,9 +137,10 @@ fn any_one_call_may_fail() {
 #[test]
 fn from_any_call_on_many_may_fail() {
     for format in Format::ALL {
-        let calls = run(format, small_files(None), 0..0, 0).calls;
+        let calls = run(format, small_files(format, None), 0..0, 0).calls;
         for number in 0..calls {
-            let Outcome { written, lost, read, .. } = run(format, small_files(None), number..number + 10, ENOSPC);
+            let Outcome { written, lost, read, .. } =
+                run(format, small_files(format, None), number..number + 10, ENOSPC);
             let case = format!("{format:?}, calls from {number}: {read:?}");
             assert_eq!(written + lost, u64::from(FRAMES) - BLOCK as u64, "{case}");
             // Where cutting off the torn block failed too, whole records of it are read besides
@@ -157,12 +158,12 @@ fn from_any_call_on_many_may_fail() {
 fn the_cap_holds_and_keeps_the_latest() {
     for format in Format::ALL {
         // An MCAP file has 10 kB of schemas at its start and again at its end.
-        let cap = if format == Format::Mcap { 100_000 } else { 30_000 };
-        let whole = run(format, small_files(Some(cap)), 0..0, 0);
+        let cap = if format == Format::Mcap { 100_000 } else { packed(format, 30_000) };
+        let whole = run(format, small_files(format, Some(cap)), 0..0, 0);
         assert!(whole.bytes <= cap && whole.bytes > cap / 2, "{format:?}: {} bytes", whole.bytes);
         assert!(whole.read.len() < FRAMES as usize && whole.lost == 0, "{format:?}: {:?}", whole.read);
         for number in 0..whole.calls {
-            let outcome = run(format, small_files(Some(cap)), number..number + 1, EIO);
+            let outcome = run(format, small_files(format, Some(cap)), number..number + 1, EIO);
             let case = format!("{format:?}, call {number}: {:?}", outcome.read);
             assert!(outcome.read.is_sorted_by(|a, b| a < b), "{case}");
             // The last block may be the one that was lost.

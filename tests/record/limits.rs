@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use wingmark::record::fields::Fields;
 use wingmark::record::journal::Limits;
 use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::storage::Disk;
 use wingmark::record::{Format, Recorder};
 
 use crate::read_back::{files, frames_of_log};
-use crate::sample::{NO_LIMITS, entries, observation, write, writer};
+use crate::sample::{NO_LIMITS, entries, observation, packed, write, writer};
 
 #[test]
 fn files_end_at_their_size_and_are_complete() {
     for format in Format::ALL {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces").with_extension(format.extension());
-        let limits = Limits { file_bytes: Some(12_000), ..NO_LIMITS };
+        let limits = Limits { file_bytes: Some(packed(format, 12_000)), ..NO_LIMITS };
         let (mut log, tally) = writer(Disk, &path, limits);
         write(&mut log, &entries(30), 1);
         assert_eq!(tally.written(), 30);
@@ -95,8 +96,9 @@ fn limits_hold_however_fast_records_come() {
     for format in Format::ALL {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces").with_extension(format.extension());
-        let limits = Limits { file_bytes: Some(100_000), total_bytes: Some(400_000), ..NO_LIMITS };
-        let options = LogOptions { flush_interval: Duration::from_secs(60), limits };
+        let limit = |bytes| Some(packed(format, bytes));
+        let limits = Limits { file_bytes: limit(100_000), total_bytes: limit(400_000), ..NO_LIMITS };
+        let options = LogOptions { flush_interval: Duration::from_secs(60), limits, fields: Fields::ALL };
         let mut log = Log::open(Disk, &path, options).unwrap();
         for i in 0..600 {
             while !log.has_room() {
@@ -107,8 +109,8 @@ fn limits_hold_however_fast_records_come() {
         log.finish(Duration::from_secs(60)).unwrap();
         let sizes: Vec<u64> = files(&path).iter().map(|file| std::fs::metadata(file).unwrap().len()).collect();
         // A record more, and the end of an MCAP file.
-        assert!(sizes.iter().all(|bytes| *bytes < 140_000), "{format:?}: {sizes:?}");
-        assert!(sizes.iter().sum::<u64>() <= 400_000 && sizes.len() > 2, "{format:?}: {sizes:?}");
+        assert!(sizes.iter().all(|bytes| *bytes < packed(format, 140_000)), "{format:?}: {sizes:?}");
+        assert!(sizes.iter().sum::<u64>() <= packed(format, 400_000) && sizes.len() > 2, "{format:?}: {sizes:?}");
         let frames = frames_of_log(&path);
         assert!(frames.last() == Some(&599) && frames.is_sorted_by(|a, b| a + 1 == *b), "{format:?}: {frames:?}");
     }

@@ -1,7 +1,9 @@
 //! The log: what is read back after faults, power cuts and jumps of the clock.
 
+mod bytes;
 mod clock;
 mod faults;
+mod fields;
 mod limits;
 mod made_by;
 mod power_cut;

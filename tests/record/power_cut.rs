@@ -13,7 +13,7 @@ use wingmark::record::journal::Limits;
 use wingmark::record::storage::{Listed, Storage};
 
 use crate::read_back::frames;
-use crate::sample::{entries, write, writer};
+use crate::sample::{entries, packed, write, writer};
 
 /// A file's bytes: those written, and how many of them are on the medium.
 #[derive(Clone, Default)]
@@ -145,8 +145,8 @@ impl Storage for Plugged {
 #[test]
 fn what_was_confirmed_survives_a_cut_at_any_call() {
     const FRAMES: u32 = 24;
-    let limits = Limits { file_bytes: Some(12_000), file_age: None, total_bytes: None };
     for format in Format::ALL {
+        let limits = Limits { file_bytes: Some(packed(format, 12_000)), file_age: None, total_bytes: None };
         let path = Path::new("faces").with_extension(format.extension());
         let active = name_of(&path);
         let mut finished = false;

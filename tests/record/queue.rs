@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
+use wingmark::record::fields::Fields;
 use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::storage::{Disk, Listed, Storage};
 use wingmark::record::{RecordError, Recorder};
@@ -14,7 +15,8 @@ use wingmark::record::{RecordError, Recorder};
 use crate::read_back::{files, frames_of_log};
 use crate::sample::{NO_LIMITS, observation};
 
-const OPTIONS: LogOptions = LogOptions { flush_interval: Duration::from_millis(100), limits: NO_LIMITS };
+const OPTIONS: LogOptions =
+    LogOptions { flush_interval: Duration::from_millis(100), limits: NO_LIMITS, fields: Fields::ALL };
 
 /// A disk that hangs in each sync as long as it is told to.
 struct Hanging(Arc<AtomicBool>);
@@ -147,5 +149,8 @@ fn reopening_makes_room_for_another_file() {
 #[test]
 fn only_known_formats_are_recorded() {
     let error = Log::open(Disk, Path::new("faces.txt"), OPTIONS).err().unwrap().to_string();
-    assert_eq!(error, "faces.txt: unknown kind of record; expected a name that ends in .csv, .jsonl or .mcap");
+    assert_eq!(
+        error,
+        "faces.txt: unknown kind of record; expected a name that ends in .csv, .jsonl, .mcap, .csv.gz or .jsonl.gz"
+    );
 }

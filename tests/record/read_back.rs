@@ -1,8 +1,10 @@
 //! Readers as the documentation of each format describes them: whole records, and nothing of torn
 //! ones.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::GzDecoder;
 use serde_json::Value;
 use wingmark::record::Format;
 
@@ -12,7 +14,9 @@ use crate::sample::{faces_of, x_of};
 pub fn frames(format: Format, bytes: &[u8]) -> Vec<u32> {
     match format {
         Format::Csv => frames_of_csv(bytes),
-        Format::Jsonl => lines(bytes).filter_map(|line| serde_json::from_slice(line).ok()).map(|o| frame(&o)).collect(),
+        Format::Jsonl => frames_of_jsonl(bytes),
+        Format::CsvGz => frames_of_csv(&unpacked(bytes)),
+        Format::JsonlGz => frames_of_jsonl(&unpacked(bytes)),
         Format::Mcap => frames_of_mcap(bytes).into_iter().map(|(frame, _)| frame).collect(),
     }
 }
@@ -23,14 +27,28 @@ pub fn frames_of_log(path: &Path) -> Vec<u32> {
     files(path).iter().flat_map(|file| frames(format, &std::fs::read(file).unwrap())).collect()
 }
 
+/// The text of the whole members of gzip at the begin of a file.
+pub fn unpacked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let mut text = Vec::new();
+        if GzDecoder::new(&mut bytes).read_to_end(&mut text).is_err() {
+            return all;
+        }
+        all.extend(text);
+    }
+}
+
 /// The files of a log in the order in which they were written.
 pub fn files(path: &Path) -> Vec<PathBuf> {
-    let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+    let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
+    let (stem, extension) = name.split_once('.').unwrap();
     let all = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = all
-        .filter(|file| file.extension() == path.extension())
-        .filter(|file| file.file_stem().is_some_and(|s| s.to_string_lossy().starts_with(&format!("{stem}-"))))
-        .collect();
+    let is_archive = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy();
+        name.starts_with(&format!("{stem}-")) && name.ends_with(&format!("Z.{extension}"))
+    };
+    let mut files: Vec<_> = all.filter(is_archive).collect();
     files.sort_unstable();
     files.extend(path.exists().then(|| path.to_path_buf()));
     files
@@ -78,6 +96,10 @@ fn message(body: &[u8]) -> Option<(u32, u64)> {
     let sequence = u32::from_le_bytes(head[2..6].try_into().unwrap());
     assert_eq!(sequence, frame(&object));
     Some((sequence, u64::from_le_bytes(head[6..14].try_into().unwrap())))
+}
+
+fn frames_of_jsonl(bytes: &[u8]) -> Vec<u32> {
+    lines(bytes).filter_map(|line| serde_json::from_slice(line).ok()).map(|object| frame(&object)).collect()
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

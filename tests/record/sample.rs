@@ -14,6 +14,7 @@ use wingmark::picture::frame::Size;
 use wingmark::picture::geometry::{Crop, Rect};
 use wingmark::record::Format;
 use wingmark::record::entry::Entry;
+use wingmark::record::fields::Fields;
 use wingmark::record::journal::{Journal, Limits};
 use wingmark::record::losses::Tally;
 use wingmark::record::provenance::{Chosen, Provenance};
@@ -76,6 +77,14 @@ fn measures() -> Measures {
     Measures { pose: Some(pose), ratios, left_eye: Some(0.75), mouth: Some(0.125), ..Measures::default() }
 }
 
+/// A size that packed files reach with as many of these frames as others reach `bytes` with.
+pub fn packed(format: Format, bytes: u64) -> u64 {
+    match format {
+        Format::CsvGz | Format::JsonlGz => bytes / 8,
+        Format::Csv | Format::Jsonl | Format::Mcap => bytes,
+    }
+}
+
 /// Entries 40 ms apart by both clocks.
 pub fn entries(count: u32) -> Vec<Entry> {
     let (wall, at) = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000), Instant::now());
@@ -87,7 +96,8 @@ pub fn entries(count: u32) -> Vec<Entry> {
 pub fn writer<S: Storage>(storage: S, path: &Path, limits: Limits) -> (Writer<S>, Arc<Tally>) {
     let tally = Arc::new(Tally::default());
     let format = Format::of(path).expect("a known extension");
-    let mut writer = Writer::new(Journal::new(storage, path, limits), format, path.into(), Arc::clone(&tally));
+    let journal = Journal::new(storage, path, limits);
+    let mut writer = Writer::new(journal, format, Fields::ALL, path.into(), Arc::clone(&tally));
     writer.describe(made_by().into());
     (writer, tally)
 }

@@ -14,6 +14,7 @@ use crate::overlay::Figures;
 use crate::picture::frame::Frame;
 use crate::publish::{Datagrams, Pace, Publisher};
 use crate::record::Recorder;
+use crate::record::fields::Fields;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::storage::Disk;
@@ -61,7 +62,11 @@ impl Rig {
         let view = View::new(Box::new(screen), observer.scheme(), &ScreenSettings::default());
         let folder = TemporaryFolder::create()?;
         let limits = Limits { file_bytes: Some(LOG_BYTES / 4), file_age: None, total_bytes: Some(LOG_BYTES) };
-        let log = Log::open(Disk, &folder.0.join("seen.csv"), LogOptions { flush_interval: FLUSH_INTERVAL, limits })?;
+        let log = Log::open(
+            Disk,
+            &folder.0.join("seen.csv"),
+            LogOptions { flush_interval: FLUSH_INTERVAL, limits, fields: Fields::ALL },
+        )?;
         let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a UDP port")?;
         let (name, port) = ("udp://localhost".to_string(), listener.local_addr()?.port());
         let datagrams = Datagrams::to(name.clone(), Ipv4Addr::LOCALHOST.to_string(), port);

@@ -307,6 +307,7 @@ mod tests {
     use crate::face::zoo;
     use crate::picture::built_in_picture;
     use crate::pipeline::Show;
+    use crate::record::fields::Fields;
     use crate::record::journal::Limits;
     use crate::record::log::LogOptions;
     use crate::record::provenance::Chosen;
@@ -370,7 +371,7 @@ mod tests {
         assert!(frames_of_run(Vec::new()) < 10);
         let folder = tempfile::tempdir().unwrap();
         let limits = Limits { file_bytes: None, file_age: None, total_bytes: None };
-        let options = LogOptions { flush_interval: Duration::from_secs(1), limits };
+        let options = LogOptions { flush_interval: Duration::from_secs(1), limits, fields: Fields::ALL };
         let log = Log::open(Disk, &folder.path().join("a.csv"), options).unwrap();
         assert_eq!(frames_of_run(vec![log]), 50);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::newest::{Look, Newest, Viewer};
 use crate::face::measure::Event;
 use crate::record::entry::Entry;
+use crate::record::fields::Fields;
 use crate::record::jsonl;
 
 /// Events that are kept for viewers who miss frames.
@@ -62,7 +63,7 @@ impl Feed {
         };
         if self.newest.has_viewers() {
             let mut json = Vec::new();
-            jsonl::write_object(&mut json, entry, None);
+            jsonl::write_object(&mut json, entry, Fields::ALL, None);
             self.newest.put(Shown { entry: entry.clone(), json, events });
         }
     }
@@ -104,7 +105,7 @@ impl Place<'_> {
                 let mut entry = shown.entry.clone();
                 entry.seen.events = self.feed.events(wanted, shown.events);
                 let mut json = Vec::new();
-                jsonl::write_object(&mut json, &entry, None);
+                jsonl::write_object(&mut json, &entry, Fields::ALL, None);
                 Next::Json(json)
             }
         }
