@@ -166,9 +166,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE|-")]
     pub json_summary: Option<PathBuf>,
 
-    /// Write figures to this file every ten seconds, in the text format of Prometheus.
+    /// Write figures to this file again and again, in the text format of Prometheus: docs/metrics.md.
     #[arg(long, value_name = "FILE.prom")]
     pub metrics: Option<PathBuf>,
+
+    /// How often the figures are written.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limits::interval, requires = "metrics")]
+    pub metrics_every: Duration,
 
     /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the one in the
     /// board's profile.

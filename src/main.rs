@@ -16,7 +16,9 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     messages::start();
     wingmark::model::hide_guarded_panics();
-    let arguments = match settings::arguments(std::env::args_os().collect()) {
+    let given: Vec<_> = std::env::args_os().collect();
+    commands::warn_of_passwords(&given);
+    let arguments = match settings::arguments(given) {
         Ok(arguments) => arguments,
         Err(error) => {
             log::error!("{error}");

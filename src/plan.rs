@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source, SourceChoice};
+use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
@@ -232,7 +232,7 @@ impl RunPlan {
         let made_by = Arc::new(Provenance::here(Chosen {
             card: &landmarks.card,
             board: &board.slug,
-            source: args.source.as_ref().map(SourceChoice::without_secrets),
+            source: args.source.as_ref().map(ToString::to_string),
             camera: source.origin(),
         }));
         logs.iter().for_each(|log| log.describe(&made_by));
@@ -250,7 +250,7 @@ impl RunPlan {
         #[cfg(feature = "page")]
         publishers.extend(page);
         publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
-        let start = |path| MetricsFile::start(path, Arc::clone(&metrics));
+        let start = |path| MetricsFile::start(path, args.metrics_every, Arc::clone(&metrics));
         let metrics_file = args.metrics.as_deref().map(start).transpose()?;
         let frames = args.frames.map(u32::from);
         Ok(RunPlan {

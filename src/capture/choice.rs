@@ -75,7 +75,7 @@ impl FromStr for SourceChoice {
     }
 }
 
-/// As it is written on the command line.
+/// As it is written on the command line, but for passwords.
 impl std::fmt::Display for SourceChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -89,14 +89,6 @@ impl std::fmt::Display for SourceChoice {
 }
 
 impl SourceChoice {
-    /// As it is written on the command line, but for pipelines, which may have passwords in them.
-    pub fn without_secrets(&self) -> String {
-        match self {
-            SourceChoice::Program(Program::Gstreamer(_)) => "gst".into(),
-            other => other.to_string(),
-        }
-    }
-
     /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {

@@ -13,6 +13,7 @@ use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
 use super::{CameraWish, CaptureError, Origin};
+use crate::text::message::without_passwords;
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(5);
@@ -31,13 +32,13 @@ pub enum Program {
     Gstreamer(String),
 }
 
-/// As it is written on the command line.
+/// As it is written on the command line, but for passwords.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Program::Rpicam(0) => f.write_str("rpicam"),
             Program::Rpicam(number) => write!(f, "rpicam:{number}"),
-            Program::Gstreamer(pipeline) => write!(f, "gst:{pipeline}"),
+            Program::Gstreamer(pipeline) => write!(f, "gst:{}", without_passwords(pipeline)),
         }
     }
 }
@@ -127,7 +128,7 @@ impl Restarting {
     fn start(&mut self) -> Result<Piped<Running>, String> {
         for mut command in self.program.commands(&self.wish) {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            log::info!("starting {command:?}");
+            log::info!("starting {}", without_passwords(&format!("{command:?}")));
             match command.spawn() {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(format!("cannot be started: {e}")),
@@ -149,7 +150,6 @@ impl Opener for Restarting {
         self.start().map_err(Lost)
     }
 
-    /// A pipeline may have passwords in it.
     fn origin(&self) -> Origin {
         match &self.program {
             Program::Rpicam(_) => Origin {
@@ -178,7 +178,7 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
     let running = Running { child, last_line };
     let keep_last = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).trim().to_owned();
+            let line = without_passwords(String::from_utf8_lossy(&line).trim());
             log::debug!("{line}");
             if !line.is_empty() {
                 *said.lock().expect("nobody panics while holding it") = line;

@@ -38,6 +38,21 @@ pub enum Status {
 }
 
 impl Status {
+    /// Of each, as metrics write it.
+    pub const NAMES: [&'static str; 5] = ["live", "stalled", "unusable", "gone", "returning"];
+
+    /// One of [`Status::NAMES`].
+    pub fn name(&self) -> &'static str {
+        let place = match self {
+            Status::Live => 0,
+            Status::Stalled { .. } => 1,
+            Status::Unusable { .. } => 2,
+            Status::Gone { .. } => 3,
+            Status::Returning { .. } => 4,
+        };
+        Status::NAMES[place]
+    }
+
     /// Whether frames come.
     pub fn is_live(&self) -> bool {
         *self == Status::Live

@@ -14,6 +14,7 @@ mod run;
 pub mod settings;
 mod testcard;
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::path::Path;
 
@@ -21,7 +22,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::{Cli, Command};
-use crate::text::message::counted;
+use crate::text::message::{counted, without_passwords};
 
 /// How a command ended that did not stop with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,17 @@ pub enum Outcome {
     Done,
     /// Some pictures could not be read, or something is in the way; the rest was dealt with.
     Incomplete,
+}
+
+/// Says that the arguments of a process are no place for a password.
+pub fn warn_of_passwords(arguments: &[OsString]) {
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+    if texts.into_iter().any(|text| without_passwords(&text) != text) {
+        log::warn!(
+            "a password on the command line is seen by everybody on this machine (ps); --publish-password-file or the \
+             settings file hides it"
+        );
+    }
 }
 
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {

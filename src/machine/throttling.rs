@@ -13,12 +13,14 @@ use super::tree::Tree;
 #[serde(transparent)]
 pub struct Throttling(pub u32);
 
-const MEANINGS: [&str; 4] = ["under-voltage", "frequency capped", "throttled", "soft temperature limit"];
 const SINCE_START: u32 = 16;
 /// What the hwmon driver `rpi_volt` reports: this bit.
 const UNDER_VOLTAGE_SINCE_START: u32 = 1 << SINCE_START;
 
 impl Throttling {
+    /// What each bit is called, the lowest first.
+    pub const CAUSES: [&str; 4] = ["under-voltage", "frequency capped", "throttled", "soft temperature limit"];
+
     /// From the first of: the firmware driver's file, `vcgencmd`, the hwmon driver `rpi_volt`,
     /// which knows of under-voltage only. `None` on other machines.
     pub fn read(tree: &Tree) -> Option<Throttling> {
@@ -56,7 +58,7 @@ impl Throttling {
     }
 
     fn meanings(self, shift: u32) -> Vec<&'static str> {
-        MEANINGS
+        Throttling::CAUSES
             .iter()
             .enumerate()
             .filter(|(i, _)| self.0 >> shift & 1 << i != 0)

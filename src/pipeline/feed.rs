@@ -69,6 +69,11 @@ impl Feed {
         self.slot.take(frame, within)
     }
 
+    /// Frames that gave way to newer ones so far.
+    pub fn overtaken(&self) -> u64 {
+        self.slot.overtaken()
+    }
+
     /// What was said since the last call. What concerns the frames before one that was taken has been said.
     pub fn notes(&self) -> impl Iterator<Item = Note> {
         self.notes.try_iter()
@@ -143,6 +148,7 @@ mod tests {
         }
         assert!(seen.is_sorted_by(|a, b| a < b) && seen.len() < 8000, "{} frames", seen.len());
         assert_eq!(seen.last(), Some(&9999));
+        assert_eq!(seen.len() as u64 + feed.overtaken(), 8000);
     }
 
     #[test]

@@ -42,10 +42,10 @@ fn line(before: &Health, after: &Health, lasted: Duration) -> String {
         after.frames_with_a_face - before.frames_with_a_face,
         after.dropped - before.dropped,
     );
-    for (name, done, lost) in &after.outlets {
-        let (_, done_before, lost_before) =
-            before.outlets.iter().find(|(other, ..)| other == name).cloned().unwrap_or_default();
-        line += &format!("; {name}: {} done, {} lost", done - done_before, lost - lost_before);
+    // They stay as they are from the start on.
+    for (before, after) in before.outlets.iter().zip(&after.outlets) {
+        let (done, lost) = (after.done - before.done, after.lost - before.lost);
+        line += &format!("; {}: {done} done, {lost} lost", after.name);
     }
     if let Some(trouble) = &after.trouble {
         line += &format!("; {trouble}");

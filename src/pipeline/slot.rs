@@ -40,11 +40,13 @@ struct State<T> {
     /// Whether the value is one to take, and not memory of one that was.
     full: bool,
     closed: bool,
+    /// Values that gave way.
+    overtaken: u64,
 }
 
 impl<T: Default> Slot<T> {
     pub fn new(policy: Policy) -> Self {
-        let state = State { value: T::default(), full: false, closed: false };
+        let state = State { value: T::default(), full: false, closed: false, overtaken: 0 };
         Slot { policy, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -58,6 +60,7 @@ impl<T: Default> Slot<T> {
             return false;
         }
         std::mem::swap(&mut state.value, value);
+        state.overtaken += u64::from(state.full);
         state.full = true;
         self.changed.notify_all();
         true
@@ -78,6 +81,11 @@ impl<T: Default> Slot<T> {
         state.full = false;
         self.changed.notify_all();
         Taken::Value
+    }
+
+    /// How many values gave way to newer ones so far.
+    pub fn overtaken(&self) -> u64 {
+        self.lock().overtaken
     }
 
     /// No more values will be put in; the one that is there can still be taken.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{PublishError, Receiver};
 use crate::face::Observation;
 use crate::record::entry::Entry;
-use crate::record::losses::Tally;
+use crate::record::losses::{Cause, Tally};
 
 /// So many events wait with a frame, the newest: those of some hours.
 const MOST_EVENTS: usize = 1024;
@@ -82,7 +82,7 @@ impl Publisher {
                         break;
                     }
                     Err(error) => {
-                        counts.count_lost(frames, "not sent");
+                        counts.count_lost(frames, Cause::NotSent, "not sent");
                         trouble.say(&error, counts.lost());
                     }
                 }
@@ -123,7 +123,7 @@ impl Publisher {
             let events = &mut newest.seen.events;
             events.splice(0..0, lost.seen.events);
             events.drain(..events.len().saturating_sub(MOST_EVENTS));
-            self.tally.count_lost(1, "gave way");
+            self.tally.count_lost(1, Cause::GaveWay, "gave way");
         }
         drop(state);
         self.room.changed.notify_all();

@@ -12,7 +12,7 @@ use super::Format;
 use super::entry::Entry;
 use super::fields::Fields;
 use super::journal::{Journal, Limits};
-use super::losses::{LossReport, Tally};
+use super::losses::{Cause, LossReport, Tally};
 use super::past::Past;
 use super::pipe::Pipe;
 use super::place::Place;
@@ -224,8 +224,12 @@ impl Recorder for Log {
         }
         match sent {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.tally.count_lost(1, &format!("{} is too slow", self.taker)),
-            Err(TrySendError::Disconnected(_)) => self.tally.count_lost(1, "the thread that writes is gone"),
+            Err(TrySendError::Full(_)) => {
+                self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker));
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                self.tally.count_lost(1, Cause::NoWriter, "the thread that writes is gone");
+            }
         }
         if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
             log::error!("{loss}");

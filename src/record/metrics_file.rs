@@ -15,8 +15,6 @@ use thiserror::Error;
 use super::metrics::Metrics;
 use crate::text::files;
 
-const WRITE_EVERY: Duration = Duration::from_secs(10);
-
 #[derive(Debug, Error)]
 pub enum MetricsFileError {
     #[error("cannot write metrics to {path}: {source}")]
@@ -32,8 +30,8 @@ pub struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Writes the file for the first time before it returns.
-    pub fn start(path: &Path, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
+    /// Writes the file for the first time before it returns, then at that interval.
+    pub fn start(path: &Path, every: Duration, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
         let failed = |source| MetricsFileError::Write { path: path.into(), source };
         files::replace(path, &metrics.text()).map_err(failed)?;
         let (stop, stopped) = mpsc::channel();
@@ -41,7 +39,7 @@ impl MetricsFile {
         let write_on = move || {
             let mut failing = false;
             loop {
-                let more = stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout);
+                let more = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
                 let written = files::replace(&path, &metrics.text());
                 // Said once for each time of trouble: the figures themselves come back with the
                 // next file.
@@ -77,12 +75,14 @@ mod tests {
     use super::*;
     use crate::face::Observation;
 
+    const EVERY: Duration = Duration::from_secs(10);
+
     #[test]
     fn the_file_holds_the_last_figures_when_the_run_ends() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wingmark.prom");
         let metrics = Arc::<Metrics>::default();
-        let file = MetricsFile::start(&path, Arc::clone(&metrics)).unwrap();
+        let file = MetricsFile::start(&path, EVERY, Arc::clone(&metrics)).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_frames_total 0\n"));
         metrics.count(&Observation::default());
         drop(file);
@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_named() {
-        let error = MetricsFile::start(Path::new("/nowhere/at/all.prom"), Arc::default()).err().unwrap().to_string();
+        let error = MetricsFile::start(Path::new("/nowhere/at/all.prom"), EVERY, Arc::default());
+        let error = error.err().unwrap().to_string();
         assert!(error.starts_with("cannot write metrics to /nowhere/at/all.prom: "), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use super::encode::Encoder;
 use super::entry::Entry;
 use super::fields::Fields;
 use super::journal::Journal;
-use super::losses::{Tally, in_words};
+use super::losses::{Cause, Tally, in_words};
 use super::provenance::Provenance;
 use super::storage::Storage;
 
@@ -75,9 +75,11 @@ impl<S: Storage> Writer<S> {
     pub fn flush(&mut self) {
         let Some(encoder) = self.encoder.as_mut().filter(|_| self.pending > 0) else { return };
         let entries = std::mem::take(&mut self.pending);
-        match self.journal.append(&encoder.take_block()) {
+        let block = encoder.take_block();
+        match self.journal.append(&block) {
             Ok(()) => {
                 self.tally.count_written(entries);
+                self.tally.count_written_bytes(block.len() as u64);
                 if std::mem::take(&mut self.failing) {
                     log::info!("{}: written to again", self.path.display());
                 }
@@ -86,7 +88,9 @@ impl<S: Storage> Writer<S> {
                 }
             }
             Err(error) => {
-                self.tally.count_lost(entries, &in_words(&error));
+                let cause = Cause::of(&error);
+                self.tally.count_lost(entries, cause, &in_words(&error));
+                self.tally.count_lost_bytes(block.len() as u64, cause);
                 self.failing = true;
                 // The next block begins a file, with a head.
                 self.encoder = None;
@@ -102,9 +106,11 @@ impl<S: Storage> Writer<S> {
 
     fn end_file(&mut self) {
         let Some(mut encoder) = self.encoder.take() else { return };
-        if let Err(error) = self.journal.finish(&encoder.tail()) {
+        let tail = encoder.tail();
+        match self.journal.finish(&tail) {
+            Ok(()) => self.tally.count_written_bytes(tail.len() as u64),
             // Every record is there; an MCAP file lacks its index.
-            log::warn!("{}: not completed: {}", self.path.display(), in_words(&error));
+            Err(error) => log::warn!("{}: not completed: {}", self.path.display(), in_words(&error)),
         }
     }
 }

@@ -9,6 +9,48 @@ pub fn in_one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The text with `***` for each password in it: of a URL (`rtsp://USER:PASSWORD@HOST`), and of a
+/// property that is called one (`user-pw=PASSWORD`, `password=..`).
+pub fn without_passwords(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || "/\"'?#".contains(c);
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, authority) = rest.split_at(at + 3);
+        clean += before;
+        let end = authority.find(is_end).unwrap_or(authority.len());
+        // A password may hold what ends an authority; the last sign of one on the way says so.
+        let end = authority[..authority.find(char::is_whitespace).unwrap_or(authority.len())].rfind('@').unwrap_or(end);
+        let (authority, after) = authority.split_at(end);
+        match authority.split_once(':').filter(|_| after.starts_with('@')) {
+            Some((user, _)) => clean += &format!("{user}:***"),
+            None => clean += authority,
+        }
+        rest = after;
+    }
+    without_secret_properties(&(clean + rest))
+}
+
+fn without_secret_properties(text: &str) -> String {
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('=') {
+        let (key, value) = rest.split_at(at + 1);
+        clean += key;
+        rest = value;
+        if ["pw=", "password=", "passwd=", "token="].iter().any(|name| key.ends_with(name)) {
+            let quote = value.chars().next().filter(|c| "\"'".contains(*c));
+            let end = match quote {
+                Some(quote) => value[1..].find(quote).map(|end| end + 2),
+                None => value.find(|c: char| c.is_whitespace() || "\"'&".contains(c)),
+            };
+            clean += "***";
+            rest = &value[end.unwrap_or(value.len())..];
+        }
+    }
+    clean + rest
+}
+
 /// `1 face`, `2 faces`.
 pub fn counted(number: impl TryInto<u64> + Display, one: &str, many: &str) -> String {
     let text = number.to_string();
@@ -19,6 +61,22 @@ pub fn counted(number: impl TryInto<u64> + Display, one: &str, many: &str) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_shown_nowhere() {
+        for (text, shown) in [
+            ("rtsp://me:secret@cam:554/x ! a", "rtsp://me:***@cam:554/x ! a"),
+            ("location=\"rtsp://me:se/cr@et@cam/x\"", "location=\"rtsp://me:***@cam/x\""),
+            ("a http://cam/x and mqtt://u:p@h:1", "a http://cam/x and mqtt://u:***@h:1"),
+            ("http://me@cam:80/x", "http://me@cam:80/x"),
+            ("rtspsrc user-id=me user-pw=secret latency=0", "rtspsrc user-id=me user-pw=*** latency=0"),
+            ("user-pw=\"se cret\" ! fdsink fd=1", "user-pw=*** ! fdsink fd=1"),
+            ("http://cam/x?token=abc&a=b", "http://cam/x?token=***&a=b"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+        }
+    }
 
     #[test]
     fn a_line_has_neither_breaks_nor_commands_for_a_terminal() {

@@ -64,7 +64,7 @@ def events(wingmark):
                     found.append(json.loads(line[6:]))
         with urllib.request.urlopen(address + "/metrics", timeout=60) as answer:
             text = answer.read().decode()
-        assert 'wingmark_published_total{receiver="http://' in text and 'stage="publish"' in text, text
+        assert 'wingmark_published_sent_total{receiver="http://' in text and 'stage="publish"' in text, text
         assert run.stop() == 0
     return found
 

@@ -94,8 +94,11 @@ fn check_files(folder: &Path) {
     assert_eq!(metric(&metrics, "wingmark_faces_total"), table.faces);
     assert_eq!(metric(&metrics, "wingmark_stage_seconds_count{stage=\"total\"}"), frames);
     for name in ["a.csv", "a.jsonl", "a.mcap"] {
-        let records = |fate| metric(&metrics, &format!("wingmark_records_total{{file=\"{name}\",fate=\"{fate}\"}}"));
-        assert_eq!((records("written"), records("lost")), (frames, 0), "{name}");
+        let of_file = |family: &str| metric(&metrics, &format!("wingmark_{family}{{file=\"{name}\"}}"));
+        assert_eq!(of_file("records_written_total"), frames, "{name}");
+        assert_eq!(of_file("record_bytes_written_total"), folder.join(name).metadata().unwrap().len(), "{name}");
+        let lost = format!("wingmark_records_lost_total{{file=\"{name}\",cause=\"disk_full\"}}");
+        assert_eq!(metric(&metrics, &lost), 0, "{name}");
     }
 }
 

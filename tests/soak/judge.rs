@@ -84,15 +84,16 @@ pub fn latency(windows: &[f64]) -> Verdict {
 
 /// Every frame has its row, or is in a count of drops.
 pub fn accounted(rows: &[Row], fed: u64, metrics: &str) -> Verdict {
-    let metric = |series: &str| -> u64 {
-        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {series} in\n{metrics}")).parse().unwrap()
+    // The sum over all labels of a family.
+    let metric = |family: &str| -> u64 {
+        let rests = metrics.lines().filter_map(|line| line.strip_prefix(family));
+        let samples = rests.filter(|rest| rest.starts_with([' ', '{'])).map(|rest| rest.rsplit(' ').next());
+        let values: Vec<u64> = samples.map(|value| value.unwrap_or_default().parse().unwrap()).collect();
+        assert!(!values.is_empty(), "no {family} in\n{metrics}");
+        values.iter().sum()
     };
     let (observed, dropped) = (metric("wingmark_frames_total"), metric("wingmark_dropped_frames_total"));
-    let lost: u64 = ["csv", "jsonl", "mcap"]
-        .map(|format| metric(&format!("wingmark_records_total{{file=\"run.{format}\",fate=\"lost\"}}")))
-        .iter()
-        .sum();
+    let lost = metric("wingmark_records_lost_total");
     let in_order = rows.windows(2).all(|pair| pair[1].frame == pair[0].frame + 1 + pair[1].dropped);
     let complete = rows.len() as u64 == observed && lost == 0 && in_order;
     // Some were in the pipe when it stopped.
@@ -150,14 +151,14 @@ mod tests {
     #[test]
     fn a_row_that_is_missing_is_found() {
         let row = |frame| Row { frame, dropped: u64::from(frame == 5), at_s: 0.0, total_us: 1 };
-        let metrics = "wingmark_frames_total 3\nwingmark_dropped_frames_total 1\n\
-            wingmark_records_total{file=\"run.csv\",fate=\"lost\"} 0\n\
-            wingmark_records_total{file=\"run.jsonl\",fate=\"lost\"} 0\n\
-            wingmark_records_total{file=\"run.mcap\",fate=\"lost\"} 0\n";
+        let metrics = "wingmark_frames_total 3\nwingmark_dropped_frames_total{cause=\"busy\"} 1\n\
+            wingmark_dropped_frames_total{cause=\"source\"} 0\n\
+            wingmark_records_lost_total{file=\"run.csv\",cause=\"disk_full\"} 0\n\
+            wingmark_records_lost_total{file=\"run.mcap\",cause=\"disk_full\"} 0\n";
         assert!(accounted(&[3, 5, 6].map(row), 4, metrics).holds);
         assert!(!accounted(&[3, 6, 7].map(row), 4, metrics).holds);
         assert!(!accounted(&[3, 5].map(row), 4, metrics).holds);
         assert!(!accounted(&[3, 5, 6].map(row), 100, metrics).holds);
-        assert!(!accounted(&[3, 5, 6].map(row), 4, &metrics.replacen("lost\"} 0", "lost\"} 1", 1)).holds);
+        assert!(!accounted(&[3, 5, 6].map(row), 4, &metrics.replacen("full\"} 0", "full\"} 1", 1)).holds);
     }
 }

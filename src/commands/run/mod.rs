@@ -142,6 +142,7 @@ impl Run {
             }
             let taken = feed.take(&mut frame, TICK);
             feed.notes().for_each(|note| self.take_note(note));
+            self.metrics.set_overtaken(feed.overtaken());
             match taken {
                 Taken::Value if self.is_enough() => {}
                 Taken::Value => self.observe(&mut frame)?,
@@ -220,11 +221,11 @@ impl Run {
                 error!("{}", in_one_line(&e));
                 self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
                 self.tally.unreadable += 1;
-                self.metrics.count_source_error();
+                self.metrics.count_unreadable();
             }
             Note::Damaged => {
                 self.tally.count_damaged();
-                self.metrics.count_source_error();
+                self.metrics.count_damaged();
             }
             Note::Status(status, at) => {
                 if let Some(message) = self.watch.change(status, at) {

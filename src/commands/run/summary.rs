@@ -51,13 +51,14 @@ impl Summary {
 fn object(tally: &Tally, metrics: &Metrics) -> Value {
     let ms = |share| tally.latencies.quantile(share).as_secs_f64() * 1e3;
     let health = metrics.health();
-    let outlets =
-        health.outlets.into_iter().map(|(name, done, lost)| json!({ "name": name, "done": done, "lost": lost }));
+    let outlets = health.outlets.into_iter();
+    let outlets = outlets
+        .map(|outlet| json!({ "name": outlet.name, "done": outlet.done, "lost": outlet.lost, "bytes": outlet.bytes }));
     json!({
         "made_by": metrics.made_by().as_deref(),
         "frames": tally.frames, "with_a_face": tally.with_a_face, "dropped": tally.dropped, "damaged": tally.damaged,
         "unreadable": tally.unreadable, "recorded_earlier": tally.recorded_files,
-        "screen_failures": tally.screen_failures,
+        "camera_reconnects": health.reconnects, "screen_failures": tally.screen_failures,
         "observe_ms": { "median": ms(0.5), "p90": ms(0.9), "p99": ms(0.99) },
         "outlets": outlets.collect::<Vec<_>>(),
     })

@@ -135,8 +135,8 @@ impl Server {
         let health = self.metrics.health();
         let state = State::read(&Tree::here());
         let hottest = state.temperatures.iter().map(|t| t.celsius).reduce(f64::max);
-        let outlets =
-            health.outlets.iter().map(|(name, sent, lost)| json!({ "name": name, "sent": sent, "lost": lost }));
+        let outlets = health.outlets.iter();
+        let outlets = outlets.map(|outlet| json!({ "name": outlet.name, "sent": outlet.done, "lost": outlet.lost }));
         let text = json!({
             "healthy": health.trouble.is_none(), "trouble": health.trouble,
             "frames": health.frames, "dropped": health.dropped, "source_errors": health.source_errors,

@@ -1,0 +1,96 @@
+//! Boards of a fleet without cameras or nets: what they send is made up, who sends it is what ships.
+//! `tests/fleet/run` starts them, a broker and Prometheus.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nalgebra::{Matrix2, Point2};
+use wingmark::face::measure::{Event, EventKind};
+use wingmark::face::{Face, Landmark, Observation, Timings, zoo};
+use wingmark::picture::geometry::{Crop, Rect};
+use wingmark::publish::page::Page;
+use wingmark::publish::{Pace, Publisher, Settings, Target};
+use wingmark::record::metrics::Metrics;
+use wingmark::record::provenance::{Chosen, Provenance};
+
+/// Frames a second, and how often one of them has an event.
+const RATE: u32 = 10;
+const EVENT_EVERY: u32 = 20;
+
+/// A number that the environment gives.
+fn number<T: std::str::FromStr>(name: &str) -> T {
+    let text = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/fleet/run"));
+    text.parse().ok().unwrap_or_else(|| panic!("{name}={text} is no number"))
+}
+
+struct Board {
+    metrics: Arc<Metrics>,
+    publishers: Vec<Publisher>,
+}
+
+impl Board {
+    fn start(number: u16, broker: u16, page: u16) -> Board {
+        let made_by = Provenance::here(Chosen {
+            card: &zoo::SHIPPED[0].card().unwrap(),
+            board: &format!("simulated-{number:02}"),
+            source: None,
+            camera: None,
+        });
+        let metrics = Arc::<Metrics>::default();
+        metrics.describe(&Arc::new(made_by));
+        let target: Target = format!("mqtt://127.0.0.1:{broker}/fleet/{number:02}").parse().unwrap();
+        let receiver = target.receiver(&Settings { head: None, rate: 5.0, password: None, metrics: &metrics });
+        let address = SocketAddr::from(([127, 0, 0, 1], page + number));
+        let page = Page::open(address, None, false, Arc::clone(&metrics)).unwrap();
+        let start = |name: String, receiver| Publisher::start(name, Pace::Newest, receiver).unwrap();
+        let publishers = vec![start(target.to_string(), receiver), start("page".into(), Box::new(page))];
+        publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
+        Board { metrics, publishers }
+    }
+
+    fn see(&self, sequence: u32) {
+        let captured_at = Duration::from_secs(1) * sequence / RATE;
+        let event = Event { kind: EventKind::Blink, face: 1, at: captured_at, lasted: Duration::from_millis(150) };
+        let seen = Observation {
+            sequence,
+            captured_at,
+            faces: vec![face()],
+            events: (sequence % EVENT_EVERY == 0).then_some(event).into_iter().collect(),
+            timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
+            ..Observation::default()
+        };
+        self.publishers.iter().for_each(|publisher| publisher.publish(&seen));
+        self.metrics.count(&seen);
+    }
+}
+
+fn face() -> Face {
+    let at = Point2::new(10.0, 10.0);
+    Face {
+        id: 1,
+        bounds: Rect { min: at, max: at },
+        crop: Crop::new(at, 9.0, 0.0, 9),
+        landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
+        presence: 1.0,
+        measures: Default::default(),
+    }
+}
+
+#[test]
+#[ignore = "takes a minute and needs a broker: tests/fleet/run"]
+fn boards() {
+    let (count, seconds) = (number::<u16>("WINGMARK_FLEET_BOARDS"), number::<u32>("WINGMARK_FLEET_SECONDS"));
+    let (broker, page) = (number("WINGMARK_FLEET_BROKER"), number("WINGMARK_FLEET_PAGE"));
+    let boards: Vec<Board> = (0..count).map(|number| Board::start(number, broker, page)).collect();
+    let start = Instant::now();
+    for sequence in 0..seconds * RATE {
+        boards.iter().for_each(|board| board.see(sequence));
+        let next = start + Duration::from_secs(1) * (sequence + 1) / RATE;
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    for board in boards {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        board.publishers.into_iter().for_each(|publisher| publisher.finish(deadline));
+    }
+}
