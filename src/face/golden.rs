@@ -155,8 +155,9 @@ impl Golden {
         let look = Landmarker::new(net, 1)?.look(&frame, &crop, &mut LookTimings::default())?;
         let off = look.points().into_iter().zip(&self.landmarks).map(|(at, expected)| (at - expected).norm());
         let (index, off_px) = off.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("a scheme has landmarks");
-        // Not below: a point that is no number is not near either.
-        if !(off_px < MOST_PX) {
+        // A point that is no number is not near either.
+        let is_near = off_px < MOST_PX;
+        if !is_near {
             return Err(GoldenError::Landmark { index, off_px });
         }
         if !look.is_face() {

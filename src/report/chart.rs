@@ -97,7 +97,7 @@ fn name_places(names: &[String], points: &[[f64; 2]]) -> Vec<[f64; 2]> {
 
 /// The point of a board: four shapes, filled and hollow.
 fn marker(svg: &mut String, [x, y]: [f64; 2], board: usize) {
-    let class = if board / 4 % 2 == 0 { "point" } else { "point hollow" };
+    let class = if (board / 4).is_multiple_of(2) { "point" } else { "point hollow" };
     let r = RADIUS;
     let shape = match board % 4 {
         0 => format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="{r}""#),

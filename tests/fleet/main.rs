@@ -56,7 +56,7 @@ impl Board {
             sequence,
             captured_at,
             faces: vec![face()],
-            events: (sequence % EVENT_EVERY == 0).then_some(event).into_iter().collect(),
+            events: sequence.is_multiple_of(EVENT_EVERY).then_some(event).into_iter().collect(),
             timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
             ..Observation::default()
         };
