@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -117,7 +119,7 @@ pub struct RunArgs {
     /// of one on the network), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10),
     /// video (Y4M, MJPEG, films by ffmpeg) in a file or a pipe, - for video on standard input, or clip: the built-in picture
     /// moving about for ten seconds. Without it, the first camera that gives frames.
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = os::<SourceChoice>())]
     pub source: Option<SourceChoice>,
 
     #[command(flatten)]
@@ -135,7 +137,7 @@ pub struct RunArgs {
     /// packed; - for a line of
     /// JSON a frame on standard output, at once. May be given several times. A file that is there already is renamed, not
     /// overwritten.
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", value_parser = os::<RecordChoice>())]
     pub record: Vec<RecordChoice>,
 
     /// Go on with a run over files that was interrupted: what the records hold of them is passed over, and the rest is added.
@@ -186,7 +188,7 @@ pub struct RunArgs {
     pub board: BoardArgs,
 
     /// Stop after this many frames.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>)]
     pub frames: Option<NonZeroU32>,
 }
 
@@ -219,6 +221,21 @@ pub struct PublishArgs {
 
     #[command(flatten)]
     pub password: PasswordArgs,
+}
+
+/// Values that may be names of files, which need not be text.
+fn os<T>() -> impl TypedValueParser<Value = T>
+where
+    T: TryFrom<OsString, Error: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    OsStringValueParser::new().try_map(T::try_from)
+}
+
+/// A whole number from 1 on.
+fn count<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
+    const EXPECTED: &str = "expected a whole number from 1 on";
+    let number = text.parse().ok().filter(|number| *number > 0).ok_or(EXPECTED)?;
+    T::try_from(number).map_err(|_| EXPECTED)
 }
 
 fn publish_rate(text: &str) -> Result<f64, &'static str> {
@@ -262,8 +279,13 @@ pub struct FollowArgs {
     pub smoothing: Smoothing,
 
     /// Follow at most so many faces at once; each costs a run of the landmark net a frame.
-    #[arg(long, value_name = "N", default_value_t = Options::default().faces)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().faces, value_parser = faces)]
     pub faces: NonZeroUsize,
+}
+
+fn faces(text: &str) -> Result<NonZeroUsize, &'static str> {
+    let faces: NonZeroU32 = count(text)?;
+    NonZeroUsize::try_from(faces).map_err(|_| "expected fewer faces")
 }
 
 /// Where pictures are shown.
@@ -369,7 +391,7 @@ pub struct TestcardArgs {
     pub board: BoardArgs,
 
     /// Stop after so many seconds; without it, at Ctrl-C.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<u64>)]
     pub seconds: Option<u64>,
 }
 
@@ -433,7 +455,7 @@ pub struct BenchArgs {
     pub model: Vec<zoo::Choice>,
 
     /// Where frames come from, as for `run`; over and over where they end. Without it, the built-in picture moves about.
-    #[arg(long, value_name = "PATH|-|clip")]
+    #[arg(long, value_name = "PATH|-|clip", value_parser = os::<SourceChoice>())]
     pub source: Option<SourceChoice>,
 
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -25,7 +25,7 @@ use crate::record::metrics_file::MetricsFile;
 use crate::record::past::Past;
 use crate::record::provenance::{Chosen, Provenance};
 use crate::record::selection::Selection;
-use crate::record::{RecordChoice, RecordError};
+use crate::record::{RecordChoice, RecordError, of_one_name};
 use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 
 const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
@@ -87,8 +87,9 @@ impl LogArgs {
 
     /// `pasts` are what earlier runs recorded in each, where this one goes on.
     fn open(&self, files: &[&Path], pasts: Vec<Past>) -> Result<Vec<Log>, RecordError> {
-        if let Some(twice) = twice(files) {
-            return Err(RecordError::Twice(twice.to_path_buf()));
+        let targets: Vec<PathBuf> = files.iter().map(|file| of_one_name(file)).collect();
+        if let Some(twice) = twice(&targets) {
+            return Err(RecordError::Twice(twice.clone()));
         }
         let mut pasts = pasts.into_iter();
         let open = |file: &&Path| match pasts.next() {

@@ -213,3 +213,18 @@ fn another_net_runs_on_tract_alone() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("no.onnx: cannot read the ONNX file"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn what_cannot_be_read_or_written_is_known_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (["--json", "nowhere/a.json"], "cannot write nowhere/a.json: "),
+        (["--against", "nowhere.onnx"], "cannot read nowhere.onnx: "),
+        (["--against", "."], "cannot read .: it is no file"),
+    ] {
+        // Far longer than any test may take.
+        let output = wingmark(folder.path(), &[&["bench", "--seconds", "9999"][..], &arguments].concat());
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{output:?}");
+        assert!(text(&output.stderr).contains(expected), "{output:?}");
+    }
+}

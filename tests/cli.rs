@@ -271,6 +271,7 @@ fn a_pipe_without_video_is_refused() {
         (&b""[..], "standard input is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG): it is empty"),
         (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "rpicam-vid writes what is read by --codec mjpeg"),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", "it is a PNG picture, which is read from a file alone"),
     ] {
         let output = piped(folder.path(), &["run", "--screen", "none", "--source", "-"], bytes);
         let message = text(&output.stderr);
@@ -423,10 +424,41 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     assert!(error("shape", &other_shape, &model).contains("its card says 68 maps of 64x64"));
     assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
     assert!(failure(folder.path(), &["run", "--source", "clip", "--model", "faces"], 1).contains("faces finds faces"));
-    assert!(
-        failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1)
-            .contains("cannot read ./nowhere/card.toml")
-    );
+    let message = failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1);
+    assert!(message.contains("cannot read ./nowhere/card.toml") && message.contains("expected a folder"), "{message}");
+}
+
+#[test]
+fn a_model_that_lacks_a_part_says_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("mine");
+    std::fs::create_dir(&model).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
+    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv"] {
+        std::fs::copy(shipped.join(file), model.join(file)).unwrap();
+    }
+    let arguments = ["run", "--screen", "none", "--source", PORTRAIT, "--model", "mine"];
+    let output = wingmark(folder.path(), &arguments);
+    assert!(output.status.success() && text(&output.stderr).contains("model mine has no presence.csv"), "{output:?}");
+    std::os::unix::fs::symlink("gone.csv", model.join("presence.csv")).unwrap();
+    let message = failure(folder.path(), &arguments, 1);
+    assert!(message.contains("cannot read mine/presence.csv"), "{message}");
+}
+
+#[test]
+fn names_of_files_need_not_be_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsString::from_vec(b"a\xff.jpg".into());
+    std::fs::copy(PORTRAIT, folder.path().join(&name)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_wingmark"))
+        .args(["run", "--screen", "none", "--model", "nano", "--record", "seen.csv", "--source"])
+        .arg(&name)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(std::fs::read_to_string(folder.path().join("seen.csv")).unwrap().contains(",a\u{fffd}.jpg,"));
 }
 
 /// Makes `data`: the portrait with what `run` finds in it, `shift` pixels to the right, and a picture that is not there.
@@ -501,6 +533,10 @@ fn eval_refuses_options_that_would_do_nothing() {
         (&["boxes", "--model", "nano"], "pictures without faces; boxes has none"),
         (&["data", "--model", "faces", "--upright"], "--upright is for landmarks; data is evaluated"),
         (&["data", "--fov", "20"], "--fov is for head pose; data has no column \"yaw\""),
+        // What cannot be written is known before a data set is gone through.
+        (&["data", "--json", "nowhere/a.json"], "cannot write nowhere/a.json: No such file"),
+        (&["data", "--json", "data"], "cannot write data: "),
+        (&["nowhere"], "cannot read nowhere: No such file"),
     ] {
         let arguments: Vec<&str> = ["eval", "--data"].into_iter().chain(options.iter().copied()).collect();
         let message = failure(folder.path(), &arguments, 1);

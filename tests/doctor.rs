@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use machines::Recorded;
 use wingmark::board::Board;
-use wingmark::capture::CameraError;
+use wingmark::capture::{CameraError, OtherWay};
 use wingmark::doctor::{ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Report};
 use wingmark::machine::{Machine, Program, Tree};
 
@@ -16,6 +16,7 @@ use wingmark::machine::{Machine, Program, Tree};
 struct Answers {
     cameras: Vec<(&'static str, Vec<OfferedFormat>)>,
     busy: bool,
+    h264: bool,
     /// Cameras that give no frames.
     silent: Vec<&'static str>,
     forbidden: Vec<&'static str>,
@@ -33,6 +34,7 @@ impl Default for Answers {
         Answers {
             cameras: Vec::new(),
             busy: false,
+            h264: false,
             silent: Vec::new(),
             forbidden: Vec::new(),
             absent: Vec::new(),
@@ -70,6 +72,10 @@ impl Probe for Answers {
     fn try_camera(&self, path: &Path) -> Result<(), CameraError> {
         if self.busy {
             return Err(CameraError::Busy(path.into()));
+        }
+        if self.h264 {
+            let way = OtherWay::Ffmpeg { path: path.into(), format: "h264" };
+            return Err(CameraError::NoFormat { path: path.into(), offers: "H264".into(), way });
         }
         if self.silent.iter().any(|silent| Path::new(silent) == path) {
             let within = Duration::from_secs(3);
@@ -167,7 +173,10 @@ fn each_obstacle_is_named_with_its_remedy() {
     let (found, _) = obstacle("aarch64", Answers { busy: true, ..answers() }).unwrap();
     assert!(found.starts_with("/dev/video0 is busy"), "{found}");
     let (found, _) = obstacle("aarch64", Answers { silent: vec!["/dev/video0"], ..answers() }).unwrap();
-    assert!(found.contains("/dev/video0 (cam) looks like one, and gave no frame within 3 s"), "{found}");
+    assert!(found.contains("(cam) looks like one, and gave no frame within 3 s; plug it in anew"), "{found}");
+    let coded = vec![("/dev/video0", vec![format("H264", &[])])];
+    let (found, _) = obstacle("aarch64", Answers { h264: true, cameras: coded, ..Answers::default() }).unwrap();
+    assert!(found.contains("let ffmpeg decode it: ffmpeg -v error -f v4l2 -input_format h264"), "{found}");
     let (found, _) = obstacle("aarch64", Answers { free_disk_mib: 63, ..answers() }).unwrap();
     assert_eq!(found, "only 63 MiB are free here");
     let (found, _) = obstacle("aarch64", Answers { model_fault: Some("model small: cut short"), ..answers() }).unwrap();
@@ -294,4 +303,22 @@ fn what_does_not_fit_the_machine_is_said() {
     let doubts = board.doubts(&Machine::read(&Tree::at(pi.root()), program), &[1]);
     let here = "the profile pi-5 is for Raspberry Pi 5, and this is Raspberry Pi 4 Model B Rev 1.4";
     assert_eq!(doubts, [here]);
+}
+
+#[test]
+fn two_cameras_of_one_make_are_named_by_their_socket() {
+    let pi = Recorded::named("pi-4");
+    for node in ["video0", "video2"] {
+        pi.write(&format!("sys/class/video4linux/{node}/name"), "C270\n");
+    }
+    let camera = |device| (device, vec![format("YUYV", &[("640x480", 30.0)])]);
+    let twins = |cameras| {
+        let report = report(&pi, "aarch64", "smull", &Answers { cameras, ..Answers::default() });
+        assert!(report.is_clear());
+        report.findings.into_iter().find(|finding| finding.found.contains("are both C270"))
+    };
+    assert_eq!(twins(vec![camera("/dev/video0")]), None);
+    let found = twins(vec![camera("/dev/video0"), camera("/dev/video2")]).unwrap();
+    assert!(found.found.starts_with("/dev/video0 and /dev/video2 are both C270"), "{}", found.found);
+    assert!(found.remedy.unwrap().contains("--source /dev/v4l/by-path/"));
 }

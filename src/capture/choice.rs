@@ -1,5 +1,6 @@
 //! Which source a text names.
 
+use std::ffi::OsString;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,6 +31,10 @@ pub enum SourceChoice {
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
 pub enum SourceError {
+    #[error("expected a camera, a file, a folder, - or clip")]
+    Empty,
+    #[error("there is no such file; cameras are named by their nodes, such as /dev/video{0}")]
+    Number(u32),
     #[error("expected rpicam, or rpicam:N for the camera of number N")]
     Rpicam,
     #[error(
@@ -49,6 +54,15 @@ impl FromStr for SourceChoice {
     type Err = SourceError;
 
     fn from_str(text: &str) -> Result<Self, SourceError> {
+        if let Some((protocol, rest)) = text.split_once("://")
+            && is_protocol(protocol)
+            && !Path::new(text).exists()
+        {
+            return match protocol.eq_ignore_ascii_case("http") {
+                true => Ok(SourceChoice::Http(format!("http://{rest}").parse()?)),
+                false => Err(SourceError::Protocol(text.into())),
+            };
+        }
         if let Some(pipeline) = text.strip_prefix("gst:") {
             let last = pipeline.rsplit('!').next().unwrap_or_default();
             let ends_in_fdsink = last.split_whitespace().next() == Some("fdsink") && pipeline.contains('!');
@@ -59,20 +73,35 @@ impl FromStr for SourceChoice {
             let number = number.parse().map_err(|_| SourceError::Rpicam)?;
             return Ok(SourceChoice::Program(Program::Rpicam(number)));
         }
+        // What other programs call cameras.
+        if let Ok(number) = text.parse()
+            && !Path::new(text).exists()
+        {
+            return Err(SourceError::Number(number));
+        }
         Ok(match text {
+            "" => return Err(SourceError::Empty),
             "-" => SourceChoice::Stdin,
             "clip" => SourceChoice::Clip,
             "rpicam" => SourceChoice::Program(Program::Rpicam(0)),
-            _ if text.starts_with("http://") => SourceChoice::Http(text.parse()?),
-            _ if ["https://", "rtsp://", "rtsps://", "rtmp://", "srt://", "udp://", "tcp://"]
-                .iter()
-                .any(|protocol| text.starts_with(protocol)) =>
-            {
-                return Err(SourceError::Protocol(text.into()));
-            }
             _ => SourceChoice::Path(text.into()),
         })
     }
+}
+
+impl TryFrom<OsString> for SourceChoice {
+    type Error = SourceError;
+
+    /// Names of files need not be text.
+    fn try_from(name: OsString) -> Result<Self, SourceError> {
+        name.into_string().map_or_else(|name| Ok(SourceChoice::Path(name.into())), |text| text.parse())
+    }
+}
+
+/// Whether a text is what stands before `://`.
+fn is_protocol(text: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_known)
 }
 
 /// As it is written on the command line, but for passwords.
@@ -142,6 +171,7 @@ mod tests {
             "gst:videotestsrc ! jpegenc ! fdsink fd=1",
             "http://cam/x",
             "/dev/video0",
+            "a folder/with: //odd/0",
         ] {
             assert_eq!(text.parse::<SourceChoice>().unwrap().to_string(), text);
         }
@@ -155,11 +185,23 @@ mod tests {
             ("gst:videotestsrc", "ends in fdsink"),
             ("gst:videotestsrc ! autovideosink", "ends in fdsink"),
             ("http://", "http://HOST/PATH"),
+            ("", "expected a camera, a file, a folder"),
+            ("0", "such as /dev/video0"),
+            ("HTTPS://cam/x", "ffmpeg -v error -i 'HTTPS://cam/x'"),
+            ("v4l2:///dev/video0", "ffmpeg -v error -i 'v4l2:///dev/video0'"),
             ("https://cam/x", "ffmpeg -v error -i 'https://cam/x'"),
             ("rtsp://cam/x", "ffmpeg -v error -i 'rtsp://cam/x'"),
         ] {
             let error = text.parse::<SourceChoice>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn names_that_are_no_text_and_other_spellings_of_http_are_taken() {
+        use std::os::unix::ffi::OsStringExt;
+        let name = OsString::from_vec(b"a\xff.jpg".into());
+        assert!(matches!(SourceChoice::try_from(name.clone()), Ok(SourceChoice::Path(path)) if path == name));
+        assert_eq!("HTTP://cam/x".parse::<SourceChoice>().unwrap().to_string(), "http://cam/x");
     }
 }

@@ -37,8 +37,14 @@ pub enum HttpError {
     NoHttp,
     #[error("it answers {0}")]
     Status(String),
+    #[error("it wants a password by {0}; only basic authentication is known; let another program fetch the stream")]
+    OtherPassword(String),
+    #[error("it sends us elsewhere more than {MAX_REDIRECTS} times")]
+    Circle,
     #[error("it wants a user and a password: http://USER:PASSWORD@HOST/PATH (sent in the clear)")]
     NoPassword,
+    #[error("it sends one picture ({0}); expected a stream of them, MJPEG (multipart/x-mixed-replace)")]
+    OnePicture(String),
     #[error("it sends {0}; expected MJPEG (multipart/x-mixed-replace)")]
     Kind(String),
     #[error("it sends us elsewhere, to {0}, which is not read; give http:// alone, or let another program fetch it")]
@@ -89,7 +95,10 @@ impl HttpUrl {
     pub fn open(&self) -> Result<Returning<HttpUrl>, CaptureError> {
         let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
         let mut stream = self.connect().map_err(|e| failed(e.to_string()))?;
-        stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| failed(reason))?;
+        stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| {
+            // The error has the address already.
+            failed(reason.strip_prefix(&format!("{self} ")).map_or_else(|| reason.clone(), |rest| format!("it {rest}")))
+        })?;
         Ok(Returning::new(format!("camera {self}"), self.clone(), stream))
     }
 
@@ -103,7 +112,7 @@ impl HttpUrl {
                 Answer::Redirect(to) => url = url.redirected(&to)?,
             }
         }
-        Err(HttpError::Elsewhere(url.to_string()))
+        Err(HttpError::Circle)
     }
 
     fn send_request(&self) -> Result<TcpStream, HttpError> {
@@ -176,6 +185,16 @@ impl Drop for Connection {
     }
 }
 
+/// A read that took too long is an error of another kind on each system.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::new(io::ErrorKind::TimedOut, format!("it says nothing for {} s", READ_WITHIN.as_secs()))
+        }
+        _ => error,
+    }
+}
+
 /// What a server answers.
 #[derive(Debug)]
 pub enum Answer<R> {
@@ -190,7 +209,7 @@ pub fn answer<R: BufRead>(mut reader: R) -> Result<Answer<R>, HttpError> {
     let mut limited = (&mut reader).take(MAX_HEAD_BYTES);
     loop {
         let before = head.len();
-        limited.read_until(b'\n', &mut head)?;
+        limited.read_until(b'\n', &mut head).map_err(in_words)?;
         match &head[before..] {
             b"\r\n" | b"\n" if before > 0 => break,
             [.., b'\n'] => {}
@@ -210,12 +229,18 @@ pub fn answer<R: BufRead>(mut reader: R) -> Result<Answer<R>, HttpError> {
         Some("301" | "302" | "303" | "307" | "308") => {
             return field("Location").map(|to| Answer::Redirect(to.into())).ok_or(HttpError::NoHttp);
         }
-        Some("401") if field("WWW-Authenticate").is_none_or(|way| way.to_ascii_lowercase().starts_with("basic")) => {
-            return Err(HttpError::NoPassword);
+        Some("401") => {
+            let way = field("WWW-Authenticate").and_then(|way| way.split_whitespace().next()).unwrap_or("Basic");
+            let is_known = way.eq_ignore_ascii_case("basic");
+            return Err(if is_known { HttpError::NoPassword } else { HttpError::OtherPassword(way.into()) });
         }
         _ => return Err(HttpError::Status(status.trim().into())),
     }
     let kind = field("Content-Type").unwrap_or_default();
+    // A stream has no length.
+    if kind.to_ascii_lowercase().starts_with("image/") && field("Content-Length").is_some() {
+        return Err(HttpError::OnePicture(kind.into()));
+    }
     if kind.to_ascii_lowercase().starts_with("text/") {
         return Err(HttpError::Kind(kind.into()));
     }
@@ -239,7 +264,7 @@ impl<R: BufRead> Body<R> {
         // The line end behind the chunk before.
         for _ in 0..=usize::from(self.has_begun) {
             line.clear();
-            (&mut self.reader).take(MAX_HEAD_BYTES).read_until(b'\n', &mut line)?;
+            (&mut self.reader).take(MAX_HEAD_BYTES).read_until(b'\n', &mut line).map_err(in_words)?;
         }
         self.has_begun = true;
         let text = String::from_utf8_lossy(&line);
@@ -253,12 +278,12 @@ impl<R: BufRead> Body<R> {
 
 impl<R: BufRead> Read for Body<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some(mut left) = self.chunk else { return self.reader.read(into) };
+        let Some(mut left) = self.chunk else { return self.reader.read(into).map_err(in_words) };
         if left == 0 && !into.is_empty() {
             left = self.next_chunk()?;
         }
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
-        let read = self.reader.read(&mut into[..most])?;
+        let read = self.reader.read(&mut into[..most]).map_err(in_words)?;
         self.chunk = Some(left - read as u64);
         Ok(read)
     }
@@ -338,14 +363,34 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_says_nothing_is_said_to() {
+        #[derive(Debug)]
+        struct Silent;
+        impl Read for Silent {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+        let head = BufReader::new(Silent);
+        assert_eq!(answer(head).unwrap_err().to_string(), "it gave no answer: it says nothing for 10 s");
+        let body = BufReader::new((&b"HTTP/1.0 200 OK\r\n\r\n"[..]).chain(Silent));
+        let Ok(Answer::Body(mut body)) = answer(body) else { panic!("there is a body") };
+        assert_eq!(body.read(&mut [0; 9]).unwrap_err().to_string(), "it says nothing for 10 s");
+    }
+
+    #[test]
     fn other_answers_say_what_is_wrong() {
         for (bytes, expected) in [
             (&b""[..], "no HTTP"),
             (b"RTSP/1.0 200 OK\r\n\r\n", "no HTTP"),
             (b"HTTP/1.1 404 Not Found\r\n\r\n", "it answers 404 Not Found"),
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "http://USER:PASSWORD@HOST/PATH"),
-            (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x\r\n\r\n", "it answers 401 No"),
+            (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x\r\n\r\n", "it wants a password by Digest"),
             (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "it sends text/html"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 9\r\n\r\n",
+                "it sends one picture (image/jpeg)",
+            ),
             (b"HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n", "to /there"),
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n", "a chunk has no length"),
         ] {

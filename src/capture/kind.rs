@@ -8,6 +8,8 @@ pub const HEAD_BYTES: usize = 192;
 /// Distance between two packets of an MPEG transport stream, and what each begins with.
 const PACKET_BYTES: usize = 188;
 const PACKET_START: u8 = 0x47;
+/// What pictures of HEIF say that they are.
+const HEIF_BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -16,7 +18,7 @@ pub enum Kind {
     Mjpeg,
     /// Video that another program has to decode.
     Film(&'static str),
-    /// A picture that is none of ours.
+    /// A picture that is none of ours, or one that is read from a file alone: PNG.
     Picture(&'static str),
     Empty,
 }
@@ -32,6 +34,10 @@ impl Kind {
             Kind::Y4m
         } else if has(0, &jpeg::START) {
             Kind::Mjpeg
+        } else if has(4, b"ftyp") && [b"avif", b"avis"].iter().any(|brand| has(8, *brand)) {
+            Kind::Picture("AVIF")
+        } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, *brand)) {
+            Kind::Picture("HEIC")
         } else if has(4, b"ftyp") || has(4, b"moov") || has(4, b"mdat") {
             Kind::Film("MP4 or QuickTime")
         } else if has(0, b"\x1a\x45\xdf\xa3") {
@@ -54,6 +60,16 @@ impl Kind {
             Kind::Film("GIF")
         } else if has(0, b"RIFF") && has(8, b"WEBP") {
             Kind::Picture("WebP")
+        } else if has(0, b"\x89PNG") {
+            Kind::Picture("PNG")
+        } else if has(0, b"BM") && has(6, &[0; 4]) {
+            Kind::Picture("BMP")
+        } else if has(0, b"II*\0") || has(0, b"MM\0*") {
+            Kind::Picture("TIFF")
+        } else if has(4, b"jP  ") {
+            Kind::Picture("JPEG 2000")
+        } else if has(4, b"JXL ") || has(0, b"\xff\x0a") {
+            Kind::Picture("JPEG XL")
         } else {
             Kind::Mjpeg
         }
@@ -76,6 +92,16 @@ mod tests {
             (b"\0\0\0\x20ftypisom", Kind::Film("MP4 or QuickTime")),
             (b"RIFF\0\0\0\0AVI LIST", Kind::Film("AVI")),
             (b"RIFF\0\0\0\0WEBPVP8 ", Kind::Picture("WebP")),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Kind::Picture("HEIC")),
+            (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", Kind::Picture("AVIF")),
+            (b"\x89PNG\r\n\x1a\n", Kind::Picture("PNG")),
+            (b"BM\x36\x10\x0e\0\0\0\0\0\x36", Kind::Picture("BMP")),
+            (b"BMore than text", Kind::Mjpeg),
+            (b"II*\0\x08", Kind::Picture("TIFF")),
+            (b"MM\0*\0", Kind::Picture("TIFF")),
+            (b"\0\0\0\x0cjP  \r\n", Kind::Picture("JPEG 2000")),
+            (b"\0\0\0\x0cJXL \r\n", Kind::Picture("JPEG XL")),
+            (b"\xff\x0a\xfa", Kind::Picture("JPEG XL")),
             (b"\x1a\x45\xdf\xa3\x01", Kind::Film("Matroska or WebM")),
             (b"\0\0\0\x01\x27\x64\0\x28", Kind::Film("H.264 or H.265")),
             (b"\0\0\x01\x67", Kind::Film("H.264 or H.265")),

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
@@ -22,6 +22,31 @@ const END_WITHIN: Duration = Duration::from_millis(150);
 /// Both names of the program that reads a Raspberry Pi's ribbon cameras, the newer one first.
 const RPICAM: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
 const GSTREAMER: &str = "gst-launch-1.0";
+
+/// Programs that run, for an end of the process that drops nothing.
+static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+const UNPOISONED: &str = "nobody panics while holding it";
+
+/// Ends all programs that give frames: for a process that ends while it opens its source.
+pub fn end_all() {
+    let running = RUNNING.lock().expect(UNPOISONED).clone();
+    let kill_all = |signal| {
+        for pid in &running {
+            // What fails here fails because the program is gone.
+            let _ = kill_process(*pid, signal);
+        }
+    };
+    kill_all(Signal::TERM);
+    let is_gone = |pid: &Pid| !matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None));
+    let deadline = Instant::now() + END_WITHIN;
+    while Instant::now() < deadline {
+        if running.iter().all(is_gone) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_all(Signal::KILL);
+}
 
 /// Which program gives frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +198,7 @@ pub struct Running {
 
 fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
     let (stdout, stderr) = (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
+    RUNNING.lock().expect(UNPOISONED).push(Pid::from_child(&child));
     let last_line = Arc::<Mutex<String>>::default();
     let said = Arc::clone(&last_line);
     let running = Running { child, last_line };
@@ -181,7 +207,7 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
             let line = without_passwords(String::from_utf8_lossy(&line).trim());
             log::debug!("{line}");
             if !line.is_empty() {
-                *said.lock().expect("nobody panics while holding it") = line;
+                *said.lock().expect(UNPOISONED) = line;
             }
         }
     };
@@ -206,7 +232,7 @@ impl Running {
 impl Writer for Running {
     fn why_ended(&mut self) -> Option<String> {
         let status = self.ended_within(END_WITHIN)?;
-        let said = self.last_line.lock().expect("nobody panics while holding it").clone();
+        let said = self.last_line.lock().expect(UNPOISONED).clone();
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         Some(format!("ended ({status}){said}"))
     }
@@ -223,6 +249,7 @@ impl Drop for Running {
             }
         }
         let _ = self.child.wait();
+        RUNNING.lock().expect(UNPOISONED).retain(|pid| *pid != Pid::from_child(&self.child));
     }
 }
 

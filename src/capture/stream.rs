@@ -69,7 +69,13 @@ impl Reader {
             }
             Kind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
             Kind::Picture(kind) => {
-                Err(CaptureError::UnknownKind { name: name.into(), hint: format!(": it is a {kind} picture") })
+                let hint = match kind {
+                    "PNG" => {
+                        ": it is a PNG picture, which is read from a file alone; give --source FILE or FOLDER".into()
+                    }
+                    kind => format!(": it is {kind}; convert it to .png or .jpg"),
+                };
+                Err(CaptureError::UnknownKind { name: name.into(), hint })
             }
             Kind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: ": it is empty".into() }),
         }
@@ -213,7 +219,12 @@ mod tests {
         for (bytes, expected) in [
             (&b"hello, world"[..], "is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
             (b"", "(Y4M, MJPEG): it is empty"),
-            (b"RIFF\0\0\0\0WEBPVP8 ", "(Y4M, MJPEG): it is a WebP picture"),
+            (b"RIFF\0\0\0\0WEBPVP8 ", "(Y4M, MJPEG): it is WebP; convert it to .png or .jpg"),
+            (
+                b"\x89PNG\r\n\x1a\n",
+                "it is a PNG picture, which is read from a file alone; give --source FILE or FOLDER",
+            ),
+            (b"YUV4MPEG2 W2 H1 Cmono\n", "standard input: it ends before its first frame"),
             (
                 b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
                 "standard input is a film (H.264 or H.265), which ffmpeg makes readable: .. | ffmpeg -v error -i - -pix_fmt \

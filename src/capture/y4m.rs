@@ -31,6 +31,8 @@ pub enum Y4mError {
     Missing(&'static str),
     #[error("{found:?} in its header is wrong; expected {expected}")]
     Parameter { found: String, expected: &'static str },
+    #[error("it ends before its first frame")]
+    NoFrame,
     #[error("frame {0} does not begin with a line FRAME")]
     NoFrameHeader(u32),
     #[error("it ends in the middle of frame {number}, after {found} of {expected} bytes")]
@@ -165,6 +167,7 @@ impl<R: BufRead> Y4m<R> {
     fn read_planes(&mut self, number: u32) -> Result<bool, Y4mError> {
         let expected = self.header.frame_bytes();
         match read_line(&mut self.reader)? {
+            Line::None if number == 0 => return Err(Y4mError::NoFrame),
             Line::None => return Ok(false),
             Line::Whole(line) if line == b"FRAME" || line.starts_with(b"FRAME ") => {}
             Line::Endless(start) if b"FRAME".starts_with(&start) => {

@@ -5,10 +5,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Outcome, results};
+use super::{Outcome, results, settings};
 use crate::board::Board;
 use crate::cli::DoctorArgs;
-use crate::doctor::{ModelReport, Report, ThisMachine};
+use crate::doctor::{Finding, ModelReport, Purpose, Report, ThisMachine};
 use crate::machine::{Program, Tree};
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
@@ -17,7 +17,12 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         return write(&report, args.json, report.is_sound());
     }
     let board = Board::choose(args.board.board.as_ref())?;
-    let report = Report::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
+    let mut report = Report::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
+    report.findings.extend(settings::fault().map(|fault| Finding {
+        blocks: args.purpose != Purpose::Bench,
+        found: fault.to_string(),
+        remedy: Some("mend that line; docs/using.md says what may stand there".into()),
+    }));
     write(&report, args.json, report.is_clear())
 }
 

@@ -22,6 +22,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::{Cli, Command};
+use crate::text::files;
 use crate::text::message::{counted, without_passwords};
 
 /// How a command ended that did not stop with an error.
@@ -58,6 +59,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Whether results can be written to a file: asked before what takes long.
+fn check_writable(path: &Path) -> anyhow::Result<()> {
+    files::check_writable(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Where results go. Whoever reads them may have seen enough and close the pipe, which is no failure and hides none.
 fn results() -> impl Write {
     struct Results(StdoutLock<'static>);
@@ -66,7 +72,7 @@ fn results() -> impl Write {
         fn unless_closed<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
             match done {
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(instead),
-                done => done,
+                done => done.map_err(|e| io::Error::new(e.kind(), format!("cannot write to standard output: {e}"))),
             }
         }
     }

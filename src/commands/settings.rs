@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory, Parser};
 use thiserror::Error;
 use toml::{Spanned, Value};
 
 use crate::cli::Cli;
+use crate::text::message::in_one_line;
 
 /// Read where it is there and `--settings` names no other file.
 const USUAL: &str = "/etc/wingmark.toml";
@@ -56,11 +58,7 @@ pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
             all.extend(setting.arguments);
         }
     }
-    Cli::try_parse_from(&all).map_err(|error| {
-        let text = error.to_string();
-        let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        SettingsError::Refused { path, problem }
-    })?;
+    Cli::try_parse_from(&all).map_err(|error| SettingsError::Refused { path, problem: problem(&error) })?;
     Ok(all)
 }
 
@@ -80,6 +78,37 @@ fn by_option(arguments: &[OsString]) -> BTreeMap<String, Vec<&OsString>> {
         options.entry(name.into()).or_default().push(argument);
     }
     options
+}
+
+/// What is wrong with the usual settings file; `None` where nothing is, or there is none.
+pub fn fault() -> Option<SettingsError> {
+    fault_of(Path::new(USUAL))
+}
+
+fn fault_of(path: &Path) -> Option<SettingsError> {
+    let text = match std::fs::read_to_string(path) {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(source) => return Some(SettingsError::Read { path: path.into(), source }),
+        Ok(text) => text,
+    };
+    let cli = Cli::command();
+    settings(cli.find_subcommand(COMMAND).expect("there is such a command"), path, &text).err()
+}
+
+/// What the parser of command lines says, in one line and without its advice.
+fn problem(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.split("\n\n").next().unwrap_or_default();
+    in_one_line(said.trim_start_matches("error: "))
+}
+
+/// What is wrong with a setting's value, whatever the others say.
+fn fault_in_value(setting: &Setting) -> Option<String> {
+    let name = std::env!("CARGO_PKG_NAME");
+    let alone = [name.into(), COMMAND.into()].into_iter().chain(setting.arguments.iter().cloned());
+    let error = Cli::try_parse_from(alone).err()?;
+    let is_in_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    is_in_value.then(|| problem(&error))
 }
 
 /// A line of the file, as the command line would have it.
@@ -114,7 +143,11 @@ fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>
                 };
                 malformed(value.span().start, format!("{name} is {}; expected {expected}", value.get_ref()))
             })?;
-            Ok(Setting { id: arg.get_id().to_string(), arguments })
+            let setting = Setting { id: arg.get_id().to_string(), arguments };
+            match fault_in_value(&setting) {
+                Some(problem) => Err(malformed(value.span().start, problem)),
+                None => Ok(setting),
+            }
         })
         .collect()
 }
@@ -183,10 +216,31 @@ mod tests {
             ("live = 'yes'\n", "settings.toml, line 1: live is \"yes\"; expected true or false"),
             ("faces = [1]\n", "settings.toml, line 1: faces is [1]; expected a text or a number"),
             ("faces = \n", "settings.toml, line 1: "),
-            ("faces = 0\n", "settings.toml: invalid value '0' for '--faces <N>'"),
+            ("\nfaces = 0\n", "settings.toml, line 2: invalid value '0' for '--faces <N>': expected a whole number"),
+            ("live = true\nmodel = \"na\\nno\"\n", "settings.toml, line 2: invalid value 'na no' for '--model"),
+            ("record-every = '1s'\n", "settings.toml: the following required arguments were not provided: --record"),
         ] {
             let error = with(text, "wingmark run").unwrap_err();
             assert!(error.starts_with(expected) && error.lines().count() == 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_would_fail_at_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        assert!(fault_of(&path).is_none());
+        for (text, expected) in [
+            ("keep = '2G'\n", None),
+            // The unit's command line has what this needs.
+            ("record-every = '1s'\n", None),
+            ("keep = 10\n", Some("line 1: invalid value '10' for '--keep <SIZE>'")),
+            ("live = true\nbogus = 1\n", Some("line 2: \"bogus\" is no setting of run")),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let fault = fault_of(&path).map(|fault| fault.to_string());
+            assert_eq!(fault.is_some(), expected.is_some(), "{fault:?}");
+            assert!(fault.unwrap_or_default().contains(expected.unwrap_or_default()));
         }
     }
 

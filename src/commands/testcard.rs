@@ -25,6 +25,8 @@ pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {
     let board = Board::choose(args.board.board.as_ref())?;
     let settings = args.screen.settings(&board.screen_settings);
     let mut screen = args.screen.open(&board, &settings)?.context("there is no screen to show a card on")?;
+    // From now on a signal leaves the screen as it was found.
+    signals.opened();
     let started = Instant::now();
     let mut canvas = Canvas::default();
     let size = screen.size();

@@ -58,7 +58,7 @@ pub enum DatasetError {
     #[error("{path}, line {line}: {problem}")]
     Malformed { path: PathBuf, line: u64, problem: String },
     #[error(
-        "{0} holds none of the known layouts; expected points.csv with images/, .pts files beside pictures, \
+        "{0} holds none of the known layouts; expected points.csv or boxes.csv with images/, .pts files beside pictures, \
          or WFLW's list_98pt_rect_attr_*.txt with WFLW_images/"
     )]
     UnknownLayout(PathBuf),
@@ -68,8 +68,9 @@ pub enum DatasetError {
 
 /// Reads the data set in `folder`, all splits.
 pub fn open(folder: &Path) -> Result<Dataset, DatasetError> {
-    if !folder.is_dir() {
-        let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, "expected a folder");
+    let about = std::fs::metadata(folder).map_err(|source| DatasetError::Read { path: folder.into(), source })?;
+    if !about.is_dir() {
+        let source = std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is no folder; expected a data set's");
         return Err(DatasetError::Read { path: folder.into(), source });
     }
     let table = folder.join("points.csv");

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use crate::board::BoardError;
 use crate::capture::{CameraError, CaptureError, OtherWay, SourceError};
+use crate::face::zoo::LoadError;
 use crate::record::RecordError;
 use crate::report::ReportError;
 use crate::screen::ScreenError;
@@ -38,6 +39,11 @@ fn on(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref().and_then(on_screen))
         .or_else(|| error.downcast_ref().and_then(on_record))
         .or_else(|| error.downcast_ref().and_then(on_report))
+        .or_else(|| error.downcast_ref().and_then(on_model))
+}
+
+fn on_model(error: &LoadError) -> Option<String> {
+    matches!(error, LoadError::Read { .. }).then(|| "expected a folder with model.onnx and card.toml".into())
 }
 
 fn on_capture(error: &CaptureError) -> Option<String> {
@@ -55,7 +61,16 @@ fn on_camera(error: &CameraError) -> Option<String> {
             Some("give --source PATH for pictures and video, or try `wingmark demo`, which needs no camera".into())
         }
         CameraError::InPipeline { way, .. } | CameraError::NoFormat { way, .. } => Some(in_words(way)),
-        CameraError::NoneWorks(errors) => errors.iter().find_map(on_camera),
+        // Another program that reads one of them helps more than another cable.
+        CameraError::NoneWorks(errors) => {
+            let has_way =
+                |error: &&CameraError| matches!(error, CameraError::InPipeline { .. } | CameraError::NoFormat { .. });
+            errors.iter().filter(has_way).chain(errors).find_map(on_camera)
+        }
+        CameraError::Silent { .. } => Some("plug it in anew, or into another port without a hub".into()),
+        CameraError::Damaged { .. } => Some(
+            "try another --camera-format, a smaller --camera-size, another cable, or another port without a hub".into(),
+        ),
         _ => None,
     }
 }

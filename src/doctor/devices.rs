@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{Camera, Locked, OfferedFormat, Screen};
+use super::{Camera, Locked, Screen};
 use crate::board::Board;
 use crate::capture::CameraError;
 use crate::machine::Tree;
@@ -22,9 +22,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
         }
         let (formats, tried) = match probe.camera_formats(&device) {
             Ok(formats) if formats.is_empty() => return None,
-            Ok(formats) if is_tried && formats.iter().any(OfferedFormat::is_readable) => {
-                (formats, probe.try_camera(&device))
-            }
+            Ok(formats) if is_tried => (formats, probe.try_camera(&device)),
             Ok(formats) => (formats, Ok(())),
             Err(e) => (Vec::new(), Err(e)),
         };

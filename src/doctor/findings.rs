@@ -19,6 +19,7 @@ pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn 
     let mut found = Vec::new();
     found.extend(program(report, board));
     found.extend(cameras(report).map(|finding| finding.only_for(purpose, &[Purpose::Run, Purpose::Service])));
+    found.extend(twins(report));
     found.extend(screens(report, board));
     found.extend(panel(board, tree));
     // The service's user is another one.
@@ -100,6 +101,20 @@ fn cameras(report: &Report) -> Option<Finding> {
              gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! fdsink\" (Jetson)",
             formats()
         ),
+    ))
+}
+
+/// Two cameras of one make change their numbers as they are plugged in.
+fn twins(report: &Report) -> Option<Finding> {
+    let cameras = report.cameras.iter().filter(|camera| !camera.formats.is_empty());
+    let cameras: Vec<(&Path, &str)> =
+        cameras.filter_map(|camera| Some((&*camera.device, camera.name.as_deref()?))).collect();
+    let twin = |(i, (_, name)): (usize, &(&Path, &str))| cameras[..i].iter().position(|(_, other)| other == name);
+    let (one, other) = cameras.iter().enumerate().find_map(|(i, camera)| Some((twin((i, camera))?, i)))?;
+    let [(one, name), (other, _)] = [cameras[one], cameras[other]];
+    Some(Finding::advice(
+        format!("{} and {} are both {name}, and may change places at the next start", one.display(), other.display()),
+        "name one by its socket: --source /dev/v4l/by-path/.. (ls -l /dev/v4l/by-path)".into(),
     ))
 }
 

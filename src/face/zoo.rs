@@ -212,7 +212,9 @@ impl Files {
         let real = folder.canonicalize().unwrap_or_else(|_| folder.into());
         let read = |name: &str| std::fs::read(real.join(name)).map_err(failed(&folder.join(name)));
         let text = |name: &str| Ok(Cow::Owned(String::from_utf8_lossy(&read(name)?).into_owned()));
-        let if_there = |name: &str| real.join(name).exists().then(|| text(name)).transpose();
+        // A link that leads nowhere is there too, and is an error.
+        let is_there = |name: &str| real.join(name).symlink_metadata().is_ok();
+        let if_there = |name: &str| is_there(name).then(|| text(name)).transpose();
         Ok(Files {
             name: folder.display().to_string(),
             card: text("card.toml")?,
@@ -262,6 +264,21 @@ impl Files {
         let head = head.map_err(|source| LoadError::Head { name: name(), source })?;
         let presence = self.presence.as_ref().map(|text| PresenceModel::from_csv(text)).transpose();
         let presence = presence.map_err(|source| LoadError::Presence { name: name(), source })?;
-        Ok(Net { card, model, shape, head, presence })
+        let net = Net { card, model, shape, head, presence };
+        net.lacks().for_each(|(file, without)| log::warn!("model {} has no {file}; {without}", self.name));
+        Ok(net)
+    }
+}
+
+impl Net {
+    /// Files that a net of landmarks has besides, and what follows where one is not there.
+    fn lacks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let is_landmarks = !self.card.task.is_faces();
+        let files = [
+            (self.shape.is_none(), SHAPE, "landmarks that it leaves unsure stay where they are"),
+            (self.presence.is_none(), PRESENCE, "it knows faces less well, and turns true ones away"),
+            (self.head.is_none(), HEAD, "heads have no pose"),
+        ];
+        files.into_iter().filter(move |(lacks, ..)| *lacks && is_landmarks).map(|(_, file, without)| (file, without))
     }
 }

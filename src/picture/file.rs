@@ -4,12 +4,12 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use thiserror::Error;
 
 use crate::picture::frame::{Frame, PixelFormat, Size};
 use crate::picture::jpeg;
-use crate::picture::{Bounds, SizeError};
+use crate::picture::{Bounds, JpegError, SizeError};
 
 /// Of a picture that is read: as large as the largest cameras' ones.
 const BOUNDS: Bounds = Bounds { side_px: 16_384, megapixels: 64 };
@@ -26,6 +26,37 @@ pub enum PictureError {
     UnknownKind { path: PathBuf, found: &'static str },
     #[error("{path} is a broken picture: {problem}")]
     Broken { path: PathBuf, problem: String },
+    /// There is nothing wrong with it but that it is not read here.
+    #[error("{path} is not read: {problem}")]
+    Refused { path: PathBuf, problem: String },
+}
+
+/// Why a picture cannot be decoded.
+enum Problem {
+    Broken(String),
+    Refused(String),
+}
+
+impl From<JpegError> for Problem {
+    fn from(error: JpegError) -> Self {
+        if error.is_refusal() { Problem::Refused(error.to_string()) } else { Problem::Broken(error.to_string()) }
+    }
+}
+
+impl From<SizeError> for Problem {
+    fn from(SizeError(problem): SizeError) -> Self {
+        Problem::Refused(problem)
+    }
+}
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        let text = error.to_string();
+        match error {
+            ImageError::Unsupported(_) | ImageError::Limits(_) => Problem::Refused(text),
+            _ => Problem::Broken(text),
+        }
+    }
 }
 
 /// Whether the name ends in .jpg, .jpeg or .png, in any case.
@@ -49,7 +80,10 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
     };
     let broken = |problem: String| PictureError::Broken { path: path.into(), problem };
     let decoded = if format == ImageFormat::Jpeg { decode_jpeg(bytes, path) } else { decode_png(bytes) };
-    let (mut pixels, orientation) = decoded.map_err(broken)?;
+    let (mut pixels, orientation) = decoded.map_err(|problem| match problem {
+        Problem::Broken(problem) => broken(problem),
+        Problem::Refused(problem) => PictureError::Refused { path: path.into(), problem },
+    })?;
     pixels.apply_orientation(orientation);
     let pixels = pixels.into_rgb8();
     let size = Size { width: pixels.width(), height: pixels.height() };
@@ -71,10 +105,10 @@ fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> &'static str {
 }
 
 /// A file whose pixels are not all there is an error: nothing else shows that it was cut.
-fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation), String> {
-    let bytes = jpeg::at_start_of(bytes).map_err(|e| e.to_string())?;
+fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation), Problem> {
+    let bytes = jpeg::at_start_of(bytes)?;
     let mut frame = Frame::default();
-    if let Some(flaw) = jpeg::decode_into(bytes, &mut frame, BOUNDS).map_err(|e| e.to_string())? {
+    if let Some(flaw) = jpeg::decode_into(bytes, &mut frame, BOUNDS)? {
         log::warn!("{} {flaw}", path.display());
     }
     let Size { width, height } = frame.size();
@@ -82,24 +116,25 @@ fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation),
         PixelFormat::Grey => GrayImage::from_raw(width, height, frame.into_bytes()).map(DynamicImage::ImageLuma8),
         _ => RgbImage::from_raw(width, height, frame.into_bytes()).map(DynamicImage::ImageRgb8),
     };
-    Ok((pixels.ok_or("its pixels do not fit its size")?, jpeg::orientation(bytes)))
+    let pixels = pixels.ok_or_else(|| Problem::Broken("its pixels do not fit its size".into()))?;
+    Ok((pixels, jpeg::orientation(bytes)))
 }
 
-fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String> {
-    let as_text = |e: image::ImageError| e.to_string();
+fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Problem> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODED_MIB << 20);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(as_text)?;
+    let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    BOUNDS.check(Size { width, height }).map_err(|SizeError(problem)| problem)?;
+    BOUNDS.check(Size { width, height })?;
     let decoded_mib = decoder.total_bytes() >> 20;
     if decoded_mib > MAX_DECODED_MIB {
-        return Err(format!("its samples take {decoded_mib} MiB in memory; expected at most {MAX_DECODED_MIB} MiB"));
+        let limit = format!("expected at most {MAX_DECODED_MIB} MiB");
+        return Err(Problem::Refused(format!("its samples take {decoded_mib} MiB in memory; {limit}")));
     }
-    let orientation = decoder.orientation().map_err(as_text)?;
-    Ok((DynamicImage::from_decoder(decoder).map_err(as_text)?, orientation))
+    let orientation = decoder.orientation()?;
+    Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
 #[cfg(test)]
@@ -156,7 +191,7 @@ mod tests {
     #[test]
     fn what_would_take_too_much_memory_is_refused_with_the_limit() {
         for (width, height, expected) in [
-            (16_385, 1, "its size is 16385x1; expected at most 16384x16384"),
+            (16_385, 1, "a.png is not read: its size is 16385x1; expected at most 16384x16384"),
             (16_384, 16_384, "its size is 16384x16384; expected at most 64 million pixels"),
             (8000, 8000, "its samples take 488 MiB in memory; expected at most 256 MiB"),
         ] {

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
+use signal_hook::iterator::{Handle, Signals as Iterated};
+
+use crate::capture;
 
 /// What signals asked for.
 pub struct Signals {
@@ -15,28 +18,40 @@ pub struct Signals {
     reload: Arc<AtomicBool>,
     /// Whether there is nothing yet that has to be made safe.
     opening: Arc<AtomicBool>,
+    /// Ends the thread that waits for a signal until then.
+    first: Handle,
 }
 
 impl Signals {
     /// Catches SIGTERM and SIGINT (stop) and SIGHUP (reload). A second SIGINT ends the
     /// process at once, and until [`Signals::opened`] so does the first signal: a driver may keep
-    /// for long who opens its camera.
+    /// for long who opens its camera. SIGXFSZ (a file may not grow any more) ends nothing: the
+    /// write that it is about fails, as on a full disk.
     pub fn catch() -> io::Result<Self> {
         let (stop, reload) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let opening = Arc::new(AtomicBool::new(true));
         // The order matters: at the first SIGINT the flag is not set yet.
         flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
         for signal in [SIGTERM, SIGINT] {
-            flag::register_conditional_shutdown(signal, 0, Arc::clone(&opening))?;
             flag::register(signal, Arc::clone(&stop))?;
         }
+        let opening = Arc::new(AtomicBool::new(true));
+        let mut signals = Iterated::new([SIGTERM, SIGINT])?;
+        let (first, still_opening) = (signals.handle(), Arc::clone(&opening));
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            if signals.forever().next().is_some() && still_opening.load(Relaxed) {
+                capture::end_all();
+                std::process::exit(0);
+            }
+        })?;
         flag::register(SIGHUP, Arc::clone(&reload))?;
-        Ok(Signals { stop, reload, opening })
+        flag::register(SIGXFSZ, Arc::default())?;
+        Ok(Signals { stop, reload, opening, first })
     }
 
     /// All that a run needs is open: from now on a signal lets what was begun come to its end.
     pub fn opened(&self) {
         self.opening.store(false, Relaxed);
+        self.first.close();
     }
 
     pub fn stop(&self) -> bool {

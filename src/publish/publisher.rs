@@ -9,9 +9,12 @@ use super::{PublishError, Receiver};
 use crate::face::Observation;
 use crate::record::entry::Entry;
 use crate::record::losses::{Cause, Tally};
+use crate::text::message::counted;
 
 /// So many events wait with a frame, the newest: those of some hours.
 const MOST_EVENTS: usize = 1024;
+/// The last frame leaves within this time, or not at all, where frames may be lost.
+const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 /// After so long without a frame a receiver may do something else.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -107,6 +110,12 @@ impl Publisher {
         self.gone.load(Ordering::Relaxed)
     }
 
+    /// Whether [`publish`](Self::publish) does not wait now. Who has to heed signals asks first.
+    pub fn has_room(&self) -> bool {
+        let state = self.room.lock();
+        self.pace == Pace::Newest || state.waiting.is_none() || state.closed
+    }
+
     /// Never waits, unless the source is one that can.
     pub fn publish(&self, seen: &Observation) {
         let entry = Entry::now(seen.clone());
@@ -129,16 +138,24 @@ impl Publisher {
         self.room.changed.notify_all();
     }
 
-    /// Lets the last frame out, waiting no longer than until `deadline`.
-    pub fn finish(self, deadline: Instant) {
+    /// Lets the last frame out, waiting no longer than until `deadline`. Whether each frame that
+    /// had to be sent was.
+    pub fn finish(self, deadline: Instant) -> bool {
         self.room.close();
+        let has_all = self.pace == Pace::Every;
+        let deadline = if has_all { deadline } else { deadline.min(Instant::now() + LAST_FRAME_WITHIN) };
         while !self.thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let lost = self.tally.lost();
-        if lost > 0 {
-            log::warn!("{}: {} frames were sent, {lost} lost", self.name, self.tally.written());
+        let is_stuck = has_all && !self.thread.is_finished();
+        let lost = self.tally.lost() + u64::from(is_stuck);
+        let sent = counted(self.tally.written(), "frame was sent", "frames were sent");
+        match lost {
+            0 => {}
+            _ if has_all => log::error!("{}: {sent}, {lost} lost", self.name),
+            _ => log::warn!("{}: {sent}, {lost} lost", self.name),
         }
+        !has_all || lost == 0
     }
 }
 
@@ -190,7 +207,7 @@ impl Trouble {
         self.lasts = true;
         if self.said_at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
             self.said_at = Some(Instant::now());
-            log::warn!("cannot publish to {error}; {lost} frames lost so far");
+            log::warn!("cannot publish to {error}; {} lost so far", counted(lost, "frame", "frames"));
         }
     }
 

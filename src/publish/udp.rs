@@ -1,6 +1,6 @@
 //! Datagrams to one place, whose name may get an address only later.
 
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 use super::PublishError;
 use super::backoff::Backoff;
@@ -48,8 +48,11 @@ impl Udp {
                 return Err(std::io::Error::new(std::io::ErrorKind::NotConnected, "not reached yet; trying again"));
             }
             let nowhere = || std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
-            let address = (self.host.as_str(), self.port).to_socket_addrs()?.next().ok_or_else(nowhere)?;
+            // Programs that listen to datagrams mostly do so on IPv4; `localhost` is both.
+            let addresses = (self.host.as_str(), self.port).to_socket_addrs()?;
+            let address = addresses.min_by_key(SocketAddr::is_ipv6).ok_or_else(nowhere)?;
             let socket = UdpSocket::bind(if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
+            socket.set_broadcast(true)?;
             socket.connect(address)?;
             self.socket = Some(socket);
         }

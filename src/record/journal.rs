@@ -20,6 +20,9 @@ use jiff::Timestamp;
 use super::Format;
 use super::storage::{Disk, Listed, Storage};
 
+/// What a full file's name has more of: `-000042-20261124T062804Z`.
+pub(super) const ARCHIVE_BYTES: usize = 24;
+
 /// When a file ends and how much all of them may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -53,6 +53,7 @@ use thiserror::Error;
 
 pub use choice::{RecordChoice, UnknownRecord};
 pub use format::Format;
+pub(crate) use place::of_one_name;
 pub use plain::PlainFile;
 
 use crate::face::Observation;
@@ -88,6 +89,6 @@ pub enum RecordError {
     Unwritable { path: PathBuf, problem: String },
     #[error("cannot go on with {path}: {source}")]
     Resume { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {taker} did not take the last records within {within:?}")]
+    #[error("{path}: {taker} did not take the last records within {} ms", within.as_millis())]
     NotFinished { path: PathBuf, within: Duration, taker: log::Taker },
 }

@@ -21,8 +21,8 @@ pub struct Past {
     pub last: Option<Mark>,
     /// The highest number of a face.
     pub last_id: u32,
-    /// The whole records at the begin of the file under way, in bytes; `None` where it cannot be
-    /// gone on with.
+    /// The whole records of the file under way, in bytes; `None` where it cannot be gone on with:
+    /// where it holds lines that are no records, nothing of it is cut off.
     pub whole_bytes: Option<u64>,
 }
 
@@ -74,7 +74,7 @@ impl Past {
         let mut position = 0;
         let mut line = Vec::new();
         let mut before_frame = None;
-        let has_head = head.is_some();
+        let (has_head, mut has_other_lines) = (head.is_some(), false);
         while file.read_until(b'\n', &mut line)? > 0 {
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
             match head.take() {
@@ -85,7 +85,11 @@ impl Past {
                     ));
                 }
                 None => {
-                    let Some(frame) = frame(&text) else { break };
+                    let Some(frame) = frame(&text) else {
+                        has_other_lines = true;
+                        line.clear();
+                        continue;
+                    };
                     if self.last.as_ref().is_none_or(|last| last.sequence != frame.sequence) {
                         let new_source = (!self.sources.contains(&frame.source)).then(|| frame.source.clone());
                         before_frame = Some(BeforeFrame { position, last: self.last.clone(), new_source });
@@ -106,7 +110,7 @@ impl Past {
             });
         }
         // A file whose head is not whole is begun anew.
-        Ok(Some(position).filter(|whole| *whole > 0 || !has_head))
+        Ok(Some(position).filter(|whole| !has_other_lines && (*whole > 0 || !has_head)))
     }
 
     /// Reads the lines of whole members of gzip.

@@ -1,12 +1,16 @@
 //! Where a record goes: found out, and made if need be, before the first frame.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::RecordError;
+use super::{RecordError, journal};
+
+/// Of the file systems that Linux has.
+const LONGEST_NAME_BYTES: usize = 255;
 
 /// What a record is written to.
 #[derive(Debug, PartialEq)]
@@ -18,7 +22,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Follows links, and makes the folder.
+    /// Follows links, and makes the folder. What would fail at the first record, or when a full
+    /// file is renamed, fails here.
     pub fn prepare(path: &Path) -> Result<Place, RecordError> {
         let refused = |problem: String| RecordError::Unwritable { path: path.into(), problem };
         let target = target(path);
@@ -35,7 +40,23 @@ impl Place {
         let in_folder = |problem: std::io::Error| refused(format!("{}: {problem}", folder.display()));
         fs::create_dir_all(folder).map_err(in_folder)?;
         access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| in_folder(e.into()))?;
+        let name_bytes = target.file_name().map_or(0, |name| name.as_bytes().len());
+        let most = LONGEST_NAME_BYTES - journal::ARCHIVE_BYTES;
+        if name_bytes > most {
+            let why = "full files get a number and the time in theirs";
+            return Err(refused(format!("its name has {name_bytes} bytes; expected at most {most}, since {why}")));
+        }
         Ok(Place::File(target))
+    }
+}
+
+/// The file that a path is or links to, by one name however it is written.
+pub(crate) fn of_one_name(path: &Path) -> PathBuf {
+    let target = target(path);
+    let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    match (fs::canonicalize(folder), target.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => target,
     }
 }
 
@@ -84,5 +105,21 @@ mod tests {
         // Nobody may write there, root included.
         let proc = refusal(Path::new("/proc/wingmark/faces.csv"));
         assert!(proc.contains("/proc/wingmark: "), "{proc}");
+        // The full file would have a name that no file can have.
+        let name = |bytes: usize| root.path().join("x".repeat(bytes - 4) + ".csv");
+        assert!(Place::prepare(&name(231)).is_ok());
+        let long = refusal(&name(232));
+        assert!(long.contains("its name has 232 bytes; expected at most 231"), "{long}");
+    }
+
+    #[test]
+    fn a_file_has_one_name() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().canonicalize().unwrap().join("a.csv");
+        std::os::unix::fs::symlink("a.csv", root.path().join("b.csv")).unwrap();
+        std::os::unix::fs::symlink(".", root.path().join("here")).unwrap();
+        for name in ["a.csv", "./a.csv", "b.csv", "here/here/b.csv"] {
+            assert_eq!(of_one_name(&root.path().join(name)), file, "{name}");
+        }
     }
 }

@@ -66,6 +66,28 @@ fn a_program_that_gives_nothing_fails_the_run_with_what_it_said() {
 }
 
 #[test]
+fn a_program_ends_with_a_run_that_is_still_opened() {
+    let fake = Fake::without_camera();
+    let number = fake.path("number");
+    // Neither frames, nor an end when it is asked to.
+    stand_in(&fake, "rpicam-vid", &format!("trap '' TERM; echo $$ > {number}.new; mv {number}.new {number}; sleep 99"));
+    let run = fake.start("--source rpicam");
+    while !std::fs::exists(&number).unwrap() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let Outcome { code, said, .. } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    let process = format!("/proc/{}", std::fs::read_to_string(number).unwrap().trim());
+    for _ in 0..100 {
+        if !std::fs::exists(&process).unwrap() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it goes on");
+}
+
+#[test]
 fn a_pipeline_of_gstreamer_gives_frames_and_is_ended() {
     let fake = Fake::without_camera();
     let (called, stopped) = (fake.path("called"), fake.path("stopped"));

@@ -12,8 +12,9 @@ use std::io::Write;
 use indicatif::{ProgressBar, ProgressStyle};
 use log::warn;
 
-use super::{Outcome, results};
+use super::{Outcome, check_writable, results};
 use crate::board::Board;
+use crate::capture::CameraWish;
 use crate::cli::BenchArgs;
 use crate::face::zoo;
 use crate::machine::{self, Machine, State, Tree};
@@ -27,26 +28,12 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         if args.threads.is_empty() { vec![board.threads] } else { args.threads.iter().map(|n| (*n).into()).collect() };
     let wish = args.camera.wish(&board.camera);
     let doubts = board.doubts(&Machine::here(), &threads);
+    args.json.as_deref().map_or(Ok(()), check_writable)?;
+    args.against.iter().try_for_each(|file| peer::check(file))?;
     let mut report = begun(args, board);
     report.warnings.extend(doubts);
-    for model in &models {
-        for &threads in &threads {
-            let bar = progress(format!("{model}, threads {threads}"), args.seconds);
-            let (measured, warnings) = measure::landmark_model(model, threads, args, wish, &bar)?;
-            bar.finish_and_clear();
-            report.models.push(measured);
-            report.warnings.extend(warnings);
-            save(&mut report, args)?;
-        }
-    }
-    for file in &args.against {
-        report.peers.push(peer::measure(file, args.seconds)?);
-        save(&mut report, args)?;
-    }
-    let about_machine = machine::warnings(&report.machine, &report.before, &report.after);
-    report.warnings.extend(about_machine);
-    save(&mut report, args)?;
-
+    let measured = measure_all(&mut report, &models, &threads, args, wish);
+    // What was measured before a mistake is shown all the same.
     for warning in &report.warnings {
         warn!("{warning}");
     }
@@ -54,7 +41,34 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     for (title, rows) in table::all(std::slice::from_ref(&report)) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
     }
-    Ok(Outcome::Done)
+    measured.map(|()| Outcome::Done)
+}
+
+/// Adds to the report model after model, then the nets beside them.
+fn measure_all(
+    report: &mut Report,
+    models: &[zoo::Choice],
+    threads: &[usize],
+    args: &BenchArgs,
+    wish: CameraWish,
+) -> anyhow::Result<()> {
+    for model in models {
+        for &threads in threads {
+            let bar = progress(format!("{model}, threads {threads}"), args.seconds);
+            let (measured, warnings) = measure::landmark_model(model, threads, args, wish, &bar)?;
+            bar.finish_and_clear();
+            report.models.push(measured);
+            report.warnings.extend(warnings);
+            save(report, args)?;
+        }
+    }
+    for file in &args.against {
+        report.peers.push(peer::measure(file, args.seconds)?);
+        save(report, args)?;
+    }
+    let about_machine = machine::warnings(&report.machine, &report.before, &report.after);
+    report.warnings.extend(about_machine);
+    Ok(save(report, args)?)
 }
 
 /// A report without figures.

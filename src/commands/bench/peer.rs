@@ -1,9 +1,10 @@
 //! Another net on the same machine, as tract runs it by itself.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::model::PlainNet;
 use crate::report::durations::Latencies;
@@ -12,6 +13,14 @@ use crate::report::{Peer, Quantiles};
 /// Run before anything is timed.
 const WARM_UP_RUNS: usize = 3;
 const FEWEST_RUNS: usize = 5;
+
+/// Whether a file is there to be read: asked before what takes long.
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    let about = std::fs::metadata(path).and_then(|about| File::open(path).map(|_| about));
+    let about = about.with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(about.is_file(), "cannot read {}: it is no file; expected a net in ONNX", path.display());
+    Ok(())
+}
 
 /// Times the net of an ONNX file for this long.
 pub fn measure(path: &Path, seconds: f64) -> anyhow::Result<Peer> {

@@ -1,6 +1,7 @@
 //! NME, failure rate and AUC of a landmark model.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::ensure;
 use log::error;
@@ -33,7 +34,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     }
     set.faults.iter().for_each(|fault| error!("{}", fault.error));
     let faults = set.faults.len();
-    ensure!(!set.samples.is_empty(), "no face can be measured: {} cannot be read", counted(faults, "item", "items"));
+    ensure!(!set.samples.is_empty(), "{}", nothing_to_measure(&args.data, faults));
     let has_heads = set.samples.iter().any(|sample| sample.yaw_deg.is_some());
     ensure!(args.fov.is_none() || has_heads, "--fov is for head pose; {} has no column \"yaw\"", args.data.display());
     let net = match named {
@@ -57,10 +58,25 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
             write_json(path, &figures)?;
         }
     }
+    let of_no_split = unreadable_items("");
+    if of_no_split > 0 {
+        let rows = counted(of_no_split, "item is not readable and of", "items are not readable and of");
+        writeln!(results(), "{rows} a split that cannot be told")?;
+    }
     if set.repeated > 0 {
         writeln!(results(), "{} twice, counted once", counted(set.repeated, "face is listed", "faces are listed"))?;
     }
     Ok(outcome(unreadable))
+}
+
+fn nothing_to_measure(data: &Path, faults: usize) -> String {
+    let data = data.display();
+    match faults {
+        0 => format!("{data} has no face: its annotations name none"),
+        faults => {
+            format!("{data} has no face that can be measured: {} cannot be read", counted(faults, "item", "items"))
+        }
+    }
 }
 
 /// Samples of each split, splits in the order in which they first occur.

@@ -7,12 +7,13 @@ mod predictions;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Outcome;
+use super::{Outcome, check_writable};
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 use crate::face::zoo::Choice;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
+    args.json.as_deref().map_or(Ok(()), check_writable)?;
     let named = args.model.as_ref().map(Choice::load).transpose()?;
     let detects = named.as_ref().is_some_and(|net| net.card.task.is_faces());
     if detects || boxes::are_in(&args.data) { faces::run(args, named) } else { landmarks::run(args, named) }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Outcome, results, write_json};
+use super::{Outcome, check_writable, results, write_json};
 use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
@@ -30,6 +30,7 @@ const SIZE: Size = Size { width: 640, height: 480 };
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
+    args.json.as_deref().map_or(Ok(()), check_writable)?;
     let board = Board::choose(args.board.board.as_ref())?;
     let mut source = args.source.open(true, args.camera.wish(&board.camera))?;
     let settings = args.screen.settings(&board.screen_settings);

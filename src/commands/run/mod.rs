@@ -8,6 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use log::{error, info, warn};
 
 use self::patience::Patience;
@@ -38,8 +39,6 @@ use crate::screen::ScreenError;
 const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
 /// And within this time when the source ended.
 const SAFE_WITHIN: Duration = Duration::from_secs(30);
-/// The last frame leaves the board within this time, or not at all.
-const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 /// Signals are looked for this often while no frame comes.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -74,7 +73,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     run.tally.recorded_files = plan.recorded_files;
     let has_stdout =
         args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(Summary::is_to_stdout);
-    let feed = Feed::start(plan.source)?;
+    let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
@@ -117,7 +116,7 @@ struct Run {
     tally: Tally,
     frames: Option<u32>,
     window_closed: bool,
-    /// Where frames can wait until the logs have room for them.
+    /// Where frames can wait until there is room for them.
     patience: Option<Patience>,
 }
 
@@ -136,7 +135,7 @@ impl Run {
                 self.renew(made);
             }
             if let Some(patience) = &mut self.patience
-                && patience.waits_for(&self.logs)
+                && patience.waits_for(&self.logs, &self.publishers)
             {
                 continue;
             }
@@ -220,7 +219,7 @@ impl Run {
             Note::Unreadable(e) => {
                 error!("{}", in_one_line(&e));
                 self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
-                self.tally.unreadable += 1;
+                self.tally.count_unreadable();
                 self.metrics.count_unreadable();
             }
             Note::Damaged => {
@@ -279,7 +278,7 @@ impl Run {
         self.display.iter().for_each(Display::close);
         let mut kept = true;
         for publisher in self.publishers.drain(..) {
-            publisher.finish(deadline.min(Instant::now() + LAST_FRAME_WITHIN));
+            kept &= publisher.finish(deadline);
         }
         for log in self.logs.drain(..) {
             if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {

@@ -1,12 +1,14 @@
-//! Where frames can wait for the logs.
+//! Where frames can wait for who takes what was seen.
 
 use std::time::{Duration, Instant};
 
 use log::warn;
 
+use crate::publish::Publisher;
 use crate::record::log::Log;
 
-/// Holds back the frames of a source that can wait, so that a slow log loses none of them.
+/// Holds back the frames of a source that can wait, so that a slow log and a slow reader of
+/// standard output lose none of them, and signals are heeded meanwhile.
 #[derive(Debug, Default)]
 pub struct Patience {
     since: Option<Instant>,
@@ -17,16 +19,19 @@ impl Patience {
     const NAP: Duration = Duration::from_millis(2);
     const SAY_AFTER: Duration = Duration::from_secs(10);
 
-    /// Whether a log has no room; sleeps for a moment then.
-    pub fn waits_for(&mut self, logs: &[Log]) -> bool {
-        let Some(full) = logs.iter().find(|log| !log.has_room()) else {
+    /// Whether one of them has no room; sleeps for a moment then.
+    pub fn waits_for(&mut self, logs: &[Log], publishers: &[Publisher]) -> bool {
+        let full_logs = logs.iter().filter(|log| !log.has_room()).map(|log| log.path().display().to_string());
+        let full = publishers.iter().filter(|publisher| !publisher.has_room());
+        let mut all = full_logs.chain(full.map(|publisher| publisher.name().to_owned()));
+        let Some(full) = all.next() else {
             *self = Patience::default();
             return false;
         };
         let since = *self.since.get_or_insert_with(Instant::now);
         if !self.was_said && since.elapsed() >= Patience::SAY_AFTER {
             self.was_said = true;
-            warn!("{}: nothing was taken for {} s; frames wait", full.path().display(), since.elapsed().as_secs());
+            warn!("{}: nothing was taken for {} s; frames wait", full, since.elapsed().as_secs());
         }
         std::thread::sleep(Patience::NAP);
         true

@@ -12,8 +12,9 @@ pub struct Tally {
     pub with_a_face: usize,
     pub unreadable: usize,
     pub damaged: usize,
-    /// Those since the last frame, which the next one counts among what was dropped before it.
-    damaged_since_frame: u32,
+    /// Those, and unreadable ones, since the last frame, which the next one counts among what was
+    /// dropped before it.
+    bad_since_frame: u32,
     pub screen_failures: usize,
     /// What was to be read is nothing that holds frames.
     pub is_no_source: bool,
@@ -25,15 +26,20 @@ pub struct Tally {
 impl Tally {
     pub fn count(&mut self, seen: &Observation) {
         self.frames += 1;
-        self.dropped += u64::from(seen.dropped.saturating_sub(self.damaged_since_frame));
-        self.damaged_since_frame = 0;
+        self.dropped += u64::from(seen.dropped.saturating_sub(self.bad_since_frame));
+        self.bad_since_frame = 0;
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
     }
 
     pub fn count_damaged(&mut self) {
         self.damaged += 1;
-        self.damaged_since_frame = self.damaged_since_frame.saturating_add(1);
+        self.bad_since_frame = self.bad_since_frame.saturating_add(1);
+    }
+
+    pub fn count_unreadable(&mut self) {
+        self.unreadable += 1;
+        self.bad_since_frame = self.bad_since_frame.saturating_add(1);
     }
 
     /// Whether all there is to say was said in one error, as of a pipe without a byte.
@@ -49,9 +55,10 @@ impl Tally {
     pub fn summary(&self) -> String {
         let frames = counted(self.frames, "frame", "frames");
         let faces = match self.with_a_face {
-            0 => "no face found".into(),
-            all if all == self.frames => "a face in each".into(),
-            some => format!("a face in {some}"),
+            _ if self.frames == 0 => String::new(),
+            0 => ", no face found".into(),
+            all if all == self.frames => ", a face in each".into(),
+            some => format!(", a face in {some}"),
         };
         let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
         let unreadable =
@@ -60,7 +67,8 @@ impl Tally {
         let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
         let files = counted(self.recorded_files, "file was", "files were");
         let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
-        format!("{frames}, {faces}{unreadable}{dropped}{damaged}{recorded}; observing one: {}", self.latencies)
+        let observing = some(self.frames, format!("; observing one: {}", self.latencies));
+        format!("{frames}{faces}{unreadable}{dropped}{damaged}{recorded}{observing}")
     }
 }
 
@@ -69,14 +77,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn damaged_frames_are_counted_once() {
+    fn damaged_and_unreadable_frames_are_counted_once() {
         let mut tally = Tally::default();
-        for dropped in [0, 5] {
+        for dropped in [0, 6] {
             tally.count(&Observation { dropped, ..Observation::default() });
             tally.count_damaged();
             tally.count_damaged();
+            tally.count_unreadable();
         }
         let summary = tally.summary();
-        assert!(summary.starts_with("2 frames, no face found; 3 dropped; 4 damaged; "), "{summary}");
+        let expected = "2 frames, no face found; 2 pictures not readable; 3 dropped; 4 damaged; ";
+        assert!(summary.starts_with(expected), "{summary}");
+    }
+
+    #[test]
+    fn a_run_without_a_frame_has_no_figures_of_frames() {
+        let mut tally = Tally::default();
+        tally.count_unreadable();
+        assert_eq!(tally.summary(), "0 frames; 1 picture not readable");
     }
 }

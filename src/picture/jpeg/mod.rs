@@ -31,6 +31,8 @@ const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 const HUFFMAN_TABLES: u8 = 0xc4;
+const JPEG_EXTENSIONS: u8 = 0xc8;
+const ARITHMETIC_CONDITIONS: u8 = 0xcc;
 const TEMPORARY: u8 = 0x01;
 
 /// A run of ones, which is a code in no Huffman table (ITU-T T.81, annex C), as the data of a scan
@@ -52,8 +54,17 @@ pub enum JpegError {
     Frame(#[from] FrameError),
     #[error("its colours are {0:?}; expected grey, YCbCr, RGB or CMYK")]
     Colours(ColorSpace),
+    #[error("it is a JPEG with {0}; expected a baseline or progressive one of 8 bits; convert it to .png")]
+    Kind(&'static str),
     #[error("{0}")]
     Pixels(String),
+}
+
+impl JpegError {
+    /// Whether there is nothing wrong with it but that it is not read here.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, JpegError::Size(_) | JpegError::Colours(_) | JpegError::Kind(_))
+    }
 }
 
 impl From<DecodeErrors> for JpegError {
@@ -94,6 +105,9 @@ pub fn at_start_of(bytes: &[u8]) -> Result<&[u8], JpegError> {
 /// `jpeg` ends with its end marker; where it does not, the JPEG has none, and its last bytes may be
 /// others. Huffman tables that are left out are the usual ones.
 pub fn decode_into(jpeg: &[u8], frame: &mut Frame, bounds: Bounds) -> Result<Option<Flaw>, JpegError> {
+    if let Some(kind) = other_kind(jpeg) {
+        return Err(JpegError::Kind(kind));
+    }
     let has_end = jpeg.ends_with(&END);
     let complete = completed(jpeg, has_end);
     match decode(&complete, frame, bounds, true) {
@@ -187,6 +201,42 @@ fn last_start(jpeg: &[u8]) -> usize {
             _ => return start,
         }
     }
+}
+
+/// What a JPEG has that is not read: by its frame header (ITU-T T.81, table B.1).
+fn other_kind(jpeg: &[u8]) -> Option<&'static str> {
+    let jpeg = &jpeg[last_start(jpeg)..];
+    let (code, segment) = segments_before_scan(jpeg).find(|(code, _)| {
+        (0xc0..=0xcf).contains(code) && ![HUFFMAN_TABLES, JPEG_EXTENSIONS, ARITHMETIC_CONDITIONS].contains(code)
+    })?;
+    match code {
+        0xc0..=0xc2 if segment.first().is_none_or(|bits| *bits == 8) => None,
+        0xc0..=0xc2 => Some("samples of more than 8 bits"),
+        0xc3 => Some("lossless coding"),
+        0xc9 | 0xca => Some("arithmetic coding"),
+        0xcb => Some("lossless arithmetic coding"),
+        _ => Some("hierarchical coding"),
+    }
+}
+
+/// The code of each segment before the first scan, and its bytes behind the length, as many as are
+/// there.
+fn segments_before_scan(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        loop {
+            let [0xff, code, high, low] = *jpeg.get(at..at + 4)? else { return None };
+            match code {
+                START_OF_SCAN => return None,
+                0xff => at += 1,
+                _ => {
+                    let begin = at + 4;
+                    at += 2 + usize::from(u16::from_be_bytes([high, low]));
+                    return Some((code, jpeg.get(begin..at).unwrap_or(&jpeg[begin..])));
+                }
+            }
+        }
+    })
 }
 
 fn has_segment_before_scan(jpeg: &[u8], wanted: u8) -> bool {
@@ -320,6 +370,24 @@ pub(crate) mod tests {
             assert_eq!(frame.size(), expected.size());
             assert_eq!(frame.bytes()[..64 * 3 * 24], expected.bytes()[..64 * 3 * 24], "{damage:x?}");
             assert_eq!(flaw, Some(Flaw::BrokenScan), "{damage:x?}");
+        }
+    }
+
+    #[test]
+    fn kinds_that_are_not_read_are_named() {
+        let picture = jpeg(8, 8, 3);
+        let frame_header = picture.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        for (code, bits, expected) in [
+            (0xc0, 12, "samples of more than 8 bits"),
+            (0xc3, 8, "lossless coding"),
+            (0xc9, 8, "arithmetic coding"),
+            (0xc5, 8, "hierarchical coding"),
+        ] {
+            let mut other = picture.clone();
+            (other[frame_header + 1], other[frame_header + 4]) = (code, bits);
+            let error = decoded(&other).unwrap_err();
+            assert!(error.is_refusal(), "{error}");
+            assert!(error.to_string().starts_with(&format!("it is a JPEG with {expected}; expected")), "{error}");
         }
     }
 
