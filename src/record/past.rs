@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use serde::Deserialize;
 use super::Format;
 use super::fields::Fields;
 use super::{RecordError, csv, gzip, journal};
+
+/// What each member of gzip begins with (RFC 1952), by deflate.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// What the files of a log hold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,13 +123,18 @@ impl Past {
         mut head: Option<String>,
         frame: impl Fn(&str) -> Option<RecordedFrame>,
     ) -> io::Result<Option<u64>> {
-        let has_head = head.is_some();
         let mut whole = 0;
         while let Some(text) = gzip::next_member(file)? {
             self.read_lines(&mut &text[..], head.take(), &frame)?;
             whole = file.stream_position()?;
         }
-        Ok(Some(whole).filter(|whole| *whole > 0 || !has_head))
+        // What is torn is the last member. Where others follow it, or none is whole, nothing is cut
+        // off.
+        let mut torn = Vec::new();
+        file.seek(SeekFrom::Start(whole))?;
+        file.read_to_end(&mut torn)?;
+        let others_follow = torn.windows(GZIP.len()).skip(1).any(|bytes| bytes == GZIP);
+        Ok(Some(whole).filter(|whole| *whole > 0 && !others_follow))
     }
 
     /// Reads up to where the file is cut off.
