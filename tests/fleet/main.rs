@@ -91,6 +91,8 @@ fn boards() {
     }
     for board in boards {
         let deadline = Instant::now() + Duration::from_secs(5);
-        board.publishers.into_iter().for_each(|publisher| publisher.finish(deadline));
+        for publisher in board.publishers {
+            publisher.finish(deadline);
+        }
     }
 }
