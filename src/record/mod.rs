@@ -53,6 +53,7 @@ use thiserror::Error;
 
 pub use choice::{RecordChoice, UnknownRecord};
 pub use format::Format;
+#[cfg(feature = "program")]
 pub(crate) use place::of_one_name;
 pub use plain::PlainFile;
 

@@ -51,6 +51,7 @@ impl Place {
 }
 
 /// The file that a path is or links to, by one name however it is written.
+#[cfg(any(test, feature = "program"))]
 pub(crate) fn of_one_name(path: &Path) -> PathBuf {
     let target = target(path);
     let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));

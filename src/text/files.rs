@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "program")]
 use rustix::fs::{Access, access};
 
 /// Replaces the file as a whole: who reads it finds the old text or the new one.
@@ -21,10 +22,14 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 /// Whether a file can be written, as far as it can be told without touching it: for what is written
 /// after long work.
+#[cfg(feature = "program")]
 pub fn check_writable(path: &Path) -> io::Result<()> {
     let Ok(about) = std::fs::metadata(path) else {
         path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        if !std::fs::metadata(folder)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?);
     };
     if about.is_dir() {
@@ -38,6 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "program")]
     fn what_can_be_written_is_told_and_not_touched() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.json");

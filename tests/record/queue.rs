@@ -95,7 +95,7 @@ fn finishing_does_not_wait_for_ever() {
     let mut log = Log::open(Hanging(Arc::clone(&hanging)), &path, OPTIONS).unwrap();
     log.record(&observation(1)).unwrap();
     let error = log.finish(Duration::from_millis(50)).unwrap_err();
-    assert!(error.to_string().ends_with("faces.csv: the disk did not take the last records within 50ms"), "{error}");
+    assert!(error.to_string().ends_with("faces.csv: the disk did not take the last records within 50 ms"), "{error}");
     hanging.store(false, SeqCst);
 }
 

@@ -263,7 +263,7 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
     run.reload();
     let said = run.outcome();
     assert!(
-        said.contains("not reloaded, all stays as it was: wingmark.toml: invalid value '0' for '--faces"),
+        said.contains("not reloaded, all stays as it was: wingmark.toml, line 3: invalid value '0' for '--faces"),
         "{said}"
     );
     assert!((run.confidence() - of_nano).abs() < SURE_WITHIN);
