@@ -79,7 +79,7 @@ fn net_and_screen_allocate_nothing_and_an_observation_only_its_points() {
         take(sequence);
     }
     let mut followed = 0;
-    for sequence in 20..40 {
+    for sequence in 20..80 {
         let (only_follows, (count, bytes), shown) = take(sequence);
         assert_eq!(shown, (0, 0), "frame {sequence} on the screen");
         // A search takes some more, as do looks at what it found.

@@ -12,7 +12,7 @@ use crate::picture::geometry::Rect;
 /// How far a face is turned from the roll that the detector gives: that may be another quarter's.
 const TURNS: [f32; 4] = [0.0, FRAC_PI_2, -FRAC_PI_2, PI];
 /// So long after it was detected, a candidate is forgotten.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A place that was tried is tried anew where the detector is surer by this: what was turned away
 /// may have become a face.
 const SURER: f32 = 0.1;
@@ -108,13 +108,13 @@ mod tests {
         let mut candidates = Candidates::default();
         candidates.take(&[at(0.0, 0.4)], ms(1000));
         assert_eq!(tried(&mut candidates, 9).len(), 4);
-        candidates.take(&[at(1.0, 0.45), at(90.0, 0.3)], ms(1490));
+        candidates.take(&[at(1.0, 0.45), at(90.0, 0.3)], ms(1990));
         assert_eq!(tried(&mut candidates, 1), [(90.0, 0)]);
-        candidates.take(&[at(1.0, 0.6)], ms(1490));
+        candidates.take(&[at(1.0, 0.6)], ms(1990));
         assert_eq!(tried(&mut candidates, 1), [(1.0, 0)]);
-        candidates.take(&[at(2.0, 0.4)], ms(1501));
+        candidates.take(&[at(2.0, 0.4)], ms(2001));
         assert_eq!(tried(&mut candidates, 1), [(1.0, 1)]);
-        candidates.take(&[at(2.0, 0.4)], ms(2000));
+        candidates.take(&[at(2.0, 0.4)], ms(3000));
         assert_eq!(tried(&mut candidates, 1), [(2.0, 0)]);
     }
 
