@@ -34,7 +34,7 @@ impl Kind {
             Kind::Y4m
         } else if has(0, &jpeg::START) {
             Kind::Mjpeg
-        } else if has(4, b"ftyp") && [b"avif", b"avis"].iter().any(|brand| has(8, brand)) {
+        } else if has(4, b"ftyp") && [b"avif", b"avis"].iter().any(|brand| has(8, *brand)) {
             Kind::Picture("AVIF")
         } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, brand)) {
             Kind::Picture("HEIC")
