@@ -18,7 +18,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ORDER = ["nano", "small", "base", "faces"]
-REPORT = "boards/results/x86-64-zen3.json"
+REPORT = "boards/results/x86-64-zen4.json"
 MARKED = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
