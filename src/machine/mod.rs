@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{COMMIT, VERSION};
 pub use cpu::Cpu;
 pub use energy::{Energy, Meter, Metering};
-pub use process::Process;
+pub use process::{Process, status_number};
 pub use processes::runs;
 pub use state::{Frequency, PowerMode, State, Temperature};
 pub use throttling::Throttling;

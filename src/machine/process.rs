@@ -19,17 +19,19 @@ impl Process {
     /// This one.
     pub fn read(tree: &Tree) -> Process {
         let status = tree.text("proc/self/status").unwrap_or_default();
-        let number = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
-            line.split_whitespace().next()?.parse::<u64>().ok()
-        };
         Process {
-            resident_bytes: number("VmRSS").map(|kib| kib * 1024),
+            resident_bytes: status_number(&status, "VmRSS").map(|kib| kib * 1024),
             cpu_s: tree.text("proc/self/stat").and_then(|stat| cpu_s(&stat)),
-            threads: number("Threads"),
+            threads: status_number(&status, "Threads"),
             descriptors: std::fs::read_dir(tree.path("proc/self/fd")).ok().map(Iterator::count),
         }
     }
+}
+
+/// The number in a line such as `VmHWM:     1234 kB` of proc_pid_status(5).
+pub fn status_number(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The fields follow the name in parentheses, which may hold any of them; user and system time are

@@ -40,10 +40,12 @@ impl Scaler {
             columns.spans.reverse();
         }
         let rows = Axis::new(from.height, to.height);
-        let order = match () {
-            () if from == to && !mirrored => Order::Copy,
-            () if to.height < from.height => Order::RowsFirst,
-            () => Order::ColumnsFirst,
+        let order = if from == to && !mirrored {
+            Order::Copy
+        } else if to.height < from.height {
+            Order::RowsFirst
+        } else {
+            Order::ColumnsFirst
         };
         let (from_width, to_width) = (from.width as usize, to.width as usize);
         Scaler {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use stats_alloc::INSTRUMENTED_SYSTEM;
 
+use crate::machine::status_number;
+
 /// From here on, the peak counts anew. Where the system does not allow that, it counts from the
 /// process's start.
 pub fn restart_peak() {
@@ -27,11 +29,8 @@ pub fn waited() -> Option<Duration> {
     Some(Duration::from_nanos(text.split_whitespace().nth(1)?.parse().ok()?))
 }
 
-/// The line `VmHWM:     1234 kB` of proc_pid_status(5).
 fn peak_in(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-    Some(kilobytes * 1024)
+    status_number(status, "VmHWM").map(|kib| kib * 1024)
 }
 
 /// Allocations of the process so far, by all threads; growth in place counts as one. `None` in a
