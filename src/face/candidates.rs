@@ -56,10 +56,10 @@ impl Candidates {
         }
     }
 
-    /// The next place to look at: the surest of those that were tried least, in fewer than so many
-    /// turns. A place whose box `is_known` is left out.
-    pub fn next(&mut self, turns: usize, is_known: impl Fn(&Rect) -> bool) -> Option<Place> {
-        let turns = turns.min(TURNS.len());
+    /// The next place to look at: the surest of those that were tried least, with the roll that was
+    /// detected or, if `turned_too`, in another turn. A place whose box `is_known` is left out.
+    pub fn next(&mut self, turned_too: bool, is_known: impl Fn(&Rect) -> bool) -> Option<Place> {
+        let turns = if turned_too { TURNS.len() } else { 1 };
         let untried = self.0.iter_mut().enumerate().filter(|(_, candidate)| candidate.tried < turns);
         let unknown = untried.filter(|(_, candidate)| !is_known(&candidate.detection.bounds));
         let by_rank =
@@ -90,7 +90,7 @@ mod tests {
 
     /// Left edges of the places, and how far they are turned, in quarters.
     fn tried(candidates: &mut Candidates, count: usize) -> Vec<(f32, i32)> {
-        let next = std::iter::from_fn(|| candidates.next(4, |_| false));
+        let next = std::iter::from_fn(|| candidates.next(true, |_| false));
         next.take(count).map(|place| (place.square.min.x, (place.roll / FRAC_PI_2).round() as i32)).collect()
     }
 
@@ -119,10 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn no_more_turns_are_tried_than_asked_for() {
+    fn other_turns_are_tried_only_if_asked_for() {
         let mut candidates = Candidates::default();
         candidates.take(&[at(0.0, 0.4), at(50.0, 0.9)], Duration::ZERO);
-        let turns = std::iter::from_fn(|| candidates.next(1, |_| false)).count();
+        let turns = std::iter::from_fn(|| candidates.next(false, |_| false)).count();
         assert_eq!(turns, 2);
         assert_eq!(tried(&mut candidates, 1), [(50.0, 1)]);
     }
@@ -131,7 +131,7 @@ mod tests {
     fn places_that_are_known_or_confirmed_are_not_tried() {
         let mut candidates = Candidates::default();
         candidates.take(&[at(0.0, 0.9), at(50.0, 0.4), at(90.0, 0.3)], Duration::ZERO);
-        let place = candidates.next(4, |bounds| bounds.min.x < 40.0).unwrap();
+        let place = candidates.next(true, |bounds| bounds.min.x < 40.0).unwrap();
         assert_eq!(place.square.min.x, 50.0);
         candidates.confirm(&place);
         assert_eq!(tried(&mut candidates, 3), [(0.0, 0), (90.0, 0), (0.0, 1)]);

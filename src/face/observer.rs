@@ -29,12 +29,12 @@ const FRAMES_A_SEARCH: u32 = 15;
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 /// While faces are followed, the detector takes so many frames for a look.
 const FRAMES_A_LOOK: usize = 6;
-/// What a frame spends on what the detector saw, in a new scene,
-const IN_NEW_SCENE: Effort = Effort { looks_in_vain: 20, turns: 4 };
-/// where no face is followed,
-const ALONE: Effort = Effort { looks_in_vain: 2, turns: 4 };
-/// and beside faces that are.
-const BESIDE: Effort = Effort { looks_in_vain: 1, turns: 1 };
+/// So many looks at what the detector saw may be in vain in the first frame of a scene,
+const IN_VAIN_IN_NEW_SCENE: usize = 20;
+/// in one where no face is followed,
+const IN_VAIN_ALONE: usize = 2;
+/// and in one where faces are.
+const IN_VAIN_BESIDE: usize = 1;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like it.
 const SMALLEST_NEW_PX: f32 = 10.0;
 
@@ -60,15 +60,6 @@ impl Options {
     pub fn unsmoothed() -> Self {
         Options { smoothing: Smoothing::Off, ..Options::default() }
     }
-}
-
-/// How hard is tried to confirm what the detector saw.
-#[derive(Debug, Clone, Copy)]
-struct Effort {
-    /// So many looks may show no face.
-    looks_in_vain: usize,
-    /// A face is looked for in so many turns.
-    turns: usize,
 }
 
 /// A look at a face, and the face's id where it is followed.
@@ -244,14 +235,14 @@ impl Observer {
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
         if !waits {
-            let effort = match looks.is_empty() {
-                _ if self.is_new_scene => IN_NEW_SCENE,
-                true => ALONE,
-                false => BESIDE,
+            let most_in_vain = match looks.is_empty() {
+                _ if self.is_new_scene => IN_VAIN_IN_NEW_SCENE,
+                true => IN_VAIN_ALONE,
+                false => IN_VAIN_BESIDE,
             };
             self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
             self.candidates.take(&self.detections, now);
-            let found = self.look_at_candidates(frame, &looks, effort, &mut looked)?;
+            let found = self.look_at_candidates(frame, &looks, most_in_vain, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         self.looks = looked.count;
@@ -375,21 +366,22 @@ impl Observer {
     }
 
     /// Looks at what the detector saw, but for the faces that are followed, until so many looks were
-    /// in vain.
+    /// in vain. A face is looked for in other turns only while there is none in the frame.
     fn look_at_candidates(
         &mut self,
         frame: &Frame,
         followed: &[FaceLook],
-        effort: Effort,
+        most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
         let mut in_vain = 0;
         // One more, so that it can be said that there are more.
-        while in_vain < effort.looks_in_vain && followed.len() + found.len() <= self.most_faces {
+        while in_vain < most_in_vain && followed.len() + found.len() <= self.most_faces {
             let looks = || followed.iter().map(|(_, look)| look).chain(&found);
             let is_known = |bounds: &Rect| looks().any(|look| look.bounds().iou(bounds) > SAME_FACE_IOU);
-            let Some(place) = self.candidates.next(effort.turns, is_known) else { break };
+            let turned_too = followed.is_empty() && found.is_empty();
+            let Some(place) = self.candidates.next(turned_too, is_known) else { break };
             let Some(look) = self.look_closer(frame, &place, timings)? else {
                 in_vain += 1;
                 continue;
