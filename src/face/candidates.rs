@@ -6,7 +6,7 @@ use std::f32::consts::{FRAC_PI_2, PI};
 use std::time::Duration;
 
 use crate::face::detect::Detection;
-use crate::face::track::SAME_FACE_IOU;
+use crate::face::look::SAME_FACE_IOU;
 use crate::picture::geometry::Rect;
 
 /// How far a face is turned from the roll that the detector gives: that may be another quarter's.

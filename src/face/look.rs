@@ -17,6 +17,9 @@ use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
+/// Two boxes that overlap more than this are of one face.
+pub const SAME_FACE_IOU: f32 = 0.5;
+
 /// A landmark net with its working memory.
 pub struct Landmarker {
     session: Session,
@@ -29,6 +32,8 @@ pub struct Landmarker {
     presence: Option<PresenceModel>,
     witness: Witness,
     evidence: Option<Evidence>,
+    /// The crop that is being looked at, and how many parts of the net's work are done.
+    looking: Option<(Crop, usize)>,
 }
 
 /// What the net made of one crop.
@@ -58,6 +63,11 @@ impl Look {
 
     pub fn points(&self) -> Vec<Point2<f32>> {
         self.landmarks.iter().map(|landmark| landmark.at).collect()
+    }
+
+    /// Whether it shows the face that fills `bounds`.
+    pub fn is_at(&self, bounds: &Rect) -> bool {
+        self.bounds().iou(bounds) > SAME_FACE_IOU
     }
 
     /// The box of the landmarks.
@@ -93,6 +103,7 @@ impl Landmarker {
             presence: net.presence.clone(),
             witness: Witness::new(),
             evidence: None,
+            looking: None,
         })
     }
 
@@ -122,11 +133,46 @@ impl Landmarker {
 
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
     pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
+        self.begin(frame, crop, timings);
+        Ok(self.go_on(frame, 1, timings)?.expect("the only part is the last"))
+    }
+
+    /// Takes a crop of the frame, for [`Landmarker::go_on`]. One that was not finished is forgotten.
+    pub fn begin(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) {
         let start = Instant::now();
         self.image.fill(frame, crop);
         brighten(&mut self.image);
-        let cropped = Instant::now();
-        let maps = self.session.infer(&self.image)?;
+        self.looking = Some((*crop, 0));
+        timings.count += 1;
+        timings.crop += start.elapsed();
+    }
+
+    /// Whether a crop was taken whose landmarks are not known yet.
+    pub fn is_looking(&self) -> bool {
+        self.looking.is_some()
+    }
+
+    /// The crop taken last is of no interest any more.
+    pub fn forget(&mut self) {
+        self.looking = None;
+    }
+
+    /// Does one of `parts` equal parts of the work on the crop taken last. The last part gives the
+    /// landmarks; for their presence, the contrast of `frame` counts, where the crop may be of a
+    /// frame before.
+    pub fn go_on(
+        &mut self,
+        frame: &Frame,
+        parts: usize,
+        timings: &mut LookTimings,
+    ) -> Result<Option<Look>, ModelError> {
+        let Some((crop, part)) = self.looking.take() else { return Ok(None) };
+        let start = Instant::now();
+        let Some(maps) = self.session.infer_part(&self.image, part, parts)? else {
+            self.looking = Some((crop, part + 1));
+            timings.net += start.elapsed();
+            return Ok(None);
+        };
         let inferred = Instant::now();
         let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
         let mut landmarks = decode(&maps);
@@ -143,10 +189,34 @@ impl Landmarker {
             }
             *landmark = landmark.mapped(&frame_from_cells);
         }
-        timings.count += 1;
-        timings.crop += cropped - start;
-        timings.net += inferred - cropped;
+        timings.net += inferred - start;
         timings.decode += inferred.elapsed();
-        Ok(Look { crop: *crop, landmarks, presence })
+        Ok(Some(Look { crop, landmarks, presence }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::zoo;
+    use crate::picture::built_in_picture;
+
+    #[test]
+    fn a_look_in_parts_is_the_look() {
+        let net = zoo::shipped("nano").unwrap().load().unwrap();
+        let (mut at_once, mut in_parts) = (Landmarker::new(&net, 1).unwrap(), Landmarker::new(&net, 1).unwrap());
+        let frame = built_in_picture();
+        let crop = at_once.crop_around(&Rect::new(180.0, 95.0, 266.0, 186.0), 0.0);
+        let timings = &mut LookTimings::default();
+        let expected = at_once.look(&frame, &crop, timings).unwrap();
+        in_parts.begin(&frame, &crop, timings);
+        for part in 1..=6 {
+            assert!(in_parts.is_looking());
+            let found = in_parts.go_on(&frame, 6, timings).unwrap();
+            assert_eq!(found.map(|look| look.points()), (part == 6).then(|| expected.points()), "part {part}");
+        }
+        assert!(!in_parts.is_looking());
+        assert!(in_parts.go_on(&frame, 6, timings).unwrap().is_none());
+        assert_eq!(timings.count, 2);
     }
 }

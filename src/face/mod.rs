@@ -5,6 +5,7 @@ mod builder;
 pub mod calibration;
 mod candidates;
 mod clock;
+mod confirm;
 #[doc(hidden)]
 pub mod decode;
 pub mod detect;

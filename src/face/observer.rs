@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::face::candidates::{Candidates, Place};
 use crate::face::clock::Clock;
+use crate::face::confirm::{Confirmer, Looking};
 use crate::face::detect::{Detection, Detector};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
@@ -14,7 +14,7 @@ use crate::face::measure::{Event, Person};
 use crate::face::openness::Ratios;
 use crate::face::pose::{Pinhole, USUAL_FOV_DEG};
 use crate::face::scene::{Change, SceneWatch};
-use crate::face::track::{SAME_FACE_IOU, Smoothing, Tracker};
+use crate::face::track::{Smoothing, Tracker};
 use crate::face::zoo::Net;
 use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
@@ -31,12 +31,8 @@ const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 const FRAMES_A_LOOK: usize = 6;
 /// So many looks at what the detector saw may be in vain in the first frame of a scene,
 const IN_VAIN_IN_NEW_SCENE: usize = 20;
-/// in one where no face is followed,
+/// and in another one where no face is followed.
 const IN_VAIN_ALONE: usize = 2;
-/// and in one where faces are.
-const IN_VAIN_BESIDE: usize = 1;
-/// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like it.
-const SMALLEST_NEW_PX: f32 = 10.0;
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -110,7 +106,7 @@ pub struct Observer {
     detections: Vec<Detection>,
     /// How many crops of that frame the landmark net saw.
     looks: usize,
-    candidates: Candidates,
+    confirmer: Confirmer,
     clock: Clock,
     scene: SceneWatch,
     most_faces: usize,
@@ -127,6 +123,7 @@ pub struct Observer {
 /// [`Observer::set_landmarks`].
 pub struct LandmarkNet {
     landmarker: Landmarker,
+    unhurried: Landmarker,
     head: Option<HeadModel>,
 }
 
@@ -134,7 +131,8 @@ impl LandmarkNet {
     /// `threads`, the caller's included, share each look. An error says that the net does not find
     /// landmarks.
     pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
-        Ok(LandmarkNet { landmarker: Landmarker::new(net, threads)?, head: net.head.clone() })
+        let (landmarker, unhurried) = (Landmarker::new(net, threads)?, Landmarker::new(net, 1)?);
+        Ok(LandmarkNet { landmarker, unhurried, head: net.head.clone() })
     }
 }
 
@@ -151,7 +149,7 @@ impl Observer {
             turn: 0,
             detections: Vec::new(),
             looks: 0,
-            candidates: Candidates::default(),
+            confirmer: Confirmer::new(landmarks)?,
             clock: Clock::default(),
             scene: SceneWatch::default(),
             most_faces: options.faces.get(),
@@ -184,6 +182,7 @@ impl Observer {
     /// ids.
     pub fn set_landmarks(&mut self, net: LandmarkNet) {
         (self.landmarker, self.head) = (net.landmarker, net.head);
+        self.confirmer.set_net(net.unhurried);
     }
 
     /// Follows faces otherwise from the next frame on; threads stay as they are.
@@ -195,7 +194,7 @@ impl Observer {
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
-        self.candidates.forget();
+        self.confirmer.forget();
         self.is_new_scene = true;
     }
 
@@ -235,14 +234,10 @@ impl Observer {
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
         if !waits {
-            let most_in_vain = match looks.is_empty() {
-                _ if self.is_new_scene => IN_VAIN_IN_NEW_SCENE,
-                true => IN_VAIN_ALONE,
-                false => IN_VAIN_BESIDE,
-            };
+            let most_in_vain = if self.is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
             self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
-            self.candidates.take(&self.detections, now);
-            let found = self.look_at_candidates(frame, &looks, most_in_vain, &mut looked)?;
+            self.confirmer.take(&self.detections, now);
+            let found = self.look_for_new(frame, &looks, most_in_vain, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         self.looks = looked.count;
@@ -304,7 +299,7 @@ impl Observer {
         let mut missed = Missed::Nobody;
         for face in self.tracker.expected(now) {
             // Where another face is seen, the lost one is behind it.
-            let hidden = || looks.iter().any(|(_, look)| look.bounds().iou(&face.bounds()) > SAME_FACE_IOU);
+            let hidden = || looks.iter().any(|(_, look)| look.is_at(&face.bounds()));
             if face.lost && (looks.len() >= self.most_faces || hidden()) {
                 missed = missed.max(Missed::Lost);
                 continue;
@@ -365,34 +360,23 @@ impl Observer {
         self.turn += 1;
     }
 
-    /// Looks at what the detector saw, but for the faces that are followed, until so many looks were
-    /// in vain. A face is looked for in other turns only while there is none in the frame.
-    fn look_at_candidates(
+    /// Looks at what the detector saw: in this frame, until so many looks were in vain, or in parts
+    /// beside faces that are followed.
+    fn look_for_new(
         &mut self,
         frame: &Frame,
         followed: &[FaceLook],
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
-        let mut found: Vec<Look> = Vec::new();
-        let mut in_vain = 0;
-        // One more, so that it can be said that there are more.
-        while in_vain < most_in_vain && followed.len() + found.len() <= self.most_faces {
-            let looks = || followed.iter().map(|(_, look)| look).chain(&found);
-            let is_known = |bounds: &Rect| looks().any(|look| look.bounds().iou(bounds) > SAME_FACE_IOU);
-            let turned_too = followed.is_empty() && found.is_empty();
-            let Some(place) = self.candidates.next(turned_too, is_known) else { break };
-            let Some(look) = self.look_closer(frame, &place, timings)? else {
-                in_vain += 1;
-                continue;
-            };
-            self.candidates.confirm(&place);
-            match found.iter_mut().find(|other| other.bounds().iou(&look.bounds()) > SAME_FACE_IOU) {
-                Some(other) if other.presence < look.presence => *other = look,
-                Some(_) => {}
-                None => found.push(look),
-            }
-        }
+        let looking = &mut Looking { frame, landmarker: &mut self.landmarker, timings };
+        let mut found = if followed.is_empty() {
+            // One more, so that it can be said that there are more.
+            self.confirmer.look_at_once(looking, self.most_faces + 1, most_in_vain)?
+        } else {
+            let is_followed = |bounds: &Rect| followed.iter().any(|(_, look)| look.is_at(bounds));
+            Vec::from_iter(self.confirmer.look_in_parts(looking, is_followed)?)
+        };
         self.keep_to_most_faces(&mut found, followed.len());
         Ok(found)
     }
@@ -404,24 +388,5 @@ impl Observer {
             log::warn!("a frame shows more faces than the {} that are followed", self.most_faces);
         }
         found.truncate(room);
-    }
-
-    /// Looks twice at a face just found: a detector's box is rough, so that the first look only
-    /// says where the second has to be.
-    fn look_closer(
-        &mut self,
-        frame: &Frame,
-        place: &Place,
-        timings: &mut LookTimings,
-    ) -> Result<Option<Look>, ModelError> {
-        let crop = self.landmarker.crop_around(&place.square, place.roll);
-        let rough = self.landmarker.look(frame, &crop, timings)?;
-        if !rough.may_be_face() {
-            return Ok(None);
-        }
-        let crop = self.landmarker.crop_around_points(&rough.points());
-        let look = self.landmarker.look(frame, &crop, timings)?;
-        let side_px = look.bounds().width().max(look.bounds().height());
-        Ok((look.is_new_face() && side_px >= SMALLEST_NEW_PX).then_some(look))
     }
 }

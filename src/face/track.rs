@@ -13,8 +13,6 @@ use crate::face::measure::Measures;
 use crate::face::smooth::FaceFilter;
 use crate::picture::geometry::Rect;
 
-/// Two looks whose boxes overlap more than this are at one face.
-pub const SAME_FACE_IOU: f32 = 0.5;
 /// A face whose box overlaps the box where it was expected less than this has jumped, and is not
 /// smoothed towards; a face found anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;
@@ -169,7 +167,7 @@ impl Tracker {
         let mut seen: Vec<(u32, Look)> = Vec::with_capacity(looks.len());
         for (id, look) in looks {
             let bounds = look.bounds();
-            if seen.iter().any(|(_, other)| other.bounds().iou(&bounds) > SAME_FACE_IOU) {
+            if seen.iter().any(|(_, other)| other.is_at(&bounds)) {
                 continue;
             }
             let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));

@@ -1,0 +1,120 @@
+//! Looks at what the detector took for faces, and gives those that are.
+
+use std::time::Duration;
+
+use crate::face::candidates::Candidates;
+use crate::face::detect::Detection;
+use crate::face::look::{Landmarker, Look, LookTimings};
+use crate::face::zoo::Net;
+use crate::model::ModelError;
+use crate::model::card::CardError;
+use crate::picture::frame::Frame;
+use crate::picture::geometry::Rect;
+
+/// Beside faces that are followed, a first look at a candidate takes so many frames.
+const FRAMES_A_FIRST_LOOK: usize = 6;
+/// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like
+/// it.
+const SMALLEST_NEW_PX: f32 = 10.0;
+
+/// The candidates, and the net that takes its time for a first look at one.
+pub struct Confirmer {
+    candidates: Candidates,
+    unhurried: Landmarker,
+}
+
+/// The landmark net of the frame, and the time that it takes.
+pub struct Looking<'l> {
+    pub frame: &'l Frame,
+    pub landmarker: &'l mut Landmarker,
+    pub timings: &'l mut LookTimings,
+}
+
+impl Confirmer {
+    pub fn new(net: &Net) -> Result<Self, CardError> {
+        let unhurried = Landmarker::new(net, 1)?;
+        Ok(Confirmer { candidates: Candidates::default(), unhurried })
+    }
+
+    /// What the detector saw in a frame of that time.
+    pub fn take(&mut self, detections: &[Detection], now: Duration) {
+        self.candidates.take(detections, now);
+    }
+
+    /// Nothing that was seen so far has to do with what comes.
+    pub fn forget(&mut self) {
+        self.candidates.forget();
+        self.unhurried.forget();
+    }
+
+    /// Looks with another net from now on.
+    pub fn set_net(&mut self, net: Landmarker) {
+        self.unhurried = net;
+    }
+
+    /// Looks at the candidates in this frame, until it has found so many faces or looked in vain so
+    /// many times. A face is looked for in other turns only until there is one.
+    pub fn look_at_once(
+        &mut self,
+        looking: &mut Looking,
+        most: usize,
+        most_in_vain: usize,
+    ) -> Result<Vec<Look>, ModelError> {
+        let mut found: Vec<Look> = Vec::new();
+        let mut in_vain = 0;
+        self.unhurried.forget();
+        while in_vain < most_in_vain && found.len() < most {
+            let is_found = |bounds: &Rect| found.iter().any(|look| look.is_at(bounds));
+            let Some(place) = self.candidates.next(found.is_empty(), is_found) else { break };
+            let crop = looking.landmarker.crop_around(&place.square, place.roll);
+            let first = looking.landmarker.look(looking.frame, &crop, looking.timings)?;
+            let Some(look) = looking.closer(&first)? else {
+                in_vain += 1;
+                continue;
+            };
+            self.candidates.confirm(&place);
+            match found.iter_mut().find(|other| other.is_at(&look.bounds())) {
+                Some(other) if other.presence < look.presence => *other = look,
+                Some(_) => {}
+                None => found.push(look),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Does a part of a first look at the next candidate, and then a second look if that may be a
+    /// face: those whose boxes are `followed` are not held up.
+    pub fn look_in_parts(
+        &mut self,
+        looking: &mut Looking,
+        followed: impl Fn(&Rect) -> bool,
+    ) -> Result<Option<Look>, ModelError> {
+        if !self.unhurried.is_looking() {
+            if let Some(place) = self.candidates.next(false, &followed) {
+                let crop = self.unhurried.crop_around(&place.square, place.roll);
+                self.unhurried.begin(looking.frame, &crop, looking.timings);
+            }
+            return Ok(None);
+        }
+        let first = self.unhurried.go_on(looking.frame, FRAMES_A_FIRST_LOOK, looking.timings)?;
+        match first.filter(|look| !followed(&look.bounds())) {
+            Some(first) => looking.closer(&first),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Looking<'_> {
+    /// Looks again at a face just found: a detector's box is rough, so that the first look only
+    /// says where the second has to be.
+    fn closer(&mut self, first: &Look) -> Result<Option<Look>, ModelError> {
+        if !first.may_be_face() {
+            return Ok(None);
+        }
+        let crop = self.landmarker.crop_around_points(&first.points());
+        let look = self.landmarker.look(self.frame, &crop, self.timings)?;
+        let bounds = look.bounds();
+        let side_px = bounds.width().max(bounds.height());
+        Ok((look.is_new_face() && side_px >= SMALLEST_NEW_PX).then_some(look))
+    }
+}
