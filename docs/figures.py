@@ -115,7 +115,7 @@ def machine():
     found = report()
     kind = "virtual machine" if found["machine"]["cpu"]["virtual_machine"] else "machine"
     return (
-        f"[{REPORT}](../{REPORT}), {found['taken'][:10]}: {found['machine']['cpu']['name']}, "
+        f"[{REPORT}](../{REPORT}), {found['taken'][:10]}:\n{found['machine']['cpu']['name']}, "
         f"{found['machine']['architecture']}, {found['machine']['kernels']}, {found['machine']['cpu']['cores']} cores of a {kind}.\n"
     )
 

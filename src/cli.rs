@@ -30,8 +30,8 @@ use crate::screen::settings::Rotation;
 
 /// Face landmarks in real time on small boards.
 ///
-/// Results go to standard output, messages to standard error (RUST_LOG=info says more). The exit code is 0 when all was
-/// done, 1 when something failed, 2 when the command line is wrong.
+/// Results go to standard output, messages to standard error. RUST_LOG=info says more. Exit codes:
+/// 0 when all was done, 1 when something failed, 2 when the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(version, long_version = long_version(), max_term_width = 100)]
 pub struct Cli {
@@ -110,46 +110,49 @@ pub struct DemoArgs {
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A file in TOML with what else this command line might say, by the same names: record = ["faces.csv"], faces = 2. What the
-    /// command line says goes before it. Without it, /etc/wingmark.toml where it is there; none for no file.
+    /// A TOML file with more options by the same names: record = ["faces.csv"], faces = 2. The
+    /// command line goes before it. Without this option, /etc/wingmark.toml is read where it
+    /// exists. none reads no file.
     #[arg(long, value_name = "FILE|none")]
     pub settings: Option<PathBuf>,
 
-    /// A camera (/dev/video0; rpicam or rpicam:N, by rpicam-vid; gst:"PIPELINE ! fdsink", by GStreamer; http://HOST/PATH, MJPEG
-    /// of one on the network), a picture (JPEG, PNG), a folder of pictures and films in natural order (img2 before img10),
-    /// video (Y4M, MJPEG, films by ffmpeg) in a file or a pipe, - for video on standard input, or clip: the built-in picture
-    /// moving about for ten seconds. Without it, the first camera that gives frames.
+    /// What to read. A camera: /dev/video0; rpicam or rpicam:N (by rpicam-vid); gst:"PIPELINE !
+    /// fdsink" (by GStreamer); http://HOST/PATH (MJPEG over the network). A picture (JPEG, PNG). A
+    /// folder of pictures and films, in natural order (img2 before img10). Video (Y4M, MJPEG, films
+    /// by ffmpeg) in a file or a pipe; - reads video from standard input. clip: the built-in
+    /// picture moves for ten seconds. Without it, the first camera that gives frames.
     #[arg(long, value_name = "SOURCE", value_parser = os::<SourceChoice>())]
     pub source: Option<SourceChoice>,
 
     #[command(flatten)]
     pub camera: CameraArgs,
 
-    /// Video on standard input or in a pipe comes from a camera: the newest frame is taken, others are dropped and counted,
-    /// and time is that of arrival. Otherwise every frame is taken, and who writes to the pipe has to wait.
+    /// Treat video from standard input or a pipe as a camera: take the newest frame, drop and count
+    /// the others, and use the time of arrival. Otherwise every frame is taken, and the writer
+    /// waits.
     #[arg(long)]
     pub live: bool,
 
     #[command(flatten)]
     pub screen: ScreenArgs,
 
-    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for Foxglove), .csv.gz and .jsonl.gz
-    /// packed; - for a line of
-    /// JSON a frame on standard output, at once. May be given several times. A file that is there already is renamed, not
-    /// overwritten.
+    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for
+    /// Foxglove). .csv.gz and .jsonl.gz are packed. - writes a line of JSON a frame to standard
+    /// output, at once. May be given several times. A file that exists is renamed, not overwritten.
     #[arg(long, value_name = "FILE|-", value_parser = os::<RecordChoice>())]
     pub record: Vec<RecordChoice>,
 
-    /// Go on with a run over files that was interrupted: what the records hold of them is passed over, and the rest is added.
+    /// Continue an interrupted run over files: skip what the records hold and add the rest.
     #[arg(long, requires_all = ["record", "source"], conflicts_with_all = ["record_every", "record_when"])]
     pub resume: bool,
 
     #[command(flatten)]
     pub log: LogArgs,
 
-    /// Send what is seen to a program that listens: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]` (a broker, and Home
-    /// Assistant), `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (an object of JSON a face).
-    /// May be given several times. Nothing waits for it: docs/live.md.
+    /// Send observations to another program: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]` (a
+    /// broker, and Home Assistant), `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or
+    /// `udp://HOST:PORT` (a JSON object a face). May be given several times. Frames never wait for
+    /// a receiver: docs/live.md.
     #[arg(long, value_name = "URL")]
     pub publish: Vec<Target>,
 
@@ -163,12 +166,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub serve: ServeArgs,
 
-    /// Write what the run came to, and who made it, to this file at the end, as one JSON object; - for standard output, where
-    /// the closing line otherwise is.
+    /// Write a summary of the run, and who made it, to this file at the end, as one JSON object. -
+    /// writes it to standard output, in place of the closing line.
     #[arg(long, value_name = "FILE|-")]
     pub json_summary: Option<PathBuf>,
 
-    /// Write figures to this file again and again, in the text format of Prometheus: docs/metrics.md.
+    /// Write metrics to this file at an interval, in the text format of Prometheus:
+    /// docs/metrics.md.
     #[arg(long, value_name = "FILE.prom")]
     pub metrics: Option<PathBuf>,
 
@@ -176,8 +180,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limits::interval, requires = "metrics")]
     pub metrics_every: Duration,
 
-    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the one in the
-    /// board's profile.
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
+    /// Without it, the one in the board's profile.
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<zoo::Choice>,
 
@@ -194,8 +198,8 @@ pub struct RunArgs {
 
 /// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
 ///
-/// The model is loaded and checked while frames go on. Where it or the settings file is wrong, all stays as it was, and the
-/// run's log says why.
+/// The model is loaded and checked while frames go on. Where the model or the settings file is
+/// wrong, nothing changes, and the run's log says why.
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
     /// The process, where there are several. Without it, the one that is `wingmark run`.
@@ -206,8 +210,8 @@ pub struct ReloadArgs {
 /// Where the password of an MQTT user is.
 #[derive(Debug, Args)]
 pub struct PasswordArgs {
-    /// The password of an MQTT user whose URL has none is the first line of this file; without it, what the environment's
-    /// WINGMARK_MQTT_PASSWORD says.
+    /// The first line of this file is the password of an MQTT user whose URL has none. Without it,
+    /// the environment variable WINGMARK_MQTT_PASSWORD is used.
     #[arg(long, value_name = "FILE")]
     pub publish_password_file: Option<PathBuf>,
 }
@@ -246,8 +250,9 @@ fn publish_rate(text: &str) -> Result<f64, &'static str> {
 /// The page for a browser.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Show what is seen on a page for a browser, on this machine alone; with an address (0.0.0.0:8080), to others too, who
-    /// need the token. Also /events (the JSON of --record -), /metrics (Prometheus) and /healthz: docs/live.md.
+    /// Serve a page for a browser on this machine alone. With an address (0.0.0.0:8080) other
+    /// machines reach it, too, and need the token. It also serves /events (the JSON of --record -),
+    /// /metrics (Prometheus) and /healthz: docs/live.md.
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
     pub serve: Option<SocketAddr>,
 
@@ -273,8 +278,8 @@ fn page_address(text: &str) -> Result<SocketAddr, String> {
 /// How faces are followed.
 #[derive(Debug, Args)]
 pub struct FollowArgs {
-    /// How much points are steadied: off gives them as they are found, for who smooths them himself; 2 holds them stiller
-    /// and later than 1, 0.5 less so.
+    /// How much points are smoothed. off gives them as they are found. 2 holds them stiller and
+    /// later than 1; 0.5 less so.
     #[arg(long, value_name = "off|N", default_value_t)]
     pub smoothing: Smoothing,
 
@@ -291,9 +296,10 @@ fn faces(text: &str) -> Result<NonZeroUsize, &'static str> {
 /// Where pictures are shown.
 #[derive(Debug, Args)]
 pub struct ScreenArgs {
-    /// drm or drm:/dev/dri/card1 (a display, without a desktop), fb or fb:/dev/fb1 (a framebuffer), spi (the panel of the
-    /// board's profile), window (on a desktop, if built with it), png:DIR (a file a frame), none; or auto, the first of
-    /// drm, fb, spi and window that works. Without it, what the board's profile says.
+    /// Where to show the overlay. drm or drm:/dev/dri/card1: a display without a desktop. fb or
+    /// fb:/dev/fb1: a framebuffer. spi: the panel of the board's profile. window: on a desktop, if
+    /// built with it. png:DIR: a file a frame. none: nowhere. auto: the first of drm, fb, spi and
+    /// window that works. Without it, what the board's profile says.
     #[arg(long, value_name = "SCREEN")]
     pub screen: Option<ScreenChoice>,
 
@@ -309,13 +315,14 @@ pub struct ScreenArgs {
 /// Which board this is.
 #[derive(Debug, Args)]
 pub struct BoardArgs {
-    /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it, the board is
-    /// recognised. What the command line says goes before what a profile says.
+    /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it,
+    /// the board is recognised. The command line goes before the profile.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub board: Option<board::BoardChoice>,
 }
 
-/// What to take from a camera. What is not given is chosen from what it offers, near 640x480 at 30 frames a second.
+/// What to take from a camera. What is not given is chosen from its modes, near 640x480 at 30
+/// frames a second.
 #[derive(Debug, Args)]
 pub struct CameraArgs {
     /// YUYV, UYVY, NV12, YU12, MJPG, GREY, RGB3 or BGR3.
@@ -326,12 +333,13 @@ pub struct CameraArgs {
     #[arg(id = "camera_size", long = "camera-size", value_name = "WxH")]
     pub size: Option<Size>,
 
-    /// Frames a second; also of pictures and of MJPEG in a file or a pipe, which have no times of their own.
+    /// Frames a second. It also holds for pictures and for MJPEG from a file or a pipe, which carry
+    /// no times.
     #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 
-    /// What the camera sees from the left to the right edge of its picture, for head pose; 60 where neither this nor the
-    /// board's profile says it.
+    /// The camera's horizontal field of view, for head pose. Without it, what the board's profile
+    /// says, or else 60.
     #[arg(long, value_name = "DEGREES", value_parser = fov)]
     pub fov: Option<f32>,
 }
@@ -346,14 +354,15 @@ fn rate(text: &str) -> Result<f64, &'static str> {
     if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
 }
 
-/// How records are kept. Sizes: 500K, 64M, 2G, 1T; times: 500ms, 90s, 15m, 1h, 7d; or "none". A unit is needed.
+/// How records are kept. Sizes: 500K, 64M, 2G, 1T; times: 500ms, 90s, 15m, 1h, 7d; or "none". The
+/// unit must be given.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// A power cut costs at most the records of this time.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limits::interval)]
     pub flush_every: Duration,
 
-    /// Begin another file when one has this size; the full one gets a number and the UTC time in its name.
+    /// Start a new file at this size. The full one gets a number and the UTC time in its name.
     #[arg(long, value_name = "SIZE", default_value = "256M")]
     pub rotate_size: limits::Size,
 
@@ -361,27 +370,30 @@ pub struct LogArgs {
     #[arg(long, value_name = "TIME", default_value = "none")]
     pub rotate_every: limits::Time,
 
-    /// Keep the files of each record within this size together, removing the oldest; one file takes a quarter of it at
-    /// most.
+    /// Keep the files of each record within this total size: remove the oldest. One file takes a
+    /// quarter of it at most.
     #[arg(long, value_name = "SIZE", default_value = "none")]
     pub keep: limits::Size,
 
-    /// Record one frame in N, or the first in each interval of so long (500ms, 1s, 5m). A frame with an event, such as a
-    /// blink, is recorded whatever its number. Files only; what is published or written to standard output is every frame.
+    /// Record one frame in N, or the first one in each interval (500ms, 1s, 5m). A frame with an
+    /// event, such as a blink, is always recorded. It concerns files only: every frame is published
+    /// and written to standard output.
     #[arg(long, value_name = "N|TIME", requires = "record")]
     pub record_every: Option<Every>,
 
-    /// Record frames with a face only, or those in which faces came, went or did something; otherwise one a minute.
+    /// Record only frames with a face, or only frames in which faces came, went or did something.
+    /// Of the other frames, one a minute is recorded.
     #[arg(long, value_name = "WHEN", value_enum, requires = "record")]
     pub record_when: Option<When>,
 
-    /// Record only these parts of a face: points, pose, eyes (and mouth), confidence and covariance (of each point), with commas
-    /// between them; or none. Its id, box, confidence and events are always there. Files only.
+    /// Record only these parts of a face, with commas between them: points, pose, eyes (and mouth),
+    /// confidence and covariance (of each point); or none. Id, box, confidence and events of a face
+    /// are always there. It concerns files only.
     #[arg(long, value_name = "FIELDS", default_value = "points,pose,eyes,confidence,covariance", requires = "record")]
     pub record_fields: Fields,
 }
 
-/// Show a card that reveals what is wrong with a screen's settings; boards/TESTCARD.md says which setting each fault means.
+/// Show a test card. boards/TESTCARD.md says which setting is wrong by what the card shows.
 #[derive(Debug, Args)]
 pub struct TestcardArgs {
     #[command(flatten)]
@@ -397,8 +409,9 @@ pub struct TestcardArgs {
 
 /// Measure a model on annotated pictures.
 ///
-/// Landmarks (points.csv with images/, iBUG .pts files, WFLW lists) give NME, failure rate and AUC for each split; boxes
-/// (boxes.csv with images/) give the recall of the face detector.
+/// Data sets of landmarks (points.csv with images/, iBUG .pts files, WFLW lists) give NME, failure
+/// rate and AUC for each split. Data sets of boxes (boxes.csv with images/) give the recall of the
+/// face detector.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// The data set's folder.
@@ -409,8 +422,9 @@ pub struct EvalArgs {
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
 
-    /// The model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it, the shipped one for
-    /// what the data set holds. In pictures without faces, a landmark model says what it takes for one.
+    /// The model: the name of a shipped one, or a folder with model.onnx and card.toml. Without it,
+    /// the shipped one for the kind of data set. On pictures without faces, a landmark model is
+    /// counted by its false alarms.
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<zoo::Choice>,
 
@@ -418,43 +432,46 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Write what is found to a CSV file, a row a face of the data set: file, points (x0, y0 ..), their confidence (p0 ..)
-    /// and covariance (xx0, xy0, yy0 ..).
+    /// Write what is found to a CSV file, a row for each face of the data set: file, points (x0, y0
+    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..).
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
 
-    /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR, face:PIXELS or
-    /// cover:PER_CENT.
+    /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR,
+    /// face:PIXELS or cover:PER_CENT.
     #[arg(long, value_name = "KIND:AMOUNT")]
     pub degrade: Option<Degradation>,
 
-    /// Find the faces as `run` does, instead of taking their boxes from the true points. Found is a face whose landmarks' box
-    /// overlaps that of the true points by more than 0.3 (IoU).
+    /// Find the faces as `run` does, instead of taking their boxes from the true points. A face
+    /// counts as found where the box of its landmarks overlaps that of the true points by more than
+    /// 0.3 (IoU).
     #[arg(long)]
     pub detect: bool,
 
-    /// What the pictures' camera saw from left to right, for head pose. Without it, 15: pictures of faces are mostly cut from
-    /// photographs that were taken from afar.
+    /// The horizontal field of view of the pictures, for head pose. Without it, 15: most pictures
+    /// of faces are cut from photographs taken from afar.
     #[arg(long, value_name = "DEGREES", value_parser = fov)]
     pub fov: Option<f32>,
 
-    /// Turn the crop with the face, as following does. Without it, crops from the true points stand upright, however a face leans.
+    /// Turn the crop with the face, as following does. Without it, crops from the true points are
+    /// upright.
     #[arg(long, conflicts_with = "detect")]
     pub upright: bool,
 }
 
 /// Measure how fast models are on this machine, each stage of a frame and the whole of it.
 ///
-/// Frames go the way they go in `run`: found, followed, drawn, presented (into memory), recorded (into a temporary file).
-/// The table goes to standard output.
+/// Frames take the way they take in `run`: faces are found and followed, drawn, presented (into
+/// memory) and recorded (into a temporary file). The table goes to standard output.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// A landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. May be given several times.
-    /// Without it, all shipped ones.
+    /// A landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. May
+    /// be given several times. Without it, all shipped ones.
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Vec<zoo::Choice>,
 
-    /// Where frames come from, as for `run`; over and over where they end. Without it, the built-in picture moves about.
+    /// Where frames come from, as for `run`. The source starts again where it ends. Without it, the
+    /// built-in picture moves about.
     #[arg(long, value_name = "PATH|-|clip", value_parser = os::<SourceChoice>())]
     pub source: Option<SourceChoice>,
 
@@ -465,14 +482,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     pub seconds: f64,
 
-    /// Threads that share the nets' work; several numbers, as 1,2,4, are measured one after the other. Without it, as many
-    /// as the board's profile says.
+    /// Threads that share the nets' work. Several numbers, as 1,2,4, are measured one after the
+    /// other. Without it, as many as the board's profile says.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Vec<u16>,
 
-    /// Take frames at the source's rate, as from a camera, instead of as fast as possible: clocks and caches then are
-    /// those of real use.
+    /// Take frames at the source's rate, as from a camera, instead of as fast as possible. Clocks
+    /// and caches then behave as in real use.
     #[arg(long)]
     pub paced: bool,
 
@@ -490,8 +507,8 @@ pub struct BenchArgs {
 
 /// Show reports of `bench` side by side; with two of one machine, tell whether it became slower.
 ///
-/// The exit code is 1 when the second report of a machine has a time above the first by more than 5 % and twice the noise,
-/// or 2 % more instructions.
+/// The exit code is 1 when the second report of a machine is slower than the first: a time that is
+/// above by more than 5 % and by more than twice the noise, or 2 % more instructions.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// What `bench --json` wrote.
@@ -511,10 +528,10 @@ pub struct CompareArgs {
     pub svg: Option<PathBuf>,
 }
 
-/// Measure the time from a picture handed to a screen to a camera's frame that shows it: glass to glass.
+/// Measure the latency from a picture handed to a screen to the camera frame that shows it.
 ///
-/// Point the camera at the screen, which then flips between black and white at varying times, and keep both still. A minute
-/// gives about 80 flips.
+/// Point the camera at the screen and keep both still. The screen flips between black and white at
+/// varying times. A minute gives about 80 flips.
 #[derive(Debug, Args)]
 pub struct LatencyArgs {
     /// The camera, such as /dev/video0; or, as - for standard input, live video from one.
@@ -547,19 +564,20 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Look at this machine and say what is in the way of landmarks, and what to do about it.
 ///
-/// Board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit code is 1 when something is in the way.
+/// It looks at board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit
+/// code is 1 when something is in the way.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     #[command(flatten)]
     pub board: BoardArgs,
 
-    /// What for: run (camera, display and rights of this user), service (the systemd unit) or bench (no camera, no display).
-    /// The exit code is 1 when something is in the way of that.
+    /// The purpose: run (camera, display and permissions of this user), service (the systemd unit)
+    /// or bench (no camera, no display). The exit code is 1 when something is in the way of it.
     #[arg(long = "for", value_name = "PURPOSE", default_value = "run")]
     pub purpose: Purpose,
 
-    /// Check this model alone, and whole: its card, its hash, and what it makes of its golden sample. The exit code is 1 when it
-    /// is not to be used.
+    /// Check only this model, and all of it: its card, its hash and its golden sample. The exit
+    /// code is 1 when it is not to be used.
     #[arg(long, value_name = "NAME|DIR", conflicts_with_all = ["board", "purpose"])]
     pub model: Option<zoo::Choice>,
 

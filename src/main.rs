@@ -5,8 +5,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wingmark::cli::Cli;
 use wingmark::commands::{self, Outcome, messages, settings};
 
-/// Counts allocations for `bench`: two additions each, against some two hundred instructions for the allocation itself, and
-/// so few allocations a frame that it cannot be measured.
+/// Counts allocations for `bench`. That costs two additions each, beside some two hundred
+/// instructions of the allocation itself; a frame makes so few that it cannot be measured.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 

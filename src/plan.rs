@@ -180,7 +180,8 @@ fn resume_after(pasts: &[Past]) -> Resume {
     let Some((first, others)) = pasts.split_first() else { return Resume::default() };
     let is_in_all = |source: &&String| others.iter().all(|past| past.sources.contains(*source));
     let mut done: HashSet<String> = first.sources.iter().filter(is_in_all).cloned().collect();
-    // The record that ends first says where to go on; what the others have beyond that they do not take twice.
+    // The run goes on where the shortest record ends. The other records skip what they hold beyond
+    // that.
     let ends = pasts.iter().map(|past| past.last.as_ref());
     let end = ends.min_by_key(|last| last.map(|last| last.sequence)).flatten();
     let begun = end.map(|last| Begun {
@@ -198,7 +199,8 @@ fn resume_after(pasts: &[Past]) -> Resume {
 }
 
 impl RunPlan {
-    /// Opens what the run reads before what it writes, so that a mistake leaves no empty files behind.
+    /// Opens what the run reads before what it writes, so that a mistake leaves no empty files
+    /// behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));

@@ -68,7 +68,7 @@ fn run_writes_what_it_is_asked_for() {
     assert_eq!(openface("a.csv"), openface("b.csv"));
 }
 
-/// The column of the first point: frame, face, time, confidence, success and the head's pose come before.
+/// The column of the first point. Frame, face, time, confidence, success and pose stand before it.
 const X_0: usize = 11;
 
 #[test]
@@ -461,7 +461,8 @@ fn names_of_files_need_not_be_text() {
     assert!(std::fs::read_to_string(folder.path().join("seen.csv")).unwrap().contains(",a\u{fffd}.jpg,"));
 }
 
-/// Makes `data`: the portrait with what `run` finds in it, `shift` pixels to the right, and a picture that is not there.
+/// Makes `data`: the portrait with what `run` finds in it, moved by `shift` pixels to the right,
+/// and a row for a picture that does not exist.
 fn annotated_portrait(folder: &Path, shift: f32) {
     let data = folder.join("data");
     std::fs::create_dir_all(data.join("images")).unwrap();

@@ -1,4 +1,5 @@
-//! What `wingmark doctor` says of recorded machines, word for word. `WINGMARK_WRITE_GOLDEN=1` writes what it says now.
+//! What `wingmark doctor` says of recorded machines, word for word. With `WINGMARK_WRITE_GOLDEN=1`
+//! the test writes the present words instead.
 
 mod machines;
 

@@ -14,7 +14,9 @@ pub(crate) struct Biases {
     pub varies: bool,
 }
 
-/// `bias - zero_point * (sum of the varying channels' weights) + sum over constant channels of (value - zero_point) * w`.
+/// The bias, less `zero_point` times the sum of the varying channels' weights, plus the sum over
+/// constant channels of `(value - zero_point) * weight`.
+///
 /// Padding adds nothing to the last sum, because it holds the zero point. The kernels read the
 /// varying values less `value_offset`.
 pub(crate) fn biases(fused: &FusedConvolution<'_>, input: Shape, output: Shape, value_offset: i32) -> Biases {

@@ -1,5 +1,7 @@
-//! How a step is cut into chunks that threads share. `docs/decisions/threads.md` has the
-//! simulations behind the figures.
+//! How a step is cut into chunks that threads share.
+//!
+//! `thread_sim models/small/model.onnx` (`benches/net-timer`) simulates what the figures come to:
+//! `docs/decisions/threads.md`.
 
 use std::ops::Range;
 

@@ -64,7 +64,8 @@ fn check_writable(path: &Path) -> anyhow::Result<()> {
     files::check_writable(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Where results go. Whoever reads them may have seen enough and close the pipe, which is no failure and hides none.
+/// Standard output. A reader may close the pipe when it has seen enough: that is no failure, and it
+/// hides none.
 fn results() -> impl Write {
     struct Results(StdoutLock<'static>);
 

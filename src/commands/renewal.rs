@@ -166,9 +166,10 @@ fn run_args(all: &[OsString]) -> Result<RunArgs, RenewalError> {
 }
 
 fn checked(files: &Files, threads: usize) -> Result<(LandmarkNet, ModelCard), RenewalError> {
-    // The threads that share the net's work are started below: they have the niceness of who starts them.
+    // The threads that share the net's work are started below. They inherit the niceness of this
+    // thread.
     let load = || {
-        // Of this thread alone. It is not allowed everywhere, and not needed where there is a core for it.
+        // Of this thread alone. It may be forbidden, and with a core to spare it is not needed.
         let _ = nice(NICENESS);
         golden::checked(files)
     };

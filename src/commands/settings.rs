@@ -1,4 +1,5 @@
-//! The settings file of `wingmark run`: in TOML, what its command line may say, by the same names. The command line goes before it.
+//! The settings file of `wingmark run`: options of its command line in TOML, by the same names. The
+//! command line goes before it.
 //!
 //! ```toml
 //! source = "/dev/video0"
@@ -38,7 +39,8 @@ pub enum SettingsError {
 /// The arguments of the process, and for `run` those of the settings file that they leave open.
 ///
 /// # Errors
-/// When the file cannot be read or says what `run` does not know. What is wrong on the command line itself is left to the parser.
+/// When the file cannot be read or has a key that is no option of `run`. The parser reports what is
+/// wrong on the command line itself.
 pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
     let cli = Cli::command();
     let Ok(matches) = cli.clone().try_get_matches_from(&given) else { return Ok(given) };

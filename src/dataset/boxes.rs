@@ -1,5 +1,5 @@
-//! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a row a face) and `images/`.
-//! A row without a box is a picture that is known to show no face at all.
+//! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a
+//! row a face) and `images/`. A row without a box is a picture without any face.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,11 @@ pub struct Scene {
     pub picture: PathBuf,
     /// The picture's name as the data set writes it, but for backslashes.
     pub file: String,
-    /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers; none where it is known
-    /// that there is no face.
+    /// Boxes of the faces' landmarks, in pixels of the picture, pixel centres at whole numbers.
+    /// Empty for a picture without any face.
     pub faces: Vec<Rect>,
-    /// Boxes of what may be a face (`ignore.csv`, the same columns): it counts neither as found nor as a false alarm.
+    /// Boxes of what may be a face (`ignore.csv`, the same columns). A detection there counts
+    /// neither as found nor as a false alarm.
     pub ignored: Vec<Rect>,
 }
 

@@ -1,12 +1,15 @@
 //! Annotated face pictures: which files there are and where their landmarks lie.
 //!
 //! Three layouts are read, told apart by what the folder holds:
-//! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`, pixel centres at whole numbers,
-//!   perhaps `yaw` in degrees;
-//! * iBUG: a `.pts` file beside each picture, in any depth of folders; its first pixel is 1, and the folder is the split;
-//! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`; the 98 points are reduced to 68.
+//! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`,
+//!   pixel centres at whole numbers; a column `yaw` in degrees may follow;
+//! * iBUG: a `.pts` file beside each picture, in any depth of folders. Its first pixel is 1, and
+//!   the folder is the split;
+//! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`. Its 98 points are reduced to
+//!   68.
 //!
-//! An item that cannot be read costs itself. `docs/datasets.md` says how each layout may be written.
+//! An item that cannot be read is left out and reported. `docs/datasets.md` says how each layout
+//! may be written.
 
 pub mod boxes;
 mod csv_points;
@@ -111,7 +114,8 @@ pub fn open_split(folder: &Path, split: Option<&str>) -> Result<Vec<Sample>, Dat
 }
 
 impl Dataset {
-    /// One split of it, with the faults that may be of that. `folder` is where it came from, for messages.
+    /// One split, with the faults that may belong to it. Messages name `folder`, where it came
+    /// from.
     pub fn only(mut self, split: &str, folder: &Path) -> Result<Dataset, DatasetError> {
         let splits = self.samples.iter().map(|s| &s.split).chain(self.faults.iter().map(|fault| &fault.split));
         let mut names: Vec<&str> = splits.map(String::as_str).filter(|name| !name.is_empty()).collect();
@@ -141,7 +145,7 @@ struct Collection {
 type FoundFace = (PathBuf, String, Vec<Point2<f32>>, Option<f32>);
 
 impl Collection {
-    /// Takes a face (its picture, what the data set calls that, and its points) or what is wrong with it.
+    /// Takes a face (its picture, the picture's name in the data set, and its points), or a fault.
     fn add(&mut self, path: &Path, line: u64, split: String, face: Result<FoundFace, String>) {
         let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
         match checked {

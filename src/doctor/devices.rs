@@ -60,7 +60,7 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
     outputs.chain(framebuffers).chain(buses).collect()
 }
 
-/// What a run may open: cameras, displays, and bus and pins of the panel that the profile describes.
+/// Devices that a run may open: cameras, displays, and the bus and pins of the profile's panel.
 pub(super) fn wanted(cameras: &[Camera], screens: &[Screen], board: &Board, tree: &Tree) -> BTreeSet<PathBuf> {
     let cameras = cameras.iter().map(|camera| camera.device.clone());
     let screens = screens.iter().filter(|screen| screen.is_ready).map(|screen| screen.device.clone());

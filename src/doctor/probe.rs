@@ -1,4 +1,4 @@
-//! What only the machine itself can answer; everything else is read from a [`Tree`](crate::machine::Tree).
+//! What only the live machine can answer. All else is read from a [`Tree`](crate::machine::Tree).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

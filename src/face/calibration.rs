@@ -1,28 +1,31 @@
 //! How far landmarks may be off, from the heat around them.
 //!
-//! A net learns peaks of one width. So the covariance of the heat says along which direction a landmark
-//! may be off, but not how far; how low the peak is says that better, and how low the others are. On
-//! faces held out of training, as they are, covered and blurred,
+//! A net learns peaks of one width. So the covariance of the heat says in which direction a
+//! landmark may be off, but not how far. The height of the peak says that better, and so do the
+//! heights of the others. On faces held out of training, as they are, covered and blurred,
 //!
 //! ```text
 //! covariance of the error
 //!     = spread[landmark] * confidence^-exponent * (mean confidence)^-face_exponent * covariance of the heat
 //! ```
 //!
-//! fits, with errors that follow a two-dimensional Student t distribution of this covariance and `tails` degrees of freedom: a
-//! normal distribution has lighter tails than annotated faces have. `tests/accuracy/calibrate.py` fits the numbers.
+//! fits. The errors follow a two-dimensional Student t distribution of this covariance and `tails`
+//! degrees of freedom: a normal distribution has lighter tails than annotated faces have.
+//! `tests/accuracy/calibrate.py` fits the numbers.
 
 use nalgebra::Matrix2;
 
 use crate::face::Landmark;
 use crate::model::card::Calibration;
 
+// Set by hand; `python3 tests/accuracy/reliability.py --data 300w` measures what comes of it.
+
 /// Heat below this says no more than that the landmark may be anywhere.
 const LEAST_CONFIDENCE: f32 = 0.05;
 
 impl Calibration {
-    /// The covariance of the error of a landmark, in squared units of its own, from that of its heat and the `mean_confidence` of
-    /// its face's landmarks.
+    /// The covariance of a landmark's error, in squared units of its own. `heat` has the covariance
+    /// of its heat, `mean_confidence` is that of the face's landmarks.
     ///
     /// # Panics
     /// When there is no landmark of that index.
@@ -37,8 +40,9 @@ pub(crate) fn error_covariance(heat: &Landmark, spread: f32, exponent: f32) -> M
     heat.covariance * (spread * heat.confidence.max(LEAST_CONFIDENCE).powf(-exponent))
 }
 
-/// The squared Mahalanobis distance within which a `share` of the errors lie (0 to 1): the squared radius of the ellipse of that
-/// share, in standard deviations. With the card's `tails`, that of the t distribution; else that of a normal one.
+/// The squared Mahalanobis distance within which a `share` of the errors lie (0 to 1), which is the
+/// squared radius of the ellipse of that share, in standard deviations. With the card's `tails` it
+/// is that of the t distribution, else that of a normal one.
 pub fn squared_radius(share: f32, tails: Option<f32>) -> f32 {
     match tails {
         Some(tails) => (tails - 2.0) * ((1.0 - share).powf(-2.0 / tails) - 1.0),
@@ -68,7 +72,8 @@ mod tests {
         assert!((squared_radius(0.95, None) - 5.991).abs() < 1e-3);
         // With so many degrees of freedom, t is a normal distribution.
         assert!((squared_radius(0.95, Some(1e4)) - 5.991).abs() < 0.02);
-        // F(2, 5) has its 95 % quantile at 5.786; a squared distance is 2 F of the scale matrix, which is 3/5 of the covariance.
+        // F(2, 5) has its 95 % quantile at 5.786; a squared distance is 2 F of the scale matrix,
+        // which is 3/5 of the covariance.
         assert!((squared_radius(0.95, Some(5.0)) - 2.0 * 5.786 * 0.6).abs() < 1e-2);
     }
 }

@@ -12,6 +12,10 @@ use nalgebra::{Matrix2, Point2, SMatrix, SVector, Vector2};
 use crate::face::Landmark;
 use crate::model::heatmaps::{Heat, Heatmaps, Peak};
 
+// Chosen by hand in numpy on the faces of 300-W that training holds out:
+// `docs/decisions/decoding.md`. `tests/accuracy/held_out.py --data 300w --out held-out`, then
+// `wingmark eval --data held-out --split train`, measures what comes of them.
+
 /// Cells on each side of a landmark's peak that the fit looks at.
 const REACH: usize = 2;
 /// Heat below this is noise or the far tail, and its logarithm means little.

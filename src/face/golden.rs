@@ -86,8 +86,8 @@ const INPUT: &str = "golden/input.png";
 const HEATMAPS: &str = "golden/heatmaps.u8";
 const LANDMARKS: &str = "golden/landmarks.csv";
 
-/// Makes a net of its files and checks it whole: card, hash, shapes, and what it makes of its golden
-/// sample. A shipped one has no sample: it was checked when it was built.
+/// Loads a net from its files and checks it whole: card, hash, shapes and golden sample. A shipped
+/// one has no sample: it was checked when it was built.
 pub fn checked(files: &Files) -> Result<(Net, Option<Agreement>), CheckError> {
     let net = files.net()?;
     let Some(folder) = files.folder() else { return Ok((net, None)) };

@@ -126,7 +126,8 @@ impl Landmarker {
             .expect("a scheme has landmarks")
     }
 
-    /// What the last look told of the presence of a face; `None` from a net without shapes, or where its landmarks lay in one place.
+    /// Evidence of the last look for the presence of a face. `None` from a net without shapes, and
+    /// where its landmarks lay in one place.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }

@@ -23,6 +23,8 @@ use super::Landmark;
 use super::head::{DEFORMATIONS, HeadModel, bias_terms};
 use crate::picture::frame::Size;
 
+// Set by hand; `wingmark eval --data aflw2000 --split hard --detect` measures how far yaw is off.
+
 /// Turn, position, deformations.
 const UNKNOWNS: usize = 6 + DEFORMATIONS;
 const MAX_STEPS: usize = 12;

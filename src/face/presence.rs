@@ -18,6 +18,9 @@ use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Crop;
 
+// Chosen by the table of `trainer/presence.sh` and by `wingmark eval --detect` on held-out faces:
+// `docs/decisions/presence.md`.
+
 /// A look with this presence or more shows a face, with its landmarks.
 pub const IS_FACE: f32 = 0.5;
 /// A face that was not followed before has to have this presence: there are many more places

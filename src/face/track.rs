@@ -13,6 +13,9 @@ use crate::face::measure::Measures;
 use crate::face::smooth::FaceFilter;
 use crate::picture::geometry::Rect;
 
+// Set by hand, and held by `cargo test --test following`: faces that are covered, come back and
+// cross keep their ids.
+
 /// A face whose box overlaps the box where it was expected less than this has jumped, and is not
 /// smoothed towards; a face found anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;

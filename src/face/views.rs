@@ -6,6 +6,9 @@ use nalgebra::Point2;
 use crate::picture::frame::Size;
 use crate::picture::geometry::{Crop, Rect};
 
+// Set by hand. `tests/accuracy/held_out.py --data wider_scenes --out held-out`, then
+// `wingmark eval --data held-out`, measures what the squares find: `docs/decisions/finding.md`.
+
 /// A frame whose sides differ by less than this is not looked at closer up: little would be gained.
 const SQUARE: f32 = 1.15;
 /// No more squares than this make up a frame, however long it is.

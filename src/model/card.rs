@@ -1,5 +1,5 @@
-//! Model cards: what a net reads and gives, where it comes from and how good it is. `models/<name>/card.toml`, beside
-//! the net's `model.onnx`.
+//! Model cards: what a net reads and gives, where it comes from and how good it is.
+//! `models/<name>/card.toml`, beside the net's `model.onnx`.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,13 +51,14 @@ pub enum Task {
         scheme: &'static Scheme,
         /// Side of the crop, as a multiple of the longer side of the landmarks' box.
         crop_margin: f32,
-        /// From heat to the covariance of the error. Without it, the covariance of the heat is reported as it is.
+        /// From heat to the covariance of the error. Without it, the covariance of the heat stands.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calibration: Option<Calibration>,
     },
-    /// Five maps of a whole picture: heat at the centres of faces; width and height of the box of a face's landmarks, where `v`
-    /// stands for `smallest_px * 2^(v * octaves)` pixels of the net's input; cosine and sine of the face's roll, where `v` stands
-    /// for `2 v - 1`.
+    /// Five maps of a whole picture: heat at the centres of faces; width and height of the box of a
+    /// face's landmarks; cosine and sine of its roll. A size `v` means
+    /// `smallest_px * 2^(v * octaves)` pixels of the net's input; a cosine or sine `v` means
+    /// `2 v - 1`.
     Faces {
         /// Side of the smallest face, in pixels of the net's picture.
         smallest_px: f32,
@@ -75,8 +76,8 @@ impl Task {
     }
 }
 
-/// From the heat around a landmark to the covariance of its error; `face/calibration.rs` has the formula. Without units: the
-/// error has those of the heat's covariance.
+/// From the heat around a landmark to the covariance of its error: the formula is in
+/// `face/calibration.rs`. It has no unit: the error's unit is that of the heat's covariance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {

@@ -86,8 +86,8 @@ impl Display {
         Ok(Display { slot, next: Picture::default(), figures: Figures::default(), failure, failed: false, thread })
     }
 
-    /// Gives a frame away, with what was seen in it, and takes memory of an earlier one for it. An error is that of an
-    /// earlier picture, and the last thing that this display does.
+    /// Hands over a frame and its observation, and takes back the memory of an earlier frame. An
+    /// error is that of an earlier picture; after it the display shows nothing more.
     pub fn show(&mut self, frame: &mut Frame, seen: Observation) -> Result<(), ScreenError> {
         std::mem::swap(&mut self.next.frame, frame);
         self.next.figures.clear();
@@ -119,7 +119,7 @@ impl Display {
         self.slot.close();
     }
 
-    /// Shows what it has and lets the screen be as it was found, as far as that is done before `deadline`.
+    /// Shows the frame it has and restores the screen, as far as that is done before `deadline`.
     pub fn finish(self, deadline: Instant) -> Result<(), ScreenError> {
         self.close();
         let ended = join_until(self.thread, deadline);

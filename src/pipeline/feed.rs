@@ -74,12 +74,13 @@ impl Feed {
         self.slot.overtaken()
     }
 
-    /// What was said since the last call. What concerns the frames before one that was taken has been said.
+    /// Messages since the last call. Those about frames before one that was taken are among them.
     pub fn notes(&self) -> impl Iterator<Item = Note> {
         self.notes.try_iter()
     }
 
-    /// Ends the thread, waiting for it until `deadline`. One that waits for a pipe stays behind: it ends with the process.
+    /// Ends the thread and waits for it until `deadline`. A thread that waits for a pipe stays
+    /// behind and ends with the process.
     pub fn stop(self, deadline: Instant) {
         let Feed { slot, notes, thread } = self;
         slot.close();

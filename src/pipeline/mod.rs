@@ -1,5 +1,6 @@
-//! The threads of a run: one captures, one observes and records, one shows. A slow one never holds up the one before it on
-//! a live source: it gets the newest frame, and those it missed are known by their numbers.
+//! The threads of a run: one captures, one observes and records, one shows. On a live source a slow
+//! thread never holds up the one before it: it gets the newest frame. Sequence numbers tell how
+//! many frames it missed.
 
 mod display;
 mod feed;

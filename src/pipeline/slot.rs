@@ -1,4 +1,4 @@
-//! Room for one value between two threads. `tests/loom` tries the orders in which they can meet here.
+//! Room for one value between two threads. `tests/loom` tries every order of their steps.
 
 #[cfg(loom)]
 use loom::sync::{Condvar, Mutex, MutexGuard};

@@ -1,8 +1,9 @@
-//! `udp://`: one object of JSON a face and datagram, at most [`MOST_BYTES`], so that no network cuts it up.
+//! `udp://`: one JSON object a face, each in a datagram of at most [`MOST_BYTES`], so that no
+//! network fragments it.
 //!
-//! The object has the keys of a face in `docs/observation.schema.json`, the frame's `schema`, `sequence`, `captured_s`,
-//! `width` and `height`, and its `events`; points are whole pixels and covariances are left out. A frame without a face sends one with
-//! `"id": null`.
+//! The object has the keys of a face in `docs/observation.schema.json`, and `schema`, `sequence`,
+//! `captured_s`, `width`, `height` and `events` of the frame. Points are whole pixels; covariances
+//! are left out. A frame without a face sends one object with `"id": null`.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! What leaves the board live: one file a receiver behind one small trait.
 //!
-//! A receiver has a thread of its own and room for one frame before it. Where it is slow, gone or wrong, the newest
-//! frame takes the place of the one that waits: the loss is counted and said once a minute, and no frame is held up.
-//! Events of a frame that gave way go with the next one.
+//! A receiver has a thread of its own and room for one frame before it. Where it is slow or gone,
+//! the newest frame replaces the one that waits. The loss is counted and reported once a minute. No
+//! frame is held up. The events of a lost frame go with the next one.
 
 mod backoff;
 mod json;

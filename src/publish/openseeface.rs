@@ -1,13 +1,14 @@
-//! OpenSeeFace's datagrams, for VSeeFace, VTube Studio, vpuppr: what its `facetracker.py` sends, little-endian, one
-//! record a face, all faces of a frame in one datagram.
+//! OpenSeeFace's datagrams, for VSeeFace, VTube Studio and vpuppr. The layout is that of its
+//! `facetracker.py`: little-endian, one record a face, all faces of a frame in one datagram.
 //!
-//! f64 time; i32 id; f32 width, height; f32 right, left eye open; u8 success; f32 error of the fit; f32 quaternion
-//! x, y, z, w; 3 f32 Euler angles in degrees; 3 f32 translation; 68 f32 confidence; 68 times f32 x, y in pixels;
-//! 70 times f32 x, -y, -z; 14 f32 features.
+//! f64 time; i32 id; f32 width, height; f32 right, left eye open; u8 success; f32 error of the fit;
+//! f32 quaternion x, y, z, w; 3 f32 Euler angles in degrees; 3 f32 translation; 68 f32 confidence;
+//! 68 times f32 x, y in pixels; 70 times f32 x, -y, -z; 14 f32 features.
 //!
-//! Its points are iBUG's without the outer corners of the mouth, then the pupils. Its camera's first axis goes down the
-//! picture and the second to the right, and its fit puts heads behind that camera, so that all coordinates are
-//! negative there; receivers expect that. A unit is the eyes' distance / [`EYES_APART`].
+//! Its points are iBUG's 68 without the outer corners of the mouth, then the pupils. The first axis
+//! of its camera goes down the picture, the second to the right. Its fit puts heads behind that
+//! camera: all coordinates there are negative, and receivers expect that. A unit is the eyes'
+//! distance / [`EYES_APART`].
 
 use nalgebra::{Matrix3, Point2, Vector3};
 
@@ -59,7 +60,8 @@ fn kept() -> impl Iterator<Item = usize> {
     (0..68).filter(|point| ![48, 54].contains(point))
 }
 
-/// In its axes (x to the picture's left, y up, z to the viewer, from the tip of the nose) and unit; zeros without a head.
+/// In OpenSeeFace's axes (x to the picture's left, y up, z to the viewer, from the tip of the nose)
+/// and unit; zeros without a head.
 fn points_of(head: Option<&HeadModel>) -> [Vector3<f32>; 70] {
     let mut points = [Vector3::zeros(); 70];
     let Some(head) = head else { return points };
@@ -74,7 +76,8 @@ fn points_of(head: Option<&HeadModel>) -> [Vector3<f32>; 70] {
     points
 }
 
-/// Its turn for a head with this pose: the first two rows are ours in its axes, the third makes them a turn.
+/// OpenSeeFace's rotation for a head with this pose. Two rows are ours in its axes; the third
+/// completes a rotation.
 fn turn(pose: &HeadPose) -> Matrix3<f32> {
     let ours = pose.camera_from_head.matrix();
     Matrix3::from_rows(&[ours.row(1).into_owned(), ours.row(0).into_owned(), -ours.row(2).into_owned()])
@@ -145,7 +148,8 @@ fn record(face: &Face, time_s: f64, size: [f32; 2], head: &[Vector3<f32>; 70]) -
     all.iter().for_each(|(_, confidence)| put(&[*confidence]));
     all.iter().for_each(|(at, _)| put(&[at.x, at.y]));
     head.iter().for_each(|at| put(&[at.x, -at.y, -at.z]));
-    // Eyes from -1 closed to 0 open, twice three of the brows, four of the corners of the mouth, its opening, its width.
+    // Eyes from -1 closed to 0 open, twice three of the brows, four of the corners of the mouth,
+    // its opening, its width.
     let mut features = [0.0; 14];
     (features[0], features[1]) = (open(left_eye) - 1.0, open(right_eye) - 1.0);
     features[12] = mouth.unwrap_or(0.0);
@@ -199,7 +203,8 @@ mod tests {
         assert_eq!(bytes[8..12], 3i32.to_le_bytes());
         assert_eq!([float(12), float(16)], [640.0, 480.0]);
         assert_eq!([float(20), float(24), f32::from(bytes[28])], [1.0, 0.25, 1.0]);
-        // A quaternion, Euler angles and a translation from 33 on; confidences from 73; points from 345.
+        // A quaternion, Euler angles and a translation from 33 on; confidences from 73; points from
+        // 345.
         assert_eq!([float(73), float(73 + 4 * 47), float(73 + 4 * 48)], [0.0, 0.47, 0.49]);
         assert_eq!([float(345 + 8 * 48), float(345 + 8 * 48 + 4)], [49.0, 149.0]);
         let pupil = 345 + 8 * 66;

@@ -1,7 +1,9 @@
-//! opentrack's "UDP over network": six little-endian 64-bit floats, x, y, z in centimetres, yaw, pitch, roll in degrees.
+//! opentrack's "UDP over network": six little-endian 64-bit floats, x, y, z in centimetres, yaw,
+//! pitch, roll in degrees.
 //!
-//! As the person sees it: x to the right, y up, z away from the screen; yaw to the right, pitch up, roll to the right
-//! shoulder. opentrack's mapping turns each around where a game wants it otherwise. Of several faces, the nearest.
+//! Axes of the person: x to the right, y up, z away from the screen; yaw to the right, pitch up,
+//! roll to the right shoulder. A user turns axes around in opentrack's mapping. Of several faces,
+//! the nearest is sent.
 
 use super::udp::Udp;
 use super::{PublishError, Receiver};
@@ -50,7 +52,8 @@ mod tests {
 
     #[test]
     fn the_packet_is_six_little_endian_doubles_from_the_persons_view() {
-        // To the left in the picture is the person's right; the nose points there, up, the head leans to that side.
+        // The nose points to the left in the picture, which is the person's right, and up; the head
+        // leans to that side.
         let camera_from_head = Rotation3::from_axis_angle(&Vector3::y_axis(), 20f32.to_radians());
         let position = Vector3::new(-100.0, 50.0, 600.0);
         let pose = HeadPose { camera_from_head, position, covariance: Matrix6::identity() };

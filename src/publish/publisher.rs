@@ -257,7 +257,8 @@ mod tests {
         for sequence in 0..10_000 {
             publisher.publish(&observation(sequence));
         }
-        // Ten thousand frames come in five minutes; a receiver in the way would hold them up for ever.
+        // Ten thousand frames come in five minutes. A receiver in the way would hold them up for
+        // ever.
         assert!(start.elapsed() < Duration::from_secs(60));
         may.send(()).unwrap();
         may.send(()).unwrap();

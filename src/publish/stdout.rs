@@ -1,5 +1,4 @@
-//! `--record -`: a line of JSON a frame on standard output, as soon as it is seen; the first one says
-//! who made it.
+//! `--record -`: a line of JSON a frame on standard output, at once. The first line has `made_by`.
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;

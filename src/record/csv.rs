@@ -28,9 +28,10 @@
 //!
 //! Columns of [fields](super::fields) that are not recorded are left out, with their names.
 //!
-//! `docs/measures.md` defines the measures. A row a face; a frame without a face has one row. Only
-//! `made_by` and `source` are quoted, where they hold a comma or a quotation mark (RFC 4180); they
-//! hold no line break. A run that goes on with a file says `made_by` anew in its first row. Rows end in `\n`.
+//! `docs/measures.md` defines the measures. There is a row for each face, and one for a frame
+//! without a face. Only `made_by` and `source` are quoted, where they hold a comma or a quotation
+//! mark (RFC 4180); they hold no line break. A continued run writes `made_by` again in its first
+//! row. Rows end in `\n`.
 
 use std::io::Write;
 

@@ -32,10 +32,10 @@
 //!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
 //!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
 //!
-//! Keys of [fields](super::fields) that are not recorded are left out: `points`,
-//! `point_confidence` (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`).
-//! `made_by` stands in the first object of a file, and in the first one of a run that goes on with a
-//! file: who made it and those after it.
+//! Keys of [fields](super::fields) that are not recorded are left out: `points`, `point_confidence`
+//! (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`). `made_by` stands
+//! in the first object of a file, and in the first one that a continued run adds. It holds for the
+//! objects that follow.
 //!
 //! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by
 //! rows), eyes, mouth and events; null is unknown. `schema` grows when a key changes its meaning or
@@ -99,7 +99,7 @@ impl Encoder for JsonlEncoder {
     }
 }
 
-/// Appends an entry's object, without a line break in it, and with who made it if that is to be said.
+/// Appends an entry's object, without a line break in it; with `made_by` where it is given.
 pub fn write_object(out: &mut Vec<u8>, entry: &Entry, fields: Fields, made_by: Option<&Provenance>) {
     let object = Object { made_by, ..Object::of(entry, fields) };
     serde_json::to_writer(out, &object).expect("numbers and strings always serialize");

@@ -1,12 +1,13 @@
-//! Records what is seen, in files that survive.
+//! Records observations in files that survive a power cut.
 //!
-//! After a power cut or `kill -9`, at most the records of the last flush interval (1 s unless told otherwise) are lost,
-//! and every record that is read back is whole.
+//! A power cut or `kill -9` loses at most the records of the last flush interval (1 s by default).
+//! Every record that is read back is whole.
 //!
-//! That holds as long as the medium takes a block within a quarter of the interval (a warning says when it does not) and
-//! keeps what it confirmed. Records of one interval are a block, written with one call and followed by `fdatasync`;
-//! [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record; files that end in `.gz` are packed a block,
-//! and what is torn is a whole one. Files can be read while they are written.
+//! That holds where the medium takes a block within a quarter of the interval (else a warning says
+//! so) and keeps what it confirmed. The records of one interval are a block: one write, then
+//! `fdatasync`. [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record. Files
+//! that end in `.gz` are packed block by block, and a torn block is lost whole. Files can be read
+//! while they are written.
 
 mod annotations;
 mod choice;

@@ -1,8 +1,8 @@
-//! Who made a record: with it, a file that lies on a desk in ten years says what it is.
+//! Who made a record: a file says itself, years later, what it holds.
 //!
-//! Gathered once, when a run's parts are open, and said wherever the run speaks: by the first record
-//! of each file (`made_by`), by the metrics (`wingmark_build_info`), to a broker (`about`), in the
-//! summary, and in the first line of the journal.
+//! Gathered once, when a run's parts are open, and told by the first record of each file
+//! (`made_by`), the metrics (`wingmark_build_info`), MQTT (`about`), the summary and the first line
+//! of the journal.
 
 use std::fmt;
 

@@ -56,8 +56,8 @@ pub struct Selection {
     pub when: When,
 }
 
-/// Chooses from observations that follow one another. One with an event is always recorded, and so is the first without the faces
-/// of the record before it.
+/// Chooses among consecutive observations. One with an event is always recorded, and so is the
+/// first one without the faces of the record before it.
 #[derive(Debug, Default)]
 pub struct Selector {
     selection: Selection,
@@ -112,7 +112,8 @@ impl Selector {
         }
         match self.selection.every {
             Every::Frames(frames) => self.passed_over + 1 >= frames,
-            // On a grid of whole intervals, so that frames which come unevenly do not make the records fewer.
+            // On a grid of whole intervals, so that frames that come unevenly make no fewer
+            // records.
             Every::Interval(interval) => number_of(seen.captured_at, interval) > number_of(last, interval),
         }
     }
@@ -132,7 +133,7 @@ mod tests {
     use crate::face::measure::{Event, EventKind, Measures};
     use crate::picture::geometry::{Crop, Rect};
 
-    /// The numbers of those of 200 frames, 40 ms apart, that are recorded. `faces` gives the ids in a frame.
+    /// Numbers of the recorded ones of 200 frames, 40 ms apart. `faces` gives the ids in a frame.
     fn recorded(selection: Selection, faces: impl Fn(u32) -> Vec<u32>, event_at: Option<u32>) -> Vec<u32> {
         let mut selector = Selector::new(selection);
         let seen = |i: u32| Observation {

@@ -25,8 +25,8 @@ const RADIUS: f64 = 5.0;
 const NAME_PITCH: f64 = 17.0;
 const CHARACTER: f64 = 7.5;
 
-/// Of the stages: colours that people with any colour vision tell apart (Okabe and Ito 2008). Boards
-/// are told apart by the shapes of their points.
+/// Colours of the stages, which people with any colour vision tell apart (Okabe and Ito 2008).
+/// Boards are told apart by the shapes of their points.
 const COLOURS: [&str; 9] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800", "#8c564b"];
 
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_point_stands_where_its_figures_say() {
         let svg = accuracy(&[sample::report()]).unwrap();
-        // 5 ms on an axis to 5 ms; 3.43 % on one from 3.35 to 3.50 %. One more stands in the legend.
+        // 5 ms on an axis to 5 ms; 3.43 % on one from 3.35 to 3.50 %. The legend has one more.
         assert!(svg.contains(r#"<circle cx="450.0" cy="156.7" r="5""#), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2);
     }

@@ -54,7 +54,8 @@ def fit(raw, confidence, counts):
         factor = exponent * own + face_exponent * of_face
         distances = raw * np.exp(factor)
         spread = spreads(distances, counts, tails)
-        # Of a two-dimensional t distribution; the determinant of the heat's covariance is the same for all.
+        # Of a two-dimensional t distribution; the determinant of the heat's covariance is the same
+        # for all.
         loss = (tails + 2) / 2 * np.log1p(distances / spread / (tails - 2)) + np.log(spread) - factor
         loss = (counts * loss).sum() / counts.sum() + math.log(tails - 2) + math.lgamma(tails / 2) - math.lgamma(tails / 2 + 1)
         return loss, exponent, face_exponent, tails, spread

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The program for boards of 32 bits, built as it ships and started under qemu-arm: armv7.sh
 #
-# Follows the demo's face there and here: each point of each frame has to be the same to 0.05 px. Installs qemu-user and a cross
-# compiler on Debian where they are missing.
+# Follows the demo's face there and here: each point of each frame has to be the same to 0.05 px.
+# Installs qemu-user and a cross compiler on Debian where they are missing.
 set -euo pipefail
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

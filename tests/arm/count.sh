@@ -1,9 +1,13 @@
 #!/bin/bash
-# ARM instructions a frame of the shipped nets: count.sh [--record]; count.sh --blocks NET KERNEL CPU
+# ARM instructions a frame of the shipped nets.
 #
-# As built for boards. Counts under qemu-user and compares with baseline.csv: more than 2 % above it fails. --record writes the counts there.
-# --blocks prints how often each block of instructions runs in a frame, for benches/mca.py, and where the program lies.
-# Installs qemu-user and a cross compiler on Debian where they are missing.
+#   count.sh [--record]
+#   count.sh --blocks NET KERNEL CPU
+#
+# As built for boards. Counts under qemu-user and compares with baseline.csv: more than 2 % above it
+# fails. --record writes the counts there. --blocks prints how often each block of instructions runs
+# in a frame, for benches/mca.py, and where the program lies. Installs qemu-user and a cross
+# compiler on Debian where they are missing.
 set -euo pipefail
 record=
 [ "${1-}" != --record ] || record=yes

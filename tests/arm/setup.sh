@@ -1,4 +1,5 @@
-# Sourced by the scripts beside it, with an architecture: a cross compiler for it and an emulator for its programs.
+# Sourced by the scripts beside it, with an architecture: a cross compiler for it and an emulator
+# for its programs.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 case $1 in
     aarch64) target=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu libc=libc6-dev-arm64-cross emulator=qemu-aarch64 ;;

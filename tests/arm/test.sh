@@ -1,6 +1,6 @@
 #!/bin/bash
-# The kernels' tests on emulated ARM cores: test.sh
-# PROPTEST_CASES says how many random nets (60). Installs qemu-user and a cross compiler on Debian where they are missing.
+# The kernels' tests on emulated ARM cores. PROPTEST_CASES says how many random nets (60).
+# Installs qemu-user and a cross compiler on Debian where they are missing.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh" aarch64
 export PROPTEST_CASES=${PROPTEST_CASES:-60}

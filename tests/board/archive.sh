@@ -1,6 +1,11 @@
 # A private apt beside the machine's own, for packages of other suites and architectures. Sourced:
-#   archive_open DIR "SUITE..." "ARCHITECTURE..."; archive_get update; archive_get download PACKAGE:ARCHITECTURE
-# It takes the Debian mirror that the machine's own sources name, and leaves the machine's lists alone.
+#
+#   archive_open DIR "SUITE..." "ARCHITECTURE..."
+#   archive_get update
+#   archive_get download PACKAGE:ARCHITECTURE
+#
+# It takes the Debian mirror that the machine's own sources name, and leaves the machine's lists
+# alone.
 
 archive_mirror() {
     local mirror

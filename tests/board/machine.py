@@ -24,8 +24,9 @@ class Machine:
     What the console says is in the share's file `console` too.
     The board's clock counts instructions, one a nanosecond, so that what a test times is the same on a busy and a quiet host."""
 
-    # A net under hung machines: how long the console may be silent. What a test expects within a time, it measures with the board's
-    # clock, and a whole test takes as long as a busy host makes it take.
+    # A net under hung machines: how long the console may be silent. What a test expects within a
+    # time, it measures with the board's clock, and a whole test takes as long as a busy host makes
+    # it take.
     HOST_SECONDS = 1800
 
     def __init__(self, lab, share, disks=(), memory_mb=1024):

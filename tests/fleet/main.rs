@@ -1,5 +1,5 @@
-//! Boards of a fleet without cameras or nets: what they send is made up, who sends it is what ships.
-//! `tests/fleet/run` starts them, a broker and Prometheus.
+//! Boards of a fleet without cameras or nets. Their observations are made up; the code that sends
+//! them ships. `tests/fleet/run` starts them, a broker and Prometheus.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -38,7 +38,8 @@ def top(heat):
     lines = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     around = lines[:, :-2] + 2 * lines[:, 1:-1] + lines[:, 2:]
     highest = heat.max()
-    # Heat goes in steps of 0.001 and more: what differs by less is equal, and only rounded otherwise.
+    # Heat goes in steps of 0.001 and more: what differs by less is equal, and only rounded
+    # otherwise.
     warm = heat >= min(0.75 * highest, highest) - 1e-9
     return np.unravel_index(np.where(warm, around.round(9), -np.inf).argmax(), heat.shape)
 

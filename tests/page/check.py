@@ -96,8 +96,8 @@ class Browser:
         self.process.wait()
 
 
-# Of what the canvas shows: whether each of the last frame's points has a dot's colour at its place, and whether places
-# away from the face are empty.
+# Of what the canvas shows: whether each of the last frame's points has a dot's colour at its place,
+# and whether places away from the face are empty.
 LOOK = """(() => {
   const canvas = document.getElementById("canvas"), pen = canvas.getContext("2d");
   drawFaces();

@@ -7,7 +7,8 @@ import socket
 import struct
 import sys
 
-# emilianavt/OpenSeeFace, facetracker.py, in the order of its calls to struct.pack; one record a face.
+# emilianavt/OpenSeeFace, facetracker.py, in the order of its calls to struct.pack; one record a
+# face.
 OPENSEEFACE = struct.Struct("<d i 2f 2f B f 4f 3f 3f 68f 136f 210f 14f")
 
 

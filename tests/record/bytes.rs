@@ -17,7 +17,7 @@ const FRAMES: u32 = 60;
 const RATE: u32 = 30;
 const DISK: f64 = 2.0 * (1u64 << 30) as f64;
 
-/// What is seen in frames of as many faces as `tiles` squared, which move about, with a camera's noise.
+/// Observations of `tiles` squared faces each, which move about with a camera's noise.
 fn seen(tiles: u32, has_faces: bool) -> Vec<Observation> {
     let portrait = image::open(PORTRAIT).unwrap().into_rgb8();
     let mut observer = Observer::builder().build().unwrap();

@@ -1,13 +1,14 @@
-//! A long run of the binary, watched from outside: memory, file descriptors, threads and latency stay flat.
+//! A long run of the binary, watched from outside: memory, file descriptors, threads and latency
+//! stay flat.
 //!
 //! ```sh
 //! cargo test --release --test soak -- --ignored --nocapture                             # two minutes
 //! WINGMARK_SOAK_MINUTES=60 cargo test --release --test soak -- --ignored --nocapture
 //! ```
 //!
-//! It is fed thirty pictures a second of a face that moves, goes and comes back, and records them in all formats, with
-//! files that turn over every few seconds and a cap that removes old ones. `WINGMARK_SOAK_DIR` takes report.md,
-//! samples.csv and the logs.
+//! It gets thirty pictures a second of a face that moves, goes and comes back. It records them in
+//! all formats; files rotate every few seconds, and a cap removes old ones. `WINGMARK_SOAK_DIR`
+//! takes report.md, samples.csv and the logs.
 
 mod feed;
 mod judge;

@@ -80,7 +80,8 @@ pub fn flip(image: &mut CropImage, points: &mut Vec<Point2<f32>>, scheme: &Schem
     *points = mirrored(points, image.side_px as f32 - 1.0, scheme);
 }
 
-/// Points mirrored left to right, so that x becomes `sum` less x; they change places as the scheme says.
+/// Points mirrored left to right, so that x becomes `sum` less x; they change places as the scheme
+/// says.
 pub fn mirrored(points: &[Point2<f32>], sum: f32, scheme: &Scheme) -> Vec<Point2<f32>> {
     scheme.flip.iter().map(|&i| Point2::new(sum - points[i].x, points[i].y)).collect()
 }
@@ -139,8 +140,9 @@ pub fn recolour(image: &mut CropImage, rng: &mut StdRng) {
     }
 }
 
-/// Three means of rows and of columns, which together are nearly a Gaussian of standard deviation `sigma` pixels (Wells, "Efficient
-/// synthesis of Gaussian filters by cascaded uniform filters", 1986). The picture goes on beyond its border as it ends there.
+/// Three means of rows and of columns, which together are nearly a Gaussian of standard deviation
+/// `sigma` pixels (Wells, "Efficient synthesis of Gaussian filters by cascaded uniform filters",
+/// 1986). The picture goes on beyond its border as it ends there.
 fn blur(image: &mut CropImage, sigma: f32) {
     let side = image.side_px as usize;
     // A mean over 2 r + 1 pixels has the variance r (r + 1) / 3.
@@ -161,8 +163,8 @@ fn blur(image: &mut CropImage, sigma: f32) {
     }
 }
 
-/// Covers a rectangle within the picture, or all beyond a line, with one colour, with noise, with another part of the same picture, or
-/// with what a crop shows outside of its frame.
+/// Covers a rectangle within the picture, or all beyond a line, with one colour, with noise, with
+/// another part of the same picture, or with what a crop shows outside of its frame.
 fn occlude(image: &mut CropImage, rng: &mut StdRng) {
     let side = image.side_px as usize;
     let mut extent = |share: std::ops::Range<f32>| (side as f32 * rng.random_range(share)) as usize;

@@ -1,4 +1,5 @@
-//! The state of a training run in one file, replaced in one step, so that a run can be killed at any moment.
+//! The state of a training run in one file, replaced in one step, so that a run can be killed at
+//! any moment.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -14,7 +15,8 @@ use crate::optimiser::AdamW;
 use crate::presets::Preset;
 use crate::task::landmarks::Method;
 
-/// What was trained and how; part of every checkpoint, so that a file says all that is needed to use it.
+/// What was trained and how; part of every checkpoint, so that a file says all that is needed to
+/// use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     pub preset: String,
@@ -26,7 +28,8 @@ pub struct Recipe {
     pub rate: f64,
     pub decay: f64,
     pub seed: u64,
-    /// The arguments of `wingmark-trainer` that train this net: data sets, start and teacher included.
+    /// The arguments of `wingmark-trainer` that train this net: data sets, start and teacher
+    /// included.
     pub command: String,
 }
 

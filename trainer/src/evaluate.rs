@@ -87,7 +87,8 @@ pub fn run(args: &Evaluate) -> Result<()> {
     Ok(())
 }
 
-/// The share of faces (upwards) within an error (to the right, up to 10 % of the inter-ocular distance).
+/// The share of faces (upwards) within an error (to the right, up to 10 % of the inter-ocular
+/// distance).
 fn ced_svg(errors: &[f64]) -> String {
     let (left, bottom, width, height) = (50.0, 330.0, 500.0, 300.0);
     let mut path = String::new();

@@ -1,4 +1,5 @@
-//! A trained net as a float ONNX file: normalisations folded, boundary channel cut off, batch of one.
+//! A trained net as a float ONNX file: normalisations folded, boundary channel cut off, batch of
+//! one.
 
 use tract_onnx::pb::tensor_proto::DataType;
 
@@ -10,7 +11,8 @@ use crate::onnx::{Numbers, OnnxGraph, conv_attributes, int};
 pub const INPUT: &str = "image";
 pub const OUTPUT: &str = "heatmaps";
 
-/// Convolutions of a net with their normalisation folded in, by node. Of the last heatmaps only `channels` are kept.
+/// Convolutions of a net with their normalisation folded in, by node. Of the last heatmaps only
+/// `channels` are kept.
 pub fn folded_convs(graph: &Graph, weights: &Weights, channels: usize) -> (Graph, Vec<Option<Folded>>) {
     let mut graph = graph.clone();
     let output = *graph.outputs.last().expect("a net has an output");

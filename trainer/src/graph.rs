@@ -1,14 +1,16 @@
-//! A network as data: nodes in the order of their evaluation. Training, export and quantisation walk the same list,
-//! so that they cannot mean different nets.
+//! A network as data: nodes in the order of their evaluation. Training, export and quantisation
+//! walk the same list, so that they cannot mean different nets.
 
 /// What a node computes. Tensors are `[channels, rows, columns]`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// The picture, RGB, `(pixel - 128) / 128`.
     Image,
-    /// CoordConv's constant channels: x and y from -1 to 1, and the distance to the middle over its largest value.
+    /// CoordConv's constant channels: x and y from -1 to 1, and the distance to the middle over its
+    /// largest value.
     Coordinates,
-    /// Convolution with zero padding of `kernel / 2`, then batch normalisation or a bias, then ReLU or nothing.
+    /// Convolution with zero padding of `kernel / 2`, then batch normalisation or a bias, then ReLU
+    /// or nothing.
     Conv(Conv),
     /// Sum of two tensors, then ReLU or nothing.
     Add { relu: bool },
@@ -138,7 +140,8 @@ impl Graph {
             .sum()
     }
 
-    /// Trainable numbers: weights, and a bias (with a scale where normalised) for each output channel.
+    /// Trainable numbers: weights, and a bias (with a scale where normalised) for each output
+    /// channel.
     pub fn parameters(&self) -> u64 {
         let of = |c: &Conv| c.outputs * (c.kernel * c.kernel * c.inputs + if c.normalised { 2 } else { 1 });
         self.convs().map(|(_, c)| of(c) as u64).sum()

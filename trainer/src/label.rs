@@ -1,5 +1,6 @@
-//! Points for pictures without any, as several models see them in many crops (data distillation; Radosavovic et al., CVPR 2018). What
-//! one look gets wrong by chance, the mean of many gets right, and where looks differ, no point is trusted.
+//! Points for pictures without any, as several models see them in many crops (data distillation;
+//! Radosavovic et al., CVPR 2018). What one look gets wrong by chance, the mean of many gets right,
+//! and where looks differ, no point is trusted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,13 +35,15 @@ pub struct Label {
     /// Folder for points.csv and images/, a link to the pictures.
     #[arg(long)]
     out: PathBuf,
-    /// A model by its name or its folder. May be given several times; the first one finds the faces.
+    /// A model by its name or its folder. May be given several times; the first one finds the
+    /// faces.
     #[arg(long, required = true)]
     model: Vec<Choice>,
     /// Looks of each model at each face, half of them in a mirror.
     #[arg(long, default_value_t = 8)]
     looks: usize,
-    /// Leaves out faces whose looks differ more: the mean distance of a landmark from its mean, as a share of the face's side.
+    /// Leaves out faces whose looks differ more: the mean distance of a landmark from its mean, as
+    /// a share of the face's side.
     #[arg(long, default_value_t = 0.015)]
     spread: f32,
     /// Leaves out faces whose looks have a lower mean confidence.
@@ -51,7 +54,8 @@ pub struct Label {
 /// A face as it was seen in several looks.
 struct Seen {
     points: Vec<Point2<f32>>,
-    /// Mean distance of a look's landmark from the mean of all looks, as a share of the face's side.
+    /// Mean distance of a look's landmark from the mean of all looks, as a share of the face's
+    /// side.
     spread: f32,
     confidence: f32,
 }
@@ -128,7 +132,8 @@ impl<'a> Views<'a> {
         Ok(Views { frame, mirror: Frame::from_rgb(frame.size(), bytes)? })
     }
 
-    /// Each landmarker looks so often at a face whose landmarks are roughly known, every other time in the mirror.
+    /// Each landmarker looks so often at a face whose landmarks are roughly known, every other time
+    /// in the mirror.
     fn look(
         &self,
         landmarkers: &mut [Landmarker],

@@ -43,8 +43,8 @@ pub fn images_tensor<'a>(images: impl Iterator<Item = &'a CropImage>, device: De
     scaled.permute([0, 3, 1, 2])
 }
 
-/// Batches from number `first` on, without end. An epoch visits every example once; a rest smaller than a batch is
-/// left out.
+/// Batches from number `first` on, without end. An epoch visits every example once; a rest smaller
+/// than a batch is left out.
 pub fn batches(
     task: Arc<dyn Task>,
     batch_size: usize,
@@ -53,7 +53,8 @@ pub fn batches(
     threads: u64,
     device: Device,
 ) -> impl Iterator<Item = Batch> {
-    // Thread `t` makes batches first + t, first + t + threads, .., so that taking turns restores the order.
+    // Thread `t` makes batches first + t, first + t + threads, .., so that taking turns restores
+    // the order.
     let queues: Vec<Receiver<Batch>> = (0..threads)
         .map(|t| {
             let (send, receive) = sync_channel(AHEAD);

@@ -1,5 +1,5 @@
-//! Losses on heatmaps. Each gives its value and its derivative by the prediction in one pass, since automatic
-//! differentiation of the same formula costs more than the net itself.
+//! Losses on heatmaps. Each gives its value and its derivative by the prediction in one pass, since
+//! automatic differentiation of the same formula costs more than the net itself.
 
 use std::str::FromStr;
 
@@ -23,7 +23,8 @@ const WEIGHT: f32 = 10.0;
 /// A loss of one heatmap cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
-    /// `omega * ln(1 + (d / epsilon)^(alpha - y))` below theta, a line with the same value and slope above.
+    /// `omega * ln(1 + (d / epsilon)^(alpha - y))` below theta, a line with the same value and
+    /// slope above.
     AdaptiveWing,
     /// `omega * ln(1 + d / epsilon)` below omega, `d - C` above.
     Wing,
@@ -63,7 +64,8 @@ impl Loss {
             Loss::SmoothL1 if d < 1.0 => (d * d / 2.0, d),
             Loss::SmoothL1 => (d - 0.5, 1.0),
         };
-        // No direction is downhill at zero error, also where the slope beside it is not zero (L1, Wing).
+        // No direction is downhill at zero error, also where the slope beside it is not zero (L1,
+        // Wing).
         let direction = if p > y {
             1.0
         } else if p < y {
@@ -90,7 +92,8 @@ fn adaptive_wing(d: f32, y: f32) -> (f32, f32) {
     }
 }
 
-/// The weighted loss map of one target: `WEIGHT + 1` where its 3x3 dilation exceeds the threshold, else 1.
+/// The weighted loss map of one target: `WEIGHT + 1` where its 3x3 dilation exceeds the threshold,
+/// else 1.
 pub fn weight_map(target: &[f32], side: usize, weights: &mut [f32]) {
     for row in 0..side {
         for column in 0..side {
@@ -109,8 +112,8 @@ pub struct BatchMaps<'a> {
     pub weights: &'a [f32],
 }
 
-/// The weighted mean loss of a batch, and its derivative by each prediction. Channel `c` uses `losses[c]`; a channel
-/// has `cells` cells. The maps are shared out among `threads`.
+/// The weighted mean loss of a batch, and its derivative by each prediction. Channel `c` uses
+/// `losses[c]`; a channel has `cells` cells. The maps are shared out among `threads`.
 pub fn batch_loss(losses: &[Loss], cells: usize, maps: &BatchMaps<'_>, threads: usize) -> (f64, Vec<f32>) {
     let count = maps.prediction.len();
     assert!(maps.target.len() == count && maps.weights.len() == count, "predictions, targets and weights of one size");

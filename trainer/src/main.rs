@@ -87,12 +87,13 @@ struct Learn {
     /// Name of the preset; `faces` learns to detect faces, the others landmarks.
     #[arg(long)]
     preset: String,
-    /// Folders with a `train` split, each perhaps with how its points were made and what they count:
-    /// `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N` (trainer/README.md). May be given several times.
+    /// Folders with a `train` split, each perhaps with how its points were made and what they
+    /// count: `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N`
+    /// (trainer/README.md). May be given several times.
     #[arg(long, required = true)]
     data: Vec<Set>,
-    /// Sets whose faces are learned too, and none of which is held out, such as those that `label` made; of landmarks only.
-    /// May be given several times.
+    /// Sets whose faces are learned too, and none of which is held out, such as those that `label`
+    /// made; of landmarks only. May be given several times.
     #[arg(long)]
     also: Vec<Set>,
     /// awl, wing, mse, l1 or smooth-l1
@@ -107,14 +108,16 @@ struct Learn {
     /// Leaves out CoordConv.
     #[arg(long)]
     no_coordinates: bool,
-    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual; of landmarks only.
+    /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual;
+    /// of landmarks only.
     #[arg(long, default_value_t = 1.0)]
     strength: f32,
-    /// The share of training points that are displaced for good, by a fifth of the inter-ocular distance (standard deviation in x and
-    /// in y); of landmarks only.
+    /// The share of training points that are displaced for good, by a fifth of the inter-ocular
+    /// distance (standard deviation in x and in y); of landmarks only.
     #[arg(long, default_value_t = 0.0)]
     displaced: f64,
-    /// A model, by its name or its folder, whose heatmaps make up half of the targets; of landmarks only.
+    /// A model, by its name or its folder, whose heatmaps make up half of the targets; of landmarks
+    /// only.
     #[arg(long)]
     teacher: Option<Choice>,
 }
@@ -126,7 +129,8 @@ struct TrainArgs {
     /// The state of training; written each minute.
     #[arg(long)]
     checkpoint: PathBuf,
-    /// Starts with the weights of this model's folder and not with random ones, where there is no checkpoint yet.
+    /// Starts with the weights of this model's folder and not with random ones, where there is no
+    /// checkpoint yet.
     #[arg(long)]
     from: Option<PathBuf>,
     #[arg(long, default_value_t = 60.0)]
@@ -215,7 +219,8 @@ fn main() -> Result<()> {
     }
 }
 
-/// The command line without what does not change the net: where its checkpoint lies, threads, and how often it is judged.
+/// The command line without what does not change the net: where its checkpoint lies, threads, and
+/// how often it is judged.
 fn command(arguments: impl Iterator<Item = String>) -> String {
     let mut arguments = arguments.peekable();
     let mut kept = Vec::new();

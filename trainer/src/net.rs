@@ -23,8 +23,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Random weights (He et al. 2015, normal, by fan-out), normalisations at rest; heads start small, so that all maps
-    /// start near zero.
+    /// Random weights (He et al. 2015, normal, by fan-out), normalisations at rest; heads start
+    /// small, so that all maps start near zero.
     pub fn new(graph: &Graph, device: Device) -> Self {
         let float = (Kind::Float, device);
         let mut tensors = BTreeMap::new();
@@ -60,7 +60,8 @@ fn new_spread(conv: &Conv) -> f64 {
     (2.0 / (conv.outputs * conv.kernel * conv.kernel) as f64).sqrt()
 }
 
-/// Euclidean length that a filter of a new convolution has in the mean, where a normalisation follows.
+/// Euclidean length that a filter of a new convolution has in the mean, where a normalisation
+/// follows.
 pub fn new_filter_length(conv: &Conv) -> f64 {
     new_spread(conv) * ((conv.inputs * conv.kernel * conv.kernel) as f64).sqrt()
 }
@@ -79,7 +80,8 @@ pub enum Precision {
     Bf16,
 }
 
-/// The net's heatmaps, one `[batch, channels, rows, columns]` a stack, for images `[batch, 3, side, side]`.
+/// The net's heatmaps, one `[batch, channels, rows, columns]` a stack, for images
+/// `[batch, 3, side, side]`.
 pub fn forward(graph: &Graph, weights: &Weights, images: &Tensor, phase: Phase, precision: Precision) -> Vec<Tensor> {
     let values = evaluate(graph, images, |name, conv, x| normalised_conv(weights, name, conv, x, phase, precision));
     graph.outputs.iter().map(|&node| values[node].to_kind(Kind::Float)).collect()

@@ -1,5 +1,5 @@
-//! AdamW (Loshchilov, Hutter 2019) and the moving average of the weights, both part of a checkpoint; the optimisers of
-//! tch keep their state out of reach.
+//! AdamW (Loshchilov, Hutter 2019) and the moving average of the weights, both part of a
+//! checkpoint; the optimisers of tch keep their state out of reach.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,8 @@ impl AdamW {
         AdamW { decay, moments }
     }
 
-    /// One step; `number` counts from 1. Gradients are taken and cleared. Only convolution weights decay.
+    /// One step; `number` counts from 1. Gradients are taken and cleared. Only convolution weights
+    /// decay.
     pub fn step(&mut self, weights: &Weights, number: u64, rate: f64) {
         no_grad(|| {
             let squares: Vec<Tensor> =

@@ -7,9 +7,10 @@ use crate::graph::Graph;
 pub enum Block {
     /// Two 3x3 convolutions.
     Basic,
-    /// Three 3x3 convolutions of 1/2, 1/4 and 1/4 of the channels, whose outputs are joined (Bulat, Tzimiropoulos,
-    /// "Binarized convolutional landmark localizers", ICCV 2017; the block of the Adaptive Wing Loss paper). Here the
-    /// normalisation follows its convolution, so that it folds into it.
+    /// Three 3x3 convolutions of 1/2, 1/4 and 1/4 of the channels, whose outputs are joined (Bulat,
+    /// Tzimiropoulos, "Binarized convolutional landmark localizers", ICCV 2017; the block of the
+    /// Adaptive Wing Loss paper). Here the normalisation follows its convolution, so that it folds
+    /// into it.
     Multiscale,
 }
 
@@ -18,10 +19,11 @@ pub enum Block {
 pub enum Stem {
     /// A 3x3 convolution of stride 2 for each width, then one residual block.
     Strided(&'static [usize]),
-    /// A 7x7 convolution of stride 4, then a 3x3 of stride 2 for each further width: the first layers of a large picture cost
-    /// little.
+    /// A 7x7 convolution of stride 4, then a 3x3 of stride 2 for each further width: the first
+    /// layers of a large picture cost little.
     Early(&'static [usize]),
-    /// 7x7 stride 2 to 64 channels, a block to 128, pooling, and two blocks up to the width of the hourglass.
+    /// 7x7 stride 2 to 64 channels, a block to 128, pooling, and two blocks up to the width of the
+    /// hourglass.
     Paper,
 }
 
@@ -32,13 +34,15 @@ pub struct Preset {
     /// Side of a landmark net's crop, as a multiple of the longer side of the landmarks' box.
     pub margin: f32,
     pub stem: Stem,
-    /// Channels at each level of the hourglass, the finest first; its depth is one less than their number.
+    /// Channels at each level of the hourglass, the finest first; its depth is one less than their
+    /// number.
     pub widths: &'static [usize],
     pub block: Block,
     pub stacks: usize,
     /// A residual block between hourglass and head.
     pub head_block: bool,
-    /// CoordConv in the first convolution, before each hourglass and, gated by the boundary, between stacks.
+    /// CoordConv in the first convolution, before each hourglass and, gated by the boundary,
+    /// between stacks.
     pub coordinates: bool,
     /// Standard deviation of the target Gaussians, in heatmap cells.
     pub sigma: f32,
@@ -68,7 +72,8 @@ pub const PRESETS: [Preset; 6] = [
         coordinates: false,
         ..SMALL
     },
-    // For comparing methods, not to be shipped: two stacks, so that the boundary gates, and small enough for many runs.
+    // For comparing methods, not to be shipped: two stacks, so that the boundary gates, and small
+    // enough for many runs.
     Preset {
         name: "tiny",
         input_px: 64,
@@ -179,7 +184,8 @@ impl Builder<'_> {
         }
     }
 
-    /// CoordConv ahead of a hourglass; from the second stack on also gated by the boundary of the stack before.
+    /// CoordConv ahead of a hourglass; from the second stack on also gated by the boundary of the
+    /// stack before.
     fn hourglass_input(&mut self, stack: usize, features: usize, previous_heat: Option<usize>) -> usize {
         if !self.preset.coordinates {
             return features;

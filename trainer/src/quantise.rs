@@ -1,5 +1,5 @@
-//! Post-training quantisation to ONNX in onnxruntime's QOperator form: u8 activations with one scale a tensor, symmetric s8
-//! weights with one scale an output channel, i32 biases.
+//! Post-training quantisation to ONNX in onnxruntime's QOperator form: u8 activations with one
+//! scale a tensor, symmetric s8 weights with one scale an output channel, i32 biases.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub struct Quantisation {
     pub zero_point: u8,
 }
 
-/// Pixels are their own quantised values: `(pixel - 128) / 128`. A power of two, so that no reader of the file rounds
-/// differently.
+/// Pixels are their own quantised values: `(pixel - 128) / 128`. A power of two, so that no reader
+/// of the file rounds differently.
 const PIXELS: Quantisation = Quantisation { scale: 1.0 / 128.0, zero_point: 128 };
 
 impl Quantisation {
@@ -48,9 +48,9 @@ pub struct Quantised {
     pub heat: Quantisation,
 }
 
-/// Quantises a net. Scales come from what `calibration` images `[batch, 3, side, side]` make of it; weights take
-/// `-limit..=limit`. With a limit of 63, two products of a u8 and a weight fit into 16 bits, which processors without a
-/// 32-bit int8 dot product need to be exact.
+/// Quantises a net. Scales come from what `calibration` images `[batch, 3, side, side]` make of it;
+/// weights take `-limit..=limit`. With a limit of 63, two products of a u8 and a weight fit into 16
+/// bits, which processors without a 32-bit int8 dot product need to be exact.
 pub fn quantise(
     name: &str,
     graph: &Graph,
@@ -267,7 +267,8 @@ fn stretching(q: Quantisation) -> (f32, f32) {
     (1.0 / (127.5 * q.scale), f32::from(q.zero_point) / 127.5 - 1.0)
 }
 
-/// The convolution with a change of each weight, and its filter's bias, that reads stretched coordinates.
+/// The convolution with a change of each weight, and its filter's bias, that reads stretched
+/// coordinates.
 fn of_coordinates(
     graph: &Graph,
     source: usize,

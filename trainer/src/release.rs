@@ -1,4 +1,5 @@
-//! From a checkpoint to the files that the runtime ships: `model.onnx`, `card.toml` and a golden input.
+//! From a checkpoint to the files that the runtime ships: `model.onnx`, `card.toml` and a golden
+//! input.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ pub struct Quantise {
     data: Vec<Set>,
     #[arg(long, default_value_t = 320)]
     pictures: usize,
-    /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some of other runtimes wrong.
+    /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some
+    /// of other runtimes wrong.
     #[arg(long, default_value_t = 63)]
     weight_limit: u8,
     /// What the model was trained on, for its card.

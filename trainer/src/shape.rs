@@ -1,4 +1,5 @@
-//! Fits a model's `shape.csv` to training faces: what they look like, and how far the net is off on all of them.
+//! Fits a model's `shape.csv` to training faces: what they look like, and how far the net is off on
+//! all of them.
 
 use std::path::PathBuf;
 
@@ -69,7 +70,8 @@ fn mean_from(shape: &[Point2<f32>], mean: &[Point2<f32>]) -> Similarity2<f32> {
     align(shape.iter().zip(mean).map(|(&from, &to)| (from, to, 1.0))).expect("a face has an extent")
 }
 
-/// The mean of all faces and their mirror images, and these laid over it (generalised Procrustes analysis; Gower 1975).
+/// The mean of all faces and their mirror images, and these laid over it (generalised Procrustes
+/// analysis; Gower 1975).
 fn mean_face(faces: &[Face]) -> (Shape, Vec<Shape>) {
     let mut shapes: Vec<Shape> = faces.iter().map(|face| face.points.clone()).collect();
     shapes.extend(faces.iter().map(|face| mirrored(&face.points, 0.0, &IBUG_68)));
@@ -99,7 +101,8 @@ fn upright_and_of_radius_one(shape: Shape) -> Shape {
     shape.iter().map(|p| Point2::from(upright * ((p.coords - centroid) / radius))).collect()
 }
 
-/// For each landmark, how the first principal components move it, and the variance that they leave along each axis.
+/// For each landmark, how the first principal components move it, and the variance that they leave
+/// along each axis.
 fn components(mean: &[Point2<f32>], shapes: &[Shape]) -> (Vec<SMatrix<f32, 2, MODES>>, Vec<f32>) {
     let side = 2 * mean.len();
     let offset = |shape: &Shape, i: usize| f64::from((shape[i / 2] - mean[i / 2])[i % 2]);
@@ -120,8 +123,9 @@ fn components(mean: &[Point2<f32>], shapes: &[Shape]) -> (Vec<SMatrix<f32, 2, MO
         .unzip()
 }
 
-/// The median of what the net is off, for each landmark and axis, in the frame of the mean face; of faces whose points all count
-/// whole. Others tell what faces look like, but were annotated by another habit, or no two agree on them.
+/// The median of what the net is off, for each landmark and axis, in the frame of the mean face; of
+/// faces whose points all count whole. Others tell what faces look like, but were annotated by
+/// another habit, or no two agree on them.
 fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face], crop: impl Fn(&Face) -> Crop) -> Result<Vec<Vector2<f32>>> {
     let mut landmarker = Landmarker::new(net, 1)?;
     let mut rng = StdRng::seed_from_u64(SEED);

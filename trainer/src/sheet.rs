@@ -11,7 +11,8 @@ use crate::task::Task;
 const COLUMNS: u32 = 8;
 const ROWS: u32 = 6;
 
-/// Draws random training examples side by side; the hottest target of each cell is laid over the picture in green.
+/// Draws random training examples side by side; the hottest target of each cell is laid over the
+/// picture in green.
 pub fn write(task: &dyn Task, out: &Path) -> Result<()> {
     let examples = loader::examples(task, (COLUMNS * ROWS) as usize, 1, 0);
     let side = examples[0].image.side_px;

@@ -1,5 +1,6 @@
-//! A shipped model as the start of training: its int8 weights made float again, so that a net can be trained on without the
-//! checkpoint that it came from, or grown from a smaller one (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016).
+//! A shipped model as the start of training: its int8 weights made float again, so that a net can
+//! be trained on without the checkpoint that it came from, or grown from a smaller one (Chen,
+//! Goodfellow, Shlens, "Net2Net", ICLR 2016).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,9 +16,11 @@ use crate::graph::{Conv, Graph, Op};
 use crate::net::{Folded, NORM_EPSILON, Weights, conv2d, evaluate, new_filter_length};
 use crate::quantise::{Quantisation, restore_coordinates};
 
-/// Weights that give the heatmaps of `model.onnx` in `folder`, but for rounding. The normalisations, which the file has folded, are
-/// set to change nothing on `images` `[batch, 3, side, side]`, which are not on a GPU. Maps that the file lacks start as in a new net;
-/// so do channels and blocks that it lacks, of which nothing that it has reads anything at first.
+/// Weights that give the heatmaps of `model.onnx` in `folder`, but for rounding. The
+/// normalisations, which the file has folded, are set to change nothing on `images`
+/// `[batch, 3, side, side]`, which are not on a GPU. Maps that the file lacks start as in a new
+/// net; so do channels and blocks that it lacks, of which nothing that it has reads anything at
+/// first.
 ///
 /// # Errors
 /// When the file is not one that this trainer made of the same preset or of a narrower one.
@@ -69,15 +72,16 @@ pub fn weights_of(folder: &Path, graph: &Graph, images: &Tensor, device: Device)
     Ok(moved)
 }
 
-/// What comes out of a convolution at first is `gain` times the product with its weights, and `bias`.
+/// What comes out of a convolution at first is `gain` times the product with its weights, and
+/// `bias`.
 struct Start {
     /// `[outputs]`
     bias: Tensor,
     gain: f64,
 }
 
-/// Makes each normalisation undo itself: what it takes off and divides by, it puts back. Filters get the length that those of a new
-/// net have, as that decides how fast they learn.
+/// Makes each normalisation undo itself: what it takes off and divides by, it puts back. Filters
+/// get the length that those of a new net have, as that decides how fast they learn.
 fn set_norms(graph: &Graph, weights: &Weights, starts: &BTreeMap<String, Start>, images: &Tensor) {
     let seen: RefCell<BTreeMap<String, [Tensor; 2]>> = RefCell::default();
     evaluate(graph, images, |name, conv, x| {
@@ -122,8 +126,9 @@ impl Constants {
         Ok(self.get(name)?.raw_data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
     }
 
-    /// The convolution `name`, which reads node `source`, as it was before it was quantised; fewer outputs and inputs than `conv` if
-    /// the file's net is narrower, none if it has no such convolution because a block of it is missing or projects nothing.
+    /// The convolution `name`, which reads node `source`, as it was before it was quantised; fewer
+    /// outputs and inputs than `conv` if the file's net is narrower, none if it has no such
+    /// convolution because a block of it is missing or projects nothing.
     fn conv(&self, graph: &Graph, name: &str, source: usize, conv: &Conv) -> Result<Option<Folded>> {
         if self.lacks(name) {
             return Ok(None);
@@ -162,7 +167,8 @@ impl Constants {
         Ok(Some(restore_coordinates(graph, source, q, conv, &folded)))
     }
 
-    /// Whether the file's net has no convolution `name` where this one has a block more, or a projection in a block.
+    /// Whether the file's net has no convolution `name` where this one has a block more, or a
+    /// projection in a block.
     fn lacks(&self, name: &str) -> bool {
         let lacks = |part: &str| !self.0.contains_key(&format!("{part}.weight"));
         match name.rsplit_once('.') {

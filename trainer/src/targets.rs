@@ -1,4 +1,5 @@
-//! Target heatmaps. A map is `side` x `side` cells, row by row; the centre of its first cell is at (0, 0).
+//! Target heatmaps. A map is `side` x `side` cells, row by row; the centre of its first cell is at
+//! (0, 0).
 
 use nalgebra::Point2;
 use wingmark::model::scheme::Scheme;
@@ -7,8 +8,8 @@ use wingmark::model::scheme::Scheme;
 const BOUNDARY_SIGMA: f32 = 1.0;
 const BOUNDARY_CUT: f32 = 3.0 * BOUNDARY_SIGMA;
 
-/// Draws a Gaussian of height 1 around the exact point `at`. Where the point lies outside the map, the map stays empty
-/// and the answer is `false`.
+/// Draws a Gaussian of height 1 around the exact point `at`. Where the point lies outside the map,
+/// the map stays empty and the answer is `false`.
 pub fn gaussian(at: Point2<f32>, sigma: f32, side: usize, map: &mut [f32]) -> bool {
     map.fill(0.0);
     let inside = -0.5..side as f32 - 0.5;
@@ -24,8 +25,8 @@ pub fn gaussian(at: Point2<f32>, sigma: f32, side: usize, map: &mut [f32]) -> bo
     true
 }
 
-/// Draws the merged boundary of all curves of a scheme: `exp(-d^2 / 2 sigma^2)` of the distance `d` to the nearest curve, cut
-/// at 3 sigma.
+/// Draws the merged boundary of all curves of a scheme: `exp(-d^2 / 2 sigma^2)` of the distance `d`
+/// to the nearest curve, cut at 3 sigma.
 pub fn boundary(points: &[Point2<f32>], scheme: &Scheme, side: usize, map: &mut [f32]) {
     map.fill(0.0);
     let segments = scheme.curves.iter().flat_map(|curve| curve.points.windows(2));

@@ -45,7 +45,8 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let graph = recipe.graph()?;
     let mut state = if settings.checkpoint.exists() {
         let mut state = Checkpoint::load(&settings.checkpoint, device)?;
-        // The length may be changed on the way, and with it the command: the learning rate follows the new one.
+        // The length may be changed on the way, and with it the command: the learning rate follows
+        // the new one.
         (state.recipe.steps, state.recipe.command) = (recipe.steps, recipe.command.clone());
         ensure!(
             state.recipe == *recipe,
@@ -115,7 +116,8 @@ fn rate_at(step: u64, recipe: &Recipe) -> f64 {
     recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()))
 }
 
-/// Sums the losses of all stacks, adds their gradients to the weights, and gives the last stack's loss.
+/// Sums the losses of all stacks, adds their gradients to the weights, and gives the last stack's
+/// loss.
 fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], threads: usize) -> f64 {
     let device = outputs[0].device();
     let mut total = Tensor::zeros([], (Kind::Float, device));
@@ -127,7 +129,8 @@ fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], thr
         let maps = BatchMaps { prediction: &prediction, target: &batch.target, weights: &batch.weights };
         let (value, slopes) = batch_loss(losses, cells, &maps, threads);
         last = value;
-        // The derivative is known, so a product that has it as its own derivative takes the loss's place.
+        // The derivative is known, so a product that has it as its own derivative takes the loss's
+        // place.
         total += (output * Tensor::from_slice(&slopes).view(size.as_slice()).to_device(device)).sum(Kind::Float);
     }
     total.backward();

@@ -23,9 +23,11 @@ enum Trial {
     Silent,
 }
 
-/// The first camera that gives sound frames; or else one that gives damaged ones, which may become better.
+/// The first camera that gives sound frames. Where none does, the first that gives damaged ones:
+/// they may become better.
 ///
-/// Nodes that a media controller has to set up are tried last: most of them give frames to nobody but libcamera.
+/// Nodes that a media controller has to set up are tried last: most of them give frames to
+/// libcamera alone.
 pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     let mut passed_over = Vec::new();
     let mut devices = Vec::new();

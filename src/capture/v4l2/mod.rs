@@ -1,7 +1,8 @@
 //! Cameras of Linux (Video4Linux 2).
 //!
-//! Opening, enumerating and the kernel's structures come from the crate `v4l`. Its streams do not: they hand out the
-//! whole buffer and panic when a camera that failed is closed. `buffers` is ours for that reason.
+//! Opening, enumerating and the kernel's structures come from the crate `v4l`. Its streams are not
+//! used: they hand out the whole buffer, and they panic when a camera that failed is closed.
+//! `buffers` has our own.
 
 mod buffers;
 mod choice;

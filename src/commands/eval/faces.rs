@@ -174,7 +174,8 @@ struct Figures {
     medium: Recall,
     small: Recall,
     detections: usize,
-    /// Detections that overlap no marked and no ignored face: false alarms, and faces that nobody has marked.
+    /// Detections that overlap neither a marked nor an ignored face: false alarms and faces that
+    /// nobody marked.
     unmatched: usize,
     /// Of the pictures that are known to show no face.
     without_faces: Alarms,
@@ -233,7 +234,7 @@ struct Alarms {
     pictures: usize,
     /// Pictures in which the detector alone saw a face.
     detected: usize,
-    /// Pictures in which a face was reported, as `run` would: the landmark net looked at what the detector saw.
+    /// Pictures in which `run` would report a face: the landmark net confirmed a detection.
     reported: usize,
     /// Crops that it looked at for that, in all, and in the picture with the most of them.
     looks: usize,

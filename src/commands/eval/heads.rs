@@ -7,7 +7,8 @@ use crate::face::head::HeadModel;
 use crate::face::pose::Pinhole;
 use crate::picture::frame::Size;
 
-/// What cameras of pictures of faces see from left to right, which are mostly cut from photographs taken from afar.
+/// Horizontal field of view of usual pictures of faces: most are cut from photographs taken from
+/// afar.
 const USUAL_FOV_DEG: f32 = 15.0;
 /// Heads that are turned by no more than this are told apart, in degrees.
 const NEAR_DEG: f32 = 30.0;

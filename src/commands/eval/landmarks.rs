@@ -99,7 +99,8 @@ struct SplitFigures {
     normaliser: &'static str,
     #[serde(rename = "box")]
     boxes: &'static str,
-    /// Faces that the model takes for none; where the boxes are true, they are in the mean all the same.
+    /// Faces whose look the model rejects. Where the boxes are the true ones, they still count in
+    /// the mean.
     rejected: usize,
     /// Shares of points within the 68 % and the 95 % ellipse that the model reports, in per cent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,7 +246,7 @@ impl Finder {
         }
     }
 
-    /// What is found of the face with these true points; `None` where the detector does not find it.
+    /// Finds the landmarks of the face with these true points; `None` where the detector misses it.
     fn find(&mut self, frame: &Frame, truth: &[Point2<f32>]) -> anyhow::Result<Option<Found>> {
         let bounds = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {

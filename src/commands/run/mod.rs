@@ -35,7 +35,7 @@ use crate::record::selection::Selector;
 use crate::record::{RecordChoice, Recorder};
 use crate::screen::ScreenError;
 
-/// After a signal everything is made safe within this time, so that the process is gone within a second.
+/// After a signal all records are safe within this time, so that the process ends within a second.
 const SAFE_WITHIN_OF_SIGNAL: Duration = Duration::from_millis(800);
 /// And within this time when the source ended.
 const SAFE_WITHIN: Duration = Duration::from_secs(30);
@@ -175,7 +175,8 @@ impl Run {
         Ok(())
     }
 
-    /// Takes what was made anew, or stays as it is. Each log begins a new file, so that the rows of one file are of one model.
+    /// Takes the new model and settings, or stays as it is. Each log begins a new file, so that one
+    /// file holds rows of one model.
     fn renew(&mut self, made: Result<Renewed, RenewalError>) {
         self.logs.iter().for_each(Log::reopen);
         let words = match made {
@@ -255,7 +256,8 @@ impl Run {
         }
     }
 
-    /// A run goes on without its screen. Where that is a window and nothing is recorded, nobody wants it any more.
+    /// A run goes on without its screen. Where the screen was a window and nothing is recorded, the
+    /// run ends: nobody sees it.
     fn show(&mut self, show: impl FnOnce(&mut Display) -> Result<(), ScreenError>) {
         let Some(display) = &mut self.display else { return };
         let Err(e) = show(display) else { return };

@@ -21,7 +21,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Makes the file at once: who cannot write it learns so before the run. `-` is standard output.
+    /// Creates the file at once, so that a file that cannot be written is known before the run. `-`
+    /// is standard output.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let create = || File::create(path).with_context(|| format!("cannot write {}", path.display()));
         let file = if path.as_os_str() == "-" { None } else { Some((path.into(), create()?)) };

@@ -1,5 +1,5 @@
-//! What Home Assistant is told of this device, so that it shows up by itself: one retained message, as its MQTT
-//! integration has it (device discovery, with the abbreviated keys).
+//! Home Assistant's discovery of this device, in one retained message (device discovery of its MQTT
+//! integration, with the abbreviated keys).
 
 use serde_json::{Map, Value, json};
 

@@ -58,7 +58,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// The same each time, so that a new connection ends a dead one of ours. MQTT 3.1.1 promises 23 letters and digits.
+    /// The same each time, so that a new connection ends a dead one of ours. MQTT 3.1.1 guarantees
+    /// 23 letters and digits.
     fn client_id(&self) -> String {
         let hash = Sha256::digest(&self.prefix);
         format!("wingmark{:014x}", u64::from_be_bytes(hash[..8].try_into().expect("eight bytes")) >> 8)
@@ -156,7 +157,7 @@ impl Mqtt {
                 session
             }
         };
-        // Home Assistant that has just started knows nothing of us where its broker lost what it retained.
+        // Home Assistant may have just started, and its broker may have lost the retained messages.
         let online = |(topic, payload): &(String, Vec<u8>)| topic == discovery::STATUS && payload == b"online";
         if session.attend()?.iter().any(online) {
             self.announce(&mut session)?;

@@ -1,5 +1,5 @@
-//! One connection to a broker, of MQTT 3.1.1. `mqttbytes` has the packets; all messages go at most once, since the next
-//! state makes the last one worthless.
+//! One connection to a broker by MQTT 3.1.1. `mqttbytes` has the packets. All messages have QoS 0:
+//! the next state replaces a lost one.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -116,7 +116,8 @@ impl Session {
         self.send(|out| wish.write(out))
     }
 
-    /// Takes what came, without waiting; keeps the connection alive. Gives the messages' topics and payloads.
+    /// Reads what came, without waiting, and keeps the connection alive. Returns the topics and
+    /// payloads of the messages.
     pub fn attend(&mut self) -> Result<Vec<(String, Vec<u8>)>, SessionError> {
         let mut messages = Vec::new();
         while self.is_readable()? {

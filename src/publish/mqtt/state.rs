@@ -1,5 +1,5 @@
-//! The messages: `state`, flat and of the nearest face, for those who read single numbers; `faces`, all of them, with the
-//! keys of `docs/observation.schema.json`; `events`.
+//! The messages. `state`: the nearest face, flat, for readers of single numbers. `faces`: all
+//! faces, with the keys of `docs/observation.schema.json`. `events`: one event a message.
 
 use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 
 use super::request::Refusal;
 
-/// Scripts and styles are the page's own, pictures and events come from this server, and no other page shows it.
+/// Scripts and styles are the page's own. Pictures and events come from this server. No other page
+/// may embed it.
 const GUARDS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
     Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: DENY\r\n\
     Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \

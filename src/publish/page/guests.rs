@@ -36,7 +36,8 @@ impl Guests {
         self.open.lock().expect("nobody panics while holding the guests")
     }
 
-    /// Where all places are taken, who has waited longest without a request has to leave; `None` where all have asked.
+    /// Where all places are taken, the guest that has waited longest without a request has to
+    /// leave. `None` where all have sent one.
     pub fn admit(self: &Arc<Self>, stream: TcpStream) -> Option<Pass> {
         let stream = Arc::new(stream);
         let mut open = self.lock();

@@ -8,9 +8,9 @@
 //! | `/healthz` | JSON; 200 where frames come, 503 where they do not |
 //! | `/video` | MJPEG, only where pictures may be shown |
 //!
-//! A thread a connection, which is closed after its answer. At most 32 are open; one that has not asked
-//! yet gives way to a new one. Who takes nothing for five seconds is gone. Frames never wait for anybody
-//! here: who looks takes the newest one when it is ready for it.
+//! One thread a connection, which is closed after its answer. At most 32 are open; one without a
+//! request yet gives way to a new one. A viewer that takes nothing for five seconds is cut off.
+//! Frames never wait for a viewer: it takes the newest one when it is ready.
 
 mod answer;
 mod feed;

@@ -85,8 +85,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
 }
 
 impl Request {
-    /// Whether it was sent to an address or to this machine's own name: a page of another host whose name was made to
-    /// mean this machine sends that name.
+    /// Whether its `Host` is an address or a name of this machine. A page of another host whose
+    /// name was made to resolve to this machine (DNS rebinding) sends that name.
     pub fn is_for_this_machine(&self) -> bool {
         let Some(host) = &self.host else { return false };
         let name = match host.strip_prefix('[') {

@@ -31,8 +31,8 @@ impl Token {
         if line.len() < SHORTEST { Err(TokenError::Short(path.into())) } else { Ok(Token(hash(line))) }
     }
 
-    /// Whether the value of a header `Authorization` has it: as a bearer's token, or as the password of any user, which
-    /// is how browsers ask for it.
+    /// Whether the value of a header `Authorization` has the token: as a bearer token, or as the
+    /// password of any user, which is how browsers ask for it.
     pub fn is_in(&self, authorization: &str) -> bool {
         let Some((scheme, rest)) = authorization.split_once(' ') else { return false };
         let rest = rest.trim();

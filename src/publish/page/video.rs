@@ -1,5 +1,5 @@
-//! Pictures for the page: scaled down and packed as JPEG on a thread of their own, ten a second at most, and only while
-//! somebody looks.
+//! Pictures for the page. A thread of their own scales them down and packs them as JPEG, at most
+//! ten a second, and only while somebody looks.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

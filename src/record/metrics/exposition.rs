@@ -1,4 +1,5 @@
-//! Prometheus' text format, version 0.0.4: what node_exporter's textfile collector and a scrape read.
+//! Prometheus' text format, version 0.0.4, which node_exporter's textfile collector and a scrape
+//! read.
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 

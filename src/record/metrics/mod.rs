@@ -1,4 +1,4 @@
-//! Figures of a run, for Prometheus and for who asks how the run does. `docs/metrics.md` lists them.
+//! Metrics of a run, for Prometheus and for health checks. `docs/metrics.md` lists them.
 
 mod board;
 mod drops;

@@ -9,7 +9,8 @@ from PIL import Image
 import logs
 import pictures
 
-# The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle; they are 2 px wide here.
+# The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle;
+# they are 2 px wide here.
 DOT = (255, 240, 80)
 # Frames after which a face that stands still is followed as it stays.
 FOLLOWED = 8
@@ -65,14 +66,16 @@ def _compare(lab, fourcc, picture):
     first, *later = [face for record in records for face in record.faces]
     assert len(later) >= len(records) / 2, f"{fourcc}: {len(later) + 1} faces in {len(records)} frames"
 
-    # Later looks depend on when frames came, by the smoothing; the first one depends on the samples alone.
+    # Later looks depend on when frames came, by the smoothing; the first one depends on the samples
+    # alone.
     file = ("picture.jpg", _jpeg(picture)) if fourcc == "MJPG" else ("picture.y4m", pictures.y4m(picture, fourcc))
     distance = logs.farthest(first, lab.reference(*file))
     assert distance <= 0.05, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it in the same samples"
 
     off = logs.farthest(first, lab.reference("picture.png", _png(picture)))
     assert off <= 1.5, f"{fourcc}: a point is {off:.2f} px from where this machine finds it in the picture"
-    # A face that is followed is seen in another crop than one just found, and a point at the jaw's edge may stand elsewhere in it.
+    # A face that is followed is seen in another crop than one just found, and a point at the jaw's
+    # edge may stand elsewhere in it.
     followed = lab.reference("followed.y4m", pictures.y4m(picture, "YUYV", FOLLOWED), FOLLOWED)
     strayed = max(logs.farthest(face, followed) for face in later)
     assert strayed <= 2, f"{fourcc}: a followed point is {strayed:.2f} px from where this machine follows it"

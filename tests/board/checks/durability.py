@@ -68,8 +68,8 @@ def _check_kept(found, whole, at):
 
 def power_cuts(lab, cuts=100):
     """100 power cuts while recording, at random times: at most the flush interval is lost, what is read is whole."""
-    # A cut leaves of a disk what its image holds. QEMU killed and QEMU stopped leave the same bytes there, so that one run
-    # gives all cuts; `restarts` kills it.
+    # A cut leaves of a disk what its image holds. QEMU killed and QEMU stopped leave the same bytes
+    # there, so that one run gives all cuts; `restarts` kills it.
     share, disk = recording(lab, "sh record.sh", 4000), lab.disk(32)
     images, times = [], []
     chance = random.Random(5)

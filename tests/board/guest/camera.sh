@@ -1,6 +1,7 @@
 # Cameras of the board. Sourced by jobs.
 
-# camera_plug: a vivid with one camera (/dev/video0, HDMI) and the display it is wired to (/dev/video1).
+# camera_plug: a vivid with one camera (/dev/video0, HDMI) and the display it is wired to
+# (/dev/video1).
 camera_plug() {
     modprobe vivid n_devs=1 node_types=0x101 num_inputs=2 input_types=0xc num_outputs=1 output_types=1
     until [ -e /dev/video1 ]; do sleep 0.1; done
@@ -26,7 +27,8 @@ camera_feed() {
     camera_feeder=$!
 }
 
-# loopback_shows FILE: the other kind of camera, v4l2loopback on /dev/video0, shows a JPEG picture ten times a second.
+# loopback_shows FILE: the other kind of camera, v4l2loopback on /dev/video0, shows a JPEG picture
+# ten times a second.
 loopback_shows() {
     modprobe v4l2loopback video_nr=0 card_label=loopback exclusive_caps=0 max_buffers=4
     until [ -e /dev/video0 ]; do sleep 0.1; done

@@ -81,7 +81,8 @@ echo "FAULT disconnect: frames flow; $(open_files) files, $(resident_kb) kB"
 
 wingmark_stop 0
 mv $log.jsonl faults.jsonl
-# A slow camera: what counts here is how often it is unplugged, and each of its frames takes long to emulate.
+# A slow camera: what counts here is how often it is unplugged, and each of its frames takes long to
+# emulate.
 wingmark_start --source /dev/video0 --camera-format YUYV --camera-size 640x480 --camera-rate 5 --screen none \
     --record $log.jsonl --metrics /tmp/wingmark.prom
 frames_flow

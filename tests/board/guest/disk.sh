@@ -4,7 +4,8 @@ sectors=$(blockdev --getsz /dev/vda)
 dmsetup create --noudevsync disk --table "0 $sectors linear /dev/vda 0"
 mount -t ext4 /dev/dm-0 /data
 
-# disk_becomes TARGET..: the table's line from now on; "linear /dev/vda 0" for a sound disk, or a fault.
+# disk_becomes TARGET..: the table's line from now on; "linear /dev/vda 0" for a sound disk, or a
+# fault.
 disk_becomes() {
     dmsetup load --noudevsync disk --table "0 $sectors $*"
     dmsetup suspend --nolockfs --noflush --noudevsync disk

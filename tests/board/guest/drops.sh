@@ -1,5 +1,6 @@
-# Records to a disk that, at some time, takes writes and keeps none of them, until the power goes; as a drive does whose memory
-# for writes is lost. Mounts it as after a reboot, leaves what is there in /share/cut-NUMBER, and goes on: drops.sh CUTS
+# Records to a disk that, at some time, takes writes and keeps none of them, until the power goes;
+# as a drive does whose memory for writes is lost. Mounts it as after a reboot, leaves what is there
+# in /share/cut-NUMBER, and goes on: drops.sh CUTS
 set -e
 . ./disk.sh
 log=/data/faces

@@ -1,5 +1,5 @@
-# Records /share/pictures to the disk, until there are no more or /share/stop appears. The console has the time every tenth
-# of a second.
+# Records /share/pictures to the disk, until there are no more or /share/stop appears. The console
+# has the time every tenth of a second.
 set -e
 . ./disk.sh
 log=/data/faces

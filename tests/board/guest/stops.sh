@@ -1,4 +1,5 @@
-# SIGTERM in every state, with a camera that shows /share/picture, the display and a log: each time the end comes within a second.
+# SIGTERM in every state, with a camera that shows /share/picture, the display and a log: each time
+# the end comes within a second.
 set -e
 log=/tmp/log
 . ./wingmark.sh
@@ -7,7 +8,8 @@ log=/tmp/log
 starts() {
     rm -f /tmp/messages $log*
     wingmark_start --source /dev/video0 --camera-format YUYV --camera-size 640x480 --screen drm --record ${1:-$log.jsonl}
-    # From here on it is wingmark that decides what SIGTERM does: the signal's bit (15th) is among those that it catches.
+    # From here on it is wingmark that decides what SIGTERM does: the signal's bit (15th) is among
+    # those that it catches.
     within 10 grep -q 'SigCgt:.*[4-7c-f]...$' /proc/$wingmark/status
 }
 # stops STATE: SIGTERM, which has to end it with status 0.

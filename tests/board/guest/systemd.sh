@@ -1,5 +1,5 @@
-# Copied to the share as `systemd`: turns an unpacked, never configured Debian into one that systemd boots, with the job as
-# its only goal.
+# Copied to the share as `systemd`: turns an unpacked, never configured Debian into one that systemd
+# boots, with the job as its only goal.
 cat >/etc/passwd <<END
 root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin

@@ -1,5 +1,6 @@
 # Watches a camera that shows /share/picture, with the display and two logs: watch.sh FOURCC FRAMES
-# Says SHOW when so many frames are logged; ends when /share/stop appears. Leaves log.csv and log.jsonl in the share.
+# Says SHOW when so many frames are logged; ends when /share/stop appears. Leaves log.csv and
+# log.jsonl in the share.
 set -e
 log=/tmp/log
 . ./wingmark.sh

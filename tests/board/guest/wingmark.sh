@@ -12,7 +12,8 @@ wingmark_start() {
 # logged: how many frames the log holds, in all its files.
 logged() { cat $log*.jsonl 2>/dev/null | wc -l; }
 
-# within SECONDS COMMAND: repeats the command until it succeeds; fails when the time is over or wingmark is gone.
+# within SECONDS COMMAND: repeats the command until it succeeds; fails when the time is over or
+# wingmark is gone.
 within() {
     tenths=${1}0
     shift

@@ -1,5 +1,6 @@
-//! What a detector saw in the pictures of a set, beside the face whose points are known: `all_faces.csv` (columns `file`, `x0`,
-//! `y0`, `x1`, `y1`, `score`, and how many of two `views` showed it).
+//! What a detector saw in the pictures of a set, beside the face whose points are known:
+//! `all_faces.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`, `score`, and how many of two `views`
+//! showed it).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,7 +37,8 @@ impl Detected {
     }
 }
 
-/// What was seen in each picture of a folder, by the picture's name; `None` where no detector was asked.
+/// What was seen in each picture of a folder, by the picture's name; `None` where no detector was
+/// asked.
 pub fn read(folder: &Path) -> Result<Option<HashMap<String, Vec<Detected>>>> {
     let table = folder.join("all_faces.csv");
     if !table.is_file() {
@@ -51,8 +53,8 @@ pub fn read(folder: &Path) -> Result<Option<HashMap<String, Vec<Detected>>>> {
     Ok(Some(seen))
 }
 
-/// The faces with points of a folder, AFW's left out, and whether their points are the truth (split `train`) or an opinion
-/// (`unlabelled`).
+/// The faces with points of a folder, AFW's left out, and whether their points are the truth (split
+/// `train`) or an opinion (`unlabelled`).
 pub fn labelled(folder: &Path) -> Result<(Vec<Sample>, bool)> {
     let train = dataset::open_split(folder, Some("train"));
     let is_truth = train.is_ok();

@@ -50,8 +50,8 @@ struct Truth {
 }
 
 impl Truth {
-    /// The mean distance of `found`, each point as it counts, as a share of the root of the box's area: the eyes' distance, which is
-    /// usual, is next to nothing in profiles.
+    /// The mean distance of `found`, each point as it counts, as a share of the root of the box's
+    /// area: the eyes' distance, which is usual, is next to nothing in profiles.
     fn error(&self, found: &[Point2<f32>]) -> f64 {
         let bounds = Rect::around(self.points.iter().copied()).expect("a face has points");
         let distances = self.points.iter().zip(found).zip(&self.weights).map(|((a, b), w)| w * (a - b).norm());

@@ -40,7 +40,7 @@ pub trait Task: Send + Sync {
     /// The examples held out of training, without random changes.
     fn held_out(&self) -> &[Example];
 
-    /// A figure for the net's heatmaps of all held-out examples, in their order, as `(name, value)`; less is better.
-    /// `maps` holds `[example][channel, row, column]`.
+    /// A figure for the net's heatmaps of all held-out examples, in their order, as
+    /// `(name, value)`; less is better. `maps` holds `[example][channel, row, column]`.
     fn judge(&self, maps: &[Vec<f32>]) -> (&'static str, f64);
 }

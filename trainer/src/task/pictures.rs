@@ -66,9 +66,9 @@ pub fn read(path: &Path) -> Result<Frame> {
     Ok(Frame::from_rgb(size, picture.into_raw())?)
 }
 
-/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run. A last number
-/// tells the faces of a photograph apart where a number stands before it, too (`helen_3036412907_2`); else it is the photograph's
-/// own (`lfpw_image_0125`).
+/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine
+/// and in every run. A last number tells the faces of a photograph apart where a number stands
+/// before it, too (`helen_3036412907_2`); else it is the photograph's own (`lfpw_image_0125`).
 pub fn is_held_out(file: &str) -> bool {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let photograph = match stem.rsplit_once('_') {
@@ -82,7 +82,8 @@ pub fn is_held_out(file: &str) -> bool {
     name_hash(photograph).is_multiple_of(HELD_OUT)
 }
 
-/// FNV-1a, finished with a multiplication: short names that differ in their last digit have to spread.
+/// FNV-1a, finished with a multiplication: short names that differ in their last digit have to
+/// spread.
 pub fn name_hash(name: &str) -> u64 {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
@@ -91,7 +92,8 @@ pub fn name_hash(name: &str) -> u64 {
 /// Standard deviation of a displaced point in x and in y, as a share of the inter-ocular distance.
 const DISPLACED_BY: f32 = 0.2;
 
-/// Displaces a `share` (0 to 1) of the points, the same ones in every run, as a poor annotator might.
+/// Displaces a `share` (0 to 1) of the points, the same ones in every run, as a poor annotator
+/// might.
 pub fn displace(faces: &mut [Face], share: f64) -> Result<()> {
     ensure!((0.0..=1.0).contains(&share), "a share of displaced points lies between 0 and 1, and {share} was given");
     let mut rng = StdRng::seed_from_u64(0);

@@ -1,4 +1,5 @@
-//! Sets of annotated faces that differ in how their points were made, and so in what each point counts.
+//! Sets of annotated faces that differ in how their points were made, and so in what each point
+//! counts.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,12 +14,14 @@ use wingmark::model::scheme::IBUG_68;
 const SECOND_TABLE: &str = "points_reannotated.csv";
 /// Where two annotations differ by this share of the root of the face's box, a point counts half.
 const DISAGREEMENT: f32 = 0.04;
-/// From this yaw on, in degrees, the jaw's two schemes part: iBUG's follows the visible edge, the 3D scheme's lies inside the face.
+/// From this yaw on, in degrees, the jaw's two schemes part: iBUG's follows the visible edge, the
+/// 3D scheme's lies inside the face.
 const TURNED_DEG: f32 = 20.0;
 /// From this yaw on the far eye and brow are guesses in both.
 const PROFILE_DEG: f32 = 60.0;
 const GUESSED: f32 = 0.3;
-/// Points of the right half of the face, which is the far one where the head is turned to its right.
+/// Points of the right half of the face, which is the far one where the head is turned to its
+/// right.
 const RIGHT_JAW: std::ops::Range<usize> = 0..8;
 const RIGHT_BROW_AND_EYE: [std::ops::Range<usize>; 2] = [17..22, 36..42];
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
@@ -71,7 +74,8 @@ impl Set {
     /// The faces of its `train` split, each with what its points count.
     ///
     /// # Errors
-    /// When the folder has no such split, so that no test picture slips in, or a set of the 3D scheme does not say its heads' yaw.
+    /// When the folder has no such split, so that no test picture slips in, or a set of the 3D
+    /// scheme does not say its heads' yaw.
     pub fn samples(&self) -> Result<Vec<(Sample, Vec<f32>)>> {
         let samples = dataset::open_split(&self.folder, Some("train"))?;
         let table = self.folder.join(SECOND_TABLE);

@@ -1,5 +1,6 @@
-//! A larger net whose heatmaps a smaller one learns beside the true points (Hinton, Vinyals, Dean, "Distilling the knowledge in a
-//! neural network", 2015; of heatmaps: Zhang, Zhu, Ye, "Fast human pose estimation", CVPR 2019).
+//! A larger net whose heatmaps a smaller one learns beside the true points (Hinton, Vinyals, Dean,
+//! "Distilling the knowledge in a neural network", 2015; of heatmaps: Zhang, Zhu, Ye, "Fast human
+//! pose estimation", CVPR 2019).
 
 use std::sync::Mutex;
 
@@ -27,7 +28,8 @@ pub struct Teacher {
 
 impl Teacher {
     /// # Errors
-    /// When the model is none of a preset's, or cannot teach `pupil`: its peaks would have to be drawn narrower.
+    /// When the model is none of a preset's, or cannot teach `pupil`: its peaks would have to be
+    /// drawn narrower.
     pub fn load(choice: &Choice, pupil: &Preset) -> Result<Teacher> {
         let net = choice.load()?;
         let name = &net.card.name;
@@ -48,7 +50,8 @@ impl Teacher {
         Crop::new(centre, side, roll, self.model.input_side_px())
     }
 
-    /// Mixes what the teacher sees in `image` into targets `[channel, row, column]` of the landmarks.
+    /// Mixes what the teacher sees in `image` into targets `[channel, row, column]` of the
+    /// landmarks.
     pub fn teach(&self, image: &CropImage, target: &mut [f32]) {
         let idle = self.idle.lock().expect("no thread panics here").pop();
         let mut session = idle.unwrap_or_else(|| self.model.session());
@@ -63,15 +66,17 @@ impl Teacher {
         self.idle.lock().expect("no thread panics here").push(session);
     }
 
-    /// A map of the teacher's as the pupil would give it, `[column, row]`: nalgebra keeps columns together, as targets keep rows.
+    /// A map of the teacher's as the pupil would give it, `[column, row]`: nalgebra keeps columns
+    /// together, as targets keep rows.
     fn read(&self, maps: &Heatmaps<'_>, channel: usize) -> DMatrix<f32> {
         let map = DMatrix::from_fn(maps.columns, maps.rows, |column, row| maps.heat(row, column, channel));
         &self.reading * map * self.reading.transpose()
     }
 }
 
-/// Makes one Gaussian of another along an axis, wherever it lies: from a map of `sides[0]` cells and a standard deviation of
-/// `sigmas[0]` of them to `sides[1]` and `sigmas[1]`. Each cell is a Gaussian's share of the old ones, as much wider as is wanted.
+/// Makes one Gaussian of another along an axis, wherever it lies: from a map of `sides[0]` cells
+/// and a standard deviation of `sigmas[0]` of them to `sides[1]` and `sigmas[1]`. Each cell is a
+/// Gaussian's share of the old ones, as much wider as is wanted.
 fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
     let ratio = sides[0] as f32 / sides[1] as f32;
     let had = sigmas[0].powi(2);

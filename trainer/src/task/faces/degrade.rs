@@ -9,12 +9,14 @@ use wingmark::picture::exposure::brighten;
 use super::log_uniform;
 use crate::augment::{normal, recolour};
 
-/// A face that is smaller than so many standard deviations of a blur cannot be told from other things.
+/// A face that is smaller than so many standard deviations of a blur cannot be told from other
+/// things.
 const FACE_PER_SIGMA: f32 = 14.0;
 /// Sensor noise in the dark, in steps of 8 bits before the frame is brightened.
 const DARK_NOISE: f32 = 4.0;
 
-/// Changes a frame whose largest face is `largest_px` long. Gives the length below which faces cannot be seen any more.
+/// Changes a frame whose largest face is `largest_px` long. Gives the length below which faces
+/// cannot be seen any more.
 pub fn degrade(image: &mut CropImage, largest_px: f32, rng: &mut StdRng) -> f32 {
     recolour(image, rng);
     let mut sigma = 0.0;
@@ -58,8 +60,8 @@ fn coarsen(image: &mut CropImage, factor: f32) {
     });
 }
 
-/// Multiplies and adds noise of a normal distribution. Random numbers are drawn once for some thousand values and read from
-/// random places.
+/// Multiplies and adds noise of a normal distribution. Random numbers are drawn once for some
+/// thousand values and read from random places.
 fn add_noise(image: &mut CropImage, gain: f32, spread: f32, rng: &mut StdRng) {
     let table: Vec<f32> = (0..4096).map(|_| normal(rng) * spread).collect();
     for row in image.rgb.chunks_mut(1024) {

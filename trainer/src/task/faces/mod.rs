@@ -1,8 +1,8 @@
 //! Where faces are in a whole frame, how large, and which way up.
 //!
-//! Frames are whole photographs with known faces, and frames made of pictures that show one face each: at any scale and any
-//! roll, laid over one another. What may be a face (a detector that is not sure, a face that is half covered or tiny) counts
-//! neither as face nor as background.
+//! Frames are whole photographs with known faces, and frames made of pictures that show one face
+//! each: at any scale and any roll, laid over one another. What may be a face (a detector that is
+//! not sure, a face that is half covered or tiny) counts neither as face nor as background.
 
 mod degrade;
 mod scene;
@@ -35,7 +35,8 @@ pub const OCTAVES: f32 = 6.0;
 const TINY_PX: f32 = 7.0;
 /// A face of which less is visible is neither face nor background.
 const VISIBLE: f32 = 0.6;
-/// What the size of a cell near a face's centre counts; the size channels are empty nearly everywhere.
+/// What the size of a cell near a face's centre counts; the size channels are empty nearly
+/// everywhere.
 const SIZE_WEIGHT: f32 = 120.0;
 const ROLL_WEIGHT: f32 = 30.0;
 const HELD_OUT_SCENES: u64 = 256;
@@ -188,7 +189,8 @@ fn any_roll(rng: &mut StdRng) -> f32 {
     if rng.random_bool(0.5) { (normal(rng) * 12.0).to_radians() } else { rng.random_range(-PI..PI) }
 }
 
-/// The crop that shows the square of `side` picture pixels around `at` in the middle of the scene, or with `at` elsewhere.
+/// The crop that shows the square of `side` picture pixels around `at` in the middle of the scene,
+/// or with `at` elsewhere.
 fn crop_with(at: Point2<f32>, in_scene: Point2<f32>, side: f32, roll: f32, side_px: u32) -> Crop {
     let scale = side / side_px as f32;
     let middle = Vector2::repeat((side_px as f32 - 1.0) / 2.0);

@@ -1,4 +1,5 @@
-//! A frame in the making, in pixels of the net's input: pictures laid over one another, and where their faces are.
+//! A frame in the making, in pixels of the net's input: pictures laid over one another, and where
+//! their faces are.
 
 use nalgebra::{Point2, Similarity2};
 use rand::Rng;
@@ -54,7 +55,8 @@ impl Scene {
         self.image.side_px as f32
     }
 
-    /// Lays what `crop` (of the scene's size) shows of `picture` over the scene, mirrored if `flip`.
+    /// Lays what `crop` (of the scene's size) shows of `picture` over the scene, mirrored if
+    /// `flip`.
     pub fn lay(&mut self, picture: &Picture, crop: &Crop, flip: bool, extent: Extent) {
         self.layers += 1;
         let layer = self.layers;
@@ -139,7 +141,8 @@ impl Scene {
         self.unsure.iter().filter(|(layer, rect)| self.visible(rect, *layer) > 0.05).map(|(_, rect)| *rect)
     }
 
-    /// Covers up to half of a face with a colour, noise, or another part of the scene, as a hand, a mask or hair would.
+    /// Covers up to half of a face with a colour, noise, or another part of the scene, as a hand, a
+    /// mask or hair would.
     pub fn cover(&mut self, face: &Rect, rng: &mut StdRng) {
         let share = rng.random_range(0.25..0.55);
         let (width, height) = (face.width(), face.height());

@@ -76,9 +76,9 @@ struct Entry {
     is_scene: bool,
 }
 
-/// Reads the training pictures of all folders: whole pictures with `boxes.csv` and `ignore.csv`, and pictures with points
-/// (`points.csv`, splits `train` and `unlabelled`), whose other faces `all_faces.csv` tells. AFW's pictures are left out,
-/// since detectors are measured on them.
+/// Reads the training pictures of all folders: whole pictures with `boxes.csv` and `ignore.csv`,
+/// and pictures with points (`points.csv`, splits `train` and `unlabelled`), whose other faces
+/// `all_faces.csv` tells. AFW's pictures are left out, since detectors are measured on them.
 pub fn load(folders: &[PathBuf]) -> Result<Pictures> {
     let mut entries = Vec::new();
     for folder in folders {
@@ -138,8 +138,8 @@ fn contains(rect: &Rect, p: Point2<f32>) -> bool {
     (rect.min.x..rect.max.x).contains(&p.x) && (rect.min.y..rect.max.y).contains(&p.y)
 }
 
-/// What all faces of one photograph have in common in their names: sets that cut a photograph into faces number them at the
-/// end, and WFLW's photographs are WIDER FACE's.
+/// What all faces of one photograph have in common in their names: sets that cut a photograph into
+/// faces number them at the end, and WFLW's photographs are WIDER FACE's.
 fn photograph(file: &str) -> &str {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let cut = |name: &'static str| stem.starts_with(name);
@@ -155,7 +155,8 @@ fn numbers_at_end(stem: &str) -> usize {
     stem.rsplit('_').take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).count()
 }
 
-/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine and in every run.
+/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine
+/// and in every run.
 pub fn is_held_out(file: &str) -> bool {
     pictures::name_hash(photograph(file)).is_multiple_of(HELD_OUT)
 }
