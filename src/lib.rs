@@ -49,8 +49,7 @@ pub mod picture;
 #[doc(hidden)]
 pub mod pipeline;
 #[cfg(feature = "program")]
-#[doc(hidden)]
-pub mod plan;
+mod plan;
 pub mod publish;
 pub mod record;
 #[cfg(feature = "program")]

@@ -49,6 +49,7 @@ impl CameraArgs {
 }
 
 impl FollowArgs {
+    /// Of an Observer on so many threads.
     pub fn options(&self, threads: usize) -> Options {
         Options { threads, smoothing: self.smoothing, faces: self.faces }
     }
@@ -81,6 +82,7 @@ impl LogArgs {
         LogOptions { flush_interval: self.flush_every, limits, fields: self.record_fields }
     }
 
+    /// Which frames are recorded.
     pub fn selection(&self) -> Selection {
         Selection { every: self.record_every.unwrap_or_default(), when: self.record_when.unwrap_or_default() }
     }

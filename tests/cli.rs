@@ -1,19 +1,16 @@
 //! The binary, as a user meets it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use program::{command, piped, text, wingmark};
+
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-collins.jpg");
-
-fn wingmark(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wingmark")).args(arguments).current_dir(folder).output().expect("the binary runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// Runs, checks the exit code and that there is a message of one line, and gives it back.
 fn failure(folder: &Path, arguments: &[&str], code: i32) -> String {
@@ -207,21 +204,6 @@ fn what_is_no_camera_is_refused() {
     assert!(!folder.path().join("seen.csv").exists());
 }
 
-/// The binary with these bytes on its standard input, which then ends.
-fn piped(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A reader that has seen enough closes the pipe.
-    let _ = child.stdin.take().unwrap().write_all(bytes);
-    child.wait_with_output().unwrap()
-}
-
 #[test]
 fn a_pipe_of_jpegs_gives_what_the_picture_gives() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,9 +266,7 @@ fn a_pipe_without_video_is_refused() {
 fn a_run_that_waits_for_a_pipe_ends_at_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     for started in [&b""[..], b"YUV4MPEG2 W64 H48 C420\nFRAME\n123"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
-            .args(["run", "--source", "-", "--metrics", "ready.prom"])
-            .current_dir(folder.path())
+        let mut child = command(folder.path(), &["run", "--source", "-", "--metrics", "ready.prom"])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -336,8 +316,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {
         let all = [&["run", "--source", PORTRAIT, "--screen", "none"], arguments].concat();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wingmark"));
-        command.args(all).current_dir(folder.path()).env("RUST_LOG", "debug").output().unwrap()
+        command(folder.path(), &all).env("RUST_LOG", "debug").output().unwrap()
     };
     let output = run(&["--record", "a.jsonl", "--metrics", "a.prom", "--json-summary", "-"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -451,12 +430,8 @@ fn names_of_files_need_not_be_text() {
     let folder = tempfile::tempdir().unwrap();
     let name = std::ffi::OsString::from_vec(b"a\xff.jpg".into());
     std::fs::copy(PORTRAIT, folder.path().join(&name)).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_wingmark"))
-        .args(["run", "--screen", "none", "--model", "nano", "--record", "seen.csv", "--source"])
-        .arg(&name)
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let arguments = ["run", "--screen", "none", "--model", "nano", "--record", "seen.csv", "--source"];
+    let output = command(folder.path(), &arguments).arg(&name).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(std::fs::read_to_string(folder.path().join("seen.csv")).unwrap().contains(",a\u{fffd}.jpg,"));
 }

@@ -1,28 +1,18 @@
 //! Files in and out, as a user meets them: folders, records, pipes.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use program::{command, text, wingmark};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 const PORTRAIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/eileen-collins.jpg");
-
-fn wingmark(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().expect("the binary runs")
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wingmark"));
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// A folder `album` with these pictures of a face, small ones.
 fn album(names: &[&str]) -> tempfile::TempDir {
@@ -152,14 +142,9 @@ fn whoever_reads_results_may_leave_and_hides_no_failure() {
     assert_eq!(to_nobody(&run), Some(1));
 }
 
-/// The binary with these bytes on its standard input.
+/// A run with these bytes on its standard input.
 fn piped(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Output {
-    let arguments = [&RUN[..], &["--source", "-"], arguments].concat();
-    let mut command = command(folder, &arguments);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A reader that has seen enough closes the pipe.
-    let _ = child.stdin.take().unwrap().write_all(bytes);
-    child.wait_with_output().unwrap()
+    program::piped(folder, &[&RUN[..], &["--source", "-"], arguments].concat(), bytes)
 }
 
 #[test]

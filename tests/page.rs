@@ -1,5 +1,8 @@
 //! The page's server, as browsers, programs and attackers meet it.
 
+#[path = "common/face.rs"]
+mod face;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -8,10 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nalgebra::{Matrix2, Point2};
-use wingmark::face::{Face, Landmark, Observation};
+use wingmark::face::Observation;
 use wingmark::picture::built_in_picture;
-use wingmark::picture::geometry::{Crop, Rect};
 use wingmark::publish::page::{Page, Token, Video};
 use wingmark::publish::{Pace, Publisher};
 use wingmark::record::metrics::Metrics;
@@ -27,18 +28,6 @@ struct Run {
     frames: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-}
-
-fn face() -> Face {
-    let at = Point2::new(10.0, 10.0);
-    Face {
-        id: 7,
-        bounds: Rect { min: at, max: at },
-        crop: Crop::new(at, 9.0, 0.0, 9),
-        landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
-        presence: 1.0,
-        measures: Default::default(),
-    }
 }
 
 impl Run {
@@ -61,7 +50,8 @@ impl Run {
             while !stop.load(Ordering::Relaxed) {
                 sequence += 1;
                 let captured_at = Duration::from_millis(10) * sequence;
-                let seen = Observation { sequence, captured_at, faces: vec![face(); count], ..Observation::default() };
+                let seen =
+                    Observation { sequence, captured_at, faces: vec![face::face(7); count], ..Observation::default() };
                 publisher.publish(&seen);
                 offer(video.as_deref());
                 metrics.count(&seen);

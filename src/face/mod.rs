@@ -22,13 +22,12 @@ pub mod openness;
 pub mod pose;
 #[doc(hidden)]
 pub mod presence;
-pub mod scene;
+mod scene;
 #[doc(hidden)]
 pub mod shape;
-pub mod smooth;
+mod smooth;
 mod stage;
-#[doc(hidden)]
-pub mod track;
+mod track;
 mod views;
 pub mod zoo;
 

@@ -144,10 +144,6 @@ impl Encoder for CsvEncoder {
     fn take_block(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.block)
     }
-
-    fn tail(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
 }
 
 impl CsvEncoder {

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use super::Format;
 use super::storage::{Disk, Listed, Storage};
+use crate::text::files;
 
 /// What a full file's name has more of: `-000042-20261124T062804Z`.
 pub(super) const ARCHIVE_BYTES: usize = 24;
@@ -221,10 +222,7 @@ impl Names {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let extension = Format::of(path).map_or(0, |format| 1 + format.extension().len());
         let (stem, extension) = name.split_at(name.len() - extension);
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder.into(),
-            _ => PathBuf::from("."),
-        };
+        let folder = files::folder_of(path).into();
         Names { folder, path: path.into(), stem: stem.into(), extension: extension.into() }
     }
 

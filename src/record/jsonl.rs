@@ -93,10 +93,6 @@ impl Encoder for JsonlEncoder {
     fn take_block(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.block)
     }
-
-    fn tail(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
 }
 
 /// Appends an entry's object, without a line break in it; with `made_by` where it is given.

@@ -12,8 +12,7 @@
 mod annotations;
 mod choice;
 pub mod csv;
-#[doc(hidden)]
-pub mod encode;
+mod encode;
 #[doc(hidden)]
 pub mod entry;
 #[doc(hidden)]
@@ -23,16 +22,16 @@ mod gzip;
 #[doc(hidden)]
 pub mod journal;
 pub mod jsonl;
-#[doc(hidden)]
-pub mod limits;
+#[cfg(feature = "program")]
+pub(crate) mod limits;
 pub mod log;
 #[doc(hidden)]
 pub mod losses;
 pub mod mcap;
 #[doc(hidden)]
 pub mod metrics;
-#[doc(hidden)]
-pub mod metrics_file;
+#[cfg(feature = "program")]
+pub(crate) mod metrics_file;
 #[doc(hidden)]
 pub mod past;
 mod pipe;
@@ -40,8 +39,8 @@ mod place;
 mod plain;
 #[doc(hidden)]
 pub mod provenance;
-#[doc(hidden)]
-pub mod selection;
+#[cfg(feature = "program")]
+pub(crate) mod selection;
 #[doc(hidden)]
 pub mod storage;
 #[doc(hidden)]

@@ -5,9 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
-
 use super::{RecordError, journal};
+use crate::text::files;
 
 /// Of the file systems that Linux has.
 const LONGEST_NAME_BYTES: usize = 255;
@@ -33,13 +32,9 @@ impl Place {
             Ok(kind) if !kind.is_file() => return Err(refused("it is neither a file nor a pipe".into())),
             _ => {}
         }
-        let folder = match target.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = files::folder_of(&target);
         let in_folder = |problem: std::io::Error| refused(format!("{}: {problem}", folder.display()));
-        fs::create_dir_all(folder).map_err(in_folder)?;
-        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| in_folder(e.into()))?;
+        fs::create_dir_all(folder).and_then(|()| files::check_folder(folder)).map_err(in_folder)?;
         let name_bytes = target.file_name().map_or(0, |name| name.as_bytes().len());
         let most = LONGEST_NAME_BYTES - journal::ARCHIVE_BYTES;
         if name_bytes > most {
@@ -54,8 +49,7 @@ impl Place {
 #[cfg(any(test, feature = "program"))]
 pub(crate) fn of_one_name(path: &Path) -> PathBuf {
     let target = target(path);
-    let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    match (fs::canonicalize(folder), target.file_name()) {
+    match (fs::canonicalize(files::folder_of(&target)), target.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => target,
     }

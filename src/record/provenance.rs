@@ -7,7 +7,7 @@
 use std::fmt;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::jsonl;
@@ -37,21 +37,21 @@ pub struct Provenance {
     /// Where frames come from, as it was named, without passwords.
     pub source: String,
     /// Absent where frames are read from files.
-    #[serde(flatten)]
-    pub camera: Camera,
+    #[serde(flatten, serialize_with = "camera_keys")]
+    pub camera: Option<Origin>,
     /// Of the machine, as in `Europe/Zurich`; all times that are written are UTC.
     pub time_zone: String,
     /// The version of the records' objects.
     pub schema: u32,
 }
 
-/// The parts of an [`Origin`], as they are written.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Camera {
-    #[serde(rename = "camera", skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+/// The keys of a camera.
+#[derive(Serialize)]
+struct Camera<'a> {
+    #[serde(rename = "camera")]
+    name: &'a str,
     #[serde(rename = "camera_link", skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
+    link: Option<&'a str>,
     #[serde(rename = "camera_format", skip_serializing_if = "Option::is_none")]
     format: Option<String>,
     #[serde(rename = "camera_size", skip_serializing_if = "Option::is_none")]
@@ -60,17 +60,20 @@ pub struct Camera {
     rate: Option<f64>,
 }
 
-impl From<Origin> for Camera {
-    fn from(origin: Origin) -> Self {
-        Camera {
-            name: Some(origin.name),
-            link: origin.link,
-            format: origin.format.map(|format| format.to_string()),
-            size: origin.size.map(|size| size.to_string()),
-            // 29.97002997 is 29.97.
-            rate: origin.rate.map(|rate| (rate * 1000.0).round() / 1000.0),
-        }
-    }
+fn camera_keys<S: Serializer>(camera: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
+    let keys = camera.as_ref().map(|origin| Camera {
+        name: &origin.name,
+        link: origin.link.as_deref(),
+        format: origin.format.map(|format| format.to_string()),
+        size: origin.size.map(|size| size.to_string()),
+        rate: origin.rate,
+    });
+    keys.serialize(serializer)
+}
+
+/// 29.97002997 is 29.97.
+fn with_short_rate(origin: Origin) -> Origin {
+    Origin { rate: origin.rate.map(|rate| (rate * 1000.0).round() / 1000.0), ..origin }
 }
 
 /// What a run chose.
@@ -99,7 +102,7 @@ impl Provenance {
             machine,
             kernels,
             source: chosen.source.unwrap_or_else(|| "camera".into()),
-            camera: chosen.camera.map(Camera::from).unwrap_or_default(),
+            camera: chosen.camera.map(with_short_rate),
             time_zone: time_zone(),
             schema: jsonl::SCHEMA,
         }
@@ -146,10 +149,8 @@ impl fmt::Display for Provenance {
         let machine = machine.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         write!(f, "wingmark {version} ({commit}); model {model} (SHA-256 {model_sha256}); board {board}{machine}, ")?;
         write!(f, "kernels {kernels}; source {source}")?;
-        if let Camera { name: Some(name), link, format, size, rate } = &self.camera {
-            let parts =
-                [Some(name.clone()), link.clone(), format.clone(), size.clone(), rate.map(|r| format!("{r} fps"))];
-            write!(f, "; camera {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))?;
+        if let Some(camera) = &self.camera {
+            write!(f, "; camera {camera}")?;
         }
         write!(f, "; time zone {}; schema {}", self.time_zone, self.schema)
     }

@@ -89,6 +89,14 @@ fn open_pin(pin: &Pin) -> Result<CdevPin, ScreenError> {
     open().map_err(|e| ScreenError::Pin { pin: pin.clone(), problem: e.to_string() })
 }
 
+/// What a panel's pixels and commands go through.
+trait Bus: SpiDevice<Error: Display> + Send + 'static {}
+impl<T: SpiDevice<Error: Display> + Send + 'static> Bus for T {}
+
+/// An output of the board.
+trait Line: OutputPin<Error: Display> + Send + 'static {}
+impl<T: OutputPin<Error: Display> + Send + 'static> Line for T {}
+
 /// How a panel is connected.
 struct Wires<SPI, PIN> {
     bus: SPI,
@@ -97,17 +105,13 @@ struct Wires<SPI, PIN> {
 }
 
 /// Resets the panel and makes it ready. It is sent at most `limit` bytes at once.
-fn start<SPI, PIN>(
+fn start(
     settings: &SpiPanel,
     rotation: Rotation,
-    wires: Wires<SPI, PIN>,
+    wires: Wires<impl Bus, impl Line>,
     limit: usize,
     delay: &mut impl DelayNs,
-) -> Result<Box<dyn Panel>, ScreenError>
-where
-    SPI: SpiDevice<Error: Display> + Send + 'static,
-    PIN: OutputPin<Error: Display> + Send + 'static,
-{
+) -> Result<Box<dyn Panel>, ScreenError> {
     match settings.controller {
         Controller::Gc9a01 => start_model(GC9A01, settings, rotation, wires, limit, delay),
         Controller::Ili9341 => start_model(ILI9341Rgb565, settings, rotation, wires, limit, delay),
@@ -117,19 +121,14 @@ where
     }
 }
 
-fn start_model<MODEL, SPI, PIN>(
+fn start_model<MODEL: Model<ColorFormat = Rgb565> + Send + 'static>(
     model: MODEL,
     settings: &SpiPanel,
     rotation: Rotation,
-    wires: Wires<SPI, PIN>,
+    wires: Wires<impl Bus, impl Line>,
     limit: usize,
     delay: &mut impl DelayNs,
-) -> Result<Box<dyn Panel>, ScreenError>
-where
-    MODEL: Model<ColorFormat = Rgb565> + Send + 'static,
-    SPI: SpiDevice<Error: Display> + Send + 'static,
-    PIN: OutputPin<Error: Display> + Send + 'static,
-{
+) -> Result<Box<dyn Panel>, ScreenError> {
     // mipidsi borrows its buffer. A screen is opened once, and lives as long as the program.
     let buffer = Vec::leak(vec![0; limit]);
     let turn = match rotation {

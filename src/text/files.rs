@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 
-#[cfg(feature = "program")]
 use rustix::fs::{Access, access};
 
 /// Replaces the file as a whole: who reads it finds the old text or the new one.
@@ -20,17 +19,26 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     replaced
 }
 
+/// The folder that a file lies in, or would.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Whether files can be made in a folder.
+pub fn check_folder(folder: &Path) -> io::Result<()> {
+    if !std::fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
 /// Whether a file can be written, as far as it can be told without touching it: for what is written
 /// after long work.
 #[cfg(feature = "program")]
 pub fn check_writable(path: &Path) -> io::Result<()> {
     let Ok(about) = std::fs::metadata(path) else {
         path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        if !std::fs::metadata(folder)?.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?);
+        return check_folder(folder_of(path));
     };
     if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

@@ -1,14 +1,15 @@
 //! Boards of a fleet without cameras or nets. Their observations are made up; the code that sends
 //! them ships. `tests/fleet/run` starts them, a broker and Prometheus.
 
+#[path = "../common/face.rs"]
+mod face;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nalgebra::{Matrix2, Point2};
 use wingmark::face::measure::{Event, EventKind};
-use wingmark::face::{Face, Landmark, Observation, Timings, zoo};
-use wingmark::picture::geometry::{Crop, Rect};
+use wingmark::face::{Observation, Timings, zoo};
 use wingmark::publish::page::Page;
 use wingmark::publish::{Pace, Publisher, Settings, Target};
 use wingmark::record::metrics::Metrics;
@@ -55,25 +56,13 @@ impl Board {
         let seen = Observation {
             sequence,
             captured_at,
-            faces: vec![face()],
+            faces: vec![face::face(1)],
             events: sequence.is_multiple_of(EVENT_EVERY).then_some(event).into_iter().collect(),
             timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
             ..Observation::default()
         };
         self.publishers.iter().for_each(|publisher| publisher.publish(&seen));
         self.metrics.count(&seen);
-    }
-}
-
-fn face() -> Face {
-    let at = Point2::new(10.0, 10.0);
-    Face {
-        id: 1,
-        bounds: Rect { min: at, max: at },
-        crop: Crop::new(at, 9.0, 0.0, 9),
-        landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
-        presence: 1.0,
-        measures: Default::default(),
     }
 }
 
