@@ -18,7 +18,7 @@ const USUAL_PREFIX: &str = "wingmark";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A program that takes datagrams.
-    Udp(Protocol, Place),
+    Udp(Protocol, Address),
     /// A broker of MQTT.
     Mqtt(Broker),
 }
@@ -32,12 +32,12 @@ pub enum Protocol {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Address {
     host: String,
     port: u16,
 }
 
-/// What receivers need beside their place.
+/// What receivers need beside their address.
 pub struct Settings<'a> {
     /// The mean head of the landmark net.
     pub head: Option<&'a HeadModel>,
@@ -66,21 +66,21 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (scheme, place) = text.split_once("://").ok_or(TargetError::Unknown)?;
+        let (scheme, address) = text.split_once("://").ok_or(TargetError::Unknown)?;
         let (protocol, usual_port) = match scheme {
-            "mqtt" => return broker(place).map(Target::Mqtt),
+            "mqtt" => return broker(address).map(Target::Mqtt),
             "opentrack" => (Protocol::OpenTrack, Some(4242)),
             "openseeface" => (Protocol::OpenSeeFace, Some(11573)),
             "udp" => (Protocol::Json, None),
             _ => return Err(TargetError::Unknown),
         };
-        let place = Place::read(place.strip_suffix('/').unwrap_or(place), usual_port)?;
-        Ok(Target::Udp(protocol, place))
+        let address = Address::read(address.strip_suffix('/').unwrap_or(address), usual_port)?;
+        Ok(Target::Udp(protocol, address))
     }
 }
 
-impl Place {
-    fn read(text: &str, usual_port: Option<u16>) -> Result<Place, TargetError> {
+impl Address {
+    fn read(text: &str, usual_port: Option<u16>) -> Result<Address, TargetError> {
         // An IPv6 address stands in brackets.
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => rest.split_once(']').ok_or(TargetError::Unknown)?,
@@ -93,13 +93,13 @@ impl Place {
         };
         let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '?', '#']);
         let port = port.filter(|port| *port > 0 && is_host).ok_or(TargetError::Unknown)?;
-        Ok(Place { host: host.into(), port })
+        Ok(Address { host: host.into(), port })
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Place { host, port } = self;
+        let Address { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
@@ -111,8 +111,8 @@ fn broker(text: &str) -> Result<Broker, TargetError> {
         Some((login, rest)) => (Some(login), rest),
         None => (None, text),
     };
-    let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let Place { host, port } = Place::read(place, Some(1883))?;
+    let (address, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let Address { host, port } = Address::read(address, Some(1883))?;
     let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
     let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
     if prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.split('/').any(str::is_empty) {
@@ -150,13 +150,13 @@ fn decoded(text: &str) -> Option<String> {
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Target::Udp(Protocol::OpenTrack, place) => write!(f, "opentrack://{place}"),
-            Target::Udp(Protocol::OpenSeeFace, place) => write!(f, "openseeface://{place}"),
-            Target::Udp(Protocol::Json, place) => write!(f, "udp://{place}"),
+            Target::Udp(Protocol::OpenTrack, address) => write!(f, "opentrack://{address}"),
+            Target::Udp(Protocol::OpenSeeFace, address) => write!(f, "openseeface://{address}"),
+            Target::Udp(Protocol::Json, address) => write!(f, "udp://{address}"),
             Target::Mqtt(Broker { host, port, user, prefix, .. }) => {
                 let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-                let place = Place { host: host.clone(), port: *port };
-                write!(f, "mqtt://{user}{place}/{prefix}")
+                let address = Address { host: host.clone(), port: *port };
+                write!(f, "mqtt://{user}{address}/{prefix}")
             }
         }
     }
@@ -166,7 +166,7 @@ impl Target {
     /// The receiver, not connected yet.
     pub fn receiver(&self, settings: &Settings<'_>) -> Box<dyn Receiver> {
         match self {
-            Target::Udp(protocol, Place { host, port }) => {
+            Target::Udp(protocol, Address { host, port }) => {
                 let udp = Udp::new(self.to_string(), host.clone(), *port);
                 match protocol {
                     Protocol::OpenTrack => Box::new(opentrack::OpenTrack::new(udp)),

@@ -2,7 +2,7 @@
 
 mod patience;
 mod summary;
-mod tally;
+mod totals;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use log::{error, info, warn};
 
 use self::patience::Patience;
 use self::summary::Summary;
-use self::tally::Tally;
+use self::totals::Totals;
 use super::renewal::{Renewal, RenewalError, Renewed};
 use super::{Outcome, results};
 use crate::capture::CaptureError;
@@ -65,12 +65,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
         service: ServiceManager::from_environment(),
         watch: StatusWatch::default(),
-        tally: Tally::default(),
+        totals: Totals::default(),
         frames: plan.frames,
         window_closed: false,
         patience: (policy == Policy::Every).then(Patience::default),
     };
-    run.tally.recorded_files = plan.recorded_files;
+    run.totals.recorded_files = plan.recorded_files;
     let has_stdout =
         args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(Summary::is_to_stdout);
     let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
@@ -79,14 +79,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
     let kept = run.finish(feed, within);
     // Who stops a service knows of its losses from its log.
-    let had_frames = run.tally.frames > 0 || (run.tally.damaged == 0 && run.watch.status().is_live());
-    let complete = observed.is_ok() && run.tally.failures() == 0 && had_frames && (kept || signals.stop());
+    let had_frames = run.totals.frames > 0 || (run.totals.damaged == 0 && run.watch.status().is_live());
+    let complete = observed.is_ok() && run.totals.failures() == 0 && had_frames && (kept || signals.stop());
     if let Some(summary) = json_summary {
-        summary.write(&run.tally, &run.metrics, complete, started.elapsed())?;
+        summary.write(&run.totals, &run.metrics, complete, started.elapsed())?;
     }
     observed?;
-    if !run.tally.found_nothing() {
-        let summary = run.tally.summary();
+    if !run.totals.found_nothing() {
+        let summary = run.totals.summary();
         if has_stdout {
             writeln!(std::io::stderr(), "{summary}")?;
         } else {
@@ -113,7 +113,7 @@ struct Run {
     display: Option<Display>,
     service: ServiceManager,
     watch: StatusWatch,
-    tally: Tally,
+    totals: Totals,
     frames: Option<u32>,
     window_closed: bool,
     /// Where frames can wait until there is room for them.
@@ -156,7 +156,7 @@ impl Run {
         let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
         let someone_is_left = self.display.is_some() || self.publishers.iter().any(|publisher| !publisher.is_gone());
         let is_unwatched = has_gone && !someone_is_left && self.logs.is_empty() && self.metrics_file.is_none();
-        is_unwatched || self.frames.is_some_and(|limit| self.tally.frames + self.tally.unreadable >= limit as usize)
+        is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unreadable >= limit as usize)
     }
 
     /// The frame leaves with another one's memory.
@@ -167,7 +167,7 @@ impl Run {
         }
         self.publish(frame, &seen);
         self.metrics.count(&seen);
-        self.tally.count(&seen);
+        self.totals.count(&seen);
         self.show(|display| display.show(frame, seen));
         // This may have been the last frame of a camera that is known to be gone.
         self.notify();
@@ -219,12 +219,12 @@ impl Run {
         match note {
             Note::Unreadable(e) => {
                 error!("{}", in_one_line(&e));
-                self.tally.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
-                self.tally.count_unreadable();
+                self.totals.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
+                self.totals.count_unreadable();
                 self.metrics.count_unreadable();
             }
             Note::Damaged => {
-                self.tally.count_damaged();
+                self.totals.count_damaged();
                 self.metrics.count_damaged();
             }
             Note::Status(status, at) => {
@@ -269,7 +269,7 @@ impl Run {
             }
         } else {
             error!("{e}; going on without a screen");
-            self.tally.screen_failures += 1;
+            self.totals.screen_failures += 1;
         }
     }
 
@@ -292,7 +292,7 @@ impl Run {
             None | Some(Ok(()) | Err(ScreenError::WindowClosed)) => {}
             Some(Err(e)) => {
                 error!("{e}");
-                self.tally.screen_failures += 1;
+                self.totals.screen_failures += 1;
             }
         }
         feed.stop(deadline.min(Instant::now() + TICK * 5));
@@ -354,7 +354,7 @@ mod tests {
             display: Some(Display::start(Window { frames: 0 }, Policy::Every).unwrap()),
             service: ServiceManager::from_environment(),
             watch: StatusWatch::default(),
-            tally: Tally::default(),
+            totals: Totals::default(),
             frames: Some(50),
             window_closed: false,
             patience: Some(Patience::default()),
@@ -364,8 +364,8 @@ mod tests {
         signals.opened();
         run.observe_all(&feed, &signals).unwrap();
         assert!(run.finish(feed, SAFE_WITHIN));
-        assert_eq!(run.tally.failures(), 0);
-        run.tally.frames
+        assert_eq!(run.totals.failures(), 0);
+        run.totals.frames
     }
 
     #[test]

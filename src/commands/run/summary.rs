@@ -9,7 +9,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::tally::Tally;
+use super::totals::Totals;
 use crate::commands::results;
 use crate::record::metrics::Metrics;
 
@@ -34,8 +34,8 @@ impl Summary {
     }
 
     /// Writes it, as one object.
-    pub fn write(self, tally: &Tally, metrics: &Metrics, complete: bool, lasted: Duration) -> anyhow::Result<()> {
-        let mut object = object(tally, metrics);
+    pub fn write(self, totals: &Totals, metrics: &Metrics, complete: bool, lasted: Duration) -> anyhow::Result<()> {
+        let mut object = object(totals, metrics);
         object["complete"] = json!(complete);
         object["started"] = json!(Timestamp::try_from(self.started).unwrap_or_default().to_string());
         object["lasted_s"] = json!(lasted.as_secs_f64());
@@ -49,17 +49,17 @@ impl Summary {
     }
 }
 
-fn object(tally: &Tally, metrics: &Metrics) -> Value {
-    let ms = |share| tally.latencies.quantile(share).as_secs_f64() * 1e3;
+fn object(totals: &Totals, metrics: &Metrics) -> Value {
+    let ms = |share| totals.latencies.quantile(share).as_secs_f64() * 1e3;
     let health = metrics.health();
     let outlets = health.outlets.into_iter();
     let outlets = outlets
         .map(|outlet| json!({ "name": outlet.name, "done": outlet.done, "lost": outlet.lost, "bytes": outlet.bytes }));
     json!({
         "made_by": metrics.made_by().as_deref(),
-        "frames": tally.frames, "with_a_face": tally.with_a_face, "dropped": tally.dropped, "damaged": tally.damaged,
-        "unreadable": tally.unreadable, "recorded_earlier": tally.recorded_files,
-        "camera_reconnects": health.reconnects, "screen_failures": tally.screen_failures,
+        "frames": totals.frames, "with_a_face": totals.with_a_face, "dropped": totals.dropped, "damaged": totals.damaged,
+        "unreadable": totals.unreadable, "recorded_earlier": totals.recorded_files,
+        "camera_reconnects": health.reconnects, "screen_failures": totals.screen_failures,
         "observe_ms": { "median": ms(0.5), "p90": ms(0.9), "p99": ms(0.99) },
         "outlets": outlets.collect::<Vec<_>>(),
     })

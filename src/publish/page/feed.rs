@@ -33,7 +33,7 @@ struct Recent {
 }
 
 /// Where a viewer stands.
-pub struct Place<'a> {
+pub struct Cursor<'a> {
     feed: &'a Feed,
     _viewer: Viewer<'a, Shown>,
     seen: u64,
@@ -73,9 +73,9 @@ impl Feed {
     }
 
     /// For a viewer who comes now.
-    pub fn place(&self) -> Place<'_> {
+    pub fn cursor(&self) -> Cursor<'_> {
         let events = self.recent.lock().expect(UNPOISONED).count;
-        Place { feed: self, _viewer: self.newest.viewer(), seen: 0, events }
+        Cursor { feed: self, _viewer: self.newest.viewer(), seen: 0, events }
     }
 
     /// The last of so many events, out of those up to number `last`.
@@ -90,7 +90,7 @@ impl Feed {
 
 const UNPOISONED: &str = "nobody panics while holding events";
 
-impl Place<'_> {
+impl Cursor<'_> {
     /// The newest frame; with it come the events of those that this viewer missed.
     pub fn next(&mut self, within: Duration) -> Next {
         match self.feed.newest.look(self.seen, within) {
@@ -123,8 +123,8 @@ mod tests {
         Entry::now(Observation { sequence, events: vec![event], ..Observation::default() })
     }
 
-    fn next(place: &mut Place<'_>) -> (u64, Vec<u64>) {
-        let Next::Json(json) = place.next(Duration::from_secs(20)) else { panic!("nothing comes") };
+    fn next(cursor: &mut Cursor<'_>) -> (u64, Vec<u64>) {
+        let Next::Json(json) = cursor.next(Duration::from_secs(20)) else { panic!("nothing comes") };
         let object: serde_json::Value = serde_json::from_slice(&json).unwrap();
         let faces = object["events"].as_array().unwrap().iter().map(|event| event["face"].as_u64().unwrap());
         (object["sequence"].as_u64().unwrap(), faces.collect())
@@ -134,7 +134,7 @@ mod tests {
     fn a_viewer_who_misses_frames_misses_no_event() {
         let feed = Feed::default();
         feed.show(&entry(0));
-        let (mut quick, mut slow) = (feed.place(), feed.place());
+        let (mut quick, mut slow) = (feed.cursor(), feed.cursor());
         feed.show(&entry(1));
         assert_eq!((next(&mut quick), next(&mut slow)), ((1, vec![1]), (1, vec![1])));
         for sequence in 2..5 {
@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn nothing_is_kept_for_nobody() {
         let feed = Feed::default();
-        drop(feed.place());
+        drop(feed.cursor());
         feed.show(&entry(0));
-        assert!(matches!(feed.place().next(Duration::ZERO), Next::Nothing));
+        assert!(matches!(feed.cursor().next(Duration::ZERO), Next::Nothing));
     }
 }

@@ -147,9 +147,9 @@ impl Server {
     }
 
     fn send_events(&self, pass: &Pass) -> io::Result<()> {
-        let mut place = self.feed.place();
+        let mut cursor = self.feed.cursor();
         loop {
-            match place.next(HEARTBEAT) {
+            match cursor.next(HEARTBEAT) {
                 Next::End => return Ok(()),
                 Next::Nothing => pass.write(b": still here\n\n")?,
                 Next::Json(json) => pass.write(&[b"data: ", json.as_slice(), b"\n\n"].concat())?,

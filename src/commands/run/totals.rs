@@ -6,7 +6,7 @@ use crate::text::message::counted;
 
 /// What a run came to.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Totals {
     pub frames: usize,
     pub dropped: u64,
     pub with_a_face: usize,
@@ -23,7 +23,7 @@ pub struct Tally {
     pub latencies: Latencies,
 }
 
-impl Tally {
+impl Totals {
     pub fn count(&mut self, seen: &Observation) {
         self.frames += 1;
         self.dropped += u64::from(seen.dropped.saturating_sub(self.bad_since_frame));
@@ -78,22 +78,22 @@ mod tests {
 
     #[test]
     fn damaged_and_unreadable_frames_are_counted_once() {
-        let mut tally = Tally::default();
+        let mut totals = Totals::default();
         for dropped in [0, 6] {
-            tally.count(&Observation { dropped, ..Observation::default() });
-            tally.count_damaged();
-            tally.count_damaged();
-            tally.count_unreadable();
+            totals.count(&Observation { dropped, ..Observation::default() });
+            totals.count_damaged();
+            totals.count_damaged();
+            totals.count_unreadable();
         }
-        let summary = tally.summary();
+        let summary = totals.summary();
         let expected = "2 frames, no face found; 2 pictures not readable; 3 dropped; 4 damaged; ";
         assert!(summary.starts_with(expected), "{summary}");
     }
 
     #[test]
     fn a_run_without_a_frame_has_no_figures_of_frames() {
-        let mut tally = Tally::default();
-        tally.count_unreadable();
-        assert_eq!(tally.summary(), "0 frames; 1 picture not readable");
+        let mut totals = Totals::default();
+        totals.count_unreadable();
+        assert_eq!(totals.summary(), "0 frames; 1 picture not readable");
     }
 }
