@@ -9,6 +9,8 @@ use crate::face::detect::Detection;
 use crate::face::look::SAME_FACE_IOU;
 use crate::picture::geometry::Rect;
 
+// Set by hand; `docs/decisions/finding.md` has what a film of false alarms takes.
+
 /// How far a face is turned from the roll that the detector gives: that may be another quarter's.
 const TURNS: [f32; 4] = [0.0, FRAC_PI_2, -FRAC_PI_2, PI];
 /// So long after it was detected, a candidate is forgotten.

@@ -11,6 +11,8 @@ use crate::model::card::CardError;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
+// Chosen by `wingmark bench --model nano --threads 1`: `docs/decisions/finding.md`.
+
 /// Beside faces that are followed, a first look at a candidate takes so many frames.
 const FRAMES_A_FIRST_LOOK: usize = 6;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like

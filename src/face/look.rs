@@ -138,7 +138,8 @@ impl Landmarker {
         Ok(self.go_on(frame, 1, timings)?.expect("the only part is the last"))
     }
 
-    /// Takes a crop of the frame, for [`Landmarker::go_on`]. One that was not finished is forgotten.
+    /// Takes a crop of the frame, for [`Landmarker::go_on`]. One that was not finished is
+    /// forgotten.
     pub fn begin(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) {
         let start = Instant::now();
         self.image.fill(frame, crop);

@@ -23,6 +23,10 @@ use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Rect;
 
+// How often is looked was set by hand; `wingmark bench` measures what it costs. How often in vain
+// was chosen by `wingmark eval --data aflw2000 --split train --detect` on held-out faces:
+// `docs/decisions/finding.md`.
+
 /// While faces are followed, every frame of this many is searched for new ones.
 const FRAMES_A_SEARCH: u32 = 15;
 /// The same while one of them stays lost.
@@ -33,6 +37,8 @@ const FRAMES_A_LOOK: usize = 6;
 const IN_VAIN_IN_NEW_SCENE: usize = 20;
 /// and in another one where no face is followed.
 const IN_VAIN_ALONE: usize = 2;
+/// What is known of a person is kept for so long after the face was seen last.
+const LOST_FOR: Duration = Duration::from_secs(1);
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -80,9 +86,6 @@ impl Missed {
         }
     }
 }
-
-/// What is known of a person is kept for so long after the face was seen last.
-const LOST_FOR: Duration = Duration::from_secs(1);
 
 /// Why a frame could not be looked at.
 #[derive(Debug, Error)]
