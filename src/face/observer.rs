@@ -23,8 +23,8 @@ use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Rect;
 
-// How often is looked was set by hand; `wingmark bench` measures what it costs. How often in vain
-// was chosen by `wingmark eval --data aflw2000 --split train --detect` on held-out faces:
+// How often is searched was set by hand; `wingmark bench` measures what it costs. How many looks
+// may be in vain was chosen by `wingmark eval --detect` on held-out faces of AFLW2000:
 // `docs/decisions/finding.md`.
 
 /// While faces are followed, every frame of this many is searched for new ones.
