@@ -82,6 +82,7 @@ fn long_version() -> &'static str {
             ("base", cfg!(feature = "base")),
             ("float", cfg!(feature = "float")),
             ("page", cfg!(feature = "page")),
+            ("tls", cfg!(feature = "tls")),
             ("window", cfg!(feature = "window")),
         ];
         let features: Vec<&str> = features.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| *name).collect();
@@ -150,9 +151,9 @@ pub struct RunArgs {
     pub log: LogArgs,
 
     /// Send observations to another program: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]` (a
-    /// broker, and Home Assistant), `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or
-    /// `udp://HOST:PORT` (a JSON object a face). May be given several times. Frames never wait for
-    /// a receiver: docs/live.md.
+    /// broker, and Home Assistant; `mqtts://` by TLS, with the feature `tls`),
+    /// `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (a JSON object a
+    /// face). May be given several times. Frames never wait for a receiver: docs/live.md.
     #[arg(long, value_name = "URL")]
     pub publish: Vec<Target>,
 
@@ -219,7 +220,7 @@ pub struct PasswordArgs {
 /// Remove what a broker keeps of a run, and its device in Home Assistant.
 #[derive(Debug, Args)]
 pub struct PublishArgs {
-    /// The broker, as for `run --publish`: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]`.
+    /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`.
     #[arg(long, value_name = "URL", required = true)]
     pub forget: Vec<Target>,
 

@@ -54,10 +54,12 @@ pub struct Settings<'a> {
 #[allow(missing_docs)] // The messages say what each is.
 pub enum TargetError {
     #[error(
-        "expected mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX], opentrack://HOST[:4242], openseeface://HOST[:11573] or \
+        "expected mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX], opentrack://HOST[:4242], openseeface://HOST[:11573] or \
          udp://HOST:PORT"
     )]
     Unknown,
+    #[error("this build has no TLS; build it with the feature tls, or name mqtt://, which goes in the clear")]
+    NoTls,
     #[error("the prefix of MQTT topics has no +, no #, no control characters and nothing empty between two /")]
     Prefix,
 }
@@ -68,7 +70,9 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let (scheme, address) = text.split_once("://").ok_or(TargetError::Unknown)?;
         let (protocol, usual_port) = match scheme {
-            "mqtt" => return broker(address).map(Target::Mqtt),
+            "mqtt" => return broker(address, false).map(Target::Mqtt),
+            "mqtts" if cfg!(feature = "tls") => return broker(address, true).map(Target::Mqtt),
+            "mqtts" => return Err(TargetError::NoTls),
             "opentrack" => (Protocol::OpenTrack, Some(4242)),
             "openseeface" => (Protocol::OpenSeeFace, Some(11573)),
             "udp" => (Protocol::Json, None),
@@ -104,15 +108,15 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// What stands behind `mqtt://`.
-fn broker(text: &str) -> Result<Broker, TargetError> {
+/// What stands behind `mqtt://` or `mqtts://`.
+fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     // A password may have any letter in it; a host has no @.
     let (login, rest) = match text.rsplit_once('@') {
         Some((login, rest)) => (Some(login), rest),
         None => (None, text),
     };
     let (address, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let Address { host, port } = Address::read(address, Some(1883))?;
+    let Address { host, port } = Address::read(address, Some(if tls { 8883 } else { 1883 }))?;
     let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
     let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
     if prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.split('/').any(str::is_empty) {
@@ -127,7 +131,7 @@ fn broker(text: &str) -> Result<Broker, TargetError> {
     if user.as_ref().is_some_and(String::is_empty) {
         return Err(TargetError::Unknown);
     }
-    Ok(Broker { host, port, user, password: password.map(Secret), prefix })
+    Ok(Broker { host, port, tls, user, password: password.map(Secret), prefix })
 }
 
 /// A part of a URL without its `%40`; `None` where that makes no text.
@@ -153,10 +157,11 @@ impl std::fmt::Display for Target {
             Target::Udp(Protocol::OpenTrack, address) => write!(f, "opentrack://{address}"),
             Target::Udp(Protocol::OpenSeeFace, address) => write!(f, "openseeface://{address}"),
             Target::Udp(Protocol::Json, address) => write!(f, "udp://{address}"),
-            Target::Mqtt(Broker { host, port, user, prefix, .. }) => {
+            Target::Mqtt(Broker { host, port, tls, user, prefix, .. }) => {
                 let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
                 let address = Address { host: host.clone(), port: *port };
-                write!(f, "mqtt://{user}{address}/{prefix}")
+                let scheme = if *tls { "mqtts" } else { "mqtt" };
+                write!(f, "{scheme}://{user}{address}/{prefix}")
             }
         }
     }
@@ -214,6 +219,10 @@ mod tests {
         assert_eq!(read("openseeface://desk.local/"), "openseeface://desk.local:11573");
         assert_eq!(read("udp://[::1]:5000"), "udp://[::1]:5000");
         assert_eq!(read("mqtt://[::1]"), "mqtt://[::1]:1883/wingmark");
+        #[cfg(feature = "tls")]
+        assert_eq!(read("mqtts://me@[::1]/a"), "mqtts://me@[::1]:8883/a");
+        #[cfg(not(feature = "tls"))]
+        assert!(matches!("mqtts://[::1]".parse::<Target>(), Err(TargetError::NoTls)));
         assert_eq!(read("mqtt://me:p%40ss@broker.local:1884/car/desk/"), "mqtt://me@broker.local:1884/car/desk");
     }
 

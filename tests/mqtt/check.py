@@ -4,7 +4,7 @@
     pip install -r tests/mqtt/requirements.txt           # mosquitto from the distribution
     cargo build && python tests/mqtt/check.py            # target/debug/wingmark, or the program that is named
 
-A second client (paho) listens; jinja2 renders the templates of the discovery message as Home Assistant does. Without
+A program with the feature `tls` is tried by TLS alone. A second client (paho) listens; jinja2 renders the templates of the discovery message as Home Assistant does. Without
 mosquitto it says so and is done.
 """
 
@@ -32,16 +32,30 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def certificates(folder):
+    """An authority, and a certificate and a key of its for 127.0.0.1."""
+    authority, certificate = folder / "authority.pem", folder / "broker.pem"
+    made = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2"]
+    run = lambda *command: subprocess.run(command, check=True, capture_output=True)
+    run(*made, "-subj", "/CN=authority", "-keyout", folder / "authority.key", "-out", authority)
+    run(*made, "-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE",
+        "-CA", authority, "-CAkey", folder / "authority.key", "-keyout", folder / "broker.key", "-out", certificate)
+    (folder / "broker.key").chmod(0o644)
+    return authority, certificate, folder / "broker.key"
+
+
 class Broker:
     """A mosquitto that lets in who has the password."""
 
     def __init__(self, folder):
-        self.folder, self.port, self.process = Path(folder), free_port(), None
+        self.folder, self.port, self.tls_port, self.process = Path(folder), free_port(), free_port(), None
         passwords = self.folder / "passwords"
         subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD], check=True)
         passwords.chmod(0o644)
+        self.authority, certificate, key = certificates(self.folder)
         (self.folder / "conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+            f"listener {self.tls_port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
         )
 
     def start(self):
@@ -60,6 +74,9 @@ class Broker:
 
     def url(self, user=USER):
         return f"mqtt://{user}@127.0.0.1:{self.port}/{PREFIX}"
+
+    def tls_url(self, host="127.0.0.1"):
+        return f"mqtts://{USER}@{host}:{self.tls_port}/{PREFIX}"
 
 
 class Listener:
@@ -190,6 +207,44 @@ def check_refusal(wingmark, broker):
         assert run.stop() == 0
 
 
+def check_tls(wingmark, broker, secret):
+    """By TLS: a broker that is trusted, that goes and comes; one of an unknown authority, of another name, without TLS."""
+    password = ["--publish-password-file", secret]
+    trusting = {"SSL_CERT_FILE": str(broker.authority)}
+    listener = Listener(broker)
+    with LiveRun(wingmark, "--publish", broker.tls_url(), *password, environment=trusting) as run:
+        listener.available("online")
+        wait(lambda: (s := listener.json("state")) and s["faces"] == 1, "a state by TLS")
+        listener.client.publish("homeassistant/status", "online")
+        wait(lambda: listener.counts[DEVICE] > 1, "the discovery message again, by TLS")
+        listener.close()
+        broker.stop()
+        run.said("cannot publish to mqtts://board@127.0.0.1")
+        broker.start()
+        listener = Listener(broker)
+        listener.available("online")
+        assert run.stop() == 0
+        listener.available("offline")
+    print("by TLS: states, a broker that goes and comes, the end")
+    wrong = {
+        "an unknown authority": (broker.tls_url(), {}, "certificate is not trusted"),
+        "another name": (broker.tls_url("localhost"), trusting, "not valid for"),
+        "no TLS": (broker.url().replace("mqtt:", "mqtts:"), trusting, "does not shake hands by TLS"),
+    }
+    for what, (url, environment, words) in wrong.items():
+        with LiveRun(wingmark, "--publish", url, *password, environment=environment) as run:
+            print(f"{what}:", run.said(words))
+            assert run.stop() == 0
+    assert listener.last[f"{PREFIX}/available"] == b"offline"
+    listener.close()
+
+
+def check_no_tls(wingmark, broker):
+    command = [wingmark, "run", "--source", "-", "--publish", broker.tls_url()]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and "has no TLS" in done.stderr, done
+
+
 def check_wrong_brokers(wingmark):
     """One that never answers, one that is none, one that hangs up: frames go on, and each is said."""
     answers = {b"": "does not answer", b"HTTP/1.1 400 Bad Request\r\n\r\n": "no MQTT broker", None: "ended the connection"}
@@ -269,6 +324,10 @@ def main():
         broker.start()
         try:
             check_alarm(wingmark, broker)
+            if "tls" in subprocess.run([wingmark, "--version"], capture_output=True, text=True).stdout:
+                check_tls(wingmark, broker, secret)
+                return
+            check_no_tls(wingmark, broker)
             check_run(wingmark, broker, secret)
             check_refusal(wingmark, broker)
             check_forget(wingmark, broker, secret)

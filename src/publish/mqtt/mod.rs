@@ -1,4 +1,4 @@
-//! `mqtt://`: to a broker, and through it to Home Assistant.
+//! `mqtt://` and, by TLS, `mqtts://`: to a broker, and through it to Home Assistant.
 //!
 //! | topic below the prefix | what | retained |
 //! |---|---|---|
@@ -13,6 +13,9 @@
 mod discovery;
 mod session;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +54,8 @@ impl std::fmt::Debug for Secret {
 pub struct Broker {
     pub host: String,
     pub port: u16,
+    /// Whether the connection is encrypted, and the broker has to say who it is.
+    pub tls: bool,
     pub user: Option<String>,
     pub password: Option<Secret>,
     /// What all topics begin with.
@@ -252,6 +257,7 @@ mod tests {
         let broker = |prefix: &str| Broker {
             host: "h".into(),
             port: 1,
+            tls: false,
             user: None,
             password: Some(Secret("hush".into())),
             prefix: prefix.into(),

@@ -1,20 +1,19 @@
 //! One connection to a broker by MQTT 3.1.1. `mqttbytes` has the packets. All messages have QoS 0:
 //! the next state replaces a lost one.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use mqttbytes::v4::{self, Connect, ConnectReturnCode, Login, Packet, Publish, Subscribe};
 use mqttbytes::{Protocol, QoS};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
 
 use super::Broker;
+use super::transport::Transport;
 
-/// A broker answers, and takes what is sent, within this time.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// A broker greets within this time.
+const GREETS_WITHIN: Duration = Duration::from_secs(5);
 /// The broker counts this client as gone when it hears nothing for one and a half times this.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The first byte of the answer to a greeting.
@@ -27,7 +26,7 @@ pub enum SessionError {
     #[error("the host has no address")]
     NoAddress,
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(io::Error),
     #[error("the broker refuses: {0}")]
     Refused(&'static str),
     #[error("the broker ended the connection")]
@@ -40,10 +39,42 @@ pub enum SessionError {
     Protocol(mqttbytes::Error),
     #[error("not connected yet; trying again")]
     Waiting,
+    #[cfg(not(feature = "tls"))]
+    #[error("this build has no TLS; build it with the feature tls")]
+    NoTls,
+    #[cfg(feature = "tls")]
+    #[error("what answers there does not shake hands by TLS; mqtt:// goes in the clear")]
+    SpeaksNoTls,
+    #[cfg(feature = "tls")]
+    #[error("the broker's certificate is not trusted: {0}; SSL_CERT_FILE may name the file of its authority")]
+    Certificate(String),
+    #[cfg(feature = "tls")]
+    #[error("no authority is trusted here: {0}; install ca-certificates, or name a file with SSL_CERT_FILE")]
+    NoAuthorities(String),
+    #[cfg(feature = "tls")]
+    #[error("TLS failed: {0}")]
+    Tls(String),
+}
+
+impl SessionError {
+    /// What an error of the connection means.
+    pub fn of(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => SessionError::Ended,
+            _ => SessionError::Io(error),
+        }
+    }
+}
+
+impl From<io::Error> for SessionError {
+    fn from(error: io::Error) -> Self {
+        SessionError::of(error)
+    }
 }
 
 pub struct Session {
-    stream: TcpStream,
+    transport: Transport,
     received: BytesMut,
     pinged_at: Instant,
     /// Whether the broker has answered since.
@@ -53,22 +84,8 @@ pub struct Session {
 impl Session {
     /// `will` is a topic that says "offline", retained, when this connection breaks.
     pub fn open(broker: &Broker, will: &str) -> Result<Self, SessionError> {
-        let mut last = SessionError::NoAddress;
-        let mut connected = None;
-        for address in (broker.host.as_str(), broker.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, ANSWERS_WITHIN) {
-                Ok(stream) => {
-                    connected = Some(stream);
-                    break;
-                }
-                Err(error) => last = error.into(),
-            }
-        }
-        let stream = connected.ok_or(last)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(ANSWERS_WITHIN))?;
-        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
-        let mut session = Session { stream, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
+        let transport = Transport::open(&broker.host, broker.port, broker.tls)?;
+        let mut session = Session { transport, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
         session.greet(broker, will)?;
         Ok(session)
     }
@@ -87,7 +104,7 @@ impl Session {
             login,
         };
         self.send(|out| connect.write(out))?;
-        let deadline = Instant::now() + ANSWERS_WITHIN;
+        let deadline = Instant::now() + GREETS_WITHIN;
         loop {
             // Whoever speaks otherwise may never complete what looks like a packet.
             if self.received.first().is_some_and(|byte| *byte != CONNACK) {
@@ -120,7 +137,7 @@ impl Session {
     /// payloads of the messages.
     pub fn attend(&mut self) -> Result<Vec<(String, Vec<u8>)>, SessionError> {
         let mut messages = Vec::new();
-        while self.is_readable()? {
+        while self.transport.is_readable()? {
             self.receive()?;
         }
         while let Some(packet) = self.parse()? {
@@ -167,37 +184,15 @@ impl Session {
     ) -> Result<(), SessionError> {
         let mut out = BytesMut::new();
         write(&mut out).map_err(SessionError::Protocol)?;
-        self.stream.write_all(&out).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => SessionError::Ended,
-            _ => error.into(),
-        })
-    }
-
-    fn is_readable(&self) -> Result<bool, SessionError> {
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let ready = poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], Some(&at_once));
-        Ok(ready.map_err(std::io::Error::from)? > 0)
+        Ok(self.transport.write_all(&out)?)
     }
 
     /// Waits for some bytes.
     fn receive(&mut self) -> Result<(), SessionError> {
-        let mut part = [0; 4096];
-        match self.stream.read(&mut part) {
-            Ok(0) => Err(SessionError::Ended),
-            Ok(_) if self.received.len() > MOST_BYTES => {
-                Err(SessionError::Protocol(mqttbytes::Error::PayloadSizeLimitExceeded(self.received.len())))
-            }
-            Ok(count) => {
-                self.received.extend_from_slice(&part[..count]);
-                Ok(())
-            }
-            Err(error) => Err(match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
-                ErrorKind::ConnectionReset => SessionError::Ended,
-                _ => error.into(),
-            }),
+        if self.received.len() > MOST_BYTES {
+            return Err(SessionError::Protocol(mqttbytes::Error::PayloadSizeLimitExceeded(self.received.len())));
         }
+        if self.transport.receive(&mut self.received)? { Ok(()) } else { Err(SessionError::Ended) }
     }
 
     /// The next packet of what was received.
