@@ -191,7 +191,9 @@ impl Observer {
     /// Follows faces otherwise from the next frame on; threads stay as they are.
     pub fn set_options(&mut self, options: &Options) {
         self.tracker.set_smoothing(options.smoothing);
-        self.most_faces = options.faces.get();
+        if self.most_faces != options.faces.get() {
+            (self.most_faces, self.said_more_faces) = (options.faces.get(), false);
+        }
     }
 
     /// What was seen so far has nothing to do with the next frame.
@@ -236,7 +238,9 @@ impl Observer {
         self.frames_since_search += 1;
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
-        if !waits {
+        // That there are more faces has been said; none of them would be followed.
+        let is_full = self.said_more_faces && looks.len() >= self.most_faces;
+        if !waits && !is_full {
             let most_in_vain = if self.is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
             self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
             self.confirmer.take(&self.detections, now);
