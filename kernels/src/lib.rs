@@ -20,6 +20,7 @@ mod fuse;
 mod graph;
 pub mod kernel;
 mod pack;
+pub mod pixels;
 mod pool;
 mod program;
 pub mod reference;

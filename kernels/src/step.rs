@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::fuse::MAX_SUMS;
-use crate::graph::Addition;
+use crate::graph::{Addition, Shape};
 use crate::kernel::{Convolve, InstructionSet, MAX_TILE_PIXELS, Pixel};
 use crate::tensor::{BLOCK, Placement};
 use crate::winograd::WinogradJob;
@@ -11,6 +11,11 @@ use crate::winograd::WinogradJob;
 /// Bytes that a step without multiplications writes a cycle: maxima of four, or copies of few bytes
 /// each.
 const BYTES_A_CYCLE: usize = 4;
+
+/// What it takes to write a tensor without multiplications.
+pub(crate) fn copying_cycles(shape: Shape) -> usize {
+    shape.elements() / BYTES_A_CYCLE
+}
 
 /// A step and where its result lies.
 pub(crate) struct Step {
@@ -63,7 +68,7 @@ impl Step {
                 shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes / kernel.macs_a_cycle()
             }
             Job::Winograd(job) => job.work() / kernel.macs_a_cycle(),
-            _ => shape.elements() / BYTES_A_CYCLE,
+            _ => copying_cycles(shape),
         };
         cycles.max(1)
     }
@@ -215,9 +220,7 @@ impl Step {
             let mut cursor = Cursor::new(self, job, arena, tile_first * tile.pixels);
             for first in group_tiles.map(|number| number * tile.pixels) {
                 let count = tile.pixels.min(pixels - first);
-                for pixel in &mut buffer[..count] {
-                    *pixel = cursor.next();
-                }
+                buffer[..count].iter_mut().for_each(|pixel| cursor.write(pixel));
                 // SAFETY: the caller's; the cursor is inside the output.
                 unsafe { kernel.convolve(&job.convolve, group.clone(), &buffer[..count]) }
             }
@@ -238,6 +241,7 @@ struct Cursor<'a> {
     /// In biases.
     bias_pitch: usize,
     output_pitch: usize,
+    has_operands: bool,
     /// In bytes, to an even column and to an odd one.
     operand_pitches: [[usize; 2]; MAX_SUMS],
 }
@@ -260,35 +264,47 @@ impl<'a> Cursor<'a> {
             window_pitch: job.stride[1] * job.input.pitch,
             bias_pitch: job.bias_pitch(),
             output_pitch: step.output.pitch,
+            has_operands: !job.operands.is_empty(),
             operand_pitches,
         };
         cursor.find();
         cursor
     }
 
-    /// The pixel at which it stands; then goes on to the next one.
+    /// Writes the pixel at which it stands; then goes on to the next one. A convolution without
+    /// operands leaves what stands there for them.
     #[inline(always)]
-    fn next(&mut self) -> Pixel {
-        let pixel = self.pixel;
+    fn write(&mut self, to: &mut Pixel) {
+        let pixel = &mut self.pixel;
+        (to.window, to.bias, to.output) = (pixel.window, pixel.bias, pixel.output);
+        if self.has_operands {
+            to.operands = pixel.operands;
+        }
         self.column += 1;
         if self.column == self.step.output.shape.columns {
             (self.row, self.column) = (self.row + 1, 0);
-            self.find();
-            return pixel;
+            return self.find();
         }
-        self.pixel.window = pixel.window.wrapping_add(self.window_pitch);
-        self.pixel.bias = pixel.bias.wrapping_add(self.bias_pitch);
-        self.pixel.output = pixel.output.wrapping_add(self.output_pitch);
-        for (operand, pitches) in self.pixel.operands.iter_mut().zip(&self.operand_pitches) {
-            *operand = operand.wrapping_add(pitches[self.column % 2]);
+        pixel.window = pixel.window.wrapping_add(self.window_pitch);
+        pixel.bias = pixel.bias.wrapping_add(self.bias_pitch);
+        pixel.output = pixel.output.wrapping_add(self.output_pitch);
+        if self.has_operands {
+            for (operand, pitches) in pixel.operands.iter_mut().zip(&self.operand_pitches) {
+                *operand = operand.wrapping_add(pitches[self.column % 2]);
+            }
         }
-        pixel
     }
 
     /// Looks up all pointers. Behind the last row they are not used, and wrap.
-    #[inline(never)]
     fn find(&mut self) {
-        self.pixel = self.job.pixel(self.step, self.arena, self.row, self.column);
+        self.pixel = Cursor::look_up(self.job, self.step, self.arena, self.row, self.column);
+    }
+
+    /// Takes no cursor, so that a loop keeps its cursor in registers, and is not inlined, as it is
+    /// needed once a row.
+    #[inline(never)]
+    fn look_up(job: &ConvolutionJob, step: &Step, arena: *mut u8, row: usize, column: usize) -> Pixel {
+        job.pixel(step, arena, row, column)
     }
 }
 

@@ -6,11 +6,14 @@
 //! rounded to the nearest whole number; each sample is bilinear with weights of 1/256. Outside the
 //! frame the picture is mid grey.
 
+use std::ops::Range;
+
 use nalgebra::Point2;
+use wingmark_kernels::pixels::{Mean, Piece, Sampling};
 
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Crop;
-use crate::picture::pixels::{PixelReader, Pixels};
+use crate::picture::pixels::{PixelReader, Pixels, row_and_outside};
 use crate::picture::separable::{self, Axis};
 
 /// What a crop shows outside the frame.
@@ -21,6 +24,14 @@ const ONE_PIXEL: i64 = 1 << 16;
 
 /// More samples than this a side change nothing that a net can see.
 const MAX_SAMPLES: i64 = 8;
+
+/// Samples that lie farther apart than this, in 1/65536 pixel, are taken one by one: reading all
+/// pixels between them would take longer.
+const FARTHEST: i64 = ONE_PIXEL * 5 / 2;
+
+/// A crop is filled square by square, each of about so many frame pixels a side, which stay in the
+/// first cache.
+const PIECE_PX: i64 = 48;
 
 /// A square RGB picture for a net. Layout `[row, column, channel]`, one byte each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,44 +68,13 @@ impl PixelReader for Fill<'_> {
 
     fn read(self, size: Size, pixels: impl Pixels) {
         let grid = Grid::new(self.crop);
-        if let Some((columns, rows)) = grid.axes(self.crop.side_px as usize) {
-            return separable::fill(self.rgb, &columns, &rows, size, &pixels);
-        }
-        let side = i64::from(self.crop.side_px);
-        let (width, height) = (i64::from(size.width), i64::from(size.height));
-        let pixel = |x: i64, y: i64| {
-            let inside = (0..width).contains(&x) && (0..height).contains(&y);
-            if inside { pixels.at(x as usize, y as usize) } else { [OUTSIDE; 3] }
-        };
-        let samples = grid.samples;
-        let count = (samples * samples) as u64;
-        for row in 0..side {
-            for column in 0..side {
-                let mut sum = [0u64; 3];
-                for sub_row in 0..samples {
-                    for sub_column in 0..samples {
-                        let (x, y) = grid.at(column * samples + sub_column, row * samples + sub_row);
-                        let (x0, y0) = (x >> 16, y >> 16);
-                        let (u, v) = ((x >> 8 & 0xff) as u64, (y >> 8 & 0xff) as u64);
-                        let [p00, p10, p01, p11] = if x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height {
-                            let (x0, y0) = (x0 as usize, y0 as usize);
-                            [(x0, y0), (x0 + 1, y0), (x0, y0 + 1), (x0 + 1, y0 + 1)].map(|(x, y)| pixels.at(x, y))
-                        } else {
-                            [pixel(x0, y0), pixel(x0 + 1, y0), pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1)]
-                        };
-                        for (c, sum) in sum.iter_mut().enumerate() {
-                            let top = u64::from(p00[c]) * (256 - u) + u64::from(p10[c]) * u;
-                            let bottom = u64::from(p01[c]) * (256 - u) + u64::from(p11[c]) * u;
-                            *sum += top * (256 - v) + bottom * v;
-                        }
-                    }
-                }
-                let out = &mut self.rgb[((row * side + column) * 3) as usize..][..3];
-                let scale = count << 16;
-                for (out, sum) in out.iter_mut().zip(sum) {
-                    *out = ((sum + scale / 2) / scale) as u8;
-                }
-            }
+        let side = self.crop.side_px as usize;
+        if let Some((columns, rows)) = grid.axes(side) {
+            separable::fill(self.rgb, columns, &rows, size, &pixels);
+        } else if grid.farthest() <= FARTHEST {
+            grid.fill_in_pieces(self.rgb, side, size, &pixels);
+        } else {
+            grid.fill_one_by_one(self.rgb, side, size, &pixels);
         }
     }
 }
@@ -138,9 +118,75 @@ impl Grid {
         upright.then(|| (axis(0, self.along[0]), axis(1, self.down[1])))
     }
 
-    fn at(&self, column: i64, row: i64) -> (i64, i64) {
-        let axis = |i: usize| self.origin[i] + self.along[i] * column + self.down[i] * row;
-        (axis(0), axis(1))
+    fn at(&self, column: i64, row: i64) -> [i64; 2] {
+        [0, 1].map(|i| self.origin[i] + self.along[i] * column + self.down[i] * row)
+    }
+
+    /// How far two neighbouring samples lie apart, along the axis on which that is most.
+    fn farthest(&self) -> i64 {
+        self.along.into_iter().chain(self.down).map(i64::saturating_abs).max().unwrap_or(0)
+    }
+
+    /// Takes the frame's pixels out piece by piece, and samples those.
+    fn fill_in_pieces(&self, rgb: &mut [u8], side: usize, size: Size, pixels: &impl Pixels) {
+        let tile = ((PIECE_PX << 16) / (self.farthest() * self.samples).max(1)).clamp(1, side as i64) as usize;
+        let out = rgb.as_chunks_mut::<3>().0;
+        let mut piece = Piece::default();
+        for (top, left) in (0..side).step_by(tile).flat_map(|top| (0..side).step_by(tile).map(move |left| (top, left)))
+        {
+            let (columns, rows) = (left..side.min(left + tile), top..side.min(top + tile));
+            let [from, to] = self.reach(&columns, &rows);
+            let [width, height] = [0, 1].map(|i| (to[i] - from[i]) as usize);
+            piece.fill(width, height, |y, row| {
+                row_and_outside(pixels, size, from[1] + y as i64, from[0], OUTSIDE, row);
+            });
+            for row in rows {
+                let first = self.at(columns.start as i64 * self.samples, row as i64 * self.samples);
+                let sampling = Sampling {
+                    samples: self.samples as u32,
+                    origin: [0, 1].map(|i| (first[i] - (from[i] << 16)) as i32),
+                    along: self.along.map(|step| step as i32),
+                    down: self.down.map(|step| step as i32),
+                };
+                piece.means(&sampling, &mut out[row * side..][columns.clone()]);
+            }
+        }
+    }
+
+    /// The frame's pixels between which the samples of these crop pixels lie: the first column and
+    /// row, and those behind the last.
+    fn reach(&self, columns: &Range<usize>, rows: &Range<usize>) -> [[i64; 2]; 2] {
+        let ends = |range: &Range<usize>| [range.start as i64 * self.samples, range.end as i64 * self.samples - 1];
+        let ([left, right], [top, bottom]) = (ends(columns), ends(rows));
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| self.at(x, y));
+        let on = |i: usize| corners.map(|corner| corner[i] >> 16);
+        let first = |places: [i64; 4]| places.into_iter().min().unwrap_or(0);
+        let behind = |places: [i64; 4]| places.into_iter().max().unwrap_or(0) + 2;
+        [[first(on(0)), first(on(1))], [behind(on(0)), behind(on(1))]]
+    }
+
+    fn fill_one_by_one(&self, rgb: &mut [u8], side: usize, size: Size, pixels: &impl Pixels) {
+        let mean = Mean::of(self.samples as u32);
+        let (width, height) = (i64::from(size.width), i64::from(size.height));
+        let pixel = |x: i64, y: i64| {
+            let inside = (0..width).contains(&x) && (0..height).contains(&y);
+            if inside { pixels.at(x as usize, y as usize) } else { [OUTSIDE; 3] }
+        };
+        for (index, out) in rgb.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            let (row, column) = ((index / side) as i64, (index % side) as i64);
+            let mut sums = [0u32; 3];
+            for (sub_row, sub_column) in (0..self.samples).flat_map(|r| (0..self.samples).map(move |c| (r, c))) {
+                let [x, y] = self.at(column * self.samples + sub_column, row * self.samples + sub_row);
+                let (x0, y0) = (x >> 16, y >> 16);
+                let (u, v) = ((x >> 8 & 0xff) as u32, (y >> 8 & 0xff) as u32);
+                let (top, bottom) = ([pixel(x0, y0), pixel(x0 + 1, y0)], [pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1)]);
+                for (c, sum) in sums.iter_mut().enumerate() {
+                    let along = |[left, right]: [[u8; 3]; 2]| u32::from(left[c]) * (256 - u) + u32::from(right[c]) * u;
+                    *sum += along(top) * (256 - v) + along(bottom) * v;
+                }
+            }
+            *out = sums.map(|sum| mean.round(sum));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Read access to a frame's pixels, whatever its format.
 
+use wingmark_kernels::pixels::{Pair, pair_from_yuv, pairs_from_nv12, pairs_from_yuyv};
+
 use super::frame::Size;
 
 /// Something that reads a frame's pixels; see
@@ -22,6 +24,22 @@ pub trait Pixels {
         for (x, out) in (from..).zip(out) {
             *out = self.at(x, y);
         }
+    }
+}
+
+/// Fills `out` with row `y` of a frame of `size` from column `from` on, and with `outside` where the
+/// frame has no pixels.
+pub(super) fn row_and_outside(pixels: &impl Pixels, size: Size, y: i64, from: i64, outside: u8, out: &mut [[u8; 3]]) {
+    let is_row = (0..i64::from(size.height)).contains(&y);
+    let length = out.len() as i64;
+    let start = (-from).clamp(0, length);
+    let end = if is_row { (i64::from(size.width) - from).clamp(start, length) } else { start };
+    let (before, rest) = out.split_at_mut(start as usize);
+    let (inside, after) = rest.split_at_mut((end - start) as usize);
+    before.fill([outside; 3]);
+    after.fill([outside; 3]);
+    if !inside.is_empty() {
+        pixels.row(y as usize, (from + start) as usize, inside);
     }
 }
 
@@ -86,10 +104,8 @@ impl Pixels for Yuyv<'_> {
 
     fn row(&self, y: usize, from: usize, out: &mut [[u8; 3]]) {
         in_pairs(self, y, from, out, |pair, out| {
-            let sources = self.0.from(y, pair * 2).as_chunks::<4>().0;
-            for (out, &[first, cb, second, cr]) in out.iter_mut().zip(sources) {
-                *out = pair_from_yuv([first, second], cb, cr);
-            }
+            let yuyv = self.0.from(y, pair * 2).as_chunks().0;
+            pairs_from_yuyv(&yuyv[..out.len()], out);
         });
     }
 }
@@ -108,24 +124,16 @@ impl Pixels for Nv12<'_> {
 
     fn row(&self, y: usize, from: usize, out: &mut [[u8; 3]]) {
         in_pairs(self, y, from, out, |pair, out| {
-            let luma = self.luma.from(y, pair).as_chunks::<2>().0;
-            let chroma = self.chroma.from(y / 2, pair).as_chunks::<2>().0;
-            for ((out, &luma), &[cb, cr]) in out.iter_mut().zip(luma).zip(chroma) {
-                *out = pair_from_yuv(luma, cb, cr);
-            }
+            let luma = self.luma.from(y, pair).as_chunks().0;
+            let chroma = self.chroma.from(y / 2, pair).as_chunks().0;
+            pairs_from_nv12(&luma[..out.len()], &chroma[..out.len()], out);
         });
     }
 }
 
 /// Fills a row of pixels that share their colour two by two: `fill` writes whole pairs from an even
 /// column on.
-fn in_pairs(
-    pixels: &impl Pixels,
-    y: usize,
-    from: usize,
-    out: &mut [[u8; 3]],
-    fill: impl FnOnce(usize, &mut [[[u8; 3]; 2]]),
-) {
+fn in_pairs(pixels: &impl Pixels, y: usize, from: usize, out: &mut [[u8; 3]], fill: impl FnOnce(usize, &mut [Pair])) {
     let (odd, out) = out.split_at_mut((from % 2).min(out.len()));
     if let [first] = odd {
         *first = pixels.at(from, y);
@@ -139,19 +147,9 @@ fn in_pairs(
     }
 }
 
-/// BT.601 limited range to RGB, in 16.16 fixed point.
+/// BT.601 limited range to RGB.
 pub(crate) fn rgb_from_yuv(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     pair_from_yuv([y, y], cb, cr)[0]
-}
-
-/// Two pixels of one colour.
-fn pair_from_yuv(luma: [u8; 2], cb: u8, cr: u8) -> [[u8; 3]; 2] {
-    let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-    let colour = [104_597 * cr, -25_675 * cb - 53_279 * cr, 132_201 * cb];
-    luma.map(|y| {
-        let y = (i32::from(y) - 16) * 76_309 + 32_768;
-        colour.map(|c| ((y + c) >> 16).clamp(0, 255) as u8)
-    })
 }
 
 #[cfg(test)]

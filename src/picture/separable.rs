@@ -4,9 +4,11 @@
 
 use std::ops::Range;
 
+use wingmark_kernels::pixels::{Columns, Mean};
+
 use super::crop::OUTSIDE;
 use super::frame::Size;
-use super::pixels::Pixels;
+use super::pixels::{Pixels, row_and_outside};
 
 /// What one axis of a crop takes from the frame.
 pub(super) struct Axis {
@@ -14,7 +16,7 @@ pub(super) struct Axis {
     first: Vec<i64>,
     /// What the pixels from there on weigh, `taps` for each crop pixel. A crop pixel's weights add
     /// up to 256 for each sample.
-    weights: Vec<u32>,
+    weights: Vec<u16>,
     taps: usize,
 }
 
@@ -31,7 +33,7 @@ impl Axis {
         for (pixel, weights) in weights.chunks_mut(taps.max(1)).enumerate() {
             for place in places(pixel) {
                 let at = ((place >> 16) - first[pixel]) as usize;
-                let share = (place >> 8 & 0xff) as u32;
+                let share = (place >> 8 & 0xff) as u16;
                 weights[at] += 256 - share;
                 weights[at + 1] += share;
             }
@@ -39,8 +41,13 @@ impl Axis {
         Axis { first, weights, taps }
     }
 
-    fn weights(&self, pixel: usize) -> &[u32] {
+    fn weights(&self, pixel: usize) -> &[u16] {
         &self.weights[pixel * self.taps..][..self.taps]
+    }
+
+    /// For rows that begin with frame pixel `start`.
+    fn counted_from(self, start: i64) -> Columns {
+        Columns::new(self.first.iter().map(|first| (first - start) as u32).collect(), self.weights)
     }
 
     /// All frame pixels that count, those outside the frame too.
@@ -51,40 +58,29 @@ impl Axis {
 }
 
 /// Fills `out`, `[row, column, channel]` with as many rows and columns as the axes have pixels.
-pub(super) fn fill(out: &mut [u8], columns: &Axis, rows: &Axis, size: Size, pixels: &impl Pixels) {
-    let samples: u32 = columns.weights(0).iter().sum::<u32>() / 256;
+pub(super) fn fill(out: &mut [u8], columns: Axis, rows: &Axis, size: Size, pixels: &impl Pixels) {
+    let samples = u32::from(columns.weights(0).iter().sum::<u16>()) / 256;
     let mean = Mean::of(samples);
     let reach = columns.reach();
     let width = (reach.end - reach.start) as usize;
-    let inside = reach.start.clamp(0, i64::from(size.width))..reach.end.clamp(0, i64::from(size.width));
+    let columns = columns.counted_from(reach.start);
     let mut lines = Lines { bytes: vec![OUTSIDE; rows.taps * width * 3], held: vec![None; rows.taps], width };
-    let mut sums = vec![0u32; width * 3];
-    for (row, out) in out.chunks_mut(columns.first.len() * 3).enumerate() {
+    let mut sums = vec![0u32; columns.numbers()];
+    for (row, out) in out.chunks_mut(columns.count() * 3).enumerate() {
+        let first = rows.first[row];
+        if first >= i64::from(size.height) || first + rows.taps as i64 <= 0 {
+            out.fill(OUTSIDE);
+            continue;
+        }
         sums.fill(0);
-        for (y, &weight) in (rows.first[row]..).zip(rows.weights(row)).filter(|(_, weight)| **weight > 0) {
-            let line = lines.get(y, |line| {
-                let known = (0..i64::from(size.height)).contains(&y);
-                line.fill(OUTSIDE);
-                if known && !inside.is_empty() {
-                    let within = (inside.start - reach.start) as usize..(inside.end - reach.start) as usize;
-                    pixels.row(y as usize, inside.start as usize, &mut line.as_chunks_mut().0[within]);
-                }
-            });
+        for (y, &weight) in (first..).zip(rows.weights(row)).filter(|(_, weight)| **weight > 0) {
+            let line =
+                lines.get(y, |line| row_and_outside(pixels, size, y, reach.start, OUTSIDE, line.as_chunks_mut().0));
             for (sum, &byte) in sums.iter_mut().zip(line) {
-                *sum += weight * u32::from(byte);
+                *sum += u32::from(weight) * u32::from(byte);
             }
         }
-        let sums = sums.as_chunks::<3>().0;
-        for (column, out) in out.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let from = (columns.first[column] - reach.start) as usize;
-            let mut pixel = [0u32; 3];
-            for (sum, &weight) in sums[from..].iter().zip(columns.weights(column)) {
-                for (total, value) in pixel.iter_mut().zip(sum) {
-                    *total += value * weight;
-                }
-            }
-            *out = pixel.map(|total| mean.round(total));
-        }
+        columns.means(&sums, mean, out.as_chunks_mut().0);
     }
 }
 
@@ -105,41 +101,5 @@ impl Lines {
             self.held[place] = Some(y);
         }
         line
-    }
-}
-
-/// Divides sums by what all their weights add up to, rounding half up.
-struct Mean {
-    half: u32,
-    /// 2^20 / samples^2, rounded up: exact for quotients below 2^14 by at most 64.
-    reciprocal: u32,
-}
-
-impl Mean {
-    /// Of `samples` samples a side, at most 8.
-    fn of(samples: u32) -> Mean {
-        let count = samples * samples;
-        Mean { half: count << 15, reciprocal: (1u32 << 20).div_ceil(count) }
-    }
-
-    fn round(&self, sum: u32) -> u8 {
-        ((((sum + self.half) >> 16) * self.reciprocal) >> 20) as u8
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn means_are_those_of_a_division() {
-        for samples in 1..=8u32 {
-            let (mean, scale) = (Mean::of(samples), u64::from(samples * samples) << 16);
-            for value in (0..=255 * scale).step_by(977) {
-                let expected = (value + scale / 2) / scale;
-                assert_eq!(u64::from(mean.round(value as u32)), expected, "{value} of {samples}");
-            }
-            assert_eq!(mean.round((255 * scale) as u32), 255);
-        }
     }
 }

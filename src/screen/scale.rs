@@ -3,23 +3,27 @@
 //!
 //! The arithmetic is integer, one axis after the other: first the one that leaves fewer pixels.
 
+use wingmark_kernels::pixels::{Columns, Mean};
+
 use crate::picture::frame::Size;
 use crate::picture::pixels::Pixels;
 
-/// The weights of one pixel add up to this.
-const ONE: u32 = 1 << 14;
+/// The weights of one pixel add up to [`ONE`].
+const BITS: u32 = 14;
+const ONE: u32 = 1 << BITS;
 
 /// Scales from one size to another. What depends only on the sizes is worked out once.
 #[derive(Debug, Default)]
 pub(super) struct Scaler {
-    columns: Axis,
+    columns: Columns,
     rows: Axis,
     order: Order,
     /// One row of the picture.
     line: Vec<[u8; 3]>,
-    /// Rows after the first axis. Where that is the columns, row `y` is at `y % rows.longest`.
-    between: Vec<Vec<[u8; 3]>>,
+    /// Sums of a row, and then the row that the columns are made of.
     sums: Vec<u32>,
+    /// Where columns come first: row `y` after them, at `y % rows.longest`.
+    between: Vec<Vec<[u8; 3]>>,
 }
 
 /// Which axis comes first.
@@ -35,10 +39,7 @@ enum Order {
 impl Scaler {
     /// `mirrored`: left and right are changed over.
     pub(super) fn new(from: Size, to: Size, mirrored: bool) -> Scaler {
-        let mut columns = Axis::new(from.width, to.width);
-        if mirrored {
-            columns.spans.reverse();
-        }
+        let columns = Axis::new(from.width, to.width).columns(mirrored);
         let rows = Axis::new(from.height, to.height);
         let order = if from == to && !mirrored {
             Order::Copy
@@ -51,8 +52,8 @@ impl Scaler {
         Scaler {
             order,
             line: vec![[0; 3]; from_width],
-            between: vec![vec![[0; 3]; from_width.max(to_width)]; rows.longest],
-            sums: vec![0; from_width.max(to_width) * 3],
+            sums: vec![0; columns.numbers().max(from_width.max(to_width) * 3)],
+            between: vec![vec![[0; 3]; to_width]; rows.longest],
             columns,
             rows,
         }
@@ -68,9 +69,7 @@ impl Scaler {
     }
 
     fn rows_first<'a>(&mut self, pixels: &impl Pixels, target: impl Iterator<Item = &'a mut [[u8; 3]]>) {
-        let Scaler { columns, rows, line, between, sums, .. } = self;
-        let sums = &mut sums[..line.len() * 3];
-        let averaged = &mut between[0][..line.len()];
+        let Scaler { columns, rows, line, sums, .. } = self;
         // The last row of a span is often the first of the next.
         let mut held = None;
         for (span, target) in rows.spans.iter().zip(target) {
@@ -81,52 +80,36 @@ impl Scaler {
                 }
                 add(sums, line, weight);
             }
-            mean(sums, averaged);
-            scale_row(averaged, columns, target);
+            sums.iter_mut().for_each(|sum| *sum /= ONE);
+            columns.means(sums, Mean::of_bits(BITS), target);
         }
     }
 
     fn columns_first<'a>(&mut self, pixels: &impl Pixels, target: impl Iterator<Item = &'a mut [[u8; 3]]>) {
-        let Scaler { columns, rows, line, between, sums, .. } = self;
-        let sums = &mut sums[..columns.spans.len() * 3];
+        let Scaler { columns, rows, line, sums, between, .. } = self;
         let count = between.len();
         let mut next_row = 0;
         for (span, target) in rows.spans.iter().zip(target) {
             for y in next_row.max(span.first)..span.first + span.count {
                 pixels.row(y, 0, line);
-                scale_row(line, columns, &mut between[y % count]);
+                sums.iter_mut().zip(line.as_flattened()).for_each(|(wide, &value)| *wide = value.into());
+                columns.means(sums, Mean::of_bits(BITS), &mut between[y % count]);
             }
             next_row = span.first + span.count;
             sums.fill(ONE / 2);
             for (y, &weight) in (span.first..).zip(rows.weights(span)) {
                 add(sums, &between[y % count], weight);
             }
-            mean(sums, target);
-        }
-    }
-}
-
-fn add(sums: &mut [u32], row: &[[u8; 3]], weight: u32) {
-    for (sum, &value) in sums.iter_mut().zip(row.as_flattened()) {
-        *sum += u32::from(value) * weight;
-    }
-}
-
-fn mean(sums: &[u32], row: &mut [[u8; 3]]) {
-    for (value, &sum) in row.as_flattened_mut().iter_mut().zip(sums) {
-        *value = (sum / ONE) as u8;
-    }
-}
-
-fn scale_row(row: &[[u8; 3]], columns: &Axis, target: &mut [[u8; 3]]) {
-    for (span, target) in columns.spans.iter().zip(target) {
-        let mut sums = [ONE / 2; 3];
-        for (pixel, &weight) in row[span.first..][..span.count].iter().zip(columns.weights(span)) {
-            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                *sum += u32::from(value) * weight;
+            for (value, &sum) in target[..columns.count()].as_flattened_mut().iter_mut().zip(sums.iter()) {
+                *value = (sum / ONE) as u8;
             }
         }
-        *target = sums.map(|sum| (sum / ONE) as u8);
+    }
+}
+
+fn add(sums: &mut [u32], row: &[[u8; 3]], weight: u16) {
+    for (sum, &value) in sums.iter_mut().zip(row.as_flattened()) {
+        *sum += u32::from(value) * u32::from(weight);
     }
 }
 
@@ -135,7 +118,7 @@ fn scale_row(row: &[[u8; 3]], columns: &Axis, target: &mut [[u8; 3]]) {
 struct Axis {
     spans: Vec<Span>,
     /// Of all spans, one behind the other.
-    weights: Vec<u32>,
+    weights: Vec<u16>,
     /// Pixels of the picture that the longest span takes.
     longest: usize,
 }
@@ -172,7 +155,7 @@ impl Axis {
         let (first, last) = (start / target, (end - 1) / target);
         // Rounded as they add up, so that their sum is exact.
         let share = |until: u64| ((until.clamp(start, end) - start) * u64::from(ONE) + source / 2) / source;
-        self.weights.extend((first..=last).map(|k| (share((k + 1) * target) - share(k * target)) as u32));
+        self.weights.extend((first..=last).map(|k| (share((k + 1) * target) - share(k * target)) as u16));
         first as usize
     }
 
@@ -182,14 +165,28 @@ impl Axis {
         let (first, rest) = (centre / (2 * target), centre % (2 * target));
         let second = (rest * u64::from(ONE) + target) / (2 * target);
         if second == 0 || first + 1 >= source {
-            self.weights.push(ONE);
+            self.weights.push(ONE as u16);
         } else {
-            self.weights.extend([ONE - second as u32, second as u32]);
+            self.weights.extend([ONE as u16 - second as u16, second as u16]);
         }
         first as usize
     }
 
-    fn weights(&self, span: &Span) -> &[u32] {
+    /// The same, each with as many weights as the longest span.
+    fn columns(&self, mirrored: bool) -> Columns {
+        let mut spans = self.spans.clone();
+        if mirrored {
+            spans.reverse();
+        }
+        let mut weights = Vec::with_capacity(spans.len() * self.longest);
+        for span in &spans {
+            weights.extend(self.weights(span));
+            weights.resize(weights.len() + self.longest - span.count, 0);
+        }
+        Columns::new(spans.iter().map(|span| span.first as u32).collect(), weights)
+    }
+
+    fn weights(&self, span: &Span) -> &[u16] {
         &self.weights[span.first_weight..][..span.count]
     }
 }

@@ -133,7 +133,7 @@ pub(crate) struct Tile {
 }
 
 /// No set has a larger tile.
-pub(crate) const MAX_TILE_PIXELS: usize = 8;
+pub(crate) const MAX_TILE_PIXELS: usize = 10;
 
 /// The kernels of one instruction set.
 #[derive(Clone, Copy)]

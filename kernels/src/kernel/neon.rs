@@ -25,23 +25,31 @@ pub(super) unsafe fn load_signed(bytes: *const u8) -> int8x16_t {
     unsafe { vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes), vdupq_n_u8(0x80))) }
 }
 
-/// Rounds sums to stored values, adds the operands and writes 16 channels from `channel` on.
+/// Rounds the sums of `P` pixels to stored values, adds the operands and writes 16 channels from
+/// `channel` on.
 ///
 /// # Safety
-/// As for [`super::InstructionSet::convolve`].
+/// As for [`super::InstructionSet::convolve`], and there are `P` pixels.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, sums: [int32x4_t; 4]) {
+pub(super) unsafe fn finish<const P: usize>(
+    convolve: &Convolve,
+    channel: usize,
+    pixels: &[Pixel],
+    sums: [[int32x4_t; 4]; P],
+) {
     // SAFETY: the caller's.
     unsafe {
-        let multipliers = convolve.multipliers.as_ptr().add(channel);
-        let round = |quarter: usize| {
-            let multipliers = vld1q_f32(multipliers.add(4 * quarter));
-            vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quarter]), multipliers))
-        };
-        let low = vqmovn_high_s32(vqmovn_s32(round(0)), round(1));
-        let high = vqmovn_high_s32(vqmovn_s32(round(2)), round(3));
-        store_words(convolve, channel, pixel, [low, high]);
+        // Once for all pixels: what is written might be these, for all that the compiler knows.
+        let float32x4x4_t(m0, m1, m2, m3) = vld1q_f32_x4(convolve.multipliers.as_ptr().add(channel));
+        let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
+        for p in 0..P {
+            let round = |sums, multipliers| vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums), multipliers));
+            let [s0, s1, s2, s3] = sums[p];
+            let low = vqmovn_high_s32(vqmovn_s32(round(s0, m0)), round(s1, m1));
+            let high = vqmovn_high_s32(vqmovn_s32(round(s2, m2)), round(s3, m3));
+            store_words(convolve, channel, &pixels[p], [low, high], zero_point);
+        }
     }
 }
 
@@ -51,15 +59,35 @@ pub(super) unsafe fn finish(convolve: &Convolve, channel: usize, pixel: &Pixel, 
 /// As for [`super::InstructionSet::convolve`].
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn store_words(convolve: &Convolve, channel: usize, pixel: &Pixel, words: [int16x8_t; 2]) {
+pub(super) unsafe fn store_words(
+    convolve: &Convolve,
+    channel: usize,
+    pixel: &Pixel,
+    words: [int16x8_t; 2],
+    zero_point: int16x8_t,
+) {
+    let [low, high] = words.map(|half| vqaddq_s16(half, zero_point));
+    let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
     // SAFETY: the caller's.
     unsafe {
-        let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
-        let [low, high] = words.map(|half| vqaddq_s16(half, zero_point));
-        let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
-        let Some((last, others)) = convolve.sums.split_last() else {
-            return vst1q_u8(pixel.output.add(channel), bytes);
-        };
+        if convolve.sums.is_empty() {
+            vst1q_u8(pixel.output.add(channel), bytes);
+        } else {
+            store_with_operands(convolve, channel, pixel, bytes);
+        }
+    }
+}
+
+/// Adds the operands to a convolution's result and writes 16 channels from `channel` on.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store_with_operands(convolve: &Convolve, channel: usize, pixel: &Pixel, bytes: uint8x16_t) {
+    let Some((last, others)) = convolve.sums.split_last() else { return };
+    // SAFETY: the caller's.
+    unsafe {
         let mut values = to_floats(bytes);
         for (sum, operand) in others.iter().zip(pixel.operands) {
             values = clamp(apply(sum, values, to_floats(vld1q_u8(operand.add(channel)))));

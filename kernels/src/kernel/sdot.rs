@@ -29,7 +29,7 @@ impl InstructionSet for Sdot {
     }
 
     fn tile(&self) -> Tile {
-        Tile { pixels: 8, blocks: 4 }
+        Tile { pixels: 10, blocks: 4 }
     }
 
     fn macs_a_cycle(&self) -> usize {
@@ -44,10 +44,16 @@ impl InstructionSet for Sdot {
         for block in blocks {
             // SAFETY: the caller's.
             unsafe {
-                let fours = pixels.chunks_exact(4);
-                let left = fours.remainder();
-                fours.for_each(|pixels| tile::<4>(convolve, block, pixels));
-                left.chunks_exact(1).for_each(|pixel| tile::<1>(convolve, block, pixel));
+                let mut left = pixels;
+                while !left.is_empty() {
+                    // Five fill the registers.
+                    let count = match left.len() {
+                        4 | 8 => tile::<4>(convolve, block, left),
+                        5.. => tile::<5>(convolve, block, left),
+                        _ => tile::<1>(convolve, block, left),
+                    };
+                    left = &left[count..];
+                }
             }
         }
     }
@@ -91,12 +97,12 @@ unsafe fn add_quad<const LANE: i32, const P: usize>(
     }
 }
 
-/// One block of `P` pixels.
+/// One block of the first `P` pixels; gives `P`.
 ///
 /// # Safety
 /// As for [`super::InstructionSet::convolve`].
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) {
+unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixel]) -> usize {
     let weights = &convolve.weights;
     // SAFETY: the caller's; a block of weights holds 64 bytes for each four bytes of a window's
     // rows, and behind every tensor there are bytes to be read.
@@ -114,7 +120,8 @@ unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixe
                 windows[p] = pixels[p].window.add(row * convolve.input_row_pitch);
             }
             let mut values = [vdupq_n_s8(0); P];
-            for _ in 0..weights.row_bytes / 16 {
+            let end = weight.add(weights.row_bytes / 16 * (16 * BLOCK));
+            while weight != end {
                 for p in 0..P {
                     values[p] = load_signed(windows[p]);
                     windows[p] = windows[p].add(16);
@@ -140,8 +147,7 @@ unsafe fn tile<const P: usize>(convolve: &Convolve, block: usize, pixels: &[Pixe
                 weight = weight.add(quads_left * 4 * BLOCK);
             }
         }
-        for p in 0..P {
-            neon::finish(convolve, block * BLOCK, &pixels[p], sums[p]);
-        }
+        neon::finish(convolve, block * BLOCK, pixels, sums);
     }
+    P
 }

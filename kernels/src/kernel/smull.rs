@@ -135,7 +135,7 @@ unsafe fn finish(convolve: &Convolve, block: usize, pixel: &Pixel, mut sums: [in
         if !convolve.corrections.of(block).is_empty() {
             correct(convolve, block, pixel, &mut sums);
         }
-        neon::finish(convolve, block * BLOCK, pixel, sums);
+        neon::finish(convolve, block * BLOCK, std::slice::from_ref(pixel), [sums]);
     }
 }
 

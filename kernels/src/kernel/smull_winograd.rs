@@ -402,12 +402,16 @@ unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, 
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store<const SIDE: usize>(words: &[[i16; BLOCK]; 16], convolve: &Convolve, channel: usize, to: &TilePixels) {
+    let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
     for y in 0..to.rows {
         for x in 0..to.columns {
             let pixel: &Pixel = &to.pixels[y * SIDE + x];
             let words = words[y * SIDE + x].as_ptr();
             // SAFETY: the caller's.
-            unsafe { neon::store_words(convolve, channel, pixel, [vld1q_s16(words), vld1q_s16(words.add(8))]) }
+            unsafe {
+                let words = [vld1q_s16(words), vld1q_s16(words.add(8))];
+                neon::store_words(convolve, channel, pixel, words, zero_point);
+            }
         }
     }
 }
