@@ -137,10 +137,50 @@ def arm():
         if not row.get("macs"):
             continue
         count, macs = int(row["instructions"]), int(row["macs"])
-        sdot = f"{count / (macs / 16):.2f}" if row["kernel"] == "sdot" else ""
-        smull = f"{count / (3 * macs / 8):.2f}" if row["kernel"] == "smull" else ""
-        body.append([f"`{row['net']}`", row["kernel"], f"{count:,}", sdot, smull])
+        sdot = f"{count / (macs / 16):.2f}" if row["by"] == "sdot" else ""
+        smull = f"{count / (3 * macs / 8):.2f}" if row["by"] == "smull" else ""
+        body.append([f"`{row['work']}`", row["by"], f"{count:,}", sdot, smull])
     return table(["net", "kernels", "instructions", "x MAC / 16", "x 3 MAC / 8"], body)
+
+
+def frame():
+    """Instructions of the stages of a whole frame, by format and core."""
+    counts, stages = {}, []
+    for row in rows("tests/arm/baseline.csv"):
+        if not row["macs"]:
+            form, stage = row["work"].split()
+            counts[stage, form, row["by"]] = int(row["instructions"])
+            stages.append(stage)
+    columns = [(form, core) for core in ("cortex-a53", "cortex-a76") for form in ("yuyv", "nv12")]
+    body = [[f"`{stage}`", *(f"{counts[stage, *column]:,}" for column in columns)] for stage in dict.fromkeys(stages)]
+    return table(["stage", *(f"{form.upper()}, {core.removeprefix('cortex-').upper()}" for form, core in columns)], body)
+
+
+def threads():
+    """How many times as fast several cores are, simulated."""
+    head = ["net", "kernels", "steps", "chunks", "one core", "2", "3", "4", "4, one late", "4, one never comes", "2 + 2 of speed 0.4", "4, one taken away"]
+    def row(found):
+        values = list(found.values())
+        return [f"`{values[0]}`", *values[1:4], f"{values[4]} ms", *values[5:]]
+    return table(head, map(row, rows("tests/arm/threads.csv")))
+
+
+# A board's name, kernels, instructions that its core begins a cycle, and cycles a microsecond.
+CORES = [
+    ("Zero 2 W, A53 at 1.0 GHz", "smull", 2, 1000),
+    ("Pi 3 B+, A53 at 1.4 GHz", "smull", 2, 1400),
+    ("Pi 4, A72 at 1.5 GHz", "smull", 3, 1500),
+    ("Pi 5, A76 at 2.4 GHz", "sdot", 4, 2400),
+]
+
+
+def least():
+    """The shortest time that each net can take, by its instructions."""
+    counts = {(row["work"], row["by"]): int(row["instructions"]) for row in rows("tests/arm/baseline.csv")}
+    def cell(net, kernel, width, cycles):
+        return f"{counts[net, kernel] / width / cycles / 1e3:.1f} ms"
+    body = [[f"`{net}`", *(cell(net, *core[1:]) for core in CORES)] for net in ORDER]
+    return table(["net, at least", *(core[0] for core in CORES)], body)
 
 
 def boards():
@@ -153,7 +193,7 @@ def boards():
     return table(["profile", "board", "threads", "model", "camera"], map(row, sorted(ROOT.glob("boards/*.toml"))))
 
 
-TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, boards)}
+TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, frame, threads, least, boards)}
 
 
 def main():

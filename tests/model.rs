@@ -10,7 +10,7 @@ use wingmark::face::zoo::Choice;
 use wingmark::model::Model;
 use wingmark::model::card::ModelCard;
 use wingmark::picture::crop::CropImage;
-use wingmark_kernels::Kernel;
+use wingmark_kernels::{Chunk, Kernel};
 
 /// The file, the picture and the recorded maps.
 fn net(name: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
@@ -112,4 +112,37 @@ fn a_card_of_another_net_is_refused() {
     assert!(other_file.contains("SHA-256") && other_file.contains(&card.sha256), "{other_file}");
     let other_shape = load(&ModelCard { sha256: ModelCard::sha256_of(&file), ..card }).unwrap();
     assert!(other_shape.contains("reads 32 px") && other_shape.contains("128 px"), "{other_shape}");
+}
+
+/// How many times as fast as one thread `threads` are by the plan alone: no time is lost but where
+/// chunks are too few or too unlike.
+fn planned_gain(model: &Model, threads: usize) -> f64 {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let picture = CropImage::new(model.input_side_px());
+    assert!(model.session().run_chunks(&picture, threads, |chunk| chunks.push(chunk)));
+    let alone: usize = chunks.iter().map(|chunk| chunk.cycles).sum();
+    let together: usize = chunks
+        .chunk_by(|a, b| a.step == b.step)
+        .map(|step| {
+            let mut free = vec![0; threads];
+            for chunk in step {
+                *free.iter_mut().min().expect("a thread") += chunk.cycles;
+            }
+            free.into_iter().max().unwrap_or(0)
+        })
+        .sum();
+    alone as f64 / together as f64
+}
+
+#[test]
+fn the_plan_of_a_shipped_net_leaves_work_for_four_threads() {
+    for (name, least) in [("nano", 2.8), ("small", 3.3), ("base", 3.5), ("faces", 3.3)] {
+        let file =
+            fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("models/{name}/model.onnx"))).unwrap();
+        for kernel in Kernel::supported() {
+            let model = Model::with_kernel(&file, kernel).unwrap();
+            let gain = planned_gain(&model, 4);
+            assert!(gain >= least, "{name} on {}: {gain:.2} times as fast as one thread", kernel.name());
+        }
+    }
 }

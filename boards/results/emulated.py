@@ -14,11 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def model(row):
-    card = tomllib.loads((ROOT / "models" / row["net"] / "card.toml").read_text())
+    card = tomllib.loads((ROOT / "models" / row["work"] / "card.toml").read_text())
     return {
-        "name": row["net"],
+        "name": row["work"],
         "threads": 1,
-        "kernel": row["kernel"],
+        "kernel": row["by"],
         "input_px": card["input_px"],
         "gmac": card["gmac"],
         "instructions_a_frame": int(row["instructions"]),
@@ -42,7 +42,7 @@ def main():
                     "kernel_release": None, "memory_mib": None},
         "before": state,
         "after": state,
-        "models": [model(row) for row in csv.DictReader(counts.open())],
+        "models": [model(row) for row in csv.DictReader(counts.open()) if row["macs"]],
         "warnings": ["emulated: instruction counts only, which are not times"],
     }
     json.dump(report, sys.stdout, indent=2)

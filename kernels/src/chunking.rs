@@ -1,6 +1,6 @@
 //! How a step is cut into chunks that threads share.
 //!
-//! `thread_sim models/small/model.onnx` (`benches/net-timer`) simulates what the figures come to:
+//! `tests/arm/threads.sh` simulates what the figures come to:
 //! `docs/decisions/threads.md`.
 
 use std::ops::Range;

@@ -30,4 +30,4 @@ mod winograd;
 
 pub use graph::{Addition, Convolution, Graph, GraphError, Node, Operator, Shape, Tensor};
 pub use kernel::{Kernel, KernelError};
-pub use program::{Program, Workspace};
+pub use program::{Chunk, Program, Workspace};

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use crate::aligned::AlignedBytes;
 use crate::arena::{self, Need};
@@ -13,7 +12,7 @@ use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
 use crate::kernel::{Convolve, Corrections, Kernel};
 use crate::pack::{PackedWeights, pack};
 use crate::pool::{Chunks, Pool};
-use crate::step::{ConvolutionJob, Job, Step, View};
+use crate::step::{ConvolutionJob, Job, Step, View, copying_cycles};
 use crate::tensor::{BLOCK, Placement, place};
 use crate::winograd::{self, WinogradJob};
 
@@ -37,6 +36,16 @@ pub struct Workspace {
     pool: Pool,
     /// One for each step.
     chunks: Vec<Chunks>,
+}
+
+/// A chunk of a step, as threads share it; a step begins when all chunks of the one before are
+/// done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Number of its step. Step 0, the copying of the picture, is the caller's alone.
+    pub step: usize,
+    /// What it takes one thread as it is planned, roughly.
+    pub cycles: usize,
 }
 
 impl Workspace {
@@ -170,29 +179,24 @@ impl Program {
     }
 
     /// Runs the net on `picture` on the caller's thread alone, with each step cut as for `threads`
-    /// threads, and tells how long each chunk took: a list for each step, the first of which is the
-    /// copying of the picture. For simulations of other machines.
+    /// threads, and calls `done` after each chunk. For simulations of threads.
     ///
     /// # Panics
     /// As [`Program::run`] does.
-    pub fn time_chunks(&self, workspace: &mut Workspace, picture: &[u8], threads: usize) -> Vec<Vec<Duration>> {
+    pub fn run_chunks(&self, workspace: &mut Workspace, picture: &[u8], threads: usize, mut done: impl FnMut(Chunk)) {
         self.check(workspace, picture);
-        let started = Instant::now();
         self.write_input(workspace.arena.as_mut_slice(), picture);
-        let mut times = vec![vec![started.elapsed()]];
+        done(Chunk { step: 0, cycles: copying_cycles(self.input.shape) });
         let (arena, scratch) = (workspace.arena.as_mut_ptr(), workspace.scratch.as_mut_ptr());
-        for step in &self.steps {
+        for (step, number) in self.steps.iter().zip(1..) {
             let chunking = Chunking::new(step, self.kernel.0, threads);
-            let time = |chunk| {
-                let started = Instant::now();
+            for chunk in 0..chunking.count() {
                 // SAFETY: kernels are only handed out when supported, the arena is of the planned
                 // size, and nobody else has it.
                 unsafe { step.run(self.kernel.0, arena, scratch, chunking.pieces(chunk)) };
-                started.elapsed()
-            };
-            times.push((0..chunking.count()).map(time).collect());
+                done(Chunk { step: number, cycles: step.cycles(self.kernel.0) / chunking.count() });
+            }
         }
-        times
     }
 
     fn check(&self, workspace: &Workspace, picture: &[u8]) {

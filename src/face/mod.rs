@@ -22,7 +22,8 @@ pub mod openness;
 pub mod pose;
 #[doc(hidden)]
 pub mod presence;
-mod scene;
+#[doc(hidden)]
+pub mod scene;
 #[doc(hidden)]
 pub mod shape;
 mod smooth;

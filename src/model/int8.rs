@@ -1,10 +1,9 @@
 //! A quantised net on our kernels.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tract_onnx::prelude::TypedModel;
-use wingmark_kernels::{Kernel, Program, Workspace};
+use wingmark_kernels::{Chunk, Kernel, Program, Workspace};
 
 use super::ModelError;
 use super::lower::lower;
@@ -76,8 +75,8 @@ impl Int8Session {
         })
     }
 
-    /// [`Program::time_chunks`].
-    pub(super) fn time_chunks(&mut self, rgb: &[u8], threads: usize) -> Vec<Vec<Duration>> {
-        self.net.program.time_chunks(&mut self.workspace, rgb, threads)
+    /// [`Program::run_chunks`].
+    pub(super) fn run_chunks(&mut self, rgb: &[u8], threads: usize, done: impl FnMut(Chunk)) {
+        self.net.program.run_chunks(&mut self.workspace, rgb, threads, done);
     }
 }

@@ -24,11 +24,10 @@ pub mod scheme;
 mod signature;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use thiserror::Error;
 use tract_onnx::prelude::TractError;
-use wingmark_kernels::{GraphError, Kernel, KernelError};
+use wingmark_kernels::{Chunk, GraphError, Kernel, KernelError};
 
 pub use guard::hide_guarded_panics;
 #[cfg(not(feature = "float"))]
@@ -200,14 +199,15 @@ impl Session {
         }
     }
 
-    /// How long each chunk of each step takes on this thread, cut as `threads` threads would cut
-    /// it; `None` for a float net. For simulations of other machines.
+    /// Runs the net on this thread, cut as `threads` threads would cut it, and calls `done` after
+    /// each chunk; false for a float net, which has none. For simulations of threads.
     #[doc(hidden)]
-    pub fn time_chunks(&mut self, image: &CropImage, threads: usize) -> Option<Vec<Vec<Duration>>> {
+    pub fn run_chunks(&mut self, image: &CropImage, threads: usize, done: impl FnMut(Chunk)) -> bool {
         match &mut self.running {
-            Running::Int8(session) => Some(session.time_chunks(&image.rgb, threads)),
-            Running::Float(_) => None,
+            Running::Int8(session) => session.run_chunks(&image.rgb, threads, done),
+            Running::Float(_) => return false,
         }
+        true
     }
 }
 

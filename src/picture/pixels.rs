@@ -27,8 +27,8 @@ pub trait Pixels {
     }
 }
 
-/// Fills `out` with row `y` of a frame of `size` from column `from` on, and with `outside` where the
-/// frame has no pixels.
+/// Fills `out` with row `y` of a frame of `size` from column `from` on, and with `outside` where
+/// the frame has no pixels.
 pub(super) fn row_and_outside(pixels: &impl Pixels, size: Size, y: i64, from: i64, outside: u8, out: &mut [[u8; 3]]) {
     let is_row = (0..i64::from(size.height)).contains(&y);
     let length = out.len() as i64;

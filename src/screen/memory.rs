@@ -9,9 +9,11 @@ use super::settings::Rotation;
 use super::{Canvas, Screen, ScreenError};
 use crate::picture::frame::Size;
 
-/// Holds the last canvas as a card of the kernel's mode setting does, 32 bits a pixel.
-#[derive(Default)]
+/// Holds the last canvas as the memory of a display does.
 pub struct MemoryScreen {
+    /// `None`: that of each canvas.
+    size: Option<Size>,
+    bits: PixelBits,
     writer: Option<PixelWriter>,
     memory: Vec<u8>,
     took: PresentTime,
@@ -28,7 +30,23 @@ impl PresentTime {
     }
 }
 
+/// As a card of the kernel's mode setting, 32 bits a pixel.
+impl Default for MemoryScreen {
+    fn default() -> Self {
+        MemoryScreen::new(None, PixelBits::XRGB8888)
+    }
+}
+
 impl MemoryScreen {
+    fn new(size: Option<Size>, bits: PixelBits) -> Self {
+        MemoryScreen { size, bits, writer: None, memory: Vec::new(), took: PresentTime::default() }
+    }
+
+    /// As the framebuffer of a small panel, 16 bits a pixel.
+    pub fn rgb565(size: Size) -> Self {
+        MemoryScreen::new(Some(size), PixelBits::RGB565)
+    }
+
     /// Tells how long each picture took, from wherever the screen is moved to.
     pub fn took(&self) -> PresentTime {
         self.took.clone()
@@ -37,15 +55,15 @@ impl MemoryScreen {
 
 impl Screen for MemoryScreen {
     fn size(&self) -> Option<Size> {
-        None
+        self.size
     }
 
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
         let start = Instant::now();
         let size = canvas.size();
         if self.writer.as_ref().is_none_or(|writer| writer.canvas_size() != size) {
-            let bits = PixelBits::XRGB8888;
-            let writer = PixelWriter::new(size, size.width as usize * bits.bytes, bits, Rotation::Deg0);
+            let pitch_bytes = size.width as usize * self.bits.bytes;
+            let writer = PixelWriter::new(size, pitch_bytes, self.bits, Rotation::Deg0);
             self.memory.resize(writer.memory_bytes(), 0);
             self.writer = Some(writer);
         }

@@ -41,6 +41,13 @@ impl PixelBits {
         green: BitField { offset: 8, length: 8 },
         blue: BitField { offset: 0, length: 8 },
     };
+
+    pub const RGB565: PixelBits = PixelBits {
+        bytes: 2,
+        red: BitField { offset: 11, length: 5 },
+        green: BitField { offset: 5, length: 6 },
+        blue: BitField { offset: 0, length: 5 },
+    };
 }
 
 /// Writes canvases into memory of one layout. The tables make any order of bits as quick as any
@@ -168,7 +175,7 @@ mod tests {
     fn every_bit_is_where_its_field_says() {
         for bits in [
             PixelBits::XRGB8888,
-            bits(2, (11, 5), (5, 6), (0, 5)),
+            PixelBits::RGB565,
             bits(2, (0, 5), (5, 6), (11, 5)),
             bits(2, (10, 5), (5, 5), (0, 5)),
             bits(2, (8, 4), (4, 4), (0, 4)),

@@ -1,11 +1,12 @@
 /* Counts the instructions that a program executes under qemu-user, and writes how many they were each time the program
- * asks for its parent's process (getppid, which nothing on the way of a frame does). For programs of one thread.
+ * asks for its parent's process (getppid): since it asked for that the last time, or for its own (getpid). Nothing on the
+ * way of a frame asks for either. For programs of one thread.
  *
  *   gcc -O2 -shared -fPIC -o count.so count.c
  *   qemu-aarch64 -plugin ./count.so -d plugin -D counts PROGRAM
  *   qemu-aarch64 -plugin ./count.so,blocks=on -d plugin -D counts PROGRAM
  *
- * With blocks=on it writes instead, at the end, how often each block of instructions ran between the last two requests:
+ * With blocks=on it writes instead, at the end, how often each block of instructions ran in the last part:
  * address in memory, instructions, times. benches/mca.py reads that.
  *
  * Debian 12 ships qemu 7.2 without its header, so what is needed of plugin interface 1 is declared here. */
@@ -15,7 +16,9 @@
 #include <string.h>
 
 #define VISIBLE __attribute__((visibility("default")))
-#define GETPPID 173 /* on arm64 */
+/* On arm64. */
+#define GETPID 172
+#define GETPPID 173
 
 typedef uint64_t qemu_plugin_id_t;
 typedef struct qemu_info qemu_info_t;
@@ -34,9 +37,10 @@ void qemu_plugin_outs(const char *);
 
 VISIBLE int qemu_plugin_version = 1;
 
-static uint64_t executed;
+/* Now, and when the part began. */
+static uint64_t executed, before;
 
-/* A block, how often it ran so far, up to the last request, and between the last two. */
+/* A block, how often it ran so far, before the part, and in the last part. */
 struct block {
     uint64_t address, instructions, times, before, last;
     struct block *next;
@@ -62,19 +66,20 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 static void called(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                    uint64_t e, uint64_t f, uint64_t g, uint64_t h)
 {
-    static uint64_t before;
     char line[32];
 
     (void)id, (void)vcpu, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f, (void)g, (void)h;
-    if (number != GETPPID)
+    if (number != GETPID && number != GETPPID)
         return;
     for (struct block *block = blocks; block; block = block->next) {
-        block->last = block->times - block->before;
+        if (number == GETPPID)
+            block->last = block->times - block->before;
         block->before = block->times;
     }
-    snprintf(line, sizeof line, "%" PRIu64 "\n", executed - before);
-    if (!wants_blocks)
+    if (number == GETPPID && !wants_blocks) {
+        snprintf(line, sizeof line, "%" PRIu64 "\n", executed - before);
         qemu_plugin_outs(line);
+    }
     before = executed;
 }
 

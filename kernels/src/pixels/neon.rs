@@ -130,14 +130,15 @@ fn round(sums: uint32x4_t, mean: Mean) -> [u8; 3] {
 unsafe fn add_sample(piece: &Piece, [x, y]: [i32; 2], sums: uint32x4_t) -> uint32x4_t {
     let stride = piece.width * 3;
     let first = (y >> 16) as u32 as usize * stride + (x >> 16) as u32 as usize * 3;
-    // SAFETY: the caller's; the second row is in the piece, and two bytes come after its last pixel.
+    // SAFETY: the caller's; the second row is in the piece, and two bytes come after its last
+    // pixel.
     let (top, bottom) = unsafe {
         let top = piece.bytes.as_ptr().add(first);
         (vld1_u8(top), vld1_u8(top.add(stride)))
     };
     let (u, v) = (u16::from((x >> 8) as u8), vdup_n_u8((y >> 8) as u8));
-    // Red, green, blue of two pixels, at most 255 * 256; what the sum in the middle leaves 16 bits by
-    // comes back.
+    // Red, green, blue of two pixels, at most 255 * 256; the sum in the middle may wrap, and the
+    // difference comes back.
     let between = vmlsl_u8(vmlal_u8(vshll_n_u8::<8>(top), bottom, v), top, v);
     let second = vget_low_u16(vextq_u16::<3>(between, between));
     vmlal_n_u16(vmlal_n_u16(sums, vget_low_u16(between), 256 - u), second, u)
