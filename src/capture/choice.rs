@@ -11,6 +11,7 @@ use super::{
     Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Program, Replay, Resume, Source, Stream,
 };
 use crate::picture::built_in_picture;
+use crate::text::message::quoted;
 
 /// Where frames come from.
 #[derive(Debug, Clone)]
@@ -44,8 +45,9 @@ pub enum SourceError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(
-        "only http:// is read by itself; ffmpeg makes video of this one that is read from a pipe: ffmpeg -v error -i '{0}' \
-         -pix_fmt yuv420p -f yuv4mpegpipe -"
+        "only http:// is read by itself; ffmpeg makes video of this one that is read from a pipe: ffmpeg -v error -i {} \
+         -pix_fmt yuv420p -f yuv4mpegpipe -",
+        quoted(.0)
     )]
     Protocol(String),
 }

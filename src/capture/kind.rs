@@ -4,10 +4,14 @@ use super::y4m;
 use crate::picture::jpeg;
 
 /// So many bytes tell every kind.
-pub const HEAD_BYTES: usize = 192;
-/// Distance between two packets of an MPEG transport stream, and what each begins with.
-const PACKET_BYTES: usize = 188;
+pub const HEAD_BYTES: usize = 200;
+/// Where the first packets of an MPEG transport stream begin: by itself, and as camcorders and discs
+/// write it (.mts, .m2ts), with four bytes before each packet.
+const PACKETS: [[usize; 2]; 2] = [[0, 188], [4, 196]];
 const PACKET_START: u8 = 0x47;
+/// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
+/// format before it).
+const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
 /// What pictures of HEIF say that they are.
 const HEIF_BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"];
 
@@ -38,13 +42,13 @@ impl Kind {
             Kind::Picture("AVIF")
         } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, brand)) {
             Kind::Picture("HEIC")
-        } else if has(4, b"ftyp") || has(4, b"moov") || has(4, b"mdat") {
+        } else if ATOMS.iter().any(|atom| has(4, atom)) {
             Kind::Film("MP4 or QuickTime")
         } else if has(0, b"\x1a\x45\xdf\xa3") {
             Kind::Film("Matroska or WebM")
         } else if has(0, b"RIFF") && has(8, b"AVI ") {
             Kind::Film("AVI")
-        } else if has(0, b"\0\0\x01\xba") || has(0, b"\0\0\x01\xb3") {
+        } else if [0xba, 0xb3, 0xb0].iter().any(|code| has(0, &[0, 0, 1, *code])) {
             Kind::Film("MPEG")
         } else if (has(0, b"\0\0\0\x01") && is_h26x(4)) || (has(0, b"\0\0\x01") && is_h26x(3)) {
             Kind::Film("H.264 or H.265")
@@ -54,8 +58,14 @@ impl Kind {
             Kind::Film("Ogg")
         } else if has(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11") {
             Kind::Film("Windows Media")
-        } else if has(0, &[PACKET_START]) && has(PACKET_BYTES, &[PACKET_START]) {
+        } else if PACKETS.iter().any(|packets| packets.iter().all(|at| has(*at, &[PACKET_START]))) {
             Kind::Film("an MPEG transport stream")
+        } else if has(0, b"DKIF") {
+            Kind::Film("IVF")
+        } else if has(0, b"\x06\x0e\x2b\x34") {
+            Kind::Film("MXF")
+        } else if has(0, b"\x1f\x07\0") {
+            Kind::Film("DV")
         } else if has(0, b"GIF8") {
             Kind::Film("GIF")
         } else if has(0, b"RIFF") && has(8, b"WEBP") {
@@ -105,12 +115,19 @@ mod tests {
             (b"\x1a\x45\xdf\xa3\x01", Kind::Film("Matroska or WebM")),
             (b"\0\0\0\x01\x27\x64\0\x28", Kind::Film("H.264 or H.265")),
             (b"\0\0\x01\x67", Kind::Film("H.264 or H.265")),
+            (b"\0\0\0\x08wide\0\0", Kind::Film("MP4 or QuickTime")),
+            (b"\0\0\x01\xb0\x01", Kind::Film("MPEG")),
+            (b"DKIF\0\0\x20\0VP80", Kind::Film("IVF")),
+            (b"\x06\x0e\x2b\x34\x02", Kind::Film("MXF")),
+            (b"\x1f\x07\0\xbf", Kind::Film("DV")),
         ] {
             assert_eq!(Kind::of(head), expected, "{head:x?}");
         }
-        let mut packets = vec![0; HEAD_BYTES];
-        (packets[0], packets[PACKET_BYTES]) = (PACKET_START, PACKET_START);
-        assert_eq!(Kind::of(&packets), Kind::Film("an MPEG transport stream"));
-        assert_eq!(Kind::of(&packets[..100]), Kind::Mjpeg);
+        for [first, second] in PACKETS {
+            let mut packets = vec![0; HEAD_BYTES];
+            (packets[first], packets[second]) = (PACKET_START, PACKET_START);
+            assert_eq!(Kind::of(&packets), Kind::Film("an MPEG transport stream"));
+            assert_eq!(Kind::of(&packets[..100]), Kind::Mjpeg);
+        }
     }
 }

@@ -7,17 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::stream::open_film;
+use super::stream::{DECODED, open_film};
 use super::{CaptureError, Captured, Pace, Source};
 use crate::picture::folder;
 use crate::picture::frame::Frame;
 use crate::picture::{self, is_named_like_one};
 
-/// What films are called. Whether one can be read is told by what it holds.
-const FILMS: [&str; 22] = [
-    "y4m", "mjpeg", "mjpg", "mp4", "m4v", "mkv", "webm", "avi", "mov", "mpg", "mpeg", "ts", "mts", "m2ts", "wmv",
-    "flv", "3gp", "ogv", "h264", "264", "hevc", "h265",
-];
+/// What films are called that need no decoder; so are those of [`DECODED`]. Whether one can be read
+/// is told by what it holds.
+const VIDEO: [&str; 3] = ["y4m", "mjpeg", "mjpg"];
 /// Pictures that are not read.
 const OTHER_PICTURES: [&str; 9] = ["webp", "bmp", "gif", "tif", "tiff", "heic", "heif", "avif", "jxl"];
 const PNG: &[u8] = b"\x89PNG";
@@ -220,7 +218,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
         match std::fs::metadata(&path) {
             Ok(about) if about.is_dir() => folders += 1,
             Ok(about) if !about.is_file() => {}
-            _ if is_named_like_one(&path) || is_one_of(&FILMS) => files.push(path),
+            _ if is_named_like_one(&path) || is_one_of(&VIDEO) || is_one_of(&DECODED) => files.push(path),
             _ if is_one_of(&OTHER_PICTURES) => others.push(path),
             _ => {}
         }
@@ -305,7 +303,7 @@ mod tests {
         std::fs::write(folder.path().join("2.mjpeg"), jpeg(8, 8, 20).repeat(3)).unwrap();
         let y4m = b"YUV4MPEG2 W2 H1 F10:1 Cmono XCOLORRANGE=FULL\nFRAME\n12FRAME\n34";
         std::fs::write(folder.path().join("3.Y4M"), y4m).unwrap();
-        std::fs::write(folder.path().join("3b.mp4"), "no film").unwrap();
+        std::fs::write(folder.path().join("3b.y4m"), "no film").unwrap();
         save(folder.path(), "4.png", 4);
         folder
     }

@@ -9,20 +9,40 @@ use std::time::Instant;
 use super::kind::{HEAD_BYTES, Kind};
 use super::{CaptureError, Captured, Film, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
+use crate::text::message::quoted;
 
 /// What messages call standard input.
 const STDIN: &str = "standard input";
 
+/// What films are called that ffmpeg decodes.
+pub(super) const DECODED: [&str; 23] = [
+    "mp4", "m4v", "mkv", "webm", "avi", "mov", "mpg", "mpeg", "ts", "mts", "m2ts", "wmv", "flv", "3gp", "ogv", "h264",
+    "264", "hevc", "h265", "ivf", "mxf", "dv", "vob",
+];
+
 /// A film in a file, which `live` is about; `pace` is that of films without a rate of their own.
-/// One that has to be decoded goes through ffmpeg, where that is installed.
+/// One that has to be decoded goes through ffmpeg, where that is installed, as does one that is a
+/// film by its name alone.
 pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
     let mut stream = Stream::new(Some(path.into()), live, pace);
-    match stream.open() {
+    match stream.open().map_err(|e| film_by_name(path, e)) {
         Err(CaptureError::Film { name, kind, way }) => match Film::open(path, kind)? {
             Some(film) => Ok(Box::new(film)),
             None => Err(CaptureError::Film { name, kind, way }),
         },
         opened => opened.map(|()| Box::new(stream) as Box<dyn Source>),
+    }
+}
+
+/// What cannot be told by its first bytes, and is called like a film, is one.
+fn film_by_name(path: &Path, error: CaptureError) -> CaptureError {
+    let extension = path.extension().unwrap_or_default();
+    let is_called_so = DECODED.iter().any(|name| extension.eq_ignore_ascii_case(name));
+    match error {
+        CaptureError::UnknownKind { name, hint } if hint.is_empty() && is_called_so => {
+            CaptureError::Film { kind: "by its name", way: way(&name), name }
+        }
+        error => error,
     }
 }
 
@@ -103,7 +123,10 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 
 /// The command that has ffmpeg decode a film.
 fn way(name: &str) -> String {
-    let input = if name == STDIN { ".. | ffmpeg -v error -i -".into() } else { format!("ffmpeg -v error -i '{name}'") };
+    let input = match name {
+        STDIN => ".. | ffmpeg -v error -i -".into(),
+        file => format!("ffmpeg -v error -i {}", quoted(file)),
+    };
     format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
 }
 
@@ -234,6 +257,22 @@ mod tests {
             let error = said(bytes).unwrap_err();
             assert!(error.ends_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_called_like_a_film_is_one() {
+        let error = |name: &str, bytes: &[u8]| {
+            let input = Box::new(Cursor::new(bytes.to_vec()));
+            let error = Reader::open(input, name, Pace::default()).err().expect("it is of no kind");
+            film_by_name(Path::new(name), error).to_string()
+        };
+        let film = error("it's a.MTS", b"no bytes that are known");
+        assert!(
+            film.contains(r"is a film (by its name), which ffmpeg makes readable: ffmpeg -v error -i 'it'\''s"),
+            "{film}"
+        );
+        assert!(!error("a.txt", b"no bytes that are known").contains("film"));
+        assert!(!error("a.mp4", b"").contains("film"));
     }
 
     #[test]

@@ -49,6 +49,11 @@ fn without_secret_properties(text: &str) -> String {
     clean + rest
 }
 
+/// A word that a shell takes as it is.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// `1 face`, `2 faces`.
 pub fn counted(number: impl TryInto<u64> + Display, one: &str, many: &str) -> String {
     let text = number.to_string();
@@ -75,6 +80,11 @@ mod tests {
         ] {
             assert_eq!(without_passwords(text), shown);
         }
+    }
+
+    #[test]
+    fn a_quote_does_not_end_a_quoted_word() {
+        assert_eq!((quoted("a b"), quoted("it's")), ("'a b'".into(), r"'it'\''s'".into()));
     }
 
     #[test]
