@@ -6,11 +6,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{CaptureError, Captured, Source, Y4m};
+use super::{CaptureError, Captured, Source, Y4m, tied};
 use crate::picture::frame::Frame;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
+/// What ffmpeg adds to an error, about options that are not the user's.
+const ADVICE: &str = "To ignore this,";
 /// ffmpeg writes a frame's time before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,8 @@ impl Film {
         };
         let all_frames = every_frame(&String::from_utf8_lossy(&version.stdout));
         log::warn!("{name} is a film ({kind}); {program} decodes it");
-        let mut child = Command::new(&program)
+        let mut command = Command::new(&program);
+        command
             .args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-i"])
             .arg(path)
             .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-pix_fmt", "yuv420p"])
@@ -55,9 +58,8 @@ impl Film {
             .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| failed(format!("cannot be started: {e}")))?;
+            .stderr(Stdio::piped());
+        let mut child = tied::spawn(&mut command).map_err(|e| failed(format!("cannot be started: {e}")))?;
         let stderr = child.stderr.take().expect("it is piped");
         let (say, times) = mpsc::channel();
         let listen = move || {
@@ -111,7 +113,7 @@ impl Film {
     fn end(&mut self) -> Result<bool, CaptureError> {
         let status = self.child.wait();
         let messages = self.times.iter().filter_map(|said| match said {
-            Said::Message(text) if !text.is_empty() => Some(text),
+            Said::Message(text) if !text.is_empty() && !text.starts_with(ADVICE) => Some(text),
             _ => None,
         });
         let last = messages.last().unwrap_or_else(|| "it says no more".into());

@@ -16,6 +16,7 @@ mod replay;
 mod returning;
 mod status;
 mod stream;
+mod tied;
 pub mod v4l2;
 mod y4m;
 

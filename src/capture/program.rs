@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
-use super::{CameraWish, CaptureError, Origin};
+use super::{CameraWish, CaptureError, Origin, tied};
 use crate::text::message::without_passwords;
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
@@ -154,7 +154,7 @@ impl Restarting {
         for mut command in self.program.commands(&self.wish) {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             log::info!("starting {}", without_passwords(&format!("{command:?}")));
-            match command.spawn() {
+            match tied::spawn(&mut command) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(format!("cannot be started: {e}")),
                 Ok(child) => return listen(child, self.program.to_string()).map_err(|e| format!("failed: {e}")),

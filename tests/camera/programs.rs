@@ -77,14 +77,40 @@ fn a_program_ends_with_a_run_that_is_still_opened() {
     }
     let Outcome { code, said, .. } = run.stop();
     assert_eq!(code, 0, "{said}");
-    let process = format!("/proc/{}", std::fs::read_to_string(number).unwrap().trim());
-    for _ in 0..100 {
-        if !std::fs::exists(&process).unwrap() {
-            return;
+    assert!(ends(&number), "it goes on");
+}
+
+#[test]
+fn a_program_ends_with_a_run_that_is_killed() {
+    let fake = Fake::without_camera();
+    let number = fake.path("number");
+    let script =
+        format!("trap '' TERM; echo $$ > {number}.new; mv {number}.new {number}; while :; do sleep 0.05; done");
+    for (name, source) in [("rpicam-vid", "rpicam".to_owned()), ("ffmpeg", fake.file("a.mp4", b"\0\0\0\x20ftypisom"))] {
+        let _ = std::fs::remove_file(&number);
+        // What asks for ffmpeg's version is answered.
+        stand_in(&fake, name, &format!("[ \"$1\" = -version ] && exit; {script}"));
+        let run = fake.start(&format!("--source {source}"));
+        while !std::fs::exists(&number).unwrap() {
+            std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(50));
+        run.kill();
+        assert!(ends(&number), "{name} goes on");
     }
-    panic!("it goes on");
+}
+
+/// Whether the process whose number is in a file ends within some seconds; one that nobody has
+/// waited for yet has ended.
+fn ends(number: &str) -> bool {
+    let about = format!("/proc/{}/stat", std::fs::read_to_string(number).unwrap().trim());
+    (0..100).any(|_| {
+        let text = std::fs::read_to_string(&about).unwrap_or_default();
+        let has_ended = text.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']) || text.is_empty();
+        if !has_ended {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        has_ended
+    })
 }
 
 #[test]
