@@ -30,7 +30,7 @@ pub trait Opener: Send {
     /// Told at the moment when the stream ended.
     fn lost(&mut self) {}
 
-    /// Frames came that cannot be used. Whether there is another way to have them, which the next
+    /// Frames came that cannot be used, or none came at all. Whether there is another way to have them, which the next
     /// [`Opener::open`] takes.
     fn try_other(&mut self) -> bool {
         false
@@ -72,8 +72,17 @@ pub struct Returning<O: Opener> {
 }
 
 enum State<S> {
-    Open { stream: S, last_frame: Instant, damage: Damage },
-    Gone { look_at: Instant, wait: Duration },
+    Open {
+        stream: S,
+        last_frame: Instant,
+        damage: Damage,
+        /// No frame came since it was opened.
+        is_silent: bool,
+    },
+    Gone {
+        look_at: Instant,
+        wait: Duration,
+    },
 }
 
 /// The damaged frames since the last sound one.
@@ -85,7 +94,7 @@ struct Damage {
 impl<S> State<S> {
     fn open(stream: S) -> Self {
         let now = Instant::now();
-        State::Open { stream, last_frame: now, damage: Damage { since: now, frames: 0 } }
+        State::Open { stream, last_frame: now, damage: Damage { since: now, frames: 0 }, is_silent: true }
     }
 }
 
@@ -158,9 +167,12 @@ impl<O: Opener> Returning<O> {
     }
 
     /// No frame came within a call's time, and none since `last_frame`.
-    fn quiet(&mut self, last_frame: Instant) -> Captured {
+    fn quiet(&mut self, last_frame: Instant, is_silent: bool) -> Captured {
         let since = last_frame.elapsed();
         if since >= REOPENED_AFTER {
+            if is_silent {
+                self.opener.try_other();
+            }
             self.is_gone(Lost(format!("no frame for {} s", since.as_secs())), Duration::ZERO)
         } else if since >= STALLED_AFTER {
             let since = Duration::from_secs(since.as_secs());
@@ -176,16 +188,16 @@ impl<O: Opener> Source for Returning<O> {
         if let Some(status) = self.unsaid.take() {
             return Ok(Captured::Waiting(status));
         }
-        let (stream, last_frame, damage) = match &mut self.state {
+        let (stream, last_frame, damage, is_silent) = match &mut self.state {
             State::Gone { look_at, wait } => {
                 let (look_at, wait) = (*look_at, *wait);
                 return Ok(self.look(look_at, wait));
             }
-            State::Open { stream, last_frame, damage } => (stream, last_frame, damage),
+            State::Open { stream, last_frame, damage, is_silent } => (stream, last_frame, damage, is_silent),
         };
         Ok(match stream.next_into(frame, PATIENCE) {
             Ok(Some(arrival)) => {
-                *last_frame = Instant::now();
+                (*last_frame, *is_silent) = (Instant::now(), false);
                 frame.stamp(self.numbers.number(arrival.sequence), self.clock.time(arrival.captured_at));
                 if let Some(fault) = arrival.fault {
                     return Ok(self.damaged(&fault));
@@ -195,8 +207,8 @@ impl<O: Opener> Source for Returning<O> {
                 Captured::Frame
             }
             Ok(None) => {
-                let last_frame = *last_frame;
-                self.quiet(last_frame)
+                let (last_frame, is_silent) = (*last_frame, *is_silent);
+                self.quiet(last_frame, is_silent)
             }
             Err(lost) => self.is_gone(lost, LOOK_AGAIN[0]),
         })
@@ -406,6 +418,24 @@ mod tests {
             "frame 8",
         ];
         assert_eq!(run_with(&steps, 1), expected);
+    }
+
+    #[test]
+    fn a_camera_that_stays_silent_is_tried_in_another_way() {
+        let script = Script::of([Step::Quiet(11), Step::There, Step::Frame(0), Step::Quiet(11), Step::There], 2);
+        let mut camera = Returning::new("camera".into(), script.clone(), script.clone());
+        let mut frame = Frame::default();
+        let mut others = Vec::new();
+        for _ in 0..5 {
+            match &mut camera.state {
+                State::Open { last_frame, .. } => *last_frame = Instant::now() - Duration::from_secs(11),
+                State::Gone { look_at, .. } => *look_at = Instant::now(),
+            }
+            camera.capture_into(&mut frame).unwrap();
+            others.push(*script.others.lock().unwrap());
+        }
+        // One that gave a frame has the right way.
+        assert_eq!(others, [1; 5]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 // A V4L2 camera that is not there, for tests: a library to preload (LD_PRELOAD). README.md says how a camera is described.
 //
 // $FAKECAM is the folder that stands for /dev. Each file video* in it is a camera, and its text says what that camera is; a
-// file that is removed is a camera that was unplugged. Paths /dev/video* and /dev/v4l/* lead there, and listing /dev does.
+// file that is removed is a camera that was unplugged. Paths /dev/video* and /dev/v4l/* lead there, and listing /dev does;
+// /sys/class/video4linux leads to its folder class.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -24,11 +25,11 @@ enum { MOST_OFFERS = 8, MOST_CAMERAS = 16, MOST_BUFFERS = 8, MOST_PLANES = 3, PL
 
 // One thing that the camera offers for its last `format`: a size, a range of sizes, an interval or a range of them.
 typedef struct { int count; unsigned values[MOST_OFFERS][6]; } offers;
-typedef struct { unsigned fourcc; offers sizes, ranges, intervals; char frames[256]; } format;
+typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_error; char frames[256]; } format;
 typedef struct {
   char card[32], bus[32], stamps[16];
   unsigned capabilities, flags;
-  int planes, pitch, is_busy, is_endless, streamon_error, empty_every, same_number, hangs;
+  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs;
   double rate;
   int formats;
   format format[MOST_OFFERS];
@@ -93,12 +94,12 @@ static int describe(const char *node, description *c) {
     else if (IS("endless")) c->is_endless = 1;
     else if (IS("hangs")) c->hangs = 1;
     else if (IS("same-number")) c->same_number = 1;
-    else if (IS("streamon-error")) c->streamon_error = atoi(value);
     else if (IS("empty-every")) c->empty_every = atoi(value);
     else if (IS("format") && c->formats < MOST_OFFERS) { f = &c->format[c->formats++]; f->fourcc = code(value); }
     else if (f && IS("size")) add(&f->sizes, value, "%ux%u");
     else if (f && IS("sizes")) add(&f->ranges, value, "%u %u %u %u %u %u");
     else if (f && IS("interval")) add(&f->intervals, value, "%u/%u");
+    else if (f && IS("streamon-error")) f->streamon_error = atoi(value);
     else if (f && IS("frames")) snprintf(f->frames, sizeof f->frames, "%s", value);
     else fprintf(stderr, "fakecam: %s: unknown line: %s\n", node, line);
   }
@@ -111,8 +112,12 @@ static int describe(const char *node, description *c) {
 
 // Where a path leads that is below the folder for /dev; the path itself where it is not.
 static const char *led(const char *path, char *buffer) {
-  const char *folder = getenv("FAKECAM");
+  const char *folder = getenv("FAKECAM"), *class = "/sys/class/video4linux";
   if (!folder || !path) return path;
+  if (!strncmp(path, class, strlen(class))) {
+    snprintf(buffer, 512, "%s/class%s", folder, path + strlen(class));
+    return buffer;
+  }
   if (strcmp(path, "/dev") && strncmp(path, "/dev/video", 10) && strncmp(path, "/dev/v4l", 8)) return path;
   snprintf(buffer, 512, "%s%s", folder, path + 4);
   return buffer;
@@ -130,7 +135,7 @@ static int open_any(const char *path, int flags, mode_t mode) {
   char buffer[512], target[4096];
   const char *to = led(path, buffer);
   description camera;
-  if (to == path || !realpath(to, target) || !describe(target, &camera))
+  if (to == path || strncmp(path, "/dev/", 5) || !realpath(to, target) || !describe(target, &camera))
     return syscall(SYS_openat, AT_FDCWD, to, flags, mode);  // Another file, or a camera that is not there.
   pthread_mutex_lock(&lock);
   opened *o = NULL;
@@ -370,7 +375,7 @@ static int answer(opened *o, unsigned request, void *argument) {
   }
   case (unsigned)VIDIOC_DQBUF: return take(o, argument);
   case (unsigned)VIDIOC_STREAMON:
-    if (c->streamon_error) return fail(c->streamon_error);
+    if (o->chosen->streamon_error) return fail(o->chosen->streamon_error);
     return o->is_streaming = 1, o->next_at = now(), 0;
   case (unsigned)VIDIOC_STREAMOFF: return o->is_streaming = 0, o->queue_length = 0, 0;
   }

@@ -1,5 +1,6 @@
 //! Runs of the program on cameras that are not there (README.md).
 
+mod doctor;
 mod fake;
 mod programs;
 
@@ -110,6 +111,27 @@ fn another_format_is_tried_where_frames_cannot_be_used() {
     let Outcome { code, rows, said } = fake.run("--source /dev/video0 --frames 3");
     assert_eq!((code, rows.len()), (0, 3), "{said}");
     assert!(said.contains("trying another format than YUYV") && said.contains("frames come again"), "{said}");
+}
+
+/// A format that the bus has no room for, or in which nothing comes, is no reason to do without the
+/// camera.
+#[test]
+fn another_format_is_tried_where_the_first_does_not_start() {
+    let Some(fake) = Fake::new() else { return };
+    let (frames, whole) = (fake.face("YUYV", 320, 240), fake.file("whole.jpg", &fake::jpeg()));
+    let mjpeg = format!("format MJPG\nsize 320x240\ninterval 1/30\nframes {whole}\n");
+    for (name, raw, expected) in [
+        ("no room", format!("{}streamon-error 28\n", usb(&frames)), "has no room for its frames; MJPG is taken"),
+        ("silent", "format YUYV\nsize 320x240\ninterval 1/30\n".into(), ""),
+    ] {
+        fake.plug(0, &format!("{raw}{mjpeg}"));
+        let Outcome { code, rows, said } = fake.run("--frames 3");
+        assert_eq!((code, rows.len()), (0, 3), "{name}: {said}");
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    fake.plug(0, &format!("{}streamon-error 28\n{mjpeg}", usb(&frames)));
+    let Outcome { code, said, .. } = fake.run("--source /dev/video0 --camera-format YUYV --frames 3");
+    assert!(code == 1 && said.contains("try --camera-format MJPG, a smaller --camera-size"), "{said}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Device {
     }
 
     /// Chooses a mode of a format that is not one of `tried`, sets it and starts frames.
-    pub fn start(mut self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
+    pub(super) fn start(mut self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
         let mut modes = self.modes(wish);
         if modes.is_empty() {
             let fourccs = self.fourccs();
@@ -160,10 +160,10 @@ impl Device {
             let offers = choice::describe(&modes, wish);
             return Err(CameraError::NotOffered { path: self.path, wish: *wish, offers });
         };
-        let layout = self.set_format(&choice, wish)?;
+        let layout = self.set_format(&choice, wish).map_err(|e| e.in_mode(&choice))?;
         self.rate = choice.interval.and_then(|interval| self.set_interval(interval));
         log::debug!("{}: {} {}", self.path.display(), layout.format, layout.size);
-        Buffers::start(self, layout)
+        Buffers::start(self, layout).map_err(|e| e.in_mode(&choice))
     }
 
     fn set_format(&self, choice: &ChosenMode, wish: &CameraWish) -> Result<Layout, CameraError> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::identity::nodes;
+use super::start::start;
 use super::stream::V4l2Stream;
 use super::{CameraError, CameraWish, Device, Identity};
 use crate::capture::fault::Fault;
@@ -17,9 +18,9 @@ const SOUND_FRAME_WITHIN: Duration = Duration::from_secs(1);
 
 /// What came of a trial.
 enum Trial {
-    Sound,
+    Sound(V4l2Stream),
     /// Frames come, and none of them can be used. What ails the latest.
-    Damaged(Fault),
+    Damaged(V4l2Stream, Fault),
     Silent,
 }
 
@@ -45,24 +46,18 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     let mut damaged = None;
     for device in devices {
         let identity = Identity::of(&device);
-        let mut stream = match device.start(wish, &[]) {
-            Ok(buffers) => V4l2Stream::new(buffers),
-            Err(e) => {
-                passed_over.push(e);
-                continue;
-            }
-        };
-        match trial(&mut stream) {
-            Trial::Sound => {
+        match try_formats(device, wish) {
+            Ok(Trial::Sound(stream)) => {
                 say(&passed_over);
                 return Ok((identity, stream));
             }
-            Trial::Damaged(_) => damaged = damaged.or(Some((identity, stream))),
-            Trial::Silent => passed_over.push(CameraError::Silent {
+            Ok(Trial::Damaged(stream, _)) => damaged = damaged.or(Some((identity, stream))),
+            Ok(Trial::Silent) => passed_over.push(CameraError::Silent {
                 path: identity.path().into(),
                 card: identity.card().into(),
                 within: FIRST_FRAME_WITHIN,
             }),
+            Err(e) => passed_over.push(e),
         }
     }
     if let Some(found) = damaged {
@@ -80,10 +75,9 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
 pub fn try_out(path: &Path) -> Result<(), CameraError> {
     let device = Device::open(path)?;
     let card = device.description().card.clone();
-    let mut stream = V4l2Stream::new(device.start(&CameraWish::default(), &[])?);
-    match trial(&mut stream) {
-        Trial::Sound => Ok(()),
-        Trial::Damaged(fault) => Err(CameraError::Damaged { path: path.into(), card, fault }),
+    match try_formats(device, &CameraWish::default())? {
+        Trial::Sound(_) => Ok(()),
+        Trial::Damaged(_, fault) => Err(CameraError::Damaged { path: path.into(), card, fault }),
         Trial::Silent => Err(CameraError::Silent { path: path.into(), card, within: FIRST_FRAME_WITHIN }),
     }
 }
@@ -94,13 +88,30 @@ fn say(passed_over: &[CameraError]) {
     }
 }
 
-fn trial(stream: &mut V4l2Stream) -> Trial {
+/// Tries the best format, and where nothing comes, the next best one: other cameras may have left
+/// no room on the bus for raw frames, and compressed ones need a tenth of it.
+fn try_formats(device: Device, wish: &CameraWish) -> Result<Trial, CameraError> {
+    let path = device.path().to_path_buf();
+    let stream = V4l2Stream::new(start(device, wish, &[])?);
+    let silent = stream.format();
+    match trial(stream) {
+        Trial::Silent if wish.format.is_none() => {}
+        tried => return Ok(tried),
+    }
+    let Ok(other) = Device::open(&path).and_then(|device| start(device, wish, &[silent])) else {
+        return Ok(Trial::Silent);
+    };
+    log::info!("{}: no frame comes in {silent}; trying {}", path.display(), other.layout().format);
+    Ok(trial(V4l2Stream::new(other)))
+}
+
+fn trial(mut stream: V4l2Stream) -> Trial {
     let start = Instant::now();
     let mut frame = Frame::default();
     let mut damaged: Option<(Instant, Fault)> = None;
     loop {
         match stream.next_into(&mut frame, Duration::from_millis(50)) {
-            Ok(Some(Arrival { fault: None, .. })) => return Trial::Sound,
+            Ok(Some(Arrival { fault: None, .. })) => return Trial::Sound(stream),
             Ok(Some(Arrival { fault: Some(fault), .. })) => {
                 let first_at = damaged.map_or_else(Instant::now, |(at, _)| at);
                 damaged = Some((first_at, fault));
@@ -109,7 +120,7 @@ fn trial(stream: &mut V4l2Stream) -> Trial {
             Err(_) => return Trial::Silent,
         }
         match damaged {
-            Some((at, fault)) if at.elapsed() >= SOUND_FRAME_WITHIN => return Trial::Damaged(fault),
+            Some((at, fault)) if at.elapsed() >= SOUND_FRAME_WITHIN => return Trial::Damaged(stream, fault),
             None if start.elapsed() >= FIRST_FRAME_WITHIN => return Trial::Silent,
             _ => {}
         }

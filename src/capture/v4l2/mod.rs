@@ -12,6 +12,7 @@ mod format;
 mod identity;
 mod offers;
 mod planes;
+mod start;
 mod stream;
 
 use std::io;
@@ -27,9 +28,11 @@ pub use identity::nodes;
 
 use super::fault::Fault;
 use super::returning::Returning;
+use crate::picture::frame::Size;
 use first::first;
 pub use first::try_out;
 use identity::Identity;
+use start::start;
 use stream::{V4l2, V4l2Stream};
 
 /// A camera of V4L2. Its frames come as one sequence, however often it is unplugged.
@@ -42,7 +45,7 @@ impl Camera {
             None => first(&wish)?,
             Some(path) => {
                 let device = Device::open(path)?;
-                (Identity::of(&device), V4l2Stream::new(device.start(&wish, &[])?))
+                (Identity::of(&device), V4l2Stream::new(start(device, &wish, &[])?))
             }
         };
         let name = format!("camera {}", identity.path().display());
@@ -57,6 +60,7 @@ const EACCES: i32 = 13;
 const EBUSY: i32 = 16;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
+const ENOSPC: i32 = 28;
 const ENOTTY: i32 = 25;
 const ENXIO: i32 = 6;
 
@@ -90,6 +94,8 @@ pub enum CameraError {
     NotOffered { path: PathBuf, wish: CameraWish, offers: String },
     #[error("{path} gave {found} when {asked} was set")]
     OtherFormat { path: PathBuf, asked: String, found: String },
+    #[error("{path} refused to start in {format} {size}: {doing} failed: {}", why_refused(.refusal))]
+    Refused { path: PathBuf, format: CameraFormat, size: Size, doing: &'static str, refusal: io::Error },
     #[error("{path} was unplugged")]
     Unplugged { path: PathBuf },
     #[error("{path}: {doing} failed: {source}")]
@@ -122,7 +128,27 @@ impl CameraError {
             CameraError::NoPermission(_) => "no permission".into(),
             CameraError::Busy(_) => "another program uses it".into(),
             CameraError::Io { doing, source, .. } => format!("{doing} failed: {source}"),
+            CameraError::Refused { doing, refusal, .. } => format!("{doing} failed: {}", why_refused(refusal)),
             other => other.to_string(),
+        }
+    }
+
+    /// The format in which it refused to start.
+    fn format(&self) -> Option<CameraFormat> {
+        match self {
+            CameraError::Refused { format, .. } => Some(*format),
+            _ => None,
+        }
+    }
+
+    /// What an error of the system means for a camera that was to start in a mode.
+    fn in_mode(self, mode: &ChosenMode) -> CameraError {
+        let ChosenMode { format, size, .. } = *mode;
+        match self {
+            CameraError::Io { path, doing, source: refusal } => {
+                CameraError::Refused { path, format, size, doing, refusal }
+            }
+            other => other,
         }
     }
 
@@ -136,6 +162,14 @@ impl CameraError {
             Some(ENODEV | ENXIO) => CameraError::Unplugged { path },
             _ => CameraError::Io { path, doing, source },
         }
+    }
+}
+
+/// The system's words for a bus without room are those for a full disk.
+fn why_refused(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(ENOSPC) => "the bus that it is plugged into has no room for its frames".into(),
+        _ => error.to_string(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::buffers::{Buffers, Filled};
 use super::identity::Identity;
+use super::start::start;
 use super::{CameraError, CameraFormat, CameraWish, Description};
 use crate::capture::returning::{Arrival, FrameStream, Lost, Opener};
 use crate::capture::{Fault, FlawWatch, Origin};
@@ -28,13 +29,13 @@ impl V4l2 {
     }
 
     fn open_once(&mut self) -> Result<V4l2Stream, CameraError> {
-        let mut opened = self.identity.find()?.start(&self.wish, &self.tried);
+        let mut opened = start(self.identity.find()?, &self.wish, &self.tried);
         if let Err(CameraError::NotOffered { .. }) = &opened
             && !self.tried.is_empty()
         {
             // It has no more formats; another try with each does no harm.
             self.tried.clear();
-            opened = self.identity.find()?.start(&self.wish, &self.tried);
+            opened = start(self.identity.find()?, &self.wish, &self.tried);
         }
         let stream = V4l2Stream::new(opened?);
         (self.origin, self.format) = (stream.origin(), stream.format());
@@ -86,7 +87,7 @@ impl V4l2Stream {
         V4l2Stream { buffers, jpeg: Vec::new(), flaws: FlawWatch::default() }
     }
 
-    fn format(&self) -> CameraFormat {
+    pub fn format(&self) -> CameraFormat {
         self.buffers.layout().format
     }
 
