@@ -147,10 +147,19 @@ impl HttpUrl {
     }
 
     fn redirected(&self, to: &str) -> Result<HttpUrl, HttpError> {
-        if to.starts_with('/') {
-            return Ok(HttpUrl { path: to.into(), ..self.clone() });
-        }
-        let found: HttpUrl = to.parse().map_err(|_| HttpError::Elsewhere(to.into()))?;
+        let absolute = match to.split_once("://") {
+            Some((protocol, rest)) if protocol.eq_ignore_ascii_case("http") => format!("http://{rest}"),
+            Some(_) => to.into(),
+            None if to.starts_with("//") => format!("http:{to}"),
+            None if to.starts_with('/') => format!("http://{}{to}", self.host),
+            // Beside the address that was asked for.
+            None => {
+                let asked = self.path.split('?').next().unwrap_or_default();
+                let folder = &asked[..asked.rfind('/').map_or(0, |at| at + 1)];
+                format!("http://{}{folder}{to}", self.host)
+            }
+        };
+        let found: HttpUrl = absolute.parse().map_err(|_| HttpError::Elsewhere(to.into()))?;
         // A password is for the server that it was given for.
         let user = found.user.clone().or_else(|| self.user.clone().filter(|_| found.host == self.host));
         Ok(HttpUrl { user, ..found })
@@ -337,6 +346,23 @@ mod tests {
         assert!(url.redirected("http://other/y").unwrap().user.is_none());
         assert!(url.redirected("https://cam/y").is_err());
         assert_eq!([&b""[..], b"a", b"ab", b"abc"].map(base64), ["", "YQ==", "YWI=", "YWJj"]);
+    }
+
+    #[test]
+    fn a_server_may_send_us_anywhere_by_http() {
+        let url: HttpUrl = "http://cam:81/a/b?c=/d".parse().unwrap();
+        let to = |location: &str| url.redirected(location).map(|url| url.to_string()).ok();
+        for (location, expected) in [
+            ("/y", "http://cam:81/y"),
+            ("y?z", "http://cam:81/a/y?z"),
+            ("//other/y", "http://other/y"),
+            ("HTTP://other:82/y", "http://other:82/y"),
+        ] {
+            assert_eq!(to(location).as_deref(), Some(expected), "{location}");
+        }
+        for refused in ["https://cam/y", "rtsp://cam/y", "/a b"] {
+            assert_eq!(to(refused), None, "{refused}");
+        }
     }
 
     fn body(answer_bytes: &[u8]) -> Result<Vec<u8>, String> {
