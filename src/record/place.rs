@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::{RecordError, journal};
 use crate::text::files;
 
@@ -30,6 +32,9 @@ impl Place {
             Ok(kind) if kind.is_fifo() || kind.is_char_device() => return Ok(Place::Pipe(target)),
             Ok(kind) if kind.is_dir() => return Err(refused("it is a folder; expected a file in one".into())),
             Ok(kind) if !kind.is_file() => return Err(refused("it is neither a file nor a pipe".into())),
+            Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                return Err(refused("it is a link that leads back to itself".into()));
+            }
             _ => {}
         }
         let folder = files::folder_of(&target);
@@ -81,7 +86,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b/faces.csv");
         assert_eq!(Place::prepare(&path).unwrap(), Place::File(path.clone()));
-        assert!(path.parent().unwrap().is_dir() && !path.exists());
+        let folder = path.parent().unwrap();
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
         let link = root.path().join("faces.csv");
         std::os::unix::fs::symlink("a/b/faces.csv", &link).unwrap();
         assert_eq!(Place::prepare(&link).unwrap(), Place::File(path));
@@ -100,6 +106,12 @@ mod tests {
         // Nobody may write there, root included.
         let proc = refusal(Path::new("/proc/wingmark/faces.csv"));
         assert!(proc.contains("/proc/wingmark: "), "{proc}");
+        // It says that root may.
+        let proc = refusal(Path::new("/proc/faces.csv"));
+        assert!(proc.starts_with("cannot write /proc/faces.csv: /proc: "), "{proc}");
+        std::os::unix::fs::symlink("loop.csv", root.path().join("loop.csv")).unwrap();
+        let around = refusal(&root.path().join("loop.csv"));
+        assert!(around.ends_with("it is a link that leads back to itself"), "{around}");
         // The full file would have a name that no file can have.
         let name = |bytes: usize| root.path().join("x".repeat(bytes - 4) + ".csv");
         assert!(Place::prepare(&name(231)).is_ok());

@@ -25,12 +25,19 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
-/// Whether files can be made in a folder.
+/// Whether files can be made in a folder: one is, and removed again. What the rights say is not
+/// enough: root may all, and yet /proc and what is mounted for reading take no files. A full disk
+/// is no obstacle, since it may have room later.
 pub fn check_folder(folder: &Path) -> io::Result<()> {
     if !std::fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    let trial = folder.join(format!(".wingmark-{}", std::process::id()));
+    match std::fs::File::create(&trial) {
+        Ok(_) => std::fs::remove_file(&trial),
+        Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 /// Whether a file can be written, as far as it can be told without touching it: for what is written
@@ -64,6 +71,7 @@ mod tests {
             (folder.path().join("no/a.json"), io::ErrorKind::NotFound),
             (file.join("a.json"), io::ErrorKind::NotADirectory),
             ("/".into(), io::ErrorKind::IsADirectory),
+            ("/proc/a.json".into(), io::ErrorKind::NotFound),
         ] {
             assert_eq!(check_writable(&path).unwrap_err().kind(), expected, "{}", path.display());
         }
