@@ -1,6 +1,7 @@
 //! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a
 //! row a face) and `images/`. A row without a box is a picture without any face.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::pictures::Pictures;
@@ -32,19 +33,38 @@ fn table(folder: &Path) -> PathBuf {
     folder.join("boxes.csv")
 }
 
-/// Reads the data set in `folder`, in the order in which pictures first occur.
+/// A data set, as far as it can be read.
+#[derive(Debug)]
+pub struct Scenes {
+    /// In the order in which pictures first occur.
+    pub scenes: Vec<Scene>,
+    /// Rows that cannot be read. Their pictures are left out: what counts on one is not known.
+    pub faults: Vec<DatasetError>,
+}
+
+/// Reads the data set in `folder`. What cannot be read of it is said in the log.
 pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
+    let Scenes { scenes, faults } = read(folder)?;
+    faults.iter().for_each(|fault| log::error!("{fault}"));
+    Ok(scenes)
+}
+
+/// Reads the data set in `folder`; a row that cannot be read costs its picture.
+pub fn read(folder: &Path) -> Result<Scenes, DatasetError> {
     let table = table(folder);
     let mut pictures = Pictures::below([folder.join("images")]);
     let mut scenes: Vec<Scene> = Vec::new();
+    let mut faults = Faults::default();
     for Row { line, file, bounds } in rows(&table)? {
-        match (scenes.iter_mut().find(|scene| scene.file == file), bounds) {
-            (Some(scene), Some(face)) if !scene.faces.is_empty() => scene.faces.push(face),
-            (Some(_), _) => {
+        let known = scenes.iter_mut().find(|scene| scene.file == file);
+        match (known, bounds) {
+            (_, Err(problem)) => faults.add(&table, line, file, problem),
+            (Some(scene), Ok(Some(face))) if !scene.faces.is_empty() => scene.faces.push(face),
+            (Some(_), Ok(_)) => {
                 let problem = format!("{file} has rows with and without a box");
-                return Err(DatasetError::Malformed { path: table, line, problem });
+                faults.add(&table, line, file, problem);
             }
-            (None, face) => scenes.push(Scene {
+            (None, Ok(face)) => scenes.push(Scene {
                 picture: pictures.find(&file),
                 file,
                 faces: face.into_iter().collect(),
@@ -54,57 +74,98 @@ pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
     }
     let ignored = folder.join("ignore.csv");
     if ignored.is_file() {
-        for Row { file, bounds, .. } in rows(&ignored)? {
-            if let Some(scene) = scenes.iter_mut().find(|scene| scene.file == file) {
-                scene.ignored.extend(bounds);
+        for Row { line, file, bounds } in rows(&ignored)? {
+            match (bounds, scenes.iter_mut().find(|scene| scene.file == file)) {
+                (Err(problem), _) => faults.add(&ignored, line, file, problem),
+                (Ok(bounds), Some(scene)) => scene.ignored.extend(bounds),
+                (Ok(_), None) => {}
             }
         }
     }
-    Ok(scenes)
+    scenes.retain(|scene| !faults.pictures.contains(&scene.file));
+    Ok(Scenes { scenes, faults: faults.all })
+}
+
+/// What cannot be read, and the pictures that it is about.
+#[derive(Default)]
+struct Faults {
+    all: Vec<DatasetError>,
+    pictures: HashSet<String>,
+}
+
+impl Faults {
+    fn add(&mut self, path: &Path, line: u64, picture: String, problem: String) {
+        self.all.push(DatasetError::Malformed { path: path.into(), line, problem });
+        self.pictures.insert(picture);
+    }
 }
 
 /// A row of a table of boxes.
 struct Row {
     line: u64,
+    /// Empty where it cannot be told.
     file: String,
     /// `None` where all four fields are empty.
-    bounds: Option<Rect>,
+    bounds: Result<Option<Rect>, String>,
 }
 
 fn rows(path: &Path) -> Result<Vec<Row>, DatasetError> {
-    let malformed = |line: u64, problem: String| DatasetError::Malformed { path: path.into(), line, problem };
     let table = Table::read(path)?;
-    let column = |name: &str| table.column(name).map_err(|problem| malformed(1, problem));
-    let file = column("file")?;
-    let corners = [column("x0")?, column("y0")?, column("x1")?, column("y1")?];
-    let mut rows = Vec::new();
-    for row in table.rows() {
-        let text::Row { line, fields } = &row;
-        table.check(&row).map_err(|problem| malformed(*line, problem))?;
-        let corner = |i: usize| coordinate(&fields[corners[i]]).map_err(|problem| malformed(*line, problem));
-        let bounds = if corners.iter().all(|&corner| fields[corner].is_empty()) {
-            None
-        } else {
-            let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
-            if face.width() <= 0.0 || face.height() <= 0.0 {
-                return Err(malformed(*line, "the box is empty; expected x0 < x1 and y0 < y1".into()));
-            }
-            Some(face)
-        };
-        rows.push(Row { line: *line, file: fields[file].replace('\\', "/"), bounds });
+    let columns =
+        Columns::of(&table).map_err(|problem| DatasetError::Malformed { path: path.into(), line: 1, problem })?;
+    let row = |row: text::Row| match table.check(&row) {
+        Ok(()) => {
+            let file = row.fields[columns.file].replace('\\', "/");
+            let bounds = if file.is_empty() { Err("it names no file".into()) } else { columns.bounds(&row) };
+            Row { line: row.line, file, bounds }
+        }
+        // In a row of another length, no field is in its place.
+        Err(problem) => Row { line: row.line, file: String::new(), bounds: Err(problem) },
+    };
+    Ok(table.rows().map(row).collect())
+}
+
+/// The places of the columns.
+struct Columns {
+    file: usize,
+    corners: [usize; 4],
+}
+
+impl Columns {
+    fn of(table: &Table) -> Result<Columns, String> {
+        let [file, x0, y0, x1, y1] = ["file", "x0", "y0", "x1", "y1"].map(|name| table.column(name));
+        Ok(Columns { file: file?, corners: [x0?, y0?, x1?, y1?] })
     }
-    Ok(rows)
+
+    fn bounds(&self, row: &text::Row) -> Result<Option<Rect>, String> {
+        if self.corners.iter().all(|&corner| row.fields[corner].is_empty()) {
+            return Ok(None);
+        }
+        let corner = |i: usize| coordinate(&row.fields[self.corners[i]]);
+        let face = Rect::new(corner(0)?, corner(1)?, corner(2)?, corner(3)?);
+        if face.width() <= 0.0 || face.height() <= 0.0 {
+            return Err("the box is empty; expected x0 < x1 and y0 < y1".into());
+        }
+        Ok(Some(face))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Scene>, DatasetError> {
+    fn read_all(text: &str) -> Result<Scenes, DatasetError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("boxes.csv"), text).unwrap();
         assert!(are_in(folder.path()));
-        open(folder.path())
+        super::read(folder.path())
+    }
+
+    /// Of a table that is sound.
+    fn read(text: &str) -> Result<Vec<Scene>, DatasetError> {
+        let Scenes { scenes, faults } = read_all(text)?;
+        assert!(faults.is_empty(), "{faults:?}");
+        Ok(scenes)
     }
 
     #[test]
@@ -134,9 +195,6 @@ mod tests {
     fn a_row_without_a_box_is_a_picture_without_faces() {
         let scenes = read("file,x0,y0,x1,y1\nempty.jpg,,,,\na.jpg,1,2,3,4\n").unwrap();
         assert_eq!(scenes.iter().map(|s| s.faces.len()).collect::<Vec<_>>(), [0, 1]);
-        let error = read("file,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,,,,\n").unwrap_err().to_string();
-        assert!(error.ends_with("line 3: a.jpg has rows with and without a box"), "{error}");
-        assert!(read("file,x0,y0,x1,y1\na.jpg,,,3,\n").is_err());
     }
 
     #[test]
@@ -150,13 +208,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
-        let error = |text| read(text).unwrap_err().to_string();
-        assert!(error("file,x0,y0,x1\n").ends_with("line 1: there is no column \"y1\""));
-        assert!(error("file,x0,y0,x1,y1\na,1,2,3,x\n").ends_with("line 2: expected a coordinate, found \"x\""));
-        assert!(
-            error("file,x0,y0,x1,y1\na,1,2,1,4\n").ends_with("line 2: the box is empty; expected x0 < x1 and y0 < y1")
-        );
-        assert!(error("file,x0,y0,x1,y1\na,1,2,1\n").contains("line 2"));
+    fn a_bad_row_costs_its_picture_and_is_named() {
+        let sound = "file,x0,y0,x1,y1\nb.jpg,1,2,3,4\na.jpg,1,2,3,4\n";
+        for (row, problem) in [
+            ("a.jpg,1,2,3,x", "expected a coordinate, found \"x\""),
+            ("a.jpg,1,2,nan,4", "expected a coordinate, found \"nan\""),
+            ("a.jpg,1,2,1,4", "the box is empty; expected x0 < x1 and y0 < y1"),
+            ("a.jpg,,,3,", "expected a coordinate, found \"\""),
+            ("a.jpg,,,,", "a.jpg has rows with and without a box"),
+        ] {
+            let Scenes { scenes, faults } = read_all(&format!("{sound}{row}\nb.jpg,5,6,7,8\n")).unwrap();
+            assert_eq!(scenes.iter().map(|s| (&*s.file, s.faces.len())).collect::<Vec<_>>(), [("b.jpg", 2)], "{row}");
+            let said: Vec<String> = faults.iter().map(DatasetError::to_string).collect();
+            assert!(said.len() == 1 && said[0].ends_with(&format!("boxes.csv, line 4: {problem}")), "{said:?}");
+        }
+        // Whose picture is not known.
+        for row in ["a.jpg,1,2,3", ",1,2,3,4"] {
+            let Scenes { scenes, faults } = read_all(&format!("{sound}{row}\n")).unwrap();
+            assert_eq!((scenes.len(), faults.len()), (2, 1), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_its_columns_is_refused() {
+        let error = read_all("file,x0,y0,x1\n").unwrap_err().to_string();
+        assert!(error.ends_with("line 1: there is no column \"y1\""), "{error}");
     }
 }

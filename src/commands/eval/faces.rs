@@ -9,12 +9,12 @@ use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
-use super::{outcome, progress};
+use super::{nothing_to_measure, outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
 use crate::dataset::metrics::found_faces;
-use crate::dataset::{self, boxes};
+use crate::dataset::{self, DatasetError, boxes};
 use crate::face::detect::{Detection, Detector};
 use crate::face::look::{Landmarker, LookTimings};
 use crate::face::zoo::{self, Net};
@@ -31,7 +31,9 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     for (option, given) in [("--detect", args.detect), ("--upright", args.upright), ("--fov", args.fov.is_some())] {
         ensure!(!given, "{option} is for landmarks; {} is evaluated with the detector alone", args.data.display());
     }
-    let scenes = scenes(args)?;
+    let (scenes, faults) = scenes(args)?;
+    faults.iter().for_each(|fault| error!("{fault}"));
+    ensure!(!scenes.is_empty(), "{}", nothing_to_measure(&args.data, faults.len()));
     let without_faces = scenes.iter().any(|scene| scene.faces.is_empty());
     let landmarks = named.as_ref().is_some_and(|net| !net.card.task.is_faces());
     ensure!(
@@ -48,7 +50,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     let mut detector = Detector::new(&faces, 1)?;
     let mut alarms = without_faces.then(|| AlarmCheck::new(&faces, &landmarks)).transpose()?;
     let mut table = args.predictions.as_deref().map(Table::create).transpose()?;
-    let mut figures = Figures { iou: HIT_IOU, ..Figures::default() };
+    let mut figures = Figures { iou: HIT_IOU, unreadable_items: faults.len(), ..Figures::default() };
     let bar = progress(scenes.len());
     for scene in bar.wrap_iter(scenes.iter()) {
         let frame = match picture::read(&scene.picture) {
@@ -80,7 +82,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.json {
         write_json(path, &serde_json::json!({ name: figures }))?;
     }
-    Ok(outcome(figures.unreadable))
+    Ok(outcome(figures.unreadable + faults.len()))
 }
 
 /// A picture and what is known of its faces.
@@ -106,8 +108,8 @@ impl Scene {
     }
 }
 
-/// The pictures of `boxes.csv`, or those of a data set of landmarks, a face each.
-fn scenes(args: &EvalArgs) -> anyhow::Result<Vec<Scene>> {
+/// The pictures of `boxes.csv`, or those of a data set of landmarks, a face each, and what cannot be read.
+fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     let data = &args.data;
     if boxes::are_in(data) {
         ensure!(args.degrade.is_none(), "--degrade needs landmarks; {} has boxes", data.display());
@@ -118,16 +120,21 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<Vec<Scene>> {
             faces: faces.into_iter().map(|face| vec![face.min, face.max]).collect(),
             ignored,
         };
-        return Ok(boxes::open(data)?.into_iter().map(scene).collect());
+        let boxes::Scenes { scenes, faults } = boxes::read(data)?;
+        return Ok((scenes.into_iter().map(scene).collect(), faults));
     }
-    let samples = dataset::open_split(data, args.split.as_deref())?;
+    let mut set = dataset::open(data)?;
+    if let Some(split) = &args.split {
+        set = set.only(split, data)?;
+    }
     let scene = |sample: dataset::Sample| Scene {
         picture: sample.picture,
         file: sample.file,
         faces: vec![sample.points],
         ignored: vec![],
     };
-    Ok(samples.into_iter().map(scene).collect())
+    let faults = set.faults.into_iter().map(|fault| fault.error).collect();
+    Ok((set.samples.into_iter().map(scene).collect(), faults))
 }
 
 /// Every detection, a row each.
@@ -180,6 +187,8 @@ struct Figures {
     /// Of the pictures that are known to show no face.
     without_faces: Alarms,
     unreadable: usize,
+    /// Annotations.
+    unreadable_items: usize,
 }
 
 impl Figures {
@@ -294,8 +303,19 @@ fn boxes_all_over(size: Size) -> impl Iterator<Item = Rect> {
 
 impl Figures {
     fn line(&self) -> String {
-        let Figures { pictures, iou, all, large, medium, small, detections, unmatched, without_faces, unreadable } =
-            self;
+        let Figures {
+            pictures,
+            iou,
+            all,
+            large,
+            medium,
+            small,
+            detections,
+            unmatched,
+            without_faces,
+            unreadable,
+            unreadable_items,
+        } = self;
         let mut line = format!(
             "{}, recall at IoU {iou} of faces of a tenth of the picture or more {large}, of a twentieth to a tenth {medium}, \
              of smaller ones {small}, of all {all}; {detections} detections, {unmatched} at no known face",
@@ -312,6 +332,9 @@ impl Figures {
         }
         if *unreadable > 0 {
             line += &format!("; {} not readable", counted(*unreadable, "picture", "pictures"));
+        }
+        if *unreadable_items > 0 {
+            line += &format!("; {} not readable", counted(*unreadable_items, "annotation", "annotations"));
         }
         line
     }

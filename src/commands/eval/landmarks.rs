@@ -1,7 +1,6 @@
 //! NME, failure rate and AUC of a landmark model.
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::ensure;
 use log::error;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::heads::{HeadFigures, Heads};
 use super::predictions::Predictions;
-use super::{outcome, progress};
+use super::{nothing_to_measure, outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
@@ -67,16 +66,6 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         writeln!(results(), "{} twice, counted once", counted(set.repeated, "face is listed", "faces are listed"))?;
     }
     Ok(outcome(unreadable))
-}
-
-fn nothing_to_measure(data: &Path, faults: usize) -> String {
-    let data = data.display();
-    match faults {
-        0 => format!("{data} has no face: its annotations name none"),
-        faults => {
-            format!("{data} has no face that can be measured: {} cannot be read", counted(faults, "item", "items"))
-        }
-    }
 }
 
 /// Samples of each split, splits in the order in which they first occur.

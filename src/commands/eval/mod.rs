@@ -5,9 +5,11 @@ mod heads;
 mod landmarks;
 mod predictions;
 
+use std::path::Path;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Outcome, check_writable};
+use super::{Outcome, check_writable, counted};
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 use crate::face::zoo::Choice;
@@ -23,6 +25,17 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
 fn progress(pictures: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
     ProgressBar::new(pictures as u64).with_style(style.expect("the template is sound"))
+}
+
+/// Why a data set gives no figure.
+fn nothing_to_measure(data: &Path, faults: usize) -> String {
+    let data = data.display();
+    match faults {
+        0 => format!("{data} has no face: its annotations name none"),
+        faults => {
+            format!("{data} has no face that can be measured: {} cannot be read", counted(faults, "item", "items"))
+        }
+    }
 }
 
 fn outcome(unreadable: usize) -> Outcome {
