@@ -21,6 +21,8 @@ struct Answers {
     /// Cameras that give no frames.
     silent: Vec<&'static str>,
     forbidden: Vec<&'static str>,
+    /// Forbidden whatever their rights say, as in a container.
+    refused: Vec<&'static str>,
     absent: Vec<&'static str>,
     no_ffmpeg: bool,
     /// Number of the group that devices belong to.
@@ -38,6 +40,7 @@ impl Default for Answers {
             h264: false,
             silent: Vec::new(),
             forbidden: Vec::new(),
+            refused: Vec::new(),
             absent: Vec::new(),
             no_ffmpeg: false,
             group: 44,
@@ -66,6 +69,9 @@ impl Probe for Answers {
     }
 
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
+        if !self.may_open(path) || self.refused.iter().any(|refused| Path::new(refused) == path) {
+            return Err(CameraError::NoPermission(path.into()));
+        }
         let camera = self.cameras.iter().find(|(camera, _)| Path::new(camera) == path);
         Ok(camera.map(|(_, formats)| formats.clone()).unwrap_or_default())
     }
@@ -166,6 +172,9 @@ fn each_obstacle_is_named_with_its_remedy() {
     let (found, remedy) = obstacle("aarch64", Answers { forbidden: vec!["/dev/video0"], ..answers() }).unwrap();
     assert_eq!(found, "/dev/video0 may not be opened");
     assert_eq!(remedy, "sudo usermod -aG video $USER, then log in again");
+    let (found, remedy) = obstacle("aarch64", Answers { refused: vec!["/dev/video0"], ..answers() }).unwrap();
+    assert_eq!(found, "/dev/video0 may not be opened");
+    assert!(remedy.contains("start a container with --device /dev/video0"), "{remedy}");
     let (found, _) = obstacle("aarch64", Answers { forbidden: vec!["/dev/dri/card1"], ..answers() }).unwrap();
     assert_eq!(found, "/dev/dri/card1 may not be opened");
     // Nothing is shown on a bus whose panel no profile describes.

@@ -16,18 +16,26 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
     let cameras = devices.iter().filter_map(|folder| {
         let device = Path::new("/dev").join(folder.file_name()?);
         let name = tree.text(folder.join("name"));
-        let may_open = probe.may_open(&device);
-        if !may_open {
-            return Some(Camera { device, name, formats: Vec::new(), may_open, fault: None, is_busy: false });
-        }
+        // Whether it may be opened shows when it is: its rights are not all that forbids it.
         let (formats, tried) = match probe.camera_formats(&device) {
+            Err(CameraError::NoPermission(_) | CameraError::NotThere { .. }) => {
+                return Some(Camera {
+                    device,
+                    name,
+                    formats: Vec::new(),
+                    may_open: false,
+                    fault: None,
+                    is_busy: false,
+                });
+            }
             Ok(formats) if formats.is_empty() => return None,
             Ok(formats) if is_tried => (formats, probe.try_camera(&device)),
             Ok(formats) => (formats, Ok(())),
             Err(e) => (Vec::new(), Err(e)),
         };
         let is_busy = matches!(tried, Err(CameraError::Busy(_)));
-        Some(Camera { device, name, formats, may_open, fault: tried.err().map(|e| super::in_one_line(&e)), is_busy })
+        let fault = tried.err().map(|e| super::in_one_line(&e));
+        Some(Camera { device, name, formats, may_open: true, fault, is_busy })
     });
     cameras.collect()
 }
@@ -71,12 +79,20 @@ pub(super) fn wanted(cameras: &[Camera], screens: &[Screen], board: &Board, tree
 /// Those that may not be opened, and those that are not there.
 pub(super) fn locked_and_missing(
     devices: BTreeSet<PathBuf>,
+    cameras: &[Camera],
     tree: &Tree,
     probe: &dyn Probe,
 ) -> (Vec<Locked>, Vec<PathBuf>) {
     let (there, missing): (Vec<PathBuf>, Vec<PathBuf>) = devices.into_iter().partition(|device| probe.is_there(device));
-    let locked = there.into_iter().filter(|device| !probe.may_open(device));
-    let locked = locked.map(|device| Locked { group: group(&device, tree, probe), device });
+    let is_locked = |device: &PathBuf| match cameras.iter().find(|camera| camera.device == *device) {
+        Some(camera) => !camera.may_open,
+        None => !probe.may_open(device),
+    };
+    let locked = there.into_iter().filter(is_locked).map(|device| Locked {
+        group: group(&device, tree, probe),
+        is_forbidden: probe.may_open(&device),
+        device,
+    });
     (locked.collect(), missing)
 }
 

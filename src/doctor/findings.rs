@@ -6,12 +6,14 @@ use super::devices::is_there;
 use super::{Finding, Locked, OfferedFormat, Probe, Purpose, Report, service};
 use crate::board::Board;
 use crate::capture::v4l2::formats;
-use crate::machine::{Tree, warnings};
+use crate::machine::{LEAST_MIB, Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
 
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
+/// A run takes 43 MiB with `base`, the program's own pages among them, and more for large pictures.
+const ENOUGH_MEMORY_MIB: u64 = 64;
 
 pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
     let purpose = report.purpose;
@@ -44,6 +46,16 @@ pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn 
             format!("only {mib} MiB are free here"),
             "free some, or record elsewhere; --keep caps what records take".into(),
         ));
+    }
+    if let Some(limit) = report.memory_limit_mib
+        && limit < ENOUGH_MEMORY_MIB
+    {
+        let blocks = limit < LEAST_MIB;
+        found.push(Finding {
+            blocks,
+            found: format!("this process may use {limit} MiB of memory; landmarks take some {ENOUGH_MEMORY_MIB}"),
+            remedy: Some("raise the limit: ulimit -v, MemoryMax= of a service, docker --memory".into()),
+        });
     }
     let doubts = board.doubts(&report.machine, &[board.threads]).into_iter();
     let doubts = doubts.chain(warnings(&report.machine, &report.state, &report.state));
@@ -151,9 +163,15 @@ fn missing(device: &Path) -> Finding {
 }
 
 fn permission(locked: &Locked) -> Finding {
+    let device = locked.device.display();
     let remedy = match &locked.group {
+        _ if locked.is_forbidden => {
+            format!(
+                "its rights would allow it: start a container with --device {device}, a service with DeviceAllow={device}"
+            )
+        }
         Some(group) => format!("sudo usermod -aG {group} $USER, then log in again"),
         None => "it belongs to no group that one can join; a udev rule can give it to a group of yours".into(),
     };
-    Finding::obstacle(format!("{} may not be opened", locked.device.display()), remedy)
+    Finding::obstacle(format!("{device} may not be opened"), remedy)
 }

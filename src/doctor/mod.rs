@@ -18,7 +18,7 @@ pub use probe::{Probe, ThisMachine};
 
 use crate::board::Board;
 use crate::capture::v4l2::CameraFormat;
-use crate::machine::{Machine, Program, State, Tree};
+use crate::machine::{Machine, MemoryLimit, Program, State, Tree};
 
 /// What a machine is looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
@@ -48,6 +48,8 @@ pub struct Report {
     /// Devices that the kernel has and that are not among this system's files, as in a container.
     pub missing: Vec<PathBuf>,
     pub free_disk_mib: Option<u64>,
+    /// What this process may have, where that is limited.
+    pub memory_limit_mib: Option<u64>,
     pub purpose: Purpose,
     /// What blocks is in the way of the purpose.
     pub findings: Vec<Finding>,
@@ -123,6 +125,8 @@ pub struct Locked {
     pub device: PathBuf,
     /// Whose members most likely may; absent where that is root's or has no name.
     pub group: Option<String>,
+    /// Its rights would allow it, and the system forbids it, as in a container.
+    pub is_forbidden: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -153,7 +157,7 @@ impl Report {
         let cameras = devices::cameras(tree, probe, purpose != Purpose::Bench);
         let screens = devices::screens(tree, probe);
         let wanted = devices::wanted(&cameras, &screens, board, tree);
-        let (locked, missing) = devices::locked_and_missing(wanted, tree, probe);
+        let (locked, missing) = devices::locked_and_missing(wanted, &cameras, tree, probe);
         let mut report = Report {
             board: Profile {
                 slug: board.slug.clone(),
@@ -171,6 +175,7 @@ impl Report {
             locked,
             missing,
             free_disk_mib: probe.free_disk_mib(),
+            memory_limit_mib: MemoryLimit::read(tree).map(|limit| limit.mib),
             purpose,
             findings: Vec::new(),
         };

@@ -37,7 +37,8 @@ impl Display for Report {
             row("power", format!("mode {} {}", mode.id, mode.name.as_deref().unwrap_or_default()))?;
         }
         if let (Some(free), Some(all)) = (self.state.available_memory_mib, machine.memory_mib) {
-            row("memory", format!("{free} of {all} MiB free"))?;
+            let limit = self.memory_limit_mib.map_or(String::new(), |limit| format!("; {limit} MiB may be used"));
+            row("memory", format!("{free} of {all} MiB free{limit}"))?;
         }
         if let Some(free) = self.free_disk_mib {
             row("disk", format!("{free} MiB free here"))?;

@@ -1,7 +1,8 @@
 //! How many of the machine's cores this process may use.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::groups::{self, Group};
 use super::tree::Tree;
 
 /// By affinity and by the quotas of control groups; a quota gives fractions of cores. `None` where
@@ -25,28 +26,11 @@ fn affinity(tree: &Tree) -> Option<usize> {
 
 /// Of this process' groups and those above them, version 1 and 2.
 fn quotas(tree: &Tree) -> Vec<f64> {
-    let groups = tree.text("proc/self/cgroup").unwrap_or_default();
-    let mut quotas = Vec::new();
-    for line in groups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
-        if controllers.is_empty() {
-            quotas.extend(upwards("sys/fs/cgroup", group).iter().filter_map(|folder| quota_v2(tree, folder)));
-        } else if controllers.split(',').any(|controller| controller == "cpu") {
-            for mount in [controllers, "cpu,cpuacct", "cpu"] {
-                let folders = upwards(&format!("sys/fs/cgroup/{mount}"), group);
-                quotas.extend(folders.iter().filter_map(|folder| quota_v1(tree, folder)));
-            }
-        }
-    }
-    quotas
-}
-
-/// The folders of a group and of those above it. In a container the path may be the host's: then
-/// what is mounted is the container's own group.
-fn upwards(mount: &str, group: &str) -> Vec<PathBuf> {
-    let group = Path::new(group.trim_start_matches('/'));
-    group.ancestors().map(|above| Path::new(mount).join(above)).collect()
+    let quota = |group: &Group| match group {
+        Group::V1(folder) => quota_v1(tree, folder),
+        Group::V2(folder) => quota_v2(tree, folder),
+    };
+    groups::of_this_process(tree, "cpu").iter().filter_map(quota).collect()
 }
 
 /// `cpu.max`: a quota, or `max`, and the period that it is for, in microseconds.

@@ -29,6 +29,11 @@ pub(crate) struct Bounds {
     pub megapixels: u32,
 }
 
+/// What decoding takes for a pixel: samples as they are decoded, turned, and as they are kept.
+const DECODING_BYTES_PER_PIXEL: usize = 9;
+/// Whether there is memory for a picture is asked of larger ones alone.
+const LARGE_PX: u64 = 4_000_000;
+
 /// Of frames of streams and cameras.
 pub(crate) const FRAME_BOUNDS: Bounds = Bounds { side_px: MAX_SIDE_PX, megapixels: 17 };
 
@@ -43,9 +48,36 @@ impl Bounds {
         if size.width.max(size.height) > side_px {
             return Err(SizeError(format!("its size is {size}; expected at most {side_px}x{side_px}")));
         }
-        if u64::from(size.width) * u64::from(size.height) > u64::from(megapixels) * 1_000_000 {
+        let pixels = u64::from(size.width) * u64::from(size.height);
+        if pixels > u64::from(megapixels) * 1_000_000 {
             return Err(SizeError(format!("its size is {size}; expected at most {megapixels} million pixels")));
         }
+        if pixels > LARGE_PX {
+            check_memory(size, pixels as usize * DECODING_BYTES_PER_PIXEL)?;
+        }
         Ok(())
+    }
+}
+
+/// Decoders end the program where they find no memory; this is an error.
+fn check_memory(size: Size, bytes: usize) -> Result<(), SizeError> {
+    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| {
+        SizeError(format!("its size is {size}, which takes {} MiB of memory; so much cannot be had here", bytes >> 20))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_cannot_be_had_is_an_error() {
+        let size = Size { width: 8000, height: 8000 };
+        let said = check_memory(size, isize::MAX as usize).unwrap_err().to_string();
+        assert!(
+            said.starts_with("its size is 8000x8000, which takes ") && said.ends_with("cannot be had here"),
+            "{said}"
+        );
+        assert!(check_memory(size, 1 << 20).is_ok());
     }
 }

@@ -108,10 +108,14 @@ impl Fake {
         let new = self.path("new");
         fs::write(&new, description).unwrap();
         fs::rename(new, self.node(number)).unwrap();
+        let name = description.lines().find_map(|line| line.strip_prefix("card ")).unwrap_or("Fake");
+        fs::create_dir_all(self.path(&format!("dev/class/video{number}"))).unwrap();
+        self.file(&format!("dev/class/video{number}/name"), name.as_bytes());
     }
 
     pub fn unplug(&self, number: u32) {
         fs::remove_file(self.node(number)).unwrap();
+        fs::remove_dir_all(self.path(&format!("dev/class/video{number}"))).unwrap();
     }
 
     /// A link as udev makes it.
@@ -167,6 +171,18 @@ impl Fake {
         self.file(&format!("face.{format}"), &bytes)
     }
 
+    /// Exit code and words of `wingmark doctor`.
+    pub fn doctor(&self, arguments: &str) -> (i32, String) {
+        let done = Command::new(env!("CARGO_BIN_EXE_wingmark"))
+            .arg("doctor")
+            .args(arguments.split_whitespace())
+            .envs(self.environment.borrow().iter().map(|(name, value)| (*name, value.as_str())))
+            .output()
+            .unwrap();
+        let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (done.status.code().unwrap_or(-1), said)
+    }
+
     pub fn run(&self, arguments: &str) -> Outcome {
         self.start(arguments).finish()
     }
@@ -218,6 +234,12 @@ impl Run {
 
     pub fn said(&self) -> String {
         self.said.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+
+    /// Ends it by SIGKILL, which it cannot heed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn stop(self) -> Outcome {

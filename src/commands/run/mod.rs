@@ -43,7 +43,7 @@ const SAFE_WITHIN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
-    let signals = Signals::catch()?;
+    let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
     let plan = RunPlan::open(args)?;
     let json_summary = args.json_summary.as_deref().map(Summary::open).transpose()?;
     signals.opened();
@@ -62,7 +62,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         hourly: Hourly::start(&plan.metrics),
         metrics: plan.metrics,
         metrics_file: plan.metrics_file,
-        display: plan.view.map(|view| Display::start(view, policy)).transpose()?,
+        display: plan
+            .view
+            .map(|view| Display::start(view, policy))
+            .transpose()
+            .context("cannot start the thread that shows")?,
         service: ServiceManager::from_environment(),
         watch: StatusWatch::default(),
         totals: Totals::default(),
