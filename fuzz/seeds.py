@@ -8,7 +8,9 @@
 import io
 import json
 import struct
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +145,22 @@ def reports():
         yield json.dumps(json.loads(text), separators=(",", ":")).encode()
 
 
+def pasts():
+    """Records of one picture, as the program in target/debug writes them."""
+    names = ["a.csv", "b.jsonl", "c.mcap", "d.csv.gz", "e.jsonl.gz"]
+    with tempfile.TemporaryDirectory() as folder:
+        records = [argument for name in names for argument in ("--record", f"{folder}/{name}")]
+        run = [FUZZ.parent / "target/debug/wingmark", "run", "--screen", "none", "--record-fields", "none", *records]
+        subprocess.run([*run, "--source", "eileen-collins.jpg"], check=True, cwd=FUZZ.parent / "assets")
+        for i, name in enumerate(names):
+            yield bytes([i]) + Path(folder, name).read_bytes()
+
+
+def settings():
+    yield b"# A board's.\nsource = \"/dev/video0\"\nrecord = [\"a.csv\", 'b.mcap']\nfaces = 2\nlive = true\nfov = 62.5\n"
+    yield b"record-every = \"1s\"\nkeep = \"2G\"\nrotate = 90\nmodel = \"\"\"nano\"\"\"\n"
+
+
 SEEDS = {
     "board": boards,
     "card": cards,
@@ -151,8 +169,10 @@ SEEDS = {
     "frame": frames,
     "mjpeg": mjpegs,
     "model": nets,
+    "past": pasts,
     "picture": pictures,
     "report": reports,
+    "settings": settings,
     "shape": shapes,
     "y4m": y4ms,
 }

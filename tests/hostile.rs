@@ -19,10 +19,14 @@ mod http;
 mod mjpeg;
 #[path = "../fuzz/src/model.rs"]
 mod model;
+#[path = "../fuzz/src/past.rs"]
+mod past;
 #[path = "../fuzz/src/picture.rs"]
 mod picture;
 #[path = "../fuzz/src/report.rs"]
 mod report;
+#[path = "../fuzz/src/settings.rs"]
+mod settings;
 #[path = "../fuzz/src/shape.rs"]
 mod shape;
 #[path = "../fuzz/src/y4m.rs"]
@@ -76,6 +80,11 @@ fn models() {
 }
 
 #[test]
+fn records() {
+    check("past", past::check);
+}
+
+#[test]
 fn pictures() {
     check("picture", picture::check);
 }
@@ -83,6 +92,11 @@ fn pictures() {
 #[test]
 fn reports() {
     check("report", report::check);
+}
+
+#[test]
+fn settings_files() {
+    check("settings", settings::check);
 }
 
 #[test]

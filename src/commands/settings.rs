@@ -93,8 +93,13 @@ fn fault_of(path: &Path) -> Option<SettingsError> {
         Err(source) => return Some(SettingsError::Read { path: path.into(), source }),
         Ok(text) => text,
     };
+    check(path, &text).err()
+}
+
+/// Whether a file of this text says only what `run` knows; `path` is for messages.
+pub fn check(path: &Path, text: &str) -> Result<(), SettingsError> {
     let cli = Cli::command();
-    settings(cli.find_subcommand(COMMAND).expect("there is such a command"), path, &text).err()
+    settings(cli.find_subcommand(COMMAND).expect("there is such a command"), path, text).map(drop)
 }
 
 /// What the parser of command lines says, in one line and without its advice.

@@ -62,7 +62,10 @@ impl Past {
         match format {
             Format::Csv => self.read_lines(&mut file, Some(columns), csv_frame),
             Format::Jsonl => self.read_lines(&mut file, None, json_frame),
-            Format::Mcap => self.read_mcap(&mut file).map(|()| None),
+            Format::Mcap => {
+                let bytes = file.get_ref().metadata()?.len();
+                self.read_mcap(&mut file, usize::try_from(bytes).unwrap_or(usize::MAX)).map(|()| None)
+            }
             Format::CsvGz => self.read_members(&mut file, Some(columns), csv_frame),
             Format::JsonlGz => self.read_members(&mut file, None, json_frame),
         }
@@ -137,9 +140,13 @@ impl Past {
         Ok(Some(whole).filter(|whole| *whole > 0 && !others_follow))
     }
 
-    /// Reads up to where the file is cut off.
-    fn read_mcap(&mut self, file: &mut impl Read) -> io::Result<()> {
-        let options = LinearReaderOptions::default().with_skip_end_magic(true).with_prevalidate_chunk_crcs(true);
+    /// Reads up to where the file of so many bytes is cut off. No record is longer than the file,
+    /// whatever a damaged one says.
+    fn read_mcap(&mut self, file: &mut impl Read, bytes: usize) -> io::Result<()> {
+        let options = LinearReaderOptions::default()
+            .with_skip_end_magic(true)
+            .with_prevalidate_chunk_crcs(true)
+            .with_record_length_limit(bytes);
         let mut reader = LinearReader::new_with_options(options);
         while let Some(event) = reader.next_event() {
             match event {
