@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -194,6 +195,8 @@ pub struct Running {
     child: Child,
     /// The last line that it said.
     last_line: Arc<Mutex<String>>,
+    /// Ends when there are no more lines.
+    messages: JoinHandle<()>,
 }
 
 fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
@@ -201,7 +204,6 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
     RUNNING.lock().expect(UNPOISONED).push(Pid::from_child(&child));
     let last_line = Arc::<Mutex<String>>::default();
     let said = Arc::clone(&last_line);
-    let running = Running { child, last_line };
     let keep_last = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
             let line = without_passwords(String::from_utf8_lossy(&line).trim());
@@ -211,7 +213,8 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
             }
         }
     };
-    std::thread::Builder::new().name("messages".into()).spawn(keep_last)?;
+    let messages = std::thread::Builder::new().name("messages".into()).spawn(keep_last)?;
+    let running = Running { child, last_line, messages };
     Piped::start(running, Box::new(stdout), name)
 }
 
@@ -232,6 +235,11 @@ impl Running {
 impl Writer for Running {
     fn why_ended(&mut self) -> Option<String> {
         let status = self.ended_within(END_WITHIN)?;
+        // What it said last may not have been read yet; what it has started may go on talking.
+        let deadline = Instant::now() + END_WITHIN;
+        while !self.messages.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let said = self.last_line.lock().expect(UNPOISONED).clone();
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         Some(format!("ended ({status}){said}"))
