@@ -5,8 +5,8 @@ use crate::picture::jpeg;
 
 /// So many bytes tell every kind.
 pub const HEAD_BYTES: usize = 200;
-/// Where the first packets of an MPEG transport stream begin: by itself, and as camcorders and discs
-/// write it (.mts, .m2ts), with four bytes before each packet.
+/// Where the first packets of an MPEG transport stream begin: by itself, and with four bytes before
+/// each packet, as camcorders and discs write it (.mts, .m2ts).
 const PACKETS: [[usize; 2]; 2] = [[0, 188], [4, 196]];
 const PACKET_START: u8 = 0x47;
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's

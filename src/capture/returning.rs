@@ -30,8 +30,8 @@ pub trait Opener: Send {
     /// Told at the moment when the stream ended.
     fn lost(&mut self) {}
 
-    /// Frames came that cannot be used, or none came at all. Whether there is another way to have them, which the next
-    /// [`Opener::open`] takes.
+    /// Frames came that cannot be used, or none came at all. Whether there is another way to have
+    /// them, which the next [`Opener::open`] takes.
     fn try_other(&mut self) -> bool {
         false
     }

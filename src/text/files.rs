@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "program")]
 use rustix::fs::{Access, access};
 
 /// Replaces the file as a whole: who reads it finds the old text or the new one.
