@@ -108,7 +108,8 @@ impl Scene {
     }
 }
 
-/// The pictures of `boxes.csv`, or those of a data set of landmarks, a face each, and what cannot be read.
+/// The pictures of `boxes.csv`, or those of a data set of landmarks, a face each, and what cannot
+/// be read.
 fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     let data = &args.data;
     if boxes::are_in(data) {
