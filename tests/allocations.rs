@@ -82,10 +82,9 @@ fn net_and_screen_allocate_nothing_and_an_observation_only_its_points() {
     for sequence in 20..80 {
         let (only_follows, (count, bytes), shown) = take(sequence);
         assert_eq!(shown, (0, 0), "frame {sequence} on the screen");
-        // A search takes some more. A frame may end a look at what one found, beside the face; the
-        // net for those is not warm.
+        // A search takes some more, as do looks at what it found.
         if only_follows {
-            assert!(count <= 24 && bytes <= 48 * 1024, "{count} allocations of {bytes} bytes for one face");
+            assert!(count <= 24 && bytes <= 16 * 1024, "{count} allocations of {bytes} bytes for one face");
             followed += 1;
         }
     }

@@ -49,9 +49,9 @@ impl Candidate {
 impl Candidates {
     /// Takes what the detector saw, but for what is known already, and forgets what was seen long
     /// before.
-    pub fn take(&mut self, detections: &[Detection], now: Duration) {
+    pub fn take(&mut self, detections: impl Iterator<Item = Detection>, now: Duration) {
         self.0.retain(|candidate| now.saturating_sub(candidate.detected_at) < PATIENCE);
-        for &detection in detections {
+        for detection in detections {
             if !self.0.iter().any(|candidate| candidate.covers(&detection)) {
                 self.0.push(Candidate { detection, detected_at: now, tried: 0 });
             }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_surest_come_first_and_other_turns_after_all_have_been_tried() {
         let mut candidates = Candidates::default();
-        candidates.take(&[at(0.0, 0.4), at(50.0, 0.9)], Duration::ZERO);
+        candidates.take([at(0.0, 0.4), at(50.0, 0.9)].into_iter(), Duration::ZERO);
         let expected = [(50.0, 0), (0.0, 0), (50.0, 1), (0.0, 1), (50.0, -1), (0.0, -1), (50.0, 2), (0.0, 2)];
         assert_eq!(tried(&mut candidates, 9), expected);
     }
@@ -108,22 +108,22 @@ mod tests {
     fn a_place_is_left_alone_for_a_while_unless_the_detector_is_surer() {
         let ms = Duration::from_millis;
         let mut candidates = Candidates::default();
-        candidates.take(&[at(0.0, 0.4)], ms(1000));
+        candidates.take([at(0.0, 0.4)].into_iter(), ms(1000));
         assert_eq!(tried(&mut candidates, 9).len(), 4);
-        candidates.take(&[at(1.0, 0.45), at(90.0, 0.3)], ms(1990));
+        candidates.take([at(1.0, 0.45), at(90.0, 0.3)].into_iter(), ms(1990));
         assert_eq!(tried(&mut candidates, 1), [(90.0, 0)]);
-        candidates.take(&[at(1.0, 0.6)], ms(1990));
+        candidates.take([at(1.0, 0.6)].into_iter(), ms(1990));
         assert_eq!(tried(&mut candidates, 1), [(1.0, 0)]);
-        candidates.take(&[at(2.0, 0.4)], ms(2001));
+        candidates.take([at(2.0, 0.4)].into_iter(), ms(2001));
         assert_eq!(tried(&mut candidates, 1), [(1.0, 1)]);
-        candidates.take(&[at(2.0, 0.4)], ms(3000));
+        candidates.take([at(2.0, 0.4)].into_iter(), ms(3000));
         assert_eq!(tried(&mut candidates, 1), [(2.0, 0)]);
     }
 
     #[test]
     fn other_turns_are_tried_only_if_asked_for() {
         let mut candidates = Candidates::default();
-        candidates.take(&[at(0.0, 0.4), at(50.0, 0.9)], Duration::ZERO);
+        candidates.take([at(0.0, 0.4), at(50.0, 0.9)].into_iter(), Duration::ZERO);
         let turns = std::iter::from_fn(|| candidates.next(false, |_| false)).count();
         assert_eq!(turns, 2);
         assert_eq!(tried(&mut candidates, 1), [(50.0, 1)]);
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn places_that_are_known_or_confirmed_are_not_tried() {
         let mut candidates = Candidates::default();
-        candidates.take(&[at(0.0, 0.9), at(50.0, 0.4), at(90.0, 0.3)], Duration::ZERO);
+        candidates.take([at(0.0, 0.9), at(50.0, 0.4), at(90.0, 0.3)].into_iter(), Duration::ZERO);
         let place = candidates.next(true, |bounds| bounds.min.x < 40.0).unwrap();
         assert_eq!(place.square.min.x, 50.0);
         candidates.confirm(&place);

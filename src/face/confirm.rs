@@ -19,10 +19,21 @@ const FRAMES_A_FIRST_LOOK: usize = 6;
 /// it.
 const SMALLEST_NEW_PX: f32 = 10.0;
 
+/// A new face whose box overlaps that of a followed one more than this is that one, seen badly: by
+/// the detector, or in a crop that was cut where the face had been some frames before.
+const FOLLOWED_IOU: f32 = 0.3;
+
 /// The candidates, and the net that takes its time for a first look at one.
 pub struct Confirmer {
     candidates: Candidates,
     unhurried: Landmarker,
+    /// Boxes of the faces that were followed in the frame that net sees.
+    beside: Vec<Rect>,
+}
+
+/// Whether a face that fills `bounds` is one of those that fill the boxes.
+pub fn is_followed(boxes: &[Rect], bounds: &Rect) -> bool {
+    boxes.iter().any(|followed| followed.iou(bounds) > FOLLOWED_IOU)
 }
 
 /// The landmark net of the frame, and the time that it takes.
@@ -35,11 +46,11 @@ pub struct Looking<'l> {
 impl Confirmer {
     pub fn new(net: &Net) -> Result<Self, CardError> {
         let unhurried = Landmarker::new(net, 1)?;
-        Ok(Confirmer { candidates: Candidates::default(), unhurried })
+        Ok(Confirmer { candidates: Candidates::default(), unhurried, beside: Vec::new() })
     }
 
-    /// What the detector saw in a frame of that time.
-    pub fn take(&mut self, detections: &[Detection], now: Duration) {
+    /// What the detector saw, and is known at that time, but for the faces that were followed.
+    pub fn take(&mut self, detections: impl Iterator<Item = Detection>, now: Duration) {
         self.candidates.take(detections, now);
     }
 
@@ -86,23 +97,20 @@ impl Confirmer {
 
     /// Does a part of a first look at the next candidate, and then a second look if that may be a
     /// face: those whose boxes are `followed` are not held up.
-    pub fn look_in_parts(
-        &mut self,
-        looking: &mut Looking,
-        followed: impl Fn(&Rect) -> bool,
-    ) -> Result<Option<Look>, ModelError> {
+    pub fn look_in_parts(&mut self, looking: &mut Looking, followed: &[Rect]) -> Result<Option<Look>, ModelError> {
         if !self.unhurried.is_looking() {
-            if let Some(place) = self.candidates.next(false, &followed) {
+            if let Some(place) = self.candidates.next(false, |bounds| is_followed(followed, bounds)) {
                 let crop = self.unhurried.crop_around(&place.square, place.roll);
                 self.unhurried.begin(looking.frame, &crop, looking.timings);
+                self.beside.clear();
+                self.beside.extend(followed);
             }
             return Ok(None);
         }
         let first = self.unhurried.go_on(looking.frame, FRAMES_A_FIRST_LOOK, looking.timings)?;
-        match first.filter(|look| !followed(&look.bounds())) {
-            Some(first) => looking.closer(&first),
-            None => Ok(None),
-        }
+        let Some(first) = first.filter(|look| !is_followed(&self.beside, &look.bounds())) else { return Ok(None) };
+        let second = looking.closer(&first)?;
+        Ok(second.filter(|look| !is_followed(followed, &look.bounds())))
     }
 }
 

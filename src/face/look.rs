@@ -145,7 +145,6 @@ impl Landmarker {
         self.image.fill(frame, crop);
         brighten(&mut self.image);
         self.looking = Some((*crop, 0));
-        timings.count += 1;
         timings.crop += start.elapsed();
     }
 
@@ -191,6 +190,7 @@ impl Landmarker {
             }
             *landmark = landmark.mapped(&frame_from_cells);
         }
+        timings.count += 1;
         timings.net += inferred - start;
         timings.decode += inferred.elapsed();
         Ok(Some(Look { crop, landmarks, presence }))

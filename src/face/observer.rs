@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::face::clock::Clock;
-use crate::face::confirm::{Confirmer, Looking};
+use crate::face::confirm::{Confirmer, Looking, is_followed};
 use crate::face::detect::{Detection, Detector};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
@@ -109,6 +109,8 @@ pub struct Observer {
     detections: Vec<Detection>,
     /// How many crops of that frame the landmark net saw.
     looks: usize,
+    /// Boxes of the faces that were followed in the frame that is being searched.
+    beside: Vec<Rect>,
     confirmer: Confirmer,
     clock: Clock,
     scene: SceneWatch,
@@ -152,6 +154,7 @@ impl Observer {
             turn: 0,
             detections: Vec::new(),
             looks: 0,
+            beside: Vec::new(),
             confirmer: Confirmer::new(landmarks)?,
             clock: Clock::default(),
             scene: SceneWatch::default(),
@@ -242,9 +245,11 @@ impl Observer {
         let is_full = self.said_more_faces && looks.len() >= self.most_faces;
         if !waits && !is_full {
             let most_in_vain = if self.is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
-            self.detections = self.search(frame, looks.is_empty(), missed, &mut detect)?;
-            self.confirmer.take(&self.detections, now);
-            let found = self.look_for_new(frame, &looks, most_in_vain, &mut looked)?;
+            let followed: Vec<Rect> = looks.iter().map(|(_, look)| look.bounds()).collect();
+            self.detections = self.search(frame, &followed, missed, &mut detect)?;
+            let new = self.detections.iter().filter(|seen| !is_followed(&self.beside, &seen.bounds));
+            self.confirmer.take(new.copied(), now);
+            let found = self.look_for_new(frame, &followed, most_in_vain, &mut looked)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         self.looks = looked.count;
@@ -328,10 +333,11 @@ impl Observer {
     fn search(
         &mut self,
         frame: &Frame,
-        alone: bool,
+        followed: &[Rect],
         missed: Missed,
         detecting: &mut Duration,
     ) -> Result<Vec<Detection>, ModelError> {
+        let alone = followed.is_empty();
         let is_due = self.frames_since_search >= missed.frames_a_search();
         if !alone && !is_due && !self.detector.is_looking() {
             return Ok(Vec::new());
@@ -339,17 +345,18 @@ impl Observer {
         let start = Instant::now();
         let found = if std::mem::take(&mut self.is_new_scene) {
             self.begin_turns();
+            self.beside.clear();
             self.detector.detect(frame)?
         } else if alone {
             if missed == Missed::Seen {
                 self.begin_turns();
             }
-            self.begin_look(frame);
+            self.begin_look(frame, followed);
             self.detector.go_on(1)?.unwrap_or_default()
         } else if self.detector.is_looking() {
             self.detector.go_on(FRAMES_A_LOOK)?.unwrap_or_default()
         } else {
-            self.begin_look(frame);
+            self.begin_look(frame, followed);
             Vec::new()
         };
         *detecting += start.elapsed();
@@ -361,8 +368,10 @@ impl Observer {
         (self.frames_since_search, self.turn) = (0, 0);
     }
 
-    fn begin_look(&mut self, frame: &Frame) {
+    fn begin_look(&mut self, frame: &Frame, followed: &[Rect]) {
         self.frames_since_search = 0;
+        self.beside.clear();
+        self.beside.extend(followed);
         self.detector.begin(frame, self.turn);
         self.turn += 1;
     }
@@ -372,7 +381,7 @@ impl Observer {
     fn look_for_new(
         &mut self,
         frame: &Frame,
-        followed: &[FaceLook],
+        followed: &[Rect],
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
@@ -381,8 +390,7 @@ impl Observer {
             // One more, so that it can be said that there are more.
             self.confirmer.look_at_once(looking, self.most_faces + 1, most_in_vain)?
         } else {
-            let is_followed = |bounds: &Rect| followed.iter().any(|(_, look)| look.is_at(bounds));
-            Vec::from_iter(self.confirmer.look_in_parts(looking, is_followed)?)
+            Vec::from_iter(self.confirmer.look_in_parts(looking, followed)?)
         };
         self.keep_to_most_faces(&mut found, followed.len());
         Ok(found)

@@ -6,6 +6,7 @@
 //! rounded to the nearest whole number; each sample is bilinear with weights of 1/256. Outside the
 //! frame the picture is mid grey.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use nalgebra::Point2;
@@ -32,6 +33,11 @@ const FARTHEST: i64 = ONE_PIXEL * 5 / 2;
 /// A crop is filled square by square, each of about so many frame pixels a side, which stay in the
 /// first cache.
 const PIECE_PX: i64 = 48;
+
+thread_local! {
+    /// Kept from crop to crop, so that a frame allocates nothing for it.
+    static PIECE: RefCell<Piece> = RefCell::default();
+}
 
 /// A square RGB picture for a net. Layout `[row, column, channel]`, one byte each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +78,7 @@ impl PixelReader for Fill<'_> {
         if let Some((columns, rows)) = grid.axes(side) {
             separable::fill(self.rgb, columns, &rows, size, &pixels);
         } else if grid.farthest() <= FARTHEST {
-            grid.fill_in_pieces(self.rgb, side, size, &pixels);
+            PIECE.with_borrow_mut(|piece| grid.fill_in_pieces(piece, self.rgb, side, size, &pixels));
         } else {
             grid.fill_one_by_one(self.rgb, side, size, &pixels);
         }
@@ -128,10 +134,9 @@ impl Grid {
     }
 
     /// Takes the frame's pixels out piece by piece, and samples those.
-    fn fill_in_pieces(&self, rgb: &mut [u8], side: usize, size: Size, pixels: &impl Pixels) {
+    fn fill_in_pieces(&self, piece: &mut Piece, rgb: &mut [u8], side: usize, size: Size, pixels: &impl Pixels) {
         let tile = ((PIECE_PX << 16) / (self.farthest() * self.samples).max(1)).clamp(1, side as i64) as usize;
         let out = rgb.as_chunks_mut::<3>().0;
-        let mut piece = Piece::default();
         for (top, left) in (0..side).step_by(tile).flat_map(|top| (0..side).step_by(tile).map(move |left| (top, left)))
         {
             let (columns, rows) = (left..side.min(left + tile), top..side.min(top + tile));

@@ -106,8 +106,8 @@ pub fn figures(reports: &[Report]) -> Rows {
 }
 
 /// Of the table of stages, and of their chart.
-pub(super) const SUMS: &str = "A stage's figure is its median, times the share of frames in which it ran. Medians do not add \
-    up: the sum of a row is not the median of a frame.";
+pub(super) const SUMS: &str =
+    "A stage's figure is its median times its share of frames. Medians of stages do not add up.";
 
 /// A row a model: what each stage takes of a frame, in milliseconds.
 pub fn stages(reports: &[Report]) -> Rows {
