@@ -37,6 +37,8 @@ const FRAMES_A_LOOK: usize = 6;
 const IN_VAIN_IN_NEW_SCENE: usize = 20;
 /// and in another one where no face is followed.
 const IN_VAIN_ALONE: usize = 2;
+/// The same in the first frame of a scene, turned by quarters because nobody was seen.
+const IN_VAIN_TURNED: usize = 8;
 /// What is known of a person is kept for so long after the face was seen last.
 const LOST_FOR: Duration = Duration::from_secs(1);
 
@@ -244,12 +246,17 @@ impl Observer {
         // That there are more faces has been said; none of them would be followed.
         let is_full = self.said_more_faces && looks.len() >= self.most_faces;
         if !waits && !is_full {
-            let most_in_vain = if self.is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
+            let is_new_scene = self.is_new_scene;
+            let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
             let followed: Vec<Rect> = looks.iter().map(|(_, look)| look.bounds()).collect();
             self.detections = self.search(frame, &followed, missed, &mut detect)?;
             let new = self.detections.iter().filter(|seen| !is_followed(&self.beside, &seen.bounds));
             self.confirmer.take(new.copied(), now);
-            let found = self.look_for_new(frame, &followed, most_in_vain, &mut looked)?;
+            let mut found = self.look_for_new(frame, &followed, most_in_vain, &mut looked)?;
+            if is_new_scene && found.is_empty() {
+                self.search_turned(frame, now, &mut detect)?;
+                found = self.look_for_new(frame, &followed, IN_VAIN_TURNED, &mut looked)?;
+            }
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         self.looks = looked.count;
@@ -361,6 +368,16 @@ impl Observer {
         };
         *detecting += start.elapsed();
         Ok(found)
+    }
+
+    /// Searches a scene that shows nobody in the frame turned by quarters.
+    fn search_turned(&mut self, frame: &Frame, now: Duration, detecting: &mut Duration) -> Result<(), ModelError> {
+        let start = Instant::now();
+        let found = self.detector.detect_turned(frame)?;
+        self.confirmer.take(found.iter().copied(), now);
+        self.detections.extend(found);
+        *detecting += start.elapsed();
+        Ok(())
     }
 
     /// The whole frame comes next.

@@ -1,6 +1,8 @@
 //! The squares of a frame that the detector looks at: all of it, and closer up the squares that fit
 //! into it from one end to the other, where a small face has more pixels.
 
+use std::f32::consts::{FRAC_PI_2, PI};
+
 use nalgebra::Point2;
 
 use crate::picture::frame::Size;
@@ -53,6 +55,19 @@ impl View {
         std::iter::once(first).chain((0..squares).map(square))
     }
 
+    /// The whole frame, turned by a quarter, by a half and by three: a face that fills much of it
+    /// is seen best the right way up.
+    pub fn turned(size: Size, side_px: u32) -> impl Iterator<Item = View> {
+        let whole = View::all(size, side_px).next().expect("a frame has a view");
+        let turned = move |roll| View { crop: Crop::of_turned_frame(size, roll, 1.0, side_px), ..whole };
+        [FRAC_PI_2, PI, -FRAC_PI_2].into_iter().map(turned)
+    }
+
+    /// How far what stands upright in the view leans in the frame.
+    pub fn roll(&self) -> f32 {
+        self.crop.frame_from_crop.isometry.rotation.angle()
+    }
+
     /// The views take turns, the whole frame before each of the squares.
     pub fn in_turn(size: Size, side_px: u32, turn: usize) -> View {
         let squares = View::all(size, side_px).count() - 1;
@@ -90,6 +105,19 @@ mod tests {
         assert_eq!(corners(Size { width: 300, height: 280 }).len(), 1);
         assert_eq!(corners(Size { width: 900, height: 400 }).len(), 4);
         assert_eq!(corners(Size { width: 60_000, height: 1 }).len(), 5);
+    }
+
+    #[test]
+    fn turned_views_show_the_whole_frame() {
+        let size = Size { width: 640, height: 480 };
+        for (view, degrees) in View::turned(size, 320).zip([90.0, 180.0, -90.0_f32]) {
+            let off = (view.roll().to_degrees() - degrees).rem_euclid(360.0);
+            assert!(off.min(360.0 - off) < 1e-3, "{off}");
+            let corners = view.crop.corners_in_frame();
+            let reach = |pick: fn(&Point2<f32>) -> f32| corners.iter().map(pick).fold(f32::MIN, f32::max);
+            assert!((reach(|p| p.x) - 639.5).abs() < 1e-2 && (reach(|p| p.y) - 559.5).abs() < 1e-2, "{corners:?}");
+            assert!(view.shows_whole(&Rect::new(-9.0, -9.0, 700.0, 500.0)));
+        }
     }
 
     #[test]
