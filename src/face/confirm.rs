@@ -5,13 +5,12 @@ use std::time::Duration;
 use crate::face::candidates::Candidates;
 use crate::face::detect::Detection;
 use crate::face::look::{Landmarker, Look, LookTimings};
-use crate::face::zoo::Net;
 use crate::model::ModelError;
-use crate::model::card::CardError;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
-// Chosen by `wingmark bench --model nano --threads 1`: `docs/decisions/finding.md`.
+// The frames were chosen by `wingmark bench --model nano --threads 1`
+// (`docs/decisions/finding.md`), the others set by hand.
 
 /// Beside faces that are followed, a first look at a candidate takes so many frames.
 const FRAMES_A_FIRST_LOOK: usize = 6;
@@ -44,12 +43,12 @@ pub struct Looking<'l> {
 }
 
 impl Confirmer {
-    pub fn new(net: &Net) -> Result<Self, CardError> {
-        let unhurried = Landmarker::new(net, 1)?;
-        Ok(Confirmer { candidates: Candidates::default(), unhurried, beside: Vec::new() })
+    /// `unhurried` is for looks in parts.
+    pub fn new(unhurried: Landmarker) -> Self {
+        Confirmer { candidates: Candidates::default(), unhurried, beside: Vec::new() }
     }
 
-    /// What the detector saw, and is known at that time, but for the faces that were followed.
+    /// Takes what the detector saw, but for the faces that were followed.
     pub fn take(&mut self, detections: impl Iterator<Item = Detection>, now: Duration) {
         self.candidates.take(detections, now);
     }

@@ -147,9 +147,10 @@ impl Observer {
     /// An Observer with these nets. An error says that a net does not find what it is to find.
     pub fn new(faces: &Net, landmarks: &Net, options: &Options) -> Result<Self, CardError> {
         let threads = options.threads;
+        let LandmarkNet { landmarker, unhurried, head } = LandmarkNet::new(landmarks, threads)?;
         Ok(Observer {
             detector: Detector::new(faces, threads)?,
-            landmarker: Landmarker::new(landmarks, threads)?,
+            landmarker,
             tracker: Tracker::new(options.smoothing),
             frames_since_search: 0,
             is_new_scene: true,
@@ -157,13 +158,13 @@ impl Observer {
             detections: Vec::new(),
             looks: 0,
             beside: Vec::new(),
-            confirmer: Confirmer::new(landmarks)?,
+            confirmer: Confirmer::new(unhurried),
             clock: Clock::default(),
             scene: SceneWatch::default(),
             most_faces: options.faces.get(),
             said_more_faces: false,
             previous: None,
-            head: landmarks.head.clone(),
+            head,
             fov_deg: USUAL_FOV_DEG,
             people: Vec::new(),
         })
