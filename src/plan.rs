@@ -233,14 +233,14 @@ impl RunPlan {
             observer.go_on_after(last, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
-        let logs = args.log.open(&files, pasts)?;
+        let mut logs = args.log.open(&files, pasts)?;
         let made_by = Arc::new(Provenance::here(Chosen {
             card: &landmarks.card,
             board: &board.slug,
             source: args.source.as_ref().map(ToString::to_string),
             camera: source.origin(),
         }));
-        logs.iter().for_each(|log| log.describe(&made_by));
+        logs.iter_mut().for_each(|log| log.describe(&made_by));
         let metrics = Arc::new(Metrics::of_logs(&logs));
         metrics.describe(&made_by);
         #[allow(unused_mut, reason = "the page is one of them, where it is built in")]

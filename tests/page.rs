@@ -39,7 +39,7 @@ impl Run {
         let metrics = Arc::<Metrics>::default();
         let page = Page::open(LOCAL, token, with_video, Arc::clone(&metrics)).unwrap();
         let (address, video) = (page.address(), page.video());
-        let publisher = Publisher::start("page".into(), Pace::Newest, Box::new(page)).unwrap();
+        let mut publisher = Publisher::start("page".into(), Pace::Newest, Box::new(page)).unwrap();
         metrics.add_receiver(publisher.name(), publisher.tally());
         let (frames, stop) = (Arc::default(), Arc::default());
         let mut run = Run { address, metrics, frames, stop, thread: None };

@@ -141,4 +141,6 @@ pub enum CaptureError {
     /// A source made a frame whose size, stride and number of bytes do not fit together.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("the thread that captures panicked")]
+    Panicked,
 }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::join_until;
 use super::slot::{ClosesWhenDropped, Policy, Slot, Taken};
+use super::{Ended, join_until};
 use crate::capture::{CaptureError, Captured, Source, Status};
 use crate::picture::frame::Frame;
 
@@ -80,12 +80,15 @@ impl Feed {
     }
 
     /// Ends the thread and waits for it until `deadline`. A thread that waits for a pipe stays
-    /// behind and ends with the process.
-    pub fn stop(self, deadline: Instant) {
+    /// behind and ends with the process. An error where the frames ended by a panic.
+    pub fn stop(self, deadline: Instant) -> Result<(), CaptureError> {
         let Feed { slot, notes, thread } = self;
         slot.close();
         drop(notes);
-        join_until(thread, deadline);
+        match join_until(thread, deadline) {
+            Ended::Panicked => Err(CaptureError::Panicked),
+            Ended::Whole | Ended::NotYet => Ok(()),
+        }
     }
 }
 
@@ -185,7 +188,7 @@ mod tests {
         }
         let (held, dropped) = mpsc::channel();
         let feed = Feed::start(Box::new(Stalled(held))).unwrap();
-        feed.stop(Instant::now() + LONG);
+        feed.stop(Instant::now() + LONG).unwrap();
         assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Disconnected));
     }
 
@@ -202,7 +205,7 @@ mod tests {
         let feed = Feed::start(Box::new(Pipe)).unwrap();
         assert_eq!(feed.take(&mut Frame::default(), Duration::from_millis(5)), Taken::Nothing);
         let before = Instant::now();
-        feed.stop(before + Duration::from_millis(50));
+        feed.stop(before + Duration::from_millis(50)).unwrap();
         assert!(before.elapsed() < LONG / 2);
     }
 }

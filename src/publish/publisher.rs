@@ -19,6 +19,7 @@ const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(60);
 const UNPOISONED: &str = "nobody panics while holding a frame";
+const NOT_SENT: &str = "not sent";
 
 /// Whether a frame that waits gives way to the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +55,14 @@ pub struct Publisher {
     name: String,
     pace: Pace,
     room: Arc<Room>,
+    /// Frames that were to be sent.
+    given: u64,
     /// Of frames; those sent are written.
     tally: Arc<Tally>,
     /// Whether nobody will receive anything any more.
     gone: Arc<AtomicBool>,
     thread: JoinHandle<()>,
+    panic_was_said: bool,
 }
 
 impl Publisher {
@@ -85,14 +89,14 @@ impl Publisher {
                         break;
                     }
                     Err(error) => {
-                        counts.count_lost(frames, Cause::NotSent, "not sent");
+                        counts.count_lost(frames, Cause::NotSent, NOT_SENT);
                         trouble.say(&error, counts.lost());
                     }
                 }
             }
         };
         let thread = std::thread::Builder::new().name("publish".into()).spawn(deliver).map_err(PublishError::Thread)?;
-        Ok(Publisher { name, pace, room, tally, gone, thread })
+        Ok(Publisher { name, pace, room, given: 0, tally, gone, thread, panic_was_said: false })
     }
 
     /// What messages call it.
@@ -117,7 +121,7 @@ impl Publisher {
     }
 
     /// Never waits, unless the source is one that can.
-    pub fn publish(&self, seen: &Observation) {
+    pub fn publish(&mut self, seen: &Observation) {
         let entry = Entry::now(seen.clone());
         let mut state = self.room.lock();
         if self.pace == Pace::Every {
@@ -125,8 +129,14 @@ impl Publisher {
             state = self.room.changed.wait_while(state, is_full).expect(UNPOISONED);
         }
         if state.closed {
+            drop(state);
+            if !self.is_gone() {
+                self.given += 1;
+                self.count_left_behind();
+            }
             return;
         }
+        self.given += 1;
         if let Some(lost) = state.waiting.replace(entry) {
             let newest = state.waiting.as_mut().expect("an entry was just put there");
             let events = &mut newest.seen.events;
@@ -138,25 +148,44 @@ impl Publisher {
         self.room.changed.notify_all();
     }
 
+    /// The thread panicked: what it left is lost.
+    fn count_left_behind(&mut self) {
+        if !std::mem::replace(&mut self.panic_was_said, true) {
+            say_panicked(&self.name);
+        }
+        self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
+    }
+
     /// Lets the last frame out, waiting no longer than until `deadline`. Whether each frame that
-    /// had to be sent was.
+    /// had to be sent was, and the thread did not panic.
     pub fn finish(self, deadline: Instant) -> bool {
-        self.room.close();
-        let has_all = self.pace == Pace::Every;
+        let Publisher { name, pace, room, given, tally, thread, panic_was_said, .. } = self;
+        room.close();
+        let has_all = pace == Pace::Every;
         let deadline = if has_all { deadline } else { deadline.min(Instant::now() + LAST_FRAME_WITHIN) };
-        while !self.thread.is_finished() && Instant::now() < deadline {
+        while !thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let is_stuck = has_all && !self.thread.is_finished();
-        let lost = self.tally.lost() + u64::from(is_stuck);
-        let sent = counted(self.tally.written(), "frame was sent", "frames were sent");
+        let is_stuck = has_all && !thread.is_finished();
+        let panicked = thread.is_finished() && thread.join().is_err();
+        if panicked && !panic_was_said {
+            say_panicked(&name);
+        }
+        if is_stuck || panicked {
+            tally.count_left_behind(given, Cause::NotSent, NOT_SENT);
+        }
+        let (sent, lost) = (counted(tally.written(), "frame was sent", "frames were sent"), tally.lost());
         match lost {
             0 => {}
-            _ if has_all => log::error!("{}: {sent}, {lost} lost", self.name),
-            _ => log::warn!("{}: {sent}, {lost} lost", self.name),
+            _ if has_all => log::error!("{name}: {sent}, {lost} lost"),
+            _ => log::warn!("{name}: {sent}, {lost} lost"),
         }
-        !has_all || lost == 0
+        !panicked && (!has_all || lost == 0)
     }
+}
+
+fn say_panicked(name: &str) {
+    log::error!("{name}: the thread that publishes panicked; nothing is published there any more");
 }
 
 impl Room {
@@ -252,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_never_takes_holds_up_nothing_and_gets_the_newest_frame_with_many_events() {
-        let (publisher, may, seen) = gated(Pace::Newest);
+        let (mut publisher, may, seen) = gated(Pace::Newest);
         let start = Instant::now();
         for sequence in 0..10_000 {
             publisher.publish(&observation(sequence));
@@ -273,23 +302,48 @@ mod tests {
 
     #[test]
     fn every_frame_of_a_source_that_can_wait_comes_in_order() {
-        let (publisher, may, seen) = gated(Pace::Every);
+        let (mut publisher, may, seen) = gated(Pace::Every);
         (0..100).for_each(|_| may.send(()).unwrap());
         (0..100).for_each(|sequence| publisher.publish(&observation(sequence)));
         publisher.finish(Instant::now() + Duration::from_secs(20));
         assert_eq!(seen.iter().map(|entry| entry.seen.sequence).collect::<Vec<_>>(), Vec::from_iter(0..100));
     }
 
-    #[test]
-    fn a_receiver_that_panics_is_no_concern_of_frames() {
-        struct Broken;
-        impl Receiver for Broken {
-            fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
-                panic!("broken");
-            }
+    /// Panics at its second frame.
+    struct Broken {
+        delivered: u32,
+    }
+
+    impl Receiver for Broken {
+        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+            self.delivered += 1;
+            assert_eq!(self.delivered, 1, "broken");
+            Ok(())
         }
-        let publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken)).unwrap();
-        (0..10).for_each(|sequence| publisher.publish(&observation(sequence)));
-        publisher.finish(Instant::now() + Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_receiver_that_panics_holds_up_no_frame_and_its_losses_are_counted() {
+        for pace in [Pace::Newest, Pace::Every] {
+            let mut publisher = Publisher::start("broken".into(), pace, Box::new(Broken { delivered: 0 })).unwrap();
+            let tally = Arc::clone(publisher.tally());
+            for sequence in 0..10 {
+                publisher.publish(&observation(sequence));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // It is known while the run goes on.
+            assert!(tally.lost() > 0);
+            assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
+            assert_eq!((tally.written(), tally.lost()), (1, 9));
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_panics_at_the_last_frame_is_no_success() {
+        let mut publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken { delivered: 1 })).unwrap();
+        let tally = Arc::clone(publisher.tally());
+        publisher.publish(&observation(1));
+        assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
+        assert_eq!((tally.written(), tally.lost()), (0, 1));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Format;
@@ -25,6 +26,7 @@ use crate::face::Observation;
 /// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue
 /// full are lost.
 const QUEUE: usize = 1024;
+const NO_WRITER: &str = "the thread that writes is gone";
 
 /// How a log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +40,24 @@ pub struct LogOptions {
 }
 
 enum Message {
-    MadeBy(Arc<Provenance>),
+    Orders(Orders),
     Entry(Box<Entry>),
-    Reopen,
+}
+
+/// What holds from the next entry on.
+#[derive(Debug, Default)]
+struct Orders {
+    /// It begins another file.
+    reopen: bool,
+    /// Who makes it, where that is new.
+    made_by: Option<Arc<Provenance>>,
+}
+
+/// Why a message did not get into the queue.
+#[derive(Debug, Clone, Copy)]
+enum Unsent {
+    Full,
+    NoWriter,
 }
 
 /// Records observations in a file and its successors, or in a pipe.
@@ -48,7 +65,12 @@ pub struct Log {
     path: PathBuf,
     queue: SyncSender<Message>,
     /// Entries in the queue.
-    queued: Queued,
+    queued: Arc<AtomicUsize>,
+    /// Entries that were to be recorded.
+    given: u64,
+    /// Those that found the queue full, and go before the next entry.
+    orders: Orders,
+    thread: JoinHandle<()>,
     done: Receiver<()>,
     tally: Arc<Tally>,
     report: LossReport,
@@ -56,16 +78,6 @@ pub struct Log {
     taker: Taker,
     /// What an earlier run recorded.
     past: Option<Past>,
-}
-
-/// Shared with the thread that writes; 0 when that is gone.
-#[derive(Debug, Clone, Default)]
-struct Queued(Arc<AtomicUsize>);
-
-impl Drop for Queued {
-    fn drop(&mut self) {
-        self.0.store(0, Relaxed);
-    }
 }
 
 /// What messages call who takes the records.
@@ -144,9 +156,9 @@ impl Log {
         let writer_tally = Arc::clone(&tally);
         let (owned_path, file) = (path.to_path_buf(), file.to_path_buf());
         let whole_bytes = past.as_ref().and_then(|past| past.whole_bytes);
-        let queued = Queued::default();
-        let writer_queued = queued.clone();
-        std::thread::Builder::new()
+        let queued = Arc::<AtomicUsize>::default();
+        let writer_queued = Arc::clone(&queued);
+        let thread = std::thread::Builder::new()
             .name("log".into())
             .spawn(move || {
                 let journal = Journal::new(storage, &file, options.limits);
@@ -159,14 +171,26 @@ impl Log {
                 let _ = finished.send(());
             })
             .map_err(RecordError::Thread)?;
-        Ok(Log { path: path.into(), queue, queued, done, tally, report: LossReport::new(path.into()), taker, past })
+        Ok(Log {
+            path: path.into(),
+            queue,
+            queued,
+            given: 0,
+            orders: Orders::default(),
+            thread,
+            done,
+            tally,
+            report: LossReport::new(path.into()),
+            taker,
+            past,
+        })
     }
 
     /// Who makes the records from here on: the next one says it, and the first one of each file.
-    pub fn describe(&self, made_by: &Arc<Provenance>) {
-        if self.queue.try_send(Message::MadeBy(Arc::clone(made_by))).is_err() {
-            log::warn!("{}: too busy to be told who makes its records", self.path.display());
-        }
+    pub fn describe(&mut self, made_by: &Arc<Provenance>) {
+        self.orders.made_by = Some(Arc::clone(made_by));
+        // What finds no room goes before the next entry, or that one is lost.
+        let _ = self.send_orders();
     }
 
     /// The file under way.
@@ -177,8 +201,8 @@ impl Log {
     /// Whether another entry can be taken. Who can wait asks before each frame, and nothing is
     /// lost.
     pub fn has_room(&self) -> bool {
-        // The rest is for other messages.
-        self.queued.0.load(Relaxed) < QUEUE / 2
+        // The rest is for other messages. A writer that is gone lets nobody wait.
+        self.queued.load(Relaxed) < QUEUE / 2 || self.thread.is_finished()
     }
 
     /// What was written and lost so far.
@@ -188,22 +212,57 @@ impl Log {
 
     /// Completes the file under way and begins another with the next entry, for programs that move
     /// log files away.
-    pub fn reopen(&self) {
-        if self.queue.try_send(Message::Reopen).is_err() {
-            log::warn!("{}: too busy to be opened anew", self.path.display());
-        }
+    pub fn reopen(&mut self) {
+        self.orders.reopen = true;
+        // As for [`describe`](Self::describe).
+        let _ = self.send_orders();
     }
 
     /// Makes safe what was recorded and completes the file, waiting no longer than `within`.
     pub fn finish(self, within: Duration) -> Result<(), RecordError> {
-        let Log { path, queue, done, tally, taker, .. } = self;
+        let Log { path, queue, given, done, tally, taker, .. } = self;
         drop(queue);
-        if done.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
-            return Err(RecordError::NotFinished { path, within, taker });
+        let ended = done.recv_timeout(within);
+        if ended == Err(RecvTimeoutError::Disconnected) {
+            tally.count_left_behind(given, Cause::NoWriter, NO_WRITER);
         }
-        match tally.lost() {
-            0 => Ok(()),
-            lost => Err(RecordError::Lost { path, lost, written: tally.written(), reason: tally.reason() }),
+        let (lost, written) = (tally.lost(), tally.written());
+        match ended {
+            Err(RecvTimeoutError::Timeout) => Err(RecordError::NotFinished { path, within, taker }),
+            Err(RecvTimeoutError::Disconnected) => Err(RecordError::Panicked { path, lost, written }),
+            Ok(()) if lost > 0 => Err(RecordError::Lost { path, lost, written, reason: tally.reason() }),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn send_orders(&mut self) -> Result<(), Unsent> {
+        if !self.orders.reopen && self.orders.made_by.is_none() {
+            return Ok(());
+        }
+        match self.queue.try_send(Message::Orders(std::mem::take(&mut self.orders))) {
+            Err(TrySendError::Full(Message::Orders(orders))) => {
+                self.orders = orders;
+                Err(Unsent::Full)
+            }
+            sent => sent.map_err(Unsent::from),
+        }
+    }
+
+    fn send_entry(&self, seen: &Observation) -> Result<(), Unsent> {
+        self.queued.fetch_add(1, Relaxed);
+        let sent = self.queue.try_send(Message::Entry(Box::new(Entry::now(seen.clone()))));
+        if sent.is_err() {
+            self.queued.fetch_sub(1, Relaxed);
+        }
+        Ok(sent?)
+    }
+}
+
+impl From<TrySendError<Message>> for Unsent {
+    fn from(error: TrySendError<Message>) -> Self {
+        match error {
+            TrySendError::Full(_) => Unsent::Full,
+            TrySendError::Disconnected(_) => Unsent::NoWriter,
         }
     }
 }
@@ -217,19 +276,11 @@ impl Recorder for Log {
         {
             return Ok(());
         }
-        self.queued.0.fetch_add(1, Relaxed);
-        let sent = self.queue.try_send(Message::Entry(Box::new(Entry::now(seen.clone()))));
-        if sent.is_err() {
-            self.queued.0.fetch_sub(1, Relaxed);
-        }
-        match sent {
+        self.given += 1;
+        match self.send_orders().and_then(|()| self.send_entry(seen)) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker));
-            }
-            Err(TrySendError::Disconnected(_)) => {
-                self.tally.count_lost(1, Cause::NoWriter, "the thread that writes is gone");
-            }
+            Err(Unsent::Full) => self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker)),
+            Err(Unsent::NoWriter) => self.tally.count_left_behind(self.given, Cause::NoWriter, NO_WRITER),
         }
         if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
             log::error!("{loss}");
@@ -241,7 +292,7 @@ impl Recorder for Log {
 /// Writes what comes through the queue until its other end is dropped.
 fn write_all<S: Storage>(
     messages: &Receiver<Message>,
-    queued: &Queued,
+    queued: &AtomicUsize,
     writer: &mut Writer<S>,
     flush_interval: Duration,
     taker: Taker,
@@ -258,22 +309,21 @@ fn write_all<S: Storage>(
         // What waited in the queue while a block was written all goes into the next one, up to the
         // queue's length.
         let flush = match message {
-            Ok(Message::MadeBy(made_by)) => {
-                writer.describe(made_by);
+            Ok(Message::Orders(Orders { reopen, made_by })) => {
+                if reopen {
+                    writer.close();
+                    oldest = None;
+                }
+                made_by.into_iter().for_each(|made_by| writer.describe(made_by));
                 false
             }
             Ok(Message::Entry(entry)) => {
-                queued.0.fetch_sub(1, Relaxed);
+                queued.fetch_sub(1, Relaxed);
                 oldest.get_or_insert(entry.at);
                 if writer.add(&entry) {
                     lateness.check(oldest.take());
                 }
                 writer.pending() >= QUEUE as u64
-            }
-            Ok(Message::Reopen) => {
-                writer.close();
-                oldest = None;
-                false
             }
             Err(RecvTimeoutError::Timeout) => true,
             Err(RecvTimeoutError::Disconnected) => break,

@@ -86,6 +86,12 @@ pub enum RecordError {
         counted(*written, "was written", "were written")
     )]
     Lost { path: PathBuf, lost: u64, written: u64, reason: String },
+    #[error(
+        "{path}: the thread that writes panicked; {} lost, {}",
+        counted(*lost, "record was", "records were"),
+        counted(*written, "was written", "were written")
+    )]
+    Panicked { path: PathBuf, lost: u64, written: u64 },
     #[error("cannot write {path}: {problem}")]
     Unwritable { path: PathBuf, problem: String },
     #[error("cannot go on with {path}: {source}")]

@@ -50,7 +50,7 @@ impl Board {
         Board { metrics, publishers }
     }
 
-    fn see(&self, sequence: u32) {
+    fn see(&mut self, sequence: u32) {
         let captured_at = Duration::from_secs(1) * sequence / RATE;
         let event = Event { kind: EventKind::Blink, face: 1, at: captured_at, lasted: Duration::from_millis(150) };
         let seen = Observation {
@@ -61,7 +61,7 @@ impl Board {
             timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
             ..Observation::default()
         };
-        self.publishers.iter().for_each(|publisher| publisher.publish(&seen));
+        self.publishers.iter_mut().for_each(|publisher| publisher.publish(&seen));
         self.metrics.count(&seen);
     }
 }
@@ -71,10 +71,10 @@ impl Board {
 fn boards() {
     let (count, seconds) = (number::<u16>("WINGMARK_FLEET_BOARDS"), number::<u32>("WINGMARK_FLEET_SECONDS"));
     let (broker, page) = (number("WINGMARK_FLEET_BROKER"), number("WINGMARK_FLEET_PAGE"));
-    let boards: Vec<Board> = (0..count).map(|number| Board::start(number, broker, page)).collect();
+    let mut boards: Vec<Board> = (0..count).map(|number| Board::start(number, broker, page)).collect();
     let start = Instant::now();
     for sequence in 0..seconds * RATE {
-        boards.iter().for_each(|board| board.see(sequence));
+        boards.iter_mut().for_each(|board| board.see(sequence));
         let next = start + Duration::from_secs(1) * (sequence + 1) / RATE;
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }

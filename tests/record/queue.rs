@@ -13,15 +13,25 @@ use wingmark::record::storage::{Disk, Listed, Storage};
 use wingmark::record::{RecordError, Recorder};
 
 use crate::read_back::{files, frames_of_log};
-use crate::sample::{NO_LIMITS, observation};
+use crate::sample::{NO_LIMITS, made_by, observation};
 
 const OPTIONS: LogOptions =
     LogOptions { flush_interval: Duration::from_millis(100), limits: NO_LIMITS, fields: Fields::ALL };
 
-/// A disk that hangs in each sync as long as it is told to.
-struct Hanging(Arc<AtomicBool>);
+/// A disk on which something else happens before each sync.
+struct Before<F>(F);
 
-impl Storage for Hanging {
+/// A disk that hangs in each sync as long as it is told to.
+fn hanging(hangs: &Arc<AtomicBool>) -> Before<impl FnMut() + use<>> {
+    let hangs = Arc::clone(hangs);
+    Before(move || {
+        while hangs.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    })
+}
+
+impl<F: FnMut()> Storage for Before<F> {
     type File = File;
 
     fn create(&mut self, path: &Path) -> io::Result<File> {
@@ -41,9 +51,7 @@ impl Storage for Hanging {
     }
 
     fn sync(&mut self, file: &mut File) -> io::Result<()> {
-        while self.0.load(SeqCst) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.0();
         Disk.sync(file)
     }
 
@@ -68,8 +76,8 @@ impl Storage for Hanging {
 fn a_disk_that_hangs_costs_records_and_no_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.jsonl");
-    let hanging = Arc::new(AtomicBool::new(true));
-    let mut log = Log::open(Hanging(Arc::clone(&hanging)), &path, OPTIONS).unwrap();
+    let hangs = Arc::new(AtomicBool::new(true));
+    let mut log = Log::open(hanging(&hangs), &path, OPTIONS).unwrap();
     // Until a block is under way, entries go into it instead of the queue.
     log.record(&observation(0)).unwrap();
     while files(&path).is_empty() {
@@ -80,7 +88,7 @@ fn a_disk_that_hangs_costs_records_and_no_time() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     let tally = Arc::clone(log.tally());
     assert!(tally.lost() > 1900, "{} lost", tally.lost());
-    hanging.store(false, SeqCst);
+    hangs.store(false, SeqCst);
     let error = log.finish(Duration::from_secs(20)).unwrap_err();
     assert!(matches!(error, RecordError::Lost { .. }), "{error}");
     assert_eq!(tally.written() + tally.lost(), 3000);
@@ -91,12 +99,69 @@ fn a_disk_that_hangs_costs_records_and_no_time() {
 fn finishing_does_not_wait_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.csv");
-    let hanging = Arc::new(AtomicBool::new(true));
-    let mut log = Log::open(Hanging(Arc::clone(&hanging)), &path, OPTIONS).unwrap();
+    let hangs = Arc::new(AtomicBool::new(true));
+    let mut log = Log::open(hanging(&hangs), &path, OPTIONS).unwrap();
     log.record(&observation(1)).unwrap();
     let error = log.finish(Duration::from_millis(50)).unwrap_err();
     assert!(error.to_string().ends_with("faces.csv: the disk did not take the last records within 50 ms"), "{error}");
-    hanging.store(false, SeqCst);
+    hangs.store(false, SeqCst);
+}
+
+#[test]
+fn a_writer_that_panics_counts_all_that_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.csv");
+    let mut log = Log::open(Before(|| panic!("broken")), &path, OPTIONS).unwrap();
+    (0..5).for_each(|i| log.record(&observation(i)).unwrap());
+    let tally = Arc::clone(log.tally());
+    let error = log.finish(Duration::from_secs(20)).unwrap_err().to_string();
+    let expected = "faces.csv: the thread that writes panicked; 5 records were lost, 0 were written";
+    assert!(error.ends_with(expected), "{error}");
+    assert_eq!(tally.lost(), 5);
+}
+
+#[test]
+fn a_writer_that_panics_lets_a_run_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.csv");
+    let mut log = Log::open(Before(|| panic!("broken")), &path, OPTIONS).unwrap();
+    let tally = Arc::clone(log.tally());
+    let mut given = 0;
+    // More than have room in its queue.
+    while given < 2000 || tally.lost() == 0 {
+        log.record(&observation(given)).unwrap();
+        given += 1;
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    assert!(log.has_room());
+    assert_eq!(tally.lost(), u64::from(given));
+    assert!(matches!(log.finish(Duration::from_secs(20)), Err(RecordError::Panicked { .. })));
+}
+
+#[test]
+fn a_busy_log_is_opened_anew_and_described_before_its_next_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.jsonl");
+    let hangs = Arc::new(AtomicBool::new(true));
+    let mut log = Log::open(hanging(&hangs), &path, OPTIONS).unwrap();
+    (0..3000).for_each(|i| log.record(&observation(i)).unwrap());
+    log.reopen();
+    log.describe(&made_by().into());
+    hangs.store(false, SeqCst);
+    let mut sequence = 3000;
+    while !log.has_room() {
+        log.record(&observation(sequence)).unwrap();
+        sequence += 1;
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    (sequence..sequence + 10).for_each(|i| log.record(&observation(i)).unwrap());
+    assert!(matches!(log.finish(Duration::from_secs(20)), Err(RecordError::Lost { .. })));
+    let read = |file: &Path| std::fs::read_to_string(file).unwrap();
+    let files = files(&path);
+    assert_eq!(files.len(), 2, "{files:?}");
+    let (before, after) = (read(&files[0]), read(&files[1]));
+    assert!(!before.contains("made_by"));
+    assert!(after.lines().next().unwrap().contains("made_by") && after.lines().count() >= 10);
 }
 
 #[test]

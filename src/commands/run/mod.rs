@@ -182,13 +182,13 @@ impl Run {
     /// Takes the new model and settings, or stays as it is. Each log begins a new file, so that one
     /// file holds rows of one model.
     fn renew(&mut self, made: Result<Renewed, RenewalError>) {
-        self.logs.iter().for_each(Log::reopen);
+        self.logs.iter_mut().for_each(Log::reopen);
         let words = match made {
             Ok(renewed) => {
                 if let Some((net, card)) = renewed.model {
                     self.observer.set_landmarks(net);
                     self.made_by = Arc::new(self.made_by.with_model(&card));
-                    self.logs.iter().for_each(|log| log.describe(&self.made_by));
+                    self.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
                     self.metrics.describe(&self.made_by);
                 }
                 self.observer.set_options(&renewed.options);
@@ -206,12 +206,12 @@ impl Run {
         self.service.status(&words);
     }
 
-    fn publish(&self, frame: &Frame, seen: &Observation) {
+    fn publish(&mut self, frame: &Frame, seen: &Observation) {
         if self.publishers.is_empty() {
             return;
         }
         let start = Instant::now();
-        self.publishers.iter().for_each(|publisher| publisher.publish(seen));
+        self.publishers.iter_mut().for_each(|publisher| publisher.publish(seen));
         #[cfg(feature = "page")]
         self.video.iter().for_each(|video| video.offer(frame));
         #[cfg(not(feature = "page"))]
@@ -299,7 +299,10 @@ impl Run {
                 self.totals.screen_failures += 1;
             }
         }
-        feed.stop(deadline.min(Instant::now() + TICK * 5));
+        if let Err(e) = feed.stop(deadline.min(Instant::now() + TICK * 5)) {
+            error!("{e}");
+            self.totals.capture_panicked = true;
+        }
         kept
     }
 }
@@ -308,7 +311,7 @@ impl Run {
 mod tests {
     use super::*;
     use crate::board::Board;
-    use crate::capture::Clip;
+    use crate::capture::{Captured, Clip, Source};
     use crate::face::Options;
     use crate::face::zoo;
     use crate::picture::built_in_picture;
@@ -335,8 +338,8 @@ mod tests {
         }
     }
 
-    /// A run of at most 50 frames on that window; how many it took.
-    fn frames_of_run(logs: Vec<Log>) -> usize {
+    /// What a run of at most 50 frames on that window comes to.
+    fn run_of(source: Box<dyn Source>, logs: Vec<Log>) -> Totals {
         let net = |name| zoo::shipped(name).unwrap().load().unwrap();
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
@@ -363,13 +366,35 @@ mod tests {
             window_closed: false,
             patience: Some(Patience::default()),
         };
-        let feed = Feed::start(Box::new(Clip::of(built_in_picture()))).unwrap();
+        let feed = Feed::start(source).unwrap();
         let signals = Signals::catch().unwrap();
         signals.opened();
         run.observe_all(&feed, &signals).unwrap();
         assert!(run.finish(feed, SAFE_WITHIN));
-        assert_eq!(run.totals.failures(), 0);
-        run.totals.frames
+        run.totals
+    }
+
+    fn frames_of_run(logs: Vec<Log>) -> usize {
+        let totals = run_of(Box::new(Clip::of(built_in_picture())), logs);
+        assert_eq!(totals.failures(), 0);
+        totals.frames
+    }
+
+    /// Panics at its third frame.
+    struct Broken(u32, Clip);
+
+    impl Source for Broken {
+        fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+            self.0 += 1;
+            assert!(self.0 < 3, "broken");
+            self.1.capture_into(frame)
+        }
+    }
+
+    #[test]
+    fn frames_that_end_by_a_panic_make_no_whole_run() {
+        let totals = run_of(Box::new(Broken(0, Clip::of(built_in_picture()))), Vec::new());
+        assert_eq!((totals.frames, totals.failures()), (2, 1));
     }
 
     #[test]

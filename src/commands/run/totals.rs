@@ -16,6 +16,8 @@ pub struct Totals {
     /// dropped before it.
     bad_since_frame: u32,
     pub screen_failures: usize,
+    /// The frames ended by a panic.
+    pub capture_panicked: bool,
     /// What was to be read is nothing that holds frames.
     pub is_no_source: bool,
     /// Files that earlier runs recorded.
@@ -49,7 +51,7 @@ impl Totals {
 
     /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
     pub fn failures(&self) -> usize {
-        self.unreadable + self.screen_failures
+        self.unreadable + self.screen_failures + usize::from(self.capture_panicked)
     }
 
     pub fn summary(&self) -> String {
