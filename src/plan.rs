@@ -1,14 +1,14 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
+use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source, SourceChoice};
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
@@ -22,17 +22,18 @@ use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
-use crate::record::past::Past;
+use crate::record::past::{Mark, Past};
 use crate::record::provenance::{Chosen, Provenance};
 use crate::record::selection::Selection;
-use crate::record::{RecordChoice, RecordError, of_one_name};
-use crate::screen::{Screen, ScreenError, ScreenSettings, View};
+use crate::record::{RecordChoice, RecordError};
+use crate::screen::{PngFolder, Screen, ScreenChoice, ScreenError, ScreenSettings, View};
+use crate::text::{apart, files};
 
 const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
 
 impl CameraArgs {
     /// What the command line asks for has to be had; what the board's profile says is aimed at.
-    pub fn wish(&self, profile: &board::Camera) -> CameraWish {
+    pub fn wish(&self, profile: &board::CameraProfile) -> CameraWish {
         let any = Aim::default();
         let aim = Aim {
             format: profile.format,
@@ -43,7 +44,7 @@ impl CameraArgs {
     }
 
     /// What the camera sees from the left to the right edge of its picture.
-    pub fn fov_deg(&self, profile: &board::Camera) -> f32 {
+    pub fn fov_deg(&self, profile: &board::CameraProfile) -> f32 {
         self.fov.or(profile.fov.map(|degrees| degrees as f32)).unwrap_or(USUAL_FOV_DEG)
     }
 }
@@ -89,10 +90,6 @@ impl LogArgs {
 
     /// `pasts` are what earlier runs recorded in each, where this one goes on.
     fn open(&self, files: &[&Path], pasts: Vec<Past>) -> Result<Vec<Log>, RecordError> {
-        let targets: Vec<PathBuf> = files.iter().map(|file| of_one_name(file)).collect();
-        if let Some(twice) = twice(&targets) {
-            return Err(RecordError::Twice(twice.clone()));
-        }
         let mut pasts = pasts.into_iter();
         let open = |file: &&Path| match pasts.next() {
             Some(past) => Log::resume(file, self.options(), past),
@@ -111,8 +108,8 @@ impl PasswordArgs {
     /// The password, if there is one.
     pub fn read(&self) -> anyhow::Result<Option<String>> {
         let Some(path) = &self.publish_password_file else { return Ok(std::env::var(PASSWORD_VARIABLE).ok()) };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the password from {}", path.display()))?;
+        let text =
+            files::read_text(path).with_context(|| format!("cannot read the password from {}", path.display()))?;
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(line.into())),
             _ => anyhow::bail!("{}: the first line is empty; expected a password", path.display()),
@@ -177,16 +174,18 @@ pub struct RunPlan {
     pub recorded_files: usize,
 }
 
+/// Where the shortest record ends, and a run goes on; nowhere where one of them is empty. The other
+/// records skip what they hold beyond that.
+fn shortest(pasts: &[Past]) -> Option<&Mark> {
+    pasts.iter().map(|past| past.last.as_ref()).min_by_key(|last| last.map(|last| last.sequence)).flatten()
+}
+
 /// Where a run over files goes on whose records hold this.
 fn resume_after(pasts: &[Past]) -> Resume {
     let Some((first, others)) = pasts.split_first() else { return Resume::default() };
     let is_in_all = |source: &&String| others.iter().all(|past| past.sources.contains(*source));
     let mut done: HashSet<String> = first.sources.iter().filter(is_in_all).cloned().collect();
-    // The run goes on where the shortest record ends. The other records skip what they hold beyond
-    // that.
-    let ends = pasts.iter().map(|past| past.last.as_ref());
-    let end = ends.min_by_key(|last| last.map(|last| last.sequence)).flatten();
-    let begun = end.map(|last| Begun {
+    let begun = shortest(pasts).map(|last| Begun {
         source: last.source.clone(),
         first: last.first_sequence,
         first_at: last.first_captured_at,
@@ -200,12 +199,40 @@ fn resume_after(pasts: &[Past]) -> Resume {
     Resume { done, begun }
 }
 
+/// Whether no file that the run writes is another one, or what it reads.
+fn check_files(args: &RunArgs, screen: &ScreenChoice) -> anyhow::Result<()> {
+    let source = match &args.source {
+        Some(SourceChoice::Path(path)) => Some(path.as_path()),
+        _ => None,
+    };
+    let overlays = match screen {
+        ScreenChoice::Png(folder) => Some(folder.as_path()),
+        _ => None,
+    };
+    let records = args.record.iter().filter_map(RecordChoice::file).map(|file| ("--record", file));
+    let summary = args.json_summary.as_deref().filter(|file| file.as_os_str() != "-");
+    let first_overlay = overlays.map(|folder| PngFolder::path(folder, 0));
+    let others =
+        [("--json-summary", summary), ("--metrics", args.metrics.as_deref()), ("--screen", first_overlay.as_deref())];
+    let others = others.into_iter().filter_map(|(option, file)| Some((option, file?)));
+    apart::check(source.map(|file| ("--source", file)), records.chain(others))?;
+    if let (Some(source), Some(overlays)) = (source, overlays)
+        && std::fs::canonicalize(source)
+            .is_ok_and(|source| std::fs::canonicalize(overlays).is_ok_and(|to| to == source))
+    {
+        let folder = overlays.display();
+        anyhow::bail!("--screen png:{folder} would put pictures among those that are read; give another folder");
+    }
+    Ok(())
+}
+
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files
     /// behind.
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
+        check_files(args, args.screen.screen.as_ref().unwrap_or(&board.screen))?;
         let wish = args.camera.wish(&board.camera);
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = if args.resume {
@@ -228,9 +255,8 @@ impl RunPlan {
         observer.set_fov(args.camera.fov_deg(&board.camera));
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
-        let last = pasts.iter().filter_map(|past| past.last.as_ref()).map(|last| last.sequence).min();
-        if let Some(last) = last {
-            observer.go_on_after(last, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
+        if let Some(last) = shortest(&pasts) {
+            observer.go_on_after(last.sequence, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
         let mut logs = args.log.open(&files, pasts)?;

@@ -190,7 +190,7 @@ fn a_file_is_recorded_to_once_whatever_it_is_called() {
     for other in ["./a.csv", "b.csv", "album/../a.csv"] {
         let output = run(folder.path(), &["--source", "album", "--record", "a.csv", "--record", other]);
         assert_eq!(output.status.code(), Some(1), "{other}");
-        assert!(text(&output.stderr).contains("a.csv is recorded to twice"), "{other}: {output:?}");
+        assert!(text(&output.stderr).contains("is named by --record twice; give"), "{other}: {output:?}");
     }
 }
 
@@ -292,4 +292,80 @@ fn a_signal_is_heeded_while_nobody_reads_standard_output() {
     // Records are made safe within 0.8 s; a machine that does other work takes longer.
     assert!(signalled.elapsed() < Duration::from_secs(30), "took {:?}", signalled.elapsed());
     assert!(rows(&record).len() < 60);
+}
+
+#[test]
+fn no_file_is_written_over_another_one_or_over_what_is_read() {
+    let folder = album(&["1.jpg"]);
+    fs::copy(folder.path().join("album/1.jpg"), folder.path().join("1.jpg")).unwrap();
+    for (arguments, expected) in [
+        (&["--source", "album", "--record", "a.csv", "--metrics", "a.csv"][..], "by --record and by --metrics"),
+        (&["--source", "album", "--record", "a.csv", "--json-summary", "./a.csv"], "by --record and by --json-summary"),
+        (&["--source", "1.jpg", "--metrics", "1.jpg"], "by --source and by --metrics"),
+    ] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(text(&output.stderr).contains(expected) && text(&output.stderr).lines().count() == 1, "{output:?}");
+    }
+    let output = wingmark(folder.path(), &["run", "--source", "album", "--screen", "png:album/."]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("would put pictures among those that are read"), "{output:?}");
+    assert_eq!(fs::read_dir(folder.path().join("album")).unwrap().count(), 1);
+    assert_eq!(fs::read(folder.path().join("1.jpg")).unwrap(), fs::read(PORTRAIT).unwrap());
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_known_before_the_run_and_hides_nothing() {
+    let folder = album(&["1.jpg"]);
+    let output = run(folder.path(), &["--source", "album", "--record", "a.csv", "--json-summary", "no/where.json"]);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{output:?}");
+    assert!(text(&output.stderr).contains("cannot write no/where.json: "), "{output:?}");
+    mkfifoat(CWD, folder.path().join("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+    let output = run(folder.path(), &["--source", "album", "--json-summary", "pipe"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{output:?}");
+    assert!(text(&output.stderr).contains("cannot write pipe: nobody reads the pipe"), "{output:?}");
+    let output = run(folder.path(), &["--source", "album", "--metrics", "pipe"]);
+    assert!(text(&output.stderr).contains("it is a pipe; expected a file"), "{output:?}");
+}
+
+#[test]
+fn a_run_goes_on_past_files_that_came_meanwhile_and_by_another_spelling() {
+    let folder = album(&["1.jpg", "2.jpg", "10.jpg"]);
+    fs::write(folder.path().join("album/3.mjpeg"), fs::read(PORTRAIT).unwrap().repeat(3)).unwrap();
+    run(folder.path(), &["--source", "album", "--record", "a.csv", "--frames", "3"]);
+    fs::rename(folder.path().join("album/2.jpg"), folder.path().join("album/02.jpg")).unwrap();
+    fs::copy(PORTRAIT, folder.path().join("album/0.jpg")).unwrap();
+    let arguments = ["--source", "./album//", "--resume", "--record", "a.csv", "--record", "b.csv"];
+    let output = run(folder.path(), &arguments[..5]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let recorded = rows(&folder.path().join("a.csv"));
+    let files: Vec<&str> = recorded.iter().map(|(_, _, source)| source.strip_prefix("album/").unwrap()).collect();
+    assert_eq!(files, ["1.jpg", "2.jpg", "3.mjpeg", "3.mjpeg", "3.mjpeg", "0.jpg", "02.jpg", "10.jpg"]);
+    assert!(recorded.iter().map(|(frame, ..)| *frame).eq(0..8), "{recorded:?}");
+    // A record that is new begins at the first file; nothing was dropped.
+    let output = run(folder.path(), &arguments);
+    assert!(output.status.success() && !text(&output.stdout).contains("dropped"), "{output:?}");
+    assert_eq!(rows(&folder.path().join("b.csv")).len(), 7);
+    assert_eq!(rows(&folder.path().join("a.csv")), recorded);
+}
+
+#[test]
+fn a_run_that_goes_on_with_other_files_says_so() {
+    let folder = album(&["1.jpg"]);
+    run(folder.path(), &["--source", "album", "--record", "a.csv"]);
+    fs::create_dir(folder.path().join("other")).unwrap();
+    fs::copy(PORTRAIT, folder.path().join("other/1.jpg")).unwrap();
+    let output = run(folder.path(), &["--source", "other", "--record", "a.csv", "--resume"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stderr).contains("none of the files of other is among those"), "{output:?}");
+    assert_eq!(rows(&folder.path().join("a.csv")).len(), 2);
+}
+
+#[test]
+fn a_folder_that_takes_no_overlays_ends_the_run_before_its_first_frame() {
+    let folder = album(&["1.jpg"]);
+    let output = wingmark(folder.path(), &["run", "--source", "album", "--screen", "png:/proc/shown"]);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{output:?}");
+    assert!(text(&output.stderr).contains("cannot write /proc/shown: "), "{output:?}");
 }

@@ -7,20 +7,20 @@
 mod place;
 mod profile;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
 use thiserror::Error;
 
-pub use place::Place;
+pub use place::ProfileLine;
 
 use crate::capture::v4l2::CameraFormat;
 use crate::face::zoo;
 use crate::machine::Machine;
 use crate::picture::frame::Size;
 use crate::screen::{ScreenChoice, ScreenSettings};
+use crate::text::files;
 use crate::text::message::in_one_line;
 use profile::{Invalid, RawBoard};
 
@@ -36,7 +36,7 @@ pub struct Board {
     pub cores: Option<usize>,
     /// Threads that share a frame, 1 at least.
     pub threads: usize,
-    pub camera: Camera,
+    pub camera: CameraProfile,
     pub screen: ScreenChoice,
     pub screen_settings: ScreenSettings,
     pub model: zoo::Choice,
@@ -47,7 +47,7 @@ pub struct Board {
 
 /// What to ask of a camera; absent where any will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Camera {
+pub struct CameraProfile {
     pub device: Option<PathBuf>,
     pub format: Option<CameraFormat>,
     pub size: Option<Size>,
@@ -123,9 +123,9 @@ pub enum BoardError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{place}: {}", in_one_line(source.message()))]
-    Toml { place: Place, source: Box<toml::de::Error> },
+    Toml { place: ProfileLine, source: Box<toml::de::Error> },
     #[error("{place} is {found}; expected {expected}")]
-    Value { place: Place, found: String, expected: String },
+    Value { place: ProfileLine, found: String, expected: String },
     #[error("no profile fits a machine of architecture {0}")]
     NoneFits(String),
 }
@@ -150,7 +150,7 @@ impl BoardChoice {
         match self {
             BoardChoice::Shipped(shipped) => shipped.load(),
             BoardChoice::File(path) => {
-                let text = fs::read_to_string(path);
+                let text = files::read_text(path);
                 let text = text.map_err(|source| BoardError::Read { path: path.clone(), source })?;
                 Board::from_toml(&path.display().to_string(), &text)
             }
@@ -218,11 +218,11 @@ impl Board {
     pub fn from_toml(file: &str, text: &str) -> Result<Board, BoardError> {
         let raw: RawBoard = toml::from_str(text).map_err(|source| {
             let range = source.span().unwrap_or(0..text.len());
-            BoardError::Toml { place: Place::at(file, text, range), source: Box::new(source) }
+            BoardError::Toml { place: ProfileLine::at(file, text, range), source: Box::new(source) }
         })?;
         let slug = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         raw.check(&slug).map_err(|Invalid { key, found, expected }| BoardError::Value {
-            place: Place::of(file, text, &key),
+            place: ProfileLine::of(file, text, &key),
             found,
             expected,
         })

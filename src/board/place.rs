@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 /// A line of a profile, and the key there if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ProfileLine {
     pub file: String,
     /// From 1.
     pub line: usize,
@@ -16,26 +16,26 @@ pub struct Place {
     pub key: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ProfileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}", self.file, self.line)?;
         self.key.iter().try_for_each(|key| write!(f, ", {key}"))
     }
 }
 
-impl Place {
+impl ProfileLine {
     /// Of a range of bytes. One that holds several keys, or nothing, has none.
-    pub fn at(file: &str, text: &str, range: Range<usize>) -> Place {
+    pub fn at(file: &str, text: &str, range: Range<usize>) -> ProfileLine {
         let document = DeTable::parse(text).ok();
         let key = document.and_then(|document| key_at(document.get_ref(), &range));
-        Place { file: file.into(), line: line(text, range.start), key }
+        ProfileLine { file: file.into(), line: line(text, range.start), key }
     }
 
     /// Of a key; the first line where it is not there.
-    pub fn of(file: &str, text: &str, key: &str) -> Place {
+    pub fn of(file: &str, text: &str, key: &str) -> ProfileLine {
         let document = DeTable::parse(text).ok();
         let offset = document.and_then(|document| offset_of(document.get_ref(), key)).unwrap_or(0);
-        Place { file: file.into(), line: line(text, offset), key: Some(key.into()) }
+        ProfileLine { file: file.into(), line: line(text, offset), key: Some(key.into()) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Board, Camera, Recognise};
+use super::{Board, CameraProfile, Recognise};
 use crate::capture::v4l2::CameraFormat;
 use crate::face::pose::FOV_DEG;
 use crate::picture::frame::Size;
@@ -109,7 +109,7 @@ impl RawBoard {
 }
 
 impl RawCamera {
-    fn check(self) -> Result<Camera, Invalid> {
+    fn check(self) -> Result<CameraProfile, Invalid> {
         let format = self.format.as_deref().map(|format| match format.parse::<CameraFormat>() {
             Ok(known) => Ok(known),
             Err(_) => invalid("camera.format", format, CameraFormat::ALL.map(|known| known.to_string()).join(", ")),
@@ -125,7 +125,7 @@ impl RawCamera {
             within("camera.fov", fov, *FOV_DEG.start() as u32, *FOV_DEG.end() as u32)?;
         }
         let (format, size) = (format.transpose()?, size.transpose()?);
-        Ok(Camera { device: self.device, format, size, rate: self.rate, fov: self.fov })
+        Ok(CameraProfile { device: self.device, format, size, rate: self.rate, fov: self.fov })
     }
 }
 

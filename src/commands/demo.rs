@@ -31,7 +31,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
     let mut observer = Observer::new(&faces, &landmarks, &Options::default())?;
     let folder = PngFolder::create(&args.out)?;
-    let first_picture = folder.path(0);
+    let first_picture = PngFolder::path(&args.out, 0);
     let mut view = View::new(Box::new(folder), observer.scheme(), &ScreenSettings::default());
     let table = args.out.join("landmarks.csv");
     let mut recorder = PlainFile::create(&table)?;

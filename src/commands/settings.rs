@@ -19,6 +19,7 @@ use thiserror::Error;
 use toml::{Spanned, Value};
 
 use crate::cli::Cli;
+use crate::text::files;
 use crate::text::message::in_one_line;
 
 /// Read where it is there and `--settings` names no other file.
@@ -52,7 +53,7 @@ pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
     if path.as_os_str() == "none" {
         return Ok(given);
     }
-    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
+    let text = files::read_text(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
     let run = cli.find_subcommand(COMMAND).expect("there is such a command");
     let mut all = given;
     for setting in settings(run, &path, &text)? {
@@ -88,7 +89,7 @@ pub fn fault() -> Option<SettingsError> {
 }
 
 fn fault_of(path: &Path) -> Option<SettingsError> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match files::read_text(path) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return None,
         Err(source) => return Some(SettingsError::Read { path: path.into(), source }),
         Ok(text) => text,
@@ -255,6 +256,13 @@ mod tests {
     fn a_file_that_is_not_there_is_named_and_none_is_no_file() {
         let arguments =
             |file: &str| super::arguments(["wingmark", "run", "--settings", file].map(OsString::from).into());
+        let folder = tempfile::tempdir().unwrap();
+        let latin = folder.path().join("latin.toml");
+        std::fs::write(&latin, b"live = true\n# Gr\xf6\xdfe\n").unwrap();
+        let error = arguments(latin.to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.ends_with("latin.toml: line 2 is no UTF-8; save it as UTF-8"), "{error}");
+        let error = arguments("/dev/zero").unwrap_err().to_string();
+        assert!(error.ends_with("/dev/zero: it is too large; expected at most 1 MiB"), "{error}");
         let error = arguments("/nowhere.toml").unwrap_err().to_string();
         assert!(error.starts_with("cannot read the settings in /nowhere.toml: "), "{error}");
         assert_eq!(arguments("none").unwrap().len(), 4);

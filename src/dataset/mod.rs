@@ -30,7 +30,7 @@ use thiserror::Error;
 
 use crate::picture::folder;
 use sample::coordinate;
-pub use sample::{Place, Sample};
+pub use sample::{AnnotationLine, Sample};
 
 /// A data set, as far as it can be read.
 #[derive(Debug, Default)]
@@ -150,7 +150,7 @@ impl Collection {
         let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
         match checked {
             Ok((picture, file, points, yaw_deg)) => {
-                let place = Place { path: self.shared(path), line };
+                let place = AnnotationLine { path: self.shared(path), line };
                 self.add_sample(Sample { picture, file, split, points, yaw_deg, place });
             }
             Err(problem) => self.fail(split, DatasetError::Malformed { path: path.into(), line, problem }),

@@ -29,19 +29,19 @@ pub struct Sample {
     /// The head's yaw in degrees, positive to the person's right, where the data set has it.
     pub yaw_deg: Option<f32>,
     /// Where the annotation stands.
-    pub place: Place,
+    pub place: AnnotationLine,
 }
 
 /// Where an annotation stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct AnnotationLine {
     /// The annotation's file.
     pub path: Arc<Path>,
     /// From 1.
     pub line: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AnnotationLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}", self.path.display(), self.line)
     }

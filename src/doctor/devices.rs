@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{Camera, Locked, Screen};
+use super::{CameraReport, Locked, Screen};
 use crate::board::Board;
 use crate::capture::CameraError;
 use crate::machine::Tree;
 use crate::screen::settings::SpiPanel;
 
 /// Video devices that capture something, or that may not be asked; each is tried where `is_tried`.
-pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Camera> {
+pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<CameraReport> {
     let devices = tree.entries("sys/class/video4linux", "video");
     let cameras = devices.iter().filter_map(|folder| {
         let device = Path::new("/dev").join(folder.file_name()?);
@@ -19,7 +19,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
         // Whether it may be opened shows when it is: its rights are not all that forbids it.
         let (formats, tried) = match probe.camera_formats(&device) {
             Err(CameraError::NoPermission(_) | CameraError::NotThere { .. }) => {
-                return Some(Camera {
+                return Some(CameraReport {
                     device,
                     name,
                     formats: Vec::new(),
@@ -35,7 +35,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
         };
         let is_busy = matches!(tried, Err(CameraError::Busy(_)));
         let fault = tried.err().map(|e| super::in_one_line(&e));
-        Some(Camera { device, name, formats, may_open: true, fault, is_busy })
+        Some(CameraReport { device, name, formats, may_open: true, fault, is_busy })
     });
     cameras.collect()
 }
@@ -69,7 +69,7 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
 }
 
 /// Devices that a run may open: cameras, displays, and the bus and pins of the profile's panel.
-pub(super) fn wanted(cameras: &[Camera], screens: &[Screen], board: &Board, tree: &Tree) -> BTreeSet<PathBuf> {
+pub(super) fn wanted(cameras: &[CameraReport], screens: &[Screen], board: &Board, tree: &Tree) -> BTreeSet<PathBuf> {
     let cameras = cameras.iter().map(|camera| camera.device.clone());
     let screens = screens.iter().filter(|screen| screen.is_ready).map(|screen| screen.device.clone());
     let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices).filter(|device| is_there(tree, device));
@@ -79,7 +79,7 @@ pub(super) fn wanted(cameras: &[Camera], screens: &[Screen], board: &Board, tree
 /// Those that may not be opened, and those that are not there.
 pub(super) fn locked_and_missing(
     devices: BTreeSet<PathBuf>,
-    cameras: &[Camera],
+    cameras: &[CameraReport],
     tree: &Tree,
     probe: &dyn Probe,
 ) -> (Vec<Locked>, Vec<PathBuf>) {

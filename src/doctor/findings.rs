@@ -90,8 +90,8 @@ fn cameras(report: &Report) -> Option<Finding> {
             "connect a USB camera; one at a ribbon connector is read by --source rpicam (Raspberry Pi) or gst: (the board's notes)".into(),
         ));
     }
-    let works = |camera: &super::Camera| camera.formats.iter().any(OfferedFormat::is_readable);
-    let may_work = |camera: &super::Camera| camera.fault.is_none() && (!camera.may_open || works(camera));
+    let works = |camera: &super::CameraReport| camera.formats.iter().any(OfferedFormat::is_readable);
+    let may_work = |camera: &super::CameraReport| camera.fault.is_none() && (!camera.may_open || works(camera));
     if report.cameras.iter().any(may_work) {
         return None;
     }

@@ -42,7 +42,7 @@ pub struct Report {
     /// Why the int8 kernels cannot be trusted here.
     pub kernel_fault: Option<String>,
     pub models: Vec<ModelCheck>,
-    pub cameras: Vec<Camera>,
+    pub cameras: Vec<CameraReport>,
     pub screens: Vec<Screen>,
     pub locked: Vec<Locked>,
     /// Devices that the kernel has and that are not among this system's files, as in a container.
@@ -72,7 +72,7 @@ pub struct ModelCheck {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Camera {
+pub struct CameraReport {
     pub device: PathBuf,
     pub name: Option<String>,
     pub formats: Vec<OfferedFormat>,

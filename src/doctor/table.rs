@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Camera, OfferedFormat, Report};
+use super::{CameraReport, OfferedFormat, Report};
 use crate::machine::Frequency;
 
 /// Width of the names on the left.
@@ -104,7 +104,7 @@ fn clock(policy: &Frequency) -> String {
     format!("{}: {governor}, {} of {} MHz", policy.policy, mhz(policy.current_mhz), mhz(policy.highest_mhz))
 }
 
-fn title(camera: &Camera) -> String {
+fn title(camera: &CameraReport) -> String {
     let name = camera.name.as_deref().unwrap_or("without a name");
     let fault = camera.fault.as_ref().map_or(String::new(), |fault| format!(": {fault}"));
     format!("{} {name}{fault}", camera.device.display())

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use crate::capture::Status;
 
 const SAY_EVERY: Duration = Duration::from_secs(60);
+/// A pipe whose writer gives nothing blocks, so that its source says nothing either.
+const QUIET_AFTER: Duration = Duration::from_secs(10);
 
 /// Follows the statuses of a source.
 #[derive(Debug, Default)]
@@ -19,9 +21,17 @@ pub struct StatusWatch {
     /// Whether the source was gone since frames came last.
     was_gone: bool,
     reconnects: u64,
+    /// When the last frame came, or was waited for first.
+    last_frame: Option<Instant>,
+    quiet_was_said: bool,
 }
 
 impl StatusWatch {
+    /// A frame came.
+    pub fn frame(&mut self, now: Instant) {
+        (self.last_frame, self.quiet_was_said) = (Some(now), false);
+    }
+
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -36,6 +46,7 @@ impl StatusWatch {
         self.status = status;
         match &self.status {
             Status::Live => {
+                self.frame(now);
                 let since = self.since.take()?;
                 self.said.clear();
                 self.reconnects += u64::from(std::mem::take(&mut self.was_gone));
@@ -59,12 +70,22 @@ impl StatusWatch {
 
     /// What is to be logged again, if anything.
     pub fn reminder(&mut self, now: Instant) -> Option<String> {
-        let since = self.since?;
+        let Some(since) = self.since else { return self.quiet(now) };
         if now - self.said_at? < SAY_EVERY {
             return None;
         }
         self.said_at = Some(now);
         Some(format!("{}; no frames for {} s", self.status, (now - since).as_secs()))
+    }
+
+    /// Of a source that says nothing for long.
+    fn quiet(&mut self, now: Instant) -> Option<String> {
+        let since = now.saturating_duration_since(*self.last_frame.get_or_insert(now));
+        if self.quiet_was_said || since < QUIET_AFTER {
+            return None;
+        }
+        self.quiet_was_said = true;
+        Some(format!("no frame for {} s; whoever writes the source gives none, and one is waited for", since.as_secs()))
     }
 }
 
@@ -77,11 +98,24 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_says_nothing_is_said_to_once() {
+        let start = Instant::now();
+        let mut watch = StatusWatch::default();
+        let mut said = |seconds| watch.reminder(start + Duration::from_secs(seconds));
+        assert_eq!((said(0), said(9)), (None, None));
+        assert!(said(10).unwrap().starts_with("no frame for 10 s; "));
+        assert_eq!(said(100), None);
+        watch.frame(start + Duration::from_secs(101));
+        assert!(watch.reminder(start + Duration::from_secs(120)).unwrap().starts_with("no frame for 19 s"));
+    }
+
+    #[test]
     fn trouble_is_said_once_and_then_each_minute() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut watch = StatusWatch::default();
         assert_eq!(watch.change(Status::Live, start), None);
+        watch.frame(after(95));
         assert_eq!(watch.reminder(after(100)), None);
         assert_eq!(watch.change(gone("unplugged"), start).unwrap(), "camera gone: unplugged; looking for it");
         assert_eq!(watch.change(gone("not found"), after(1)), None);
@@ -90,7 +124,7 @@ mod tests {
         assert_eq!(watch.reminder(after(60)).unwrap(), reminder);
         assert_eq!(watch.reminder(after(100)), None);
         assert_eq!(watch.change(Status::Live, after(121)).unwrap(), "frames come again, after 121.0 s");
-        assert_eq!(watch.reminder(after(500)), None);
+        assert_eq!(watch.reminder(after(130)), None);
     }
 
     #[test]

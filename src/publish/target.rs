@@ -11,6 +11,7 @@ use super::udp::Udp;
 use super::{Receiver, json, opentrack};
 use crate::face::head::HeadModel;
 use crate::record::metrics::Metrics;
+use crate::text::percent::decoded;
 
 const USUAL_PREFIX: &str = "wingmark";
 
@@ -132,22 +133,6 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
         return Err(TargetError::Unknown);
     }
     Ok(Broker { host, port, tls, user, password: password.map(Secret), prefix })
-}
-
-/// A part of a URL without its `%40`; `None` where that makes no text.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut parts = text.split('%');
-    bytes.extend(parts.next()?.bytes());
-    for part in parts {
-        let (code, rest) = part.split_at_checked(2)?;
-        if !code.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(code, 16).ok()?);
-        bytes.extend(rest.bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// As it is written on the command line, without a password.

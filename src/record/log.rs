@@ -10,13 +10,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Format;
+use super::destination::Destination;
 use super::entry::Entry;
 use super::fields::Fields;
 use super::journal::{Journal, Limits};
 use super::losses::{Cause, LossReport, Tally};
 use super::past::Past;
 use super::pipe::Pipe;
-use super::place::Place;
 use super::provenance::Provenance;
 use super::storage::{Disk, Storage};
 use super::writer::Writer;
@@ -103,9 +103,9 @@ impl Log {
     /// made at once, the file with the first entry. A pipe and what is a device are written to as
     /// they are.
     pub fn to(path: &Path, options: LogOptions) -> Result<Self, RecordError> {
-        match Place::prepare(path)? {
-            Place::File(file) => Log::start(Disk, path, &file, options, None, Taker::Disk),
-            Place::Pipe(pipe) => {
+        match Destination::prepare(path)? {
+            Destination::File(file) => Log::start(Disk, path, &file, options, None, Taker::Disk),
+            Destination::Pipe(pipe) => {
                 let options = LogOptions { limits: Limits::NONE, ..options };
                 Log::start(Pipe::default(), path, &pipe, options, None, Taker::PipeReader)
             }
@@ -114,8 +114,8 @@ impl Log {
 
     /// Goes on with a log of which this was recorded: with the same file where its format lets us.
     pub fn resume(path: &Path, options: LogOptions, past: Past) -> Result<Self, RecordError> {
-        match Place::prepare(path)? {
-            Place::File(file) => {
+        match Destination::prepare(path)? {
+            Destination::File(file) => {
                 if let Some(bytes) = past.whole_bytes {
                     // What is torn goes now, while it can be said that it cannot.
                     let cut = OpenOptions::new().append(true).open(&file).and_then(|file| file.set_len(bytes));
@@ -123,7 +123,7 @@ impl Log {
                 }
                 Log::start(Disk, path, &file, options, Some(past), Taker::Disk)
             }
-            Place::Pipe(_) => Log::to(path, options),
+            Destination::Pipe(_) => Log::to(path, options),
         }
     }
 
@@ -133,7 +133,7 @@ impl Log {
         path: &Path,
         options: LogOptions,
     ) -> Result<Self, RecordError> {
-        Place::prepare(path)?;
+        Destination::prepare(path)?;
         Log::start(storage, path, path, options, None, Taker::Disk)
     }
 

@@ -4,6 +4,7 @@
 //! nobody reads half a file.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -33,6 +34,9 @@ impl MetricsFile {
     /// Writes the file for the first time before it returns, then at that interval.
     pub fn start(path: &Path, every: Duration, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
         let failed = |source| MetricsFileError::Write { path: path.into(), source };
+        if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
+            return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
+        }
         files::replace(path, &metrics.text()).map_err(failed)?;
         let (stop, stopped) = mpsc::channel();
         let path = path.to_path_buf();

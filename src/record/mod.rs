@@ -12,6 +12,7 @@
 mod annotations;
 mod choice;
 pub mod csv;
+mod destination;
 mod encode;
 #[doc(hidden)]
 pub mod entry;
@@ -35,7 +36,6 @@ pub(crate) mod metrics_file;
 #[doc(hidden)]
 pub mod past;
 mod pipe;
-mod place;
 mod plain;
 #[doc(hidden)]
 pub mod provenance;
@@ -53,8 +53,6 @@ use thiserror::Error;
 
 pub use choice::{RecordChoice, UnknownRecord};
 pub use format::Format;
-#[cfg(feature = "program")]
-pub(crate) use place::of_one_name;
 pub use plain::PlainFile;
 
 use crate::face::Observation;
@@ -74,8 +72,6 @@ pub enum RecordError {
     UnknownFormat(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("{0} is recorded to twice; give each record a file of its own")]
-    Twice(PathBuf),
     #[error("{0:?}: the name of a record file has to be valid UTF-8")]
     NameNotText(PathBuf),
     #[error("cannot start a thread to write records: {0}")]

@@ -1,15 +1,12 @@
 //! A named pipe or a device as storage: written to as it is, never cut, renamed or removed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::Errno;
-
 use super::storage::{Listed, Storage};
+use crate::text::files;
 
 /// Whoever is to read a pipe may come this much later.
 const FIRST_READER_WITHIN: Duration = Duration::from_secs(10);
@@ -28,16 +25,12 @@ impl Storage for Pipe {
         let patience = if self.was_tried { Duration::ZERO } else { FIRST_READER_WITHIN };
         self.was_tried = true;
         let start = Instant::now();
-        let open = || OpenOptions::new().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
         loop {
-            match open() {
-                Ok(file) => {
-                    fcntl_setfl(&file, OFlags::empty())?;
-                    return Ok(file);
+            match files::open_for_reader(path) {
+                Err(e) if e.kind() == ErrorKind::BrokenPipe && start.elapsed() < patience => {
+                    std::thread::sleep(LOOK_EVERY);
                 }
-                Err(e) if Errno::from_io_error(&e) != Some(Errno::NXIO) => return Err(e),
-                Err(_) if start.elapsed() >= patience => return Err(nobody_reads()),
-                Err(_) => std::thread::sleep(LOOK_EVERY),
+                opened => return opened,
             }
         }
     }
@@ -47,7 +40,7 @@ impl Storage for Pipe {
     }
 
     fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        file.write_all(bytes).map_err(|e| if e.kind() == ErrorKind::BrokenPipe { nobody_reads() } else { e })
+        file.write_all(bytes).map_err(|e| if e.kind() == ErrorKind::BrokenPipe { files::nobody_reads() } else { e })
     }
 
     fn truncate(&mut self, _: &mut File, _: u64) -> io::Result<()> {
@@ -73,8 +66,4 @@ impl Storage for Pipe {
     fn list(&mut self, _: &Path) -> io::Result<Vec<Listed>> {
         Ok(Vec::new())
     }
-}
-
-fn nobody_reads() -> io::Error {
-    io::Error::other("nobody reads the pipe")
 }

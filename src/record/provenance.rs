@@ -47,7 +47,7 @@ pub struct Provenance {
 
 /// The keys of a camera.
 #[derive(Serialize)]
-struct Camera<'a> {
+struct CameraKeys<'a> {
     #[serde(rename = "camera")]
     name: &'a str,
     #[serde(rename = "camera_link", skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ struct Camera<'a> {
 }
 
 fn camera_keys<S: Serializer>(camera: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
-    let keys = camera.as_ref().map(|origin| Camera {
+    let keys = camera.as_ref().map(|origin| CameraKeys {
         name: &origin.name,
         link: origin.link.as_deref(),
         format: origin.format.map(|format| format.to_string()),

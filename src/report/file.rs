@@ -10,6 +10,9 @@ use super::{Report, SCHEMA, check};
 use crate::text::files;
 use crate::text::message::in_one_line;
 
+/// A report has some tens of KiB.
+const MAX_BYTES: u64 = 64 << 20;
+
 #[derive(Debug, Error)]
 pub enum ReportError {
     #[error("cannot read {path}: {source}")]
@@ -32,7 +35,7 @@ pub enum ReportError {
 
 impl Report {
     pub fn read(path: &Path) -> Result<Report, ReportError> {
-        let bytes = std::fs::read(path).map_err(|source| ReportError::Read { path: path.into(), source })?;
+        let bytes = files::read(path, MAX_BYTES).map_err(|source| ReportError::Read { path: path.into(), source })?;
         Report::parse(&bytes, path)
     }
 

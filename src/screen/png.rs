@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageEncoder};
 
 use super::{Canvas, Screen, ScreenError};
 use crate::picture::frame::Size;
+use crate::text::files;
 
 /// Files are named after the frame's number: `000042.png`.
 pub struct PngFolder {
@@ -16,16 +17,17 @@ pub struct PngFolder {
 }
 
 impl PngFolder {
-    /// Makes the folder where it is not there yet; files in it stay, except those of the same
-    /// names.
+    /// Makes the folder where it is not there yet, and looks whether it takes files; those in it
+    /// stay, except those of the same names.
     pub fn create(folder: &Path) -> Result<Self, ScreenError> {
-        std::fs::create_dir_all(folder).map_err(|source| ScreenError::Write { path: folder.into(), source })?;
+        let failed = |source| ScreenError::Write { path: folder.into(), source };
+        std::fs::create_dir_all(folder).and_then(|()| files::check_folder(folder)).map_err(failed)?;
         Ok(PngFolder { folder: folder.into() })
     }
 
     /// The file of the frame of that number.
-    pub fn path(&self, sequence: u32) -> PathBuf {
-        self.folder.join(format!("{sequence:06}.png"))
+    pub fn path(folder: &Path, sequence: u32) -> PathBuf {
+        folder.join(format!("{sequence:06}.png"))
     }
 }
 
@@ -35,8 +37,12 @@ impl Screen for PngFolder {
     }
 
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
-        let path = self.path(canvas.sequence);
-        write(&path, canvas).map_err(|source| ScreenError::Write { path, source })
+        let path = PngFolder::path(&self.folder, canvas.sequence);
+        write(&path, canvas).map_err(|source| {
+            // Half a picture is none.
+            let _ = std::fs::remove_file(&path);
+            ScreenError::Write { path, source }
+        })
     }
 
     /// Each file is a frame, and a notice is none.
@@ -82,7 +88,7 @@ mod tests {
     fn a_notice_leaves_the_files_of_frames_as_they_are() {
         let folder = tempfile::tempdir().unwrap();
         let screen = PngFolder::create(folder.path()).unwrap();
-        let first = screen.path(0);
+        let first = PngFolder::path(folder.path(), 0);
         let mut view = View::new(Box::new(screen), &IBUG_68, &ScreenSettings::default());
         view.notify("no camera").unwrap();
         assert!(!first.exists());

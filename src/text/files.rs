@@ -1,24 +1,108 @@
-//! Files that are small and written at once.
+//! Files as a whole: which one a path stands for, whether it can be written, and small ones that
+//! are read and written at once.
 
-use std::io;
-use std::path::Path;
+use std::fs::{self, File};
+#[cfg(feature = "program")]
+use std::io::Write;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "program")]
 use rustix::fs::{Access, access};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::Errno;
 
-/// Replaces the file as a whole: who reads it finds the old text or the new one.
+/// The bytes of a file, if they are no more than so many: one that was named by mistake, or that
+/// has no end, would take all memory.
+pub fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let expected = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if expected <= most_bytes {
+        bytes.try_reserve_exact(expected as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        file.take(most_bytes + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 <= most_bytes {
+            return Ok(bytes);
+        }
+    }
+    let most =
+        if most_bytes < 1 << 20 { format!("{} KiB", most_bytes >> 10) } else { format!("{} MiB", most_bytes >> 20) };
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is too large; expected at most {most}")))
+}
+
+/// The text of a file that people write.
+#[cfg(feature = "program")]
+pub fn read_text(path: &Path) -> io::Result<String> {
+    const MOST_BYTES: u64 = 1 << 20;
+    String::from_utf8(read(path, MOST_BYTES)?).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is no UTF-8; save it as UTF-8"))
+    })
+}
+
+/// What a path links to, there or not.
+pub fn target(path: &Path) -> PathBuf {
+    match fs::read_link(path) {
+        // As many links as the kernel follows lead to one that goes round, which is an error when
+        // it is opened.
+        Ok(_) => fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
+            Ok(link) => path.parent().unwrap_or(Path::new("")).join(link),
+            Err(_) => path.into(),
+        }),
+        Err(_) => path.into(),
+    }
+}
+
+/// The file that a path is or links to, by one name however it is written.
+#[cfg(feature = "program")]
+pub fn of_one_name(path: &Path) -> PathBuf {
+    let target = target(path);
+    match (fs::canonicalize(folder_of(&target)), target.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => target,
+    }
+}
+
+/// Replaces the file as a whole: who reads it finds the old text or the new one. A link stays, and
+/// what it leads to is replaced. A pipe and a device are written to as they are.
 #[cfg(feature = "program")]
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return write_to_reader(path, text);
+    }
+    let path = &target(path);
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
     // After the extension, so that readers that go by it, as node_exporter does, pass it over.
     name.push(".new");
     let new = path.with_file_name(name);
-    let replaced = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
+    let replaced = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
     if replaced.is_err() {
         // It may never have been there.
-        let _ = std::fs::remove_file(&new);
+        let _ = fs::remove_file(&new);
     }
     replaced
+}
+
+/// Writes to a pipe or a device; a pipe that nobody reads is an error.
+#[cfg(feature = "program")]
+fn write_to_reader(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = open_for_reader(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Opens a pipe or a device without waiting for somebody who reads it.
+pub fn open_for_reader(path: &Path) -> io::Result<File> {
+    let opened = File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    let file = opened.map_err(|e| if Errno::from_io_error(&e) == Some(Errno::NXIO) { nobody_reads() } else { e })?;
+    fcntl_setfl(&file, OFlags::empty())?;
+    Ok(file)
+}
+
+/// Of a pipe.
+pub fn nobody_reads() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the pipe")
 }
 
 /// The folder that a file lies in, or would.
@@ -30,12 +114,12 @@ pub fn folder_of(path: &Path) -> &Path {
 /// enough: root may all, and yet /proc and what is mounted for reading take no files. A full disk
 /// is no obstacle, since it may have room later.
 pub fn check_folder(folder: &Path) -> io::Result<()> {
-    if !std::fs::metadata(folder)?.is_dir() {
+    if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     let trial = folder.join(format!(".wingmark-{}", std::process::id()));
-    match std::fs::File::create(&trial) {
-        Ok(_) => std::fs::remove_file(&trial),
+    match File::create(&trial) {
+        Ok(_) => fs::remove_file(&trial),
         Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(()),
         Err(e) => Err(e),
     }
@@ -45,9 +129,10 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
 /// after long work.
 #[cfg(feature = "program")]
 pub fn check_writable(path: &Path) -> io::Result<()> {
-    let Ok(about) = std::fs::metadata(path) else {
-        path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        return check_folder(folder_of(path));
+    let Ok(about) = fs::metadata(path) else {
+        let target = target(path);
+        target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        return check_folder(folder_of(&target));
     };
     if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -65,7 +150,7 @@ mod tests {
         let file = folder.path().join("a.json");
         check_writable(&file).unwrap();
         assert!(!file.exists());
-        std::fs::write(&file, "old").unwrap();
+        fs::write(&file, "old").unwrap();
         check_writable(&file).unwrap();
         for (path, expected) in [
             (folder.path().to_path_buf(), io::ErrorKind::IsADirectory),
@@ -76,15 +161,72 @@ mod tests {
         ] {
             assert_eq!(check_writable(&path).unwrap_err().kind(), expected, "{}", path.display());
         }
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
     }
 
     #[test]
     fn a_file_that_cannot_be_replaced_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let taken = folder.path().join("taken");
-        std::fs::create_dir_all(taken.join("by")).unwrap();
+        fs::create_dir_all(taken.join("by")).unwrap();
         assert!(replace(&taken, "text").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("there"), "old").unwrap();
+        std::os::unix::fs::symlink("there", at("link")).unwrap();
+        std::os::unix::fs::symlink("new", at("to nothing")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
+        for name in ["link", "to nothing", "null"] {
+            check_writable(&at(name)).unwrap();
+            replace(&at(name), "text").unwrap();
+            assert!(fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
+        }
+        assert_eq!(
+            (fs::read_to_string(at("there")).unwrap(), fs::read_to_string(at("new")).unwrap()),
+            ("text".into(), "text".into())
+        );
+        let pipe = at("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        assert_eq!(replace(&pipe, "text").unwrap_err().to_string(), "nobody reads the pipe");
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        while let Err(e) = replace(&pipe, "text") {
+            assert_eq!(e.kind(), io::ErrorKind::BrokenPipe, "{e}");
+            std::thread::yield_now();
+        }
+        assert_eq!(reader.join().unwrap(), "text");
+    }
+
+    #[test]
+    fn files_are_read_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "ab\nc").unwrap();
+        assert_eq!(read(&path, 4).unwrap(), b"ab\nc");
+        for (path, most) in [(path.as_path(), 3), (Path::new("/dev/zero"), 2048), (Path::new("/dev/zero"), 3 << 20)] {
+            let error = read(path, most).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{error}");
+        }
+        assert!(read(Path::new("/dev/zero"), 3 << 20).unwrap_err().to_string().ends_with("expected at most 3 MiB"));
+        fs::write(&path, b"ab\nc\xf6\n").unwrap();
+        assert_eq!(read_text(&path).unwrap_err().to_string(), "line 2 is no UTF-8; save it as UTF-8");
+    }
+
+    #[test]
+    fn a_file_has_one_name() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().canonicalize().unwrap().join("a.csv");
+        std::os::unix::fs::symlink("a.csv", root.path().join("b.csv")).unwrap();
+        std::os::unix::fs::symlink(".", root.path().join("here")).unwrap();
+        for name in ["a.csv", "./a.csv", "b.csv", "here/here/b.csv"] {
+            assert_eq!(of_one_name(&root.path().join(name)), file, "{name}");
+        }
     }
 }

@@ -1,4 +1,8 @@
-//! Small files of text, and texts of others in messages of ours.
+//! Files, texts in them, and texts of others in messages of ours.
 
+#[cfg(feature = "program")]
+pub(crate) mod apart;
 pub(crate) mod files;
 pub(crate) mod message;
+pub(crate) mod percent;
+pub(crate) mod stand_in;

@@ -13,9 +13,13 @@ use super::{Outcome, check_writable, counted};
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 use crate::face::zoo::Choice;
+use crate::text::apart;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    args.json.as_deref().map_or(Ok(()), check_writable)?;
+    let written = [("--json", args.json.as_deref()), ("--predictions", args.predictions.as_deref())];
+    let written = written.into_iter().filter_map(|(option, file)| Some((option, file?)));
+    written.clone().try_for_each(|(_, file)| check_writable(file))?;
+    apart::check(None, written)?;
     let named = args.model.as_ref().map(Choice::load).transpose()?;
     let detects = named.as_ref().is_some_and(|net| net.card.task.is_faces());
     if detects || boxes::are_in(&args.data) { faces::run(args, named) } else { landmarks::run(args, named) }

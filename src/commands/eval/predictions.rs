@@ -1,7 +1,7 @@
 //! What was found, face by face, for programs that judge it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -13,6 +13,7 @@ use crate::model::scheme::Scheme;
 /// made harder if `--degrade` says so; empty where the face was not found.
 pub struct Predictions {
     writer: csv::Writer<File>,
+    path: PathBuf,
     landmarks: usize,
 }
 
@@ -27,7 +28,7 @@ impl Predictions {
         };
         let columns = numbered(&["x", "y"]).chain(numbered(&["p"])).chain(numbered(&["xx", "xy", "yy"]));
         writer.write_record(std::iter::once("file".to_owned()).chain(columns))?;
-        Ok(Predictions { writer, landmarks: scheme.landmarks })
+        Ok(Predictions { writer, path: path.into(), landmarks: scheme.landmarks })
     }
 
     pub fn write(&mut self, file: &str, found: Option<&[Landmark]>) -> anyhow::Result<()> {
@@ -41,7 +42,8 @@ impl Predictions {
             }
             None => vec![String::new(); FIELDS * self.landmarks],
         };
-        self.writer.write_record(std::iter::once(file.to_owned()).chain(fields))?;
-        Ok(self.writer.flush()?)
+        let written = self.writer.write_record(std::iter::once(file.to_owned()).chain(fields));
+        let flushed = written.map_err(std::io::Error::from).and_then(|()| self.writer.flush());
+        flushed.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }

@@ -44,8 +44,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
+    let json_summary = args.json_summary.as_deref().map(Summary::to).transpose()?;
     let plan = RunPlan::open(args)?;
-    let json_summary = args.json_summary.as_deref().map(Summary::open).transpose()?;
     signals.opened();
     let started = Instant::now();
     info!("{}", plan.made_by);
@@ -85,9 +85,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     // Who stops a service knows of its losses from its log.
     let had_frames = run.totals.frames > 0 || (run.totals.damaged == 0 && run.watch.status().is_live());
     let complete = observed.is_ok() && run.totals.failures() == 0 && had_frames && (kept || signals.stop());
-    if let Some(summary) = json_summary {
-        summary.write(&run.totals, &run.metrics, complete, started.elapsed())?;
-    }
+    let lasted = started.elapsed();
+    let written = json_summary.map(|summary| summary.write(&run.totals, &run.metrics, complete, lasted)).transpose();
     observed?;
     if !run.totals.found_nothing() {
         let summary = run.totals.summary();
@@ -97,6 +96,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
             writeln!(results(), "{summary}")?;
         }
     }
+    written?;
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
 
@@ -165,6 +165,7 @@ impl Run {
 
     /// The frame leaves with another one's memory.
     fn observe(&mut self, frame: &mut Frame) -> anyhow::Result<()> {
+        self.watch.frame(Instant::now());
         let seen = self.observer.observe(frame)?;
         if self.selector.takes(&seen) {
             self.logs.iter_mut().try_for_each(|log| log.record(&seen))?;

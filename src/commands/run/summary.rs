@@ -1,6 +1,5 @@
 //! `--json-summary`: what a run came to, for programs.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,23 +9,25 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::totals::Totals;
-use crate::commands::results;
+use crate::commands::{check_writable, results};
 use crate::record::metrics::Metrics;
+use crate::text::files;
 
-/// Where the summary goes, and when the run began.
+/// Where the summary goes.
 pub struct Summary {
     /// `None` is standard output.
-    file: Option<(PathBuf, File)>,
-    started: SystemTime,
+    file: Option<PathBuf>,
 }
 
 impl Summary {
-    /// Creates the file at once, so that a file that cannot be written is known before the run. `-`
-    /// is standard output.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let create = || File::create(path).with_context(|| format!("cannot write {}", path.display()));
-        let file = if path.as_os_str() == "-" { None } else { Some((path.into(), create()?)) };
-        Ok(Summary { file, started: SystemTime::now() })
+    /// Looks whether the file can be written, so that this is known before the run. `-` is standard
+    /// output.
+    pub fn to(path: &Path) -> anyhow::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Summary { file: None });
+        }
+        check_writable(path)?;
+        Ok(Summary { file: Some(path.into()) })
     }
 
     pub fn is_to_stdout(&self) -> bool {
@@ -37,14 +38,12 @@ impl Summary {
     pub fn write(self, totals: &Totals, metrics: &Metrics, complete: bool, lasted: Duration) -> anyhow::Result<()> {
         let mut object = object(totals, metrics);
         object["complete"] = json!(complete);
-        object["started"] = json!(Timestamp::try_from(self.started).unwrap_or_default().to_string());
+        object["started"] = json!(Timestamp::try_from(SystemTime::now() - lasted).unwrap_or_default().to_string());
         object["lasted_s"] = json!(lasted.as_secs_f64());
         let text = format!("{object:#}\n");
         match self.file {
             None => Ok(results().write_all(text.as_bytes())?),
-            Some((path, mut file)) => {
-                file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
-            }
+            Some(path) => files::replace(&path, &text).with_context(|| format!("cannot write {}", path.display())),
         }
     }
 }

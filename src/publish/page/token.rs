@@ -6,6 +6,8 @@ use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::text::files;
+
 /// Shorter ones are guessed.
 const SHORTEST: usize = 8;
 
@@ -26,7 +28,7 @@ pub enum TokenError {
 impl Token {
     /// The first line of a file.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let text = std::fs::read_to_string(path).map_err(|source| TokenError::Read { path: path.into(), source })?;
+        let text = files::read_text(path).map_err(|source| TokenError::Read { path: path.into(), source })?;
         let line = text.lines().next().unwrap_or_default().trim();
         if line.len() < SHORTEST { Err(TokenError::Short(path.into())) } else { Ok(Token(hash(line))) }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::exposition::{Exposition, Kind};
+use super::exposition::{Exposition, MetricKind};
 use crate::machine::{Process, State, Throttling, Tree};
 
 const MIB: u64 = 1 << 20;
@@ -15,7 +15,7 @@ pub fn put(text: &mut Exposition, tree: &Tree) {
         put_throttling(text, throttling);
     }
     if let Some(mib) = state.available_memory_mib {
-        text.single("memory_available_bytes", Kind::Gauge, "Memory that the board has left.", mib * MIB);
+        text.single("memory_available_bytes", MetricKind::Gauge, "Memory that the board has left.", mib * MIB);
     }
     put_process(text, &Process::read(tree));
 }
@@ -29,18 +29,18 @@ fn put_heat(text: &mut Exposition, state: &State) {
         hottest.1 = hottest.1.into_iter().chain(zone.limit_celsius).reduce(f64::min);
     }
     if !zones.is_empty() {
-        let mut family = text.family("temperature_celsius", Kind::Gauge, "Of each thermal zone.");
+        let mut family = text.family("temperature_celsius", MetricKind::Gauge, "Of each thermal zone.");
         zones.iter().for_each(|(zone, (celsius, _))| family.sample(&[("zone", zone)], celsius));
     }
     if zones.values().any(|(_, limit)| limit.is_some()) {
         let help = "Where the kernel begins to slow down.";
-        let mut family = text.family("temperature_limit_celsius", Kind::Gauge, help);
+        let mut family = text.family("temperature_limit_celsius", MetricKind::Gauge, help);
         zones.iter().filter_map(|(zone, (_, limit))| Some((zone, (*limit)?))).for_each(|(zone, limit)| {
             family.sample(&[("zone", zone)], limit);
         });
     }
     if !state.frequencies.is_empty() {
-        let mut family = text.family("cpu_frequency_hertz", Kind::Gauge, "Of the cores that share a clock.");
+        let mut family = text.family("cpu_frequency_hertz", MetricKind::Gauge, "Of the cores that share a clock.");
         for clock in &state.frequencies {
             if let Some(mhz) = clock.current_mhz {
                 family.sample(&[("policy", &clock.policy)], u64::from(mhz) * 1_000_000);
@@ -52,7 +52,7 @@ fn put_heat(text: &mut Exposition, state: &State) {
 /// A Raspberry Pi's own word on its power and heat.
 fn put_throttling(text: &mut Exposition, throttling: Throttling) {
     let mut put = |name, help, found: Vec<&str>| {
-        let mut family = text.family(name, Kind::Gauge, help);
+        let mut family = text.family(name, MetricKind::Gauge, help);
         for cause in Throttling::CAUSES {
             let label = cause.replace([' ', '-'], "_");
             family.sample(&[("cause", &label)], u8::from(found.contains(&cause)));
@@ -64,15 +64,20 @@ fn put_throttling(text: &mut Exposition, throttling: Throttling) {
 
 fn put_process(text: &mut Exposition, process: &Process) {
     if let Some(bytes) = process.resident_bytes {
-        text.single("memory_resident_bytes", Kind::Gauge, "Memory that this process takes.", bytes);
+        text.single("memory_resident_bytes", MetricKind::Gauge, "Memory that this process takes.", bytes);
     }
     if let Some(seconds) = process.cpu_s {
-        text.single("cpu_seconds_total", Kind::Counter, "Time that this process took of all cores.", seconds);
+        text.single("cpu_seconds_total", MetricKind::Counter, "Time that this process took of all cores.", seconds);
     }
     if let Some(threads) = process.threads {
-        text.single("threads", Kind::Gauge, "Threads of this process.", threads);
+        text.single("threads", MetricKind::Gauge, "Threads of this process.", threads);
     }
     if let Some(descriptors) = process.descriptors {
-        text.single("open_descriptors", Kind::Gauge, "Files and connections that this process has open.", descriptors);
+        text.single(
+            "open_descriptors",
+            MetricKind::Gauge,
+            "Files and connections that this process has open.",
+            descriptors,
+        );
     }
 }

@@ -9,7 +9,7 @@ use super::histogram::Histogram;
 
 /// What a family of samples is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Grows, or begins anew with the process.
     Counter,
     /// Goes up and down.
@@ -25,17 +25,17 @@ pub struct Exposition(String);
 
 impl Exposition {
     /// Begins a family, whose samples follow.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+    pub fn family(&mut self, name: &'static str, kind: MetricKind, help: &str) -> Family<'_> {
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
         };
         self.head(name, kind, help);
         Family { out: &mut self.0, name }
     }
 
     /// A family with one sample.
-    pub fn single(&mut self, name: &'static str, kind: Kind, help: &str, value: impl Display) {
+    pub fn single(&mut self, name: &'static str, kind: MetricKind, help: &str, value: impl Display) {
         self.family(name, kind, help).sample(&[], value);
     }
 
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn labels_hold_any_text() {
         let mut text = Exposition::default();
-        let mut family = text.family("faces", Kind::Gauge, "Faces.");
+        let mut family = text.family("faces", MetricKind::Gauge, "Faces.");
         family.sample(&[("who", "a \"b\"\\\n"), ("where", "")], 1.5);
         family.sample(&[], 2);
         let expected = "# HELP wingmark_faces Faces.\n# TYPE wingmark_faces gauge\n\

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use self::drops::Drops;
-use self::exposition::{Exposition, Kind, Label};
+use self::exposition::{Exposition, Label, MetricKind};
 use self::histogram::Histogram;
 use crate::capture::Status;
 use crate::face::{Observation, Stage, Timings};
@@ -204,7 +204,7 @@ impl Metrics {
         if let Some(made_by) = self.made_by() {
             let fields: Vec<(String, String)> = made_by.fields().collect();
             let labels: Vec<Label<'_>> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            text.family("build_info", Kind::Gauge, "Who makes these figures.").sample(&labels, 1);
+            text.family("build_info", MetricKind::Gauge, "Who makes these figures.").sample(&labels, 1);
         }
         put_counts(&mut text, &self.counts.lock().expect(UNPOISONED));
         put_records(&mut text, &self.records.lock().expect(UNPOISONED));
@@ -215,7 +215,7 @@ impl Metrics {
 }
 
 fn put_counts(text: &mut Exposition, counts: &Counts) {
-    use Kind::{Counter, Gauge};
+    use MetricKind::{Counter, Gauge};
     text.single("start_time_seconds", Gauge, "When the run began, since 1970.", unix_s(counts.started));
     text.single("frames_total", Counter, "Frames observed.", counts.frames);
     if let Some((_, at)) = counts.frame_at {
@@ -242,25 +242,30 @@ fn put_counts(text: &mut Exposition, counts: &Counts) {
 fn put_records(text: &mut Exposition, records: &[Record]) {
     let names: Vec<String> = records.iter().map(|record| record.path.display().to_string()).collect();
     let named = || names.iter().zip(records).map(|(name, record)| (name.as_str(), record));
-    let mut family = text.family("records_written_total", Kind::Counter, "Frames recorded, safe on the medium.");
+    let mut family = text.family("records_written_total", MetricKind::Counter, "Frames recorded, safe on the medium.");
     named().for_each(|(file, record)| family.sample(&[("file", file)], record.tally.written()));
-    let mut family =
-        text.family("records_lost_total", Kind::Counter, "Frames that were to be recorded and are not, by cause.");
+    let mut family = text.family(
+        "records_lost_total",
+        MetricKind::Counter,
+        "Frames that were to be recorded and are not, by cause.",
+    );
     for (file, record) in named() {
         for cause in Cause::OF_RECORDS {
             family.sample(&[("file", file), ("cause", cause.name())], record.tally.lost_by(cause));
         }
     }
-    let mut family = text.family("record_bytes_written_total", Kind::Counter, "Bytes of records, safe on the medium.");
+    let mut family =
+        text.family("record_bytes_written_total", MetricKind::Counter, "Bytes of records, safe on the medium.");
     named().for_each(|(file, record)| family.sample(&[("file", file)], record.tally.written_bytes()));
     let help = "Bytes of records that the medium did not take; a record that did not reach the writer has none.";
-    let mut family = text.family("record_bytes_lost_total", Kind::Counter, help);
+    let mut family = text.family("record_bytes_lost_total", MetricKind::Counter, help);
     for (file, record) in named() {
         for cause in Cause::OF_RECORDS {
             family.sample(&[("file", file), ("cause", cause.name())], record.tally.lost_bytes_by(cause));
         }
     }
-    let mut family = text.family("record_free_bytes", Kind::Gauge, "Bytes that are left for us where the file lies.");
+    let mut family =
+        text.family("record_free_bytes", MetricKind::Gauge, "Bytes that are left for us where the file lies.");
     for (file, record) in named() {
         if let Some(bytes) = free_bytes(&record.path) {
             family.sample(&[("file", file)], bytes);
@@ -270,10 +275,10 @@ fn put_records(text: &mut Exposition, records: &[Record]) {
 
 fn put_receivers(text: &mut Exposition, receivers: &[(String, Arc<Tally>)]) {
     let help = "Frames that each receiver of live output got.";
-    let mut family = text.family("published_sent_total", Kind::Counter, help);
+    let mut family = text.family("published_sent_total", MetricKind::Counter, help);
     receivers.iter().for_each(|(name, tally)| family.sample(&[("receiver", name)], tally.written()));
     let help = "Frames that a receiver did not get: a newer one took the place, or it could not be reached.";
-    let mut family = text.family("published_lost_total", Kind::Counter, help);
+    let mut family = text.family("published_lost_total", MetricKind::Counter, help);
     for (name, tally) in receivers {
         for cause in Cause::OF_RECEIVERS {
             family.sample(&[("receiver", name), ("cause", cause.name())], tally.lost_by(cause));

@@ -15,21 +15,21 @@ const LONGEST_NAME_BYTES: usize = 255;
 
 /// What a record is written to.
 #[derive(Debug, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Destination {
     /// A file, and those beside it that it is renamed to.
     File(PathBuf),
     /// A named pipe, or a device: it takes what is written and gives nothing back.
     Pipe(PathBuf),
 }
 
-impl Place {
+impl Destination {
     /// Follows links, and makes the folder. What would fail at the first record, or when a full
     /// file is renamed, fails here.
-    pub fn prepare(path: &Path) -> Result<Place, RecordError> {
+    pub fn prepare(path: &Path) -> Result<Destination, RecordError> {
         let refused = |problem: String| RecordError::Unwritable { path: path.into(), problem };
-        let target = target(path);
+        let target = files::target(path);
         match fs::metadata(&target).map(|about| about.file_type()) {
-            Ok(kind) if kind.is_fifo() || kind.is_char_device() => return Ok(Place::Pipe(target)),
+            Ok(kind) if kind.is_fifo() || kind.is_char_device() => return Ok(Destination::Pipe(target)),
             Ok(kind) if kind.is_dir() => return Err(refused("it is a folder; expected a file in one".into())),
             Ok(kind) if !kind.is_file() => return Err(refused("it is neither a file nor a pipe".into())),
             Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
@@ -46,30 +46,7 @@ impl Place {
             let why = "full files get a number and the time in theirs";
             return Err(refused(format!("its name has {name_bytes} bytes; expected at most {most}, since {why}")));
         }
-        Ok(Place::File(target))
-    }
-}
-
-/// The file that a path is or links to, by one name however it is written.
-#[cfg(any(test, feature = "program"))]
-pub(crate) fn of_one_name(path: &Path) -> PathBuf {
-    let target = target(path);
-    match (fs::canonicalize(files::folder_of(&target)), target.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => target,
-    }
-}
-
-/// What a path links to, there or not.
-fn target(path: &Path) -> PathBuf {
-    match fs::read_link(path) {
-        // As many links as the kernel follows lead to one that goes round, which is an error when
-        // it is opened.
-        Ok(_) => fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
-            Ok(link) => path.parent().unwrap_or(Path::new("")).join(link),
-            Err(_) => path.into(),
-        }),
-        Err(_) => path.into(),
+        Ok(Destination::File(target))
     }
 }
 
@@ -78,21 +55,21 @@ mod tests {
     use super::*;
 
     fn refusal(path: &Path) -> String {
-        Place::prepare(path).unwrap_err().to_string()
+        Destination::prepare(path).unwrap_err().to_string()
     }
 
     #[test]
     fn folders_are_made_and_links_followed() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b/faces.csv");
-        assert_eq!(Place::prepare(&path).unwrap(), Place::File(path.clone()));
+        assert_eq!(Destination::prepare(&path).unwrap(), Destination::File(path.clone()));
         let folder = path.parent().unwrap();
         assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
         let link = root.path().join("faces.csv");
         std::os::unix::fs::symlink("a/b/faces.csv", &link).unwrap();
-        assert_eq!(Place::prepare(&link).unwrap(), Place::File(path));
+        assert_eq!(Destination::prepare(&link).unwrap(), Destination::File(path));
         std::os::unix::fs::symlink("/dev/null", root.path().join("null.csv")).unwrap();
-        assert_eq!(Place::prepare(&root.path().join("null.csv")).unwrap(), Place::Pipe("/dev/null".into()));
+        assert_eq!(Destination::prepare(&root.path().join("null.csv")).unwrap(), Destination::Pipe("/dev/null".into()));
     }
 
     #[test]
@@ -114,19 +91,8 @@ mod tests {
         assert!(around.ends_with("it is a link that leads back to itself"), "{around}");
         // The full file would have a name that no file can have.
         let name = |bytes: usize| root.path().join("x".repeat(bytes - 4) + ".csv");
-        assert!(Place::prepare(&name(231)).is_ok());
+        assert!(Destination::prepare(&name(231)).is_ok());
         let long = refusal(&name(232));
         assert!(long.contains("its name has 232 bytes; expected at most 231"), "{long}");
-    }
-
-    #[test]
-    fn a_file_has_one_name() {
-        let root = tempfile::tempdir().unwrap();
-        let file = root.path().canonicalize().unwrap().join("a.csv");
-        std::os::unix::fs::symlink("a.csv", root.path().join("b.csv")).unwrap();
-        std::os::unix::fs::symlink(".", root.path().join("here")).unwrap();
-        for name in ["a.csv", "./a.csv", "b.csv", "here/here/b.csv"] {
-            assert_eq!(of_one_name(&root.path().join(name)), file, "{name}");
-        }
     }
 }
