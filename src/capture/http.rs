@@ -6,13 +6,14 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
 use super::{CaptureError, Origin};
+use crate::text::percent;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long is gone.
@@ -20,13 +21,20 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 /// No server sends a longer head.
 const MAX_HEAD_BYTES: u64 = 16 << 10;
 const MAX_REDIRECTS: usize = 4;
+/// Parts of the types of what is no stream; some servers call those by none, or by `octet-stream`.
+const OTHER_KINDS: [&str; 6] = ["text/", "json", "xml", "javascript", "audio/", "/pdf"];
+const PLAYLISTS: [&str; 2] = ["mpegurl", "dash+xml"];
 
 /// Why a server gives no frames.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
 pub enum HttpError {
-    #[error("expected http://HOST/PATH, or http://USER:PASSWORD@HOST:PORT/PATH")]
+    #[error(
+        "expected http://HOST/PATH, or http://USER:PASSWORD@HOST:PORT/PATH, with %40 for @, %2F for / in a password"
+    )]
     Url,
+    #[error("of user and password, each % has to be followed by a code; it is itself written %25")]
+    Login,
     #[error("{host} is not known: {source}")]
     Unknown { host: String, source: io::Error },
     #[error("cannot connect to {host}: {source}")]
@@ -47,6 +55,10 @@ pub enum HttpError {
     OnePicture(String),
     #[error("it sends {0}; expected MJPEG (multipart/x-mixed-replace)")]
     Kind(String),
+    #[error(
+        "it sends a list of films ({0}), which ffmpeg reads: ffmpeg -v error -i URL -pix_fmt yuv420p -f yuv4mpegpipe -"
+    )]
+    Playlist(String),
     #[error("it sends us elsewhere, to {0}, which is not read; give http:// alone, or let another program fetch it")]
     Elsewhere(String),
 }
@@ -66,9 +78,11 @@ impl FromStr for HttpUrl {
 
     fn from_str(text: &str) -> Result<Self, HttpError> {
         let rest = text.strip_prefix("http://").ok_or(HttpError::Url)?;
+        // What names a place within a page is not the server's business.
+        let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(user.to_owned()), host),
+            Some((user, host)) => (Some(percent::decoded(user).ok_or(HttpError::Login)?), host),
             None => (None, authority),
         };
         let is_bare = host.ends_with(']') || !host.contains(':');
@@ -212,10 +226,41 @@ pub enum Answer<R> {
     Redirect(String),
 }
 
+/// A reader that gives nothing from a moment on: a server that sends its head byte by byte would be
+/// waited for as long as it likes.
+struct Until<R>(R, Instant);
+
+impl<R: BufRead> Read for Until<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?;
+        let read = bytes.len().min(into.len());
+        into[..read].copy_from_slice(&bytes[..read]);
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Until<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if Instant::now() >= self.1 {
+            return Err(io::Error::new(io::ErrorKind::Other, "its head takes too long"));
+        }
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.0.consume(bytes);
+    }
+}
+
 /// Reads the head of an answer.
-pub fn answer<R: BufRead>(mut reader: R) -> Result<Answer<R>, HttpError> {
+pub fn answer<R: BufRead>(reader: R) -> Result<Answer<R>, HttpError> {
+    answer_within(reader, READ_WITHIN)
+}
+
+fn answer_within<R: BufRead>(mut reader: R, within: Duration) -> Result<Answer<R>, HttpError> {
     let mut head = Vec::new();
-    let mut limited = (&mut reader).take(MAX_HEAD_BYTES);
+    let mut limited = Until(&mut reader, Instant::now() + within).take(MAX_HEAD_BYTES);
     loop {
         let before = head.len();
         limited.read_until(b'\n', &mut head).map_err(in_words)?;
@@ -250,7 +295,11 @@ pub fn answer<R: BufRead>(mut reader: R) -> Result<Answer<R>, HttpError> {
     if kind.to_ascii_lowercase().starts_with("image/") && field("Content-Length").is_some() {
         return Err(HttpError::OnePicture(kind.into()));
     }
-    if kind.to_ascii_lowercase().starts_with("text/") {
+    let is = |names: &[&str]| names.iter().any(|name| kind.to_ascii_lowercase().contains(name));
+    if is(&PLAYLISTS) {
+        return Err(HttpError::Playlist(kind.into()));
+    }
+    if is(&OTHER_KINDS) {
         return Err(HttpError::Kind(kind.into()));
     }
     let is_chunked = field("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
@@ -325,9 +374,17 @@ mod tests {
         assert_eq!(parts("http://cam?action=stream"), known("cam:80", "/?action=stream", None));
         assert_eq!(parts("http://me:a@b@10.0.0.2:8080/x"), known("10.0.0.2:8080", "/x", Some("me:a@b")));
         assert_eq!(parts("http://[::1]:81/x"), known("[::1]:81", "/x", None));
-        for wrong in
-            ["https://cam/", "http://", "http://:80/", "http://cam:x/", "http://cam/a b", "http://cam/\r\nX: y"]
-        {
+        assert_eq!(parts("http://me:p%40%2Fss@cam/x#top"), known("cam:80", "/x", Some("me:p@/ss")));
+        assert_eq!(parts("http://cam#top"), known("cam:80", "/", None));
+        for wrong in [
+            "http://me:100%@cam/",
+            "https://cam/",
+            "http://",
+            "http://:80/",
+            "http://cam:x/",
+            "http://cam/a b",
+            "http://cam/\r\nX: y",
+        ] {
             assert_eq!(parts(wrong), None, "{wrong}");
         }
         assert_eq!("http://me:secret@cam/x".parse::<HttpUrl>().unwrap().to_string(), "http://cam/x");
@@ -405,6 +462,22 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_comes_byte_by_byte_is_waited_for_no_longer_than_one_that_does_not_come() {
+        #[derive(Debug)]
+        struct Slow;
+        impl Read for Slow {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                std::thread::sleep(Duration::from_millis(1));
+                into[0] = b'x';
+                Ok(1)
+            }
+        }
+        let slow = BufReader::new((&b"HTTP/1.0 200 OK\r\nX: "[..]).chain(Slow));
+        let error = answer_within(slow, Duration::from_millis(20)).unwrap_err().to_string();
+        assert_eq!(error, "it gave no answer: its head takes too long");
+    }
+
+    #[test]
     fn other_answers_say_what_is_wrong() {
         for (bytes, expected) in [
             (&b""[..], "no HTTP"),
@@ -413,6 +486,11 @@ mod tests {
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "http://USER:PASSWORD@HOST/PATH"),
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x\r\n\r\n", "it wants a password by Digest"),
             (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "it sends text/html"),
+            (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}", "it sends application/json; expected"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.apple.mpegURL\r\n\r\n#EXTM3U",
+                "it sends a list of films (application/vnd.apple.mpegURL), which ffmpeg reads",
+            ),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 9\r\n\r\n",
                 "it sends one picture (image/jpeg)",

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,14 @@ pub struct Begun {
     pub last_at: Duration,
 }
 
+impl Resume {
+    /// Whether one of the files is one that it knows, or it knows none.
+    fn is_about_any_of(&self, files: &[PathBuf]) -> bool {
+        let is_known = |name: &str| self.done.contains(name) || self.begun.as_ref().is_some_and(|b| b.source == name);
+        *self == Resume::default() || files.iter().any(|file| is_known(&name(file)))
+    }
+}
+
 impl Replay {
     /// A file, or those directly in a folder that are named like pictures or films. A single film's
     /// frames are `live` or not; `pace` is that of what has none of its own.
@@ -79,7 +88,13 @@ impl Replay {
         let mut files = if is_folder { files_in(path)? } else { vec![path.into()] };
         let is_last = |file: &Path| resume.begun.as_ref().is_some_and(|begun| *begun.source == *name(file));
         let is_done = |file: &Path| resume.done.contains(&*name(file)) || (is_last(file) && is_named_like_one(file));
+        if !resume.is_about_any_of(&files) {
+            log::warn!("none of the files of {} is among those that were recorded earlier", path.display());
+        }
         files.retain(|file| !is_done(file));
+        // The film under way goes on first, whatever lies before it by now, so that numbers and
+        // times rise.
+        files.sort_by_key(|file| !is_last(file));
         let mut replay = Replay {
             files: files.into_iter(),
             film: None,
@@ -184,15 +199,19 @@ impl Source for Replay {
     }
 }
 
-/// What a file is called in records: its path as it was given, without characters that would break
-/// a line.
+/// What a file is called in records: its path as it was given, without `./` and doubled slashes.
+/// Characters that would break a line, and bytes that are no text, stand there as escapes, so that
+/// two files have two names.
 fn name(path: &Path) -> Arc<str> {
-    let text = path.to_string_lossy();
-    let escaped = text.chars().flat_map(|c| {
-        let (plain, escape) = if c.is_control() { (None, Some(c.escape_default())) } else { (Some(c), None) };
-        plain.into_iter().chain(escape.into_iter().flatten())
-    });
-    escaped.collect::<String>().into()
+    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { name.extend(c.escape_default()) } else { name.push(c) }
+        }
+        chunk.invalid().iter().for_each(|byte| name += &format!("\\x{byte:02x}"));
+    }
+    name.into()
 }
 
 /// Whether a file is a picture by its name, or a PNG by what it holds.
@@ -367,7 +386,43 @@ mod tests {
     }
 
     #[test]
-    fn names_break_no_line() {
+    fn names_break_no_line_and_are_told_apart() {
         assert_eq!(&*name(Path::new("a\nb\u{1b}.jpg")), "a\\nb\\u{1b}.jpg");
+        let raw = |bytes: &'static [u8]| name(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        assert_eq!((&*raw(b"gr\xfcn\xff.jpg"), &*raw(b"gr\xfen\xff.jpg")), ("gr\\xfcn\\xff.jpg", "gr\\xfen\\xff.jpg"));
+        for (path, expected) in [("./a/b.jpg", "a/b.jpg"), ("a//./b.jpg", "a/b.jpg"), ("../a.jpg", "../a.jpg")] {
+            assert_eq!(&*name(Path::new(path)), expected);
+        }
+        assert_eq!(&*name(Path::new("/a/./b.jpg")), "/a/b.jpg");
+    }
+
+    #[test]
+    fn a_film_under_way_goes_on_before_files_that_came_meanwhile() {
+        let folder = mixed();
+        let resume = Resume {
+            done: HashSet::from([folder.path().join("1.png").to_str().unwrap().to_owned()]),
+            begun: Some(Begun {
+                source: folder.path().join("2.mjpeg").to_str().unwrap().to_owned(),
+                first: 1,
+                first_at: Pace::default().time(1),
+                last: 1,
+                last_at: Pace::default().time(1),
+            }),
+        };
+        save(folder.path(), "0.png", 9);
+        let seen = frames(replay(folder.path(), &resume));
+        let files: Vec<&str> = seen.iter().map(|(_, _, name, _)| name.as_str()).collect();
+        assert_eq!(files, ["2.mjpeg", "2.mjpeg", "0.png", "3.Y4M", "3.Y4M", "4.png"]);
+        assert!(seen.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{seen:?}");
+        assert_eq!(seen[0].0, 2);
+    }
+
+    #[test]
+    fn files_of_which_none_was_recorded_are_noticed() {
+        let folder = mixed();
+        let known = |name: &str| Resume { done: HashSet::from([name.to_owned()]), begun: None };
+        let files = files_in(folder.path()).unwrap();
+        assert!(!known("album/1.png").is_about_any_of(&files) && Resume::default().is_about_any_of(&files));
+        assert!(known(folder.path().join("1.png").to_str().unwrap()).is_about_any_of(&files));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::kind::{HEAD_BYTES, Kind};
+use super::kind::{HEAD_BYTES, StreamKind};
 use super::{CaptureError, Captured, Film, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
 use crate::text::message::quoted;
@@ -74,21 +74,21 @@ impl Reader {
         let mut head = Vec::new();
         // A Y4M header is told at once: its writer may wait for us before the frames.
         for most in [y4m::MAGIC.len(), HEAD_BYTES] {
-            if Kind::of(&head) != Kind::Y4m {
+            if StreamKind::of(&head) != StreamKind::Y4m {
                 (&mut reader).take((most - head.len()) as u64).read_to_end(&mut head).map_err(failed)?;
             }
         }
-        let kind = Kind::of(&head);
+        let kind = StreamKind::of(&head);
         let input = BufReader::new(Cursor::new(head).chain(reader));
         match kind {
-            Kind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
-            Kind::Mjpeg => {
+            StreamKind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
+            StreamKind::Mjpeg => {
                 let mut mjpeg = Mjpeg::new(input, pace);
                 mjpeg.begin().map_err(|source| mjpeg_error(name, source))?;
                 Ok(Reader::Mjpeg(mjpeg))
             }
-            Kind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
-            Kind::Picture(kind) => {
+            StreamKind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
+            StreamKind::Picture(kind) => {
                 let hint = match kind {
                     "PNG" => {
                         ": it is a PNG picture, which is read from a file alone; give --source FILE or FOLDER".into()
@@ -97,7 +97,10 @@ impl Reader {
                 };
                 Err(CaptureError::UnknownKind { name: name.into(), hint })
             }
-            Kind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: ": it is empty".into() }),
+            StreamKind::Other(what) => {
+                Err(CaptureError::UnknownKind { name: name.into(), hint: format!(": it is {what}") })
+            }
+            StreamKind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: ": it is empty".into() }),
         }
     }
 
@@ -247,6 +250,7 @@ mod tests {
                 b"\x89PNG\r\n\x1a\n",
                 "it is a PNG picture, which is read from a file alone; give --source FILE or FOLDER",
             ),
+            (b"<html>", "(Y4M, MJPEG): it is a page of HTML, as servers send in place of a file"),
             (b"YUV4MPEG2 W2 H1 Cmono\n", "standard input: it ends before its first frame"),
             (
                 b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",

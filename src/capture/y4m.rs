@@ -13,9 +13,12 @@ use super::NOMINAL_RATE;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::pixels::rgb_from_yuv;
+use crate::text::message::counted;
 
 /// What every stream begins with.
 pub const MAGIC: &[u8] = b"YUV4MPEG2 ";
+/// Frames a second of the fastest stream: records have whole microseconds.
+const MAX_RATE: u32 = 1_000_000;
 /// Longest line that is read. ffmpeg's take a hundred bytes.
 const MAX_LINE_BYTES: u64 = 4096;
 
@@ -35,6 +38,8 @@ pub enum Y4mError {
     NoFrame,
     #[error("frame {0} does not begin with a line FRAME")]
     NoFrameHeader(u32),
+    #[error("another stream begins after {} of it; expected a file or a pipe for each", counted(*.0, "frame", "frames"))]
+    Joined(u32),
     #[error("it ends in the middle of frame {number}, after {found} of {expected} bytes")]
     Cut { number: u32, found: usize, expected: usize },
 }
@@ -69,7 +74,9 @@ impl Header {
             let wrong = |expected| Y4mError::Parameter { found: parameter.into(), expected };
             let side = |text: &str| match text.parse() {
                 Ok(side @ 1..=MAX_SIDE_PX) => Ok(Some(side)),
-                _ => Err(wrong("a width (W) and a height (H) of 1 to 4096")),
+                _ => Err(wrong(
+                    "a width (W) and a height (H) of 1 to 4096; larger ones are made smaller by ffmpeg's -vf scale=1920:-2",
+                )),
             };
             let Some((kind, value)) = parameter.split_at_checked(1) else { continue };
             match kind {
@@ -94,6 +101,10 @@ impl Header {
                     match fraction.ok_or_else(|| wrong("a rate such as F30:1"))? {
                         // Unknown.
                         (0, _) | (_, 0) => {}
+                        // Frames would share their times.
+                        (n, d) if u64::from(n) > u64::from(MAX_RATE) * u64::from(d) => {
+                            return Err(wrong("a rate such as F30:1"));
+                        }
                         known => rate = known,
                     }
                 }
@@ -173,6 +184,7 @@ impl<R: BufRead> Y4m<R> {
             Line::Endless(start) if b"FRAME".starts_with(&start) => {
                 return Err(Y4mError::Cut { number, found: 0, expected });
             }
+            Line::Whole(line) if line.starts_with(MAGIC) => return Err(Y4mError::Joined(number)),
             Line::Whole(_) | Line::Endless(_) => return Err(Y4mError::NoFrameHeader(number)),
         }
         self.planes.clear();
@@ -388,6 +400,7 @@ mod tests {
             (b"YUV4MPEG2 W2\n", "lacks a height"),
             (b"YUV4MPEG2 W99999999 H2\n", "\"W99999999\" in its header is wrong; expected a width"),
             (b"YUV4MPEG2 W0 H2\n", "\"W0\""),
+            (b"YUV4MPEG2 W2 H2 F4294967295:1\n", "\"F4294967295:1\" in its header is wrong; expected a rate"),
             (b"YUV4MPEG2 W2 H2 C420p10\n", "\"C420p10\" in its header is wrong; expected C420jpeg"),
             (b"YUV4MPEG2 W2 H2 F30\n", "expected a rate such as F30:1"),
             (b"YUV4MPEG2 W2 H2 Cmono\nFRAM\n1234", "frame 0 does not begin with a line FRAME"),

@@ -1,7 +1,7 @@
 //! Whole pictures with the boxes of faces: `boxes.csv` (columns `file`, `x0`, `y0`, `x1`, `y1`; a
 //! row a face) and `images/`. A row without a box is a picture without any face.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::pictures::Pictures;
@@ -54,9 +54,10 @@ pub fn read(folder: &Path) -> Result<Scenes, DatasetError> {
     let table = table(folder);
     let mut pictures = Pictures::below([folder.join("images")]);
     let mut scenes: Vec<Scene> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut faults = Faults::default();
     for Row { line, file, bounds } in rows(&table)? {
-        let known = scenes.iter_mut().find(|scene| scene.file == file);
+        let known = places.get(&file).map(|place| &mut scenes[*place]);
         match (known, bounds) {
             (_, Err(problem)) => faults.add(&table, line, file, problem),
             (Some(scene), Ok(Some(face))) if !scene.faces.is_empty() => scene.faces.push(face),
@@ -64,20 +65,19 @@ pub fn read(folder: &Path) -> Result<Scenes, DatasetError> {
                 let problem = format!("{file} has rows with and without a box");
                 faults.add(&table, line, file, problem);
             }
-            (None, Ok(face)) => scenes.push(Scene {
-                picture: pictures.find(&file),
-                file,
-                faces: face.into_iter().collect(),
-                ignored: vec![],
-            }),
+            (None, Ok(face)) => {
+                places.insert(file.clone(), scenes.len());
+                let (picture, faces) = (pictures.find(&file), face.into_iter().collect());
+                scenes.push(Scene { picture, file, faces, ignored: vec![] });
+            }
         }
     }
     let ignored = folder.join("ignore.csv");
     if ignored.is_file() {
         for Row { line, file, bounds } in rows(&ignored)? {
-            match (bounds, scenes.iter_mut().find(|scene| scene.file == file)) {
+            match (bounds, places.get(&file)) {
                 (Err(problem), _) => faults.add(&ignored, line, file, problem),
-                (Ok(bounds), Some(scene)) => scene.ignored.extend(bounds),
+                (Ok(bounds), Some(place)) => scenes[*place].ignored.extend(bounds),
                 (Ok(_), None) => {}
             }
         }

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use super::DatasetError;
+use crate::text::files;
+
+/// No list of annotations is longer; the largest that are about have a twentieth of it.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// A file's text with `\n` at the ends of its lines. Reads UTF-8 with or without its mark, and
 /// UTF-16 with one; line ends of Unix, Windows and the old Mac.
 pub(super) fn read(path: &Path) -> Result<String, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.into(), source })?;
+    let bytes = files::read(path, MAX_BYTES).map_err(|source| DatasetError::Read { path: path.into(), source })?;
     Ok(decoded(&bytes).replace("\r\n", "\n").replace('\r', "\n"))
 }
 

@@ -42,6 +42,10 @@ fn face(line: &str) -> Result<(String, Vec<Point2<f32>>), String> {
     let (coordinates, rest) = fields.split_at(COORDINATES);
     let is_number = |field: &&str| field.parse::<f32>().is_ok();
     let numbers = rest[..rest.len() - 1].iter().take_while(|field| is_number(field)).count();
+    // As many fields as a whole line has, so that one that is no number is no part of a name.
+    if rest.len() == MORE_NUMBERS[0] + 1 && numbers < MORE_NUMBERS[0] {
+        return Err(format!("expected a number of the box or an attribute, found {:?}", rest[numbers]));
+    }
     // A name may have blanks in it, and begin with a number.
     let more = MORE_NUMBERS.into_iter().find(|more| *more <= numbers).expect("the last one is 0");
     let points = IBUG_68_FROM_WFLW_98
@@ -86,13 +90,17 @@ mod tests {
     #[test]
     fn a_bad_line_costs_itself() {
         let good = format!("{}1 2 3 4 0 0 0 0 0 1 1--Parade/a b.jpg\r\n", points(0.25));
-        let text = ["1 2 3\r\n", &good, &good.replacen("0.250000", "x", 1), "\r\n", &good.replace("a b", "c")].concat();
+        let no_number = good.replace("a b", "d").replace(" 3 4 ", " 3 x ");
+        let text =
+            ["1 2 3\r\n", &good, &good.replacen("0.250000", "x", 1), "\r\n", &good.replace("a b", "c"), &no_number]
+                .concat();
         let set = open(archive(&[("list_98pt_rect_attr_test.txt", &text)]).path()).unwrap();
         let files: Vec<&str> = set.samples.iter().map(|sample| sample.file.as_str()).collect();
         assert_eq!(files, ["1--Parade/a b.jpg", "1--Parade/c.jpg"]);
         let errors: Vec<String> = set.faults.iter().map(|fault| fault.error.to_string()).collect();
         assert!(errors[0].ends_with("line 1: expected 207 fields, found 3"), "{errors:?}");
         assert!(errors[1].ends_with("line 3: expected a coordinate, found \"x\""), "{errors:?}");
+        assert!(errors[2].ends_with("line 6: expected a number of the box or an attribute, found \"x\""), "{errors:?}");
     }
 
     #[test]

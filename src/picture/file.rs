@@ -10,9 +10,12 @@ use thiserror::Error;
 use crate::picture::frame::{Frame, PixelFormat, Size};
 use crate::picture::jpeg;
 use crate::picture::{Bounds, JpegError, SizeError};
+use crate::text::{files, stand_in};
 
 /// Of a picture that is read: as large as the largest cameras' ones.
 const BOUNDS: Bounds = Bounds { side_px: 16_384, megapixels: 64 };
+/// A picture's file has no more bytes: as many as its samples may take.
+const MAX_FILE_BYTES: u64 = MAX_DECODED_MIB << 20;
 /// What a picture's samples may take in memory: those of 8 bits of the largest picture.
 const MAX_DECODED_MIB: u64 = 256;
 
@@ -23,7 +26,7 @@ pub enum PictureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path} is no JPEG or PNG picture{found}")]
-    UnknownKind { path: PathBuf, found: &'static str },
+    UnknownKind { path: PathBuf, found: String },
     #[error("{path} is a broken picture: {problem}")]
     Broken { path: PathBuf, problem: String },
     /// There is nothing wrong with it but that it is not read here.
@@ -68,7 +71,7 @@ pub fn is_named_like_one(path: &Path) -> bool {
 
 /// Reads a picture file, turned the way its EXIF orientation says.
 pub fn read(path: &Path) -> Result<Frame, PictureError> {
-    let bytes = std::fs::read(path).map_err(|source| PictureError::Read { path: path.into(), source })?;
+    let bytes = files::read(path, MAX_FILE_BYTES).map_err(|source| PictureError::Read { path: path.into(), source })?;
     decode(&bytes, path)
 }
 
@@ -91,17 +94,19 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
 }
 
 /// What a file is that is none of ours, as the end of a message.
-fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> &'static str {
-    match format {
-        Some(ImageFormat::WebP) => ": it is a WebP; convert it to .png",
-        Some(ImageFormat::Gif) => ": it is a GIF; convert it to .png",
-        Some(ImageFormat::Bmp) => ": it is a BMP; convert it to .png",
-        Some(ImageFormat::Tiff) => ": it is a TIFF; convert it to .png",
-        Some(ImageFormat::Avif) => ": it is an AVIF; convert it to .png",
-        _ if bytes.is_empty() => ": it is empty",
-        _ if bytes.get(4..8) == Some(b"ftyp") => ": it is a HEIC or a film; convert it to .png",
-        _ => "",
-    }
+fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> String {
+    let found = match format {
+        Some(ImageFormat::WebP) => "a WebP; convert it to .png",
+        Some(ImageFormat::Gif) => "a GIF; convert it to .png",
+        Some(ImageFormat::Bmp) => "a BMP; convert it to .png",
+        Some(ImageFormat::Tiff) => "a TIFF; convert it to .png",
+        Some(ImageFormat::Avif) => "an AVIF; convert it to .png",
+        _ if bytes.is_empty() => "empty",
+        _ if bytes.get(4..8) == Some(b"ftyp") => "a HEIC or a film; convert it to .png",
+        _ if bytes.iter().all(|byte| *byte == 0) => "zeros alone; copy it again",
+        _ => return stand_in::of(bytes).map(|other| format!(": it is {other}")).unwrap_or_default(),
+    };
+    format!(": it is {found}")
 }
 
 /// A file whose pixels are not all there is an error: nothing else shows that it was cut.

@@ -26,7 +26,8 @@ pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
             entries.push(entry.path());
         }
     }
-    entries.sort_by(|a, b| natural_order(&name(a), &name(b)));
+    // Names that are no text may look alike.
+    entries.sort_by(|a, b| natural_order(&name(a), &name(b)).then_with(|| a.cmp(b)));
     Ok(entries)
 }
 

@@ -135,6 +135,20 @@ fn another_format_is_tried_where_the_first_does_not_start() {
 }
 
 #[test]
+fn a_camera_without_a_size_that_can_be_used_is_said_to() {
+    let Some(fake) = Fake::new() else { return };
+    for (camera, expected) in [
+        ("format YUYV\nsize 65535x65535\n", "offers YUYV, but in no size of 1x1 to 4096x4096"),
+        // As of a driver that leaves its memory as it was.
+        ("format \u{1}\u{2}A \nsize 640x480\n", "offers \\x01\\x02A"),
+    ] {
+        fake.plug(0, camera);
+        let Outcome { code, said, .. } = fake.run("--source /dev/video0");
+        assert!(code == 1 && said.contains(expected) && said.trim_end().lines().count() == 1, "{said:?}");
+    }
+}
+
+#[test]
 fn good_frames_among_bad_ones_are_used() {
     let Some(fake) = Fake::new() else { return };
     let (whole, cut) = (fake::jpeg(), &fake::jpeg()[..3000]);

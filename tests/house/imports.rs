@@ -7,7 +7,7 @@ use crate::{root, rust_files};
 
 /// From the ground up. What stands in a wing imports from its own and from those before it.
 const WINGS: [&str; 18] = [
-    "picture", "text", "machine", "capture", "model", "face", "dataset", "report", "overlay", "record", "screen",
+    "text", "picture", "machine", "capture", "model", "face", "dataset", "report", "overlay", "record", "screen",
     "publish", "pipeline", "board", "doctor", "cli", "plan", "commands",
 ];
 

@@ -12,6 +12,7 @@ use super::choice;
 use super::planes::{Layout, MAX_PLANES};
 use super::{CameraError, CameraFormat, CameraWish, ChosenMode, EBUSY, EINVAL, ENODEV, ENOTTY, Interval, OtherWay};
 use crate::picture::frame::Size;
+use crate::text::message::in_one_line;
 
 /// As long as a driver says how long a frame takes.
 const CAN_SET_RATE: u32 = sys::V4L2_CAP_TIMEPERFRAME;
@@ -150,8 +151,11 @@ impl Device {
         let mut modes = self.modes(wish);
         if modes.is_empty() {
             let fourccs = self.fourccs();
-            let names: Vec<_> = fourccs.iter().map(|fourcc| String::from_utf8_lossy(fourcc).into_owned()).collect();
+            let names: Vec<String> = fourccs.iter().map(|fourcc| fourcc.escape_ascii().to_string()).collect();
             let offers = if names.is_empty() { "no format".into() } else { names.join(", ") };
+            if fourccs.iter().any(|fourcc| CameraFormat::from_fourcc(*fourcc).is_some()) {
+                return Err(CameraError::NoSize { path: self.path, offers });
+            }
             let way = self.other_way(&fourccs);
             return Err(CameraError::NoFormat { offers, way, path: self.path });
         }
@@ -194,7 +198,7 @@ impl Device {
         };
         let fourcc = fourcc.to_le_bytes();
         let Some(format) = CameraFormat::from_fourcc(fourcc) else {
-            return Err(other(String::from_utf8_lossy(&fourcc).into_owned()));
+            return Err(other(fourcc.escape_ascii().to_string()));
         };
         // A driver may change what was left to it.
         if wish.format.is_some_and(|wanted| !format.is(wanted)) || wish.size.is_some_and(|wanted| wanted != size) {
@@ -266,7 +270,7 @@ fn query(handle: &v4l::Device) -> io::Result<(Description, u32)> {
     // The crate's own query panics at a name that is cut within a character.
     let text = |bytes: &[u8]| {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
-        String::from_utf8_lossy(&bytes[..end]).into_owned()
+        in_one_line(&String::from_utf8_lossy(&bytes[..end]))
     };
     let description = Description { driver: text(&found.driver), card: text(&found.card), bus: text(&found.bus_info) };
     let has_own = found.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;

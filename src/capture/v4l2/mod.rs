@@ -28,6 +28,7 @@ pub use identity::nodes;
 
 use super::fault::Fault;
 use super::returning::Returning;
+use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
 use first::first;
 pub use first::try_out;
@@ -90,6 +91,8 @@ pub enum CameraError {
     Busy(PathBuf),
     #[error("{path} offers {offers}, of which none is {}", formats())]
     NoFormat { path: PathBuf, offers: String, way: OtherWay },
+    #[error("{path} offers {offers}, but in no size of 1x1 to {MAX_SIDE_PX}x{MAX_SIDE_PX}")]
+    NoSize { path: PathBuf, offers: String },
     #[error("{path} does not offer {wish}; it offers {offers}")]
     NotOffered { path: PathBuf, wish: CameraWish, offers: String },
     #[error("{path} gave {found} when {asked} was set")]

@@ -36,13 +36,24 @@ impl Layout {
     /// Compressed frames are not for this.
     pub fn copy_into(&self, planes: &[&[u8]], frame: &mut Frame) -> Result<(), FrameError> {
         let Some(format) = self.pixels() else { return Ok(()) };
-        // Some drivers say nothing, or something that cannot be.
-        let rows_from = (self.stride_bytes[0] as usize).max(format.row_bytes(self.size.width));
+        let row = format.row_bytes(self.size.width);
+        // Some drivers say nothing, or something that cannot be. No row follows a single one.
+        let rows_from = if self.size.height == 1 { row } else { (self.stride_bytes[0] as usize).max(row) };
         let is_yu12 = matches!(self.format, CameraFormat::Yu12 | CameraFormat::Yu12Apart);
         // A row of pairs is a byte longer than one of luma where that is odd.
         let stride = if is_yu12 { rows_from.max(2 * self.chroma_width()) } else { rows_from };
-        frame.fill(format, self.size, stride as u32, |out| {
+        // The first plane, whose last row may lack its padding: what is said of the others follows
+        // from it, and memory is taken for no more than is there.
+        let first = planes.first().map_or(0, |plane| plane.len());
+        let before_last = rows_from.saturating_mul(self.size.height.saturating_sub(1) as usize);
+        let expected = before_last.saturating_add(row);
+        let stride_bytes = u32::try_from(stride).unwrap_or(u32::MAX);
+        frame.fill(format, self.size, stride_bytes, |out| {
             out.clear();
+            if first < expected {
+                let (size, found) = (self.size, first);
+                return Err(FrameError::TooFewBytes { format, size, stride_bytes, found, expected });
+            }
             self.copy(planes, rows_from, Packed { out, stride });
             Ok(())
         })
@@ -183,6 +194,26 @@ mod tests {
         assert_eq!(frame.unwrap().bytes(), [1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, 10, 50, 20, 60, 30, 70, 40, 80]);
         let packed = copied(layout(CameraFormat::Yu12, 3, 2, [3, 0, 0]), &[&[1, 2, 3, 4, 5, 6, 10, 20, 50, 60]]);
         assert_eq!(packed.unwrap().bytes(), [1, 2, 3, 0, 4, 5, 6, 0, 10, 50, 20, 60]);
+    }
+
+    #[test]
+    fn an_impossible_pitch_takes_no_memory() {
+        let samples = vec![7; 16 * 24];
+        let planes: [&[u8]; 3] = [&samples, &samples, &samples];
+        for format in CameraFormat::ALL.into_iter().chain([CameraFormat::Nv12Apart, CameraFormat::Yu12Apart]) {
+            for height in [1, 2, 16] {
+                let mut frame = Frame::default();
+                let layout = layout(format, 16, height, [u32::MAX; MAX_PLANES]);
+                let copied = layout.copy_into(&planes, &mut frame);
+                let takes_any = height == 1 || layout.pixels().is_none();
+                assert!(
+                    copied.is_ok() || !takes_any || format == CameraFormat::Yu12Apart,
+                    "{format} {height}: {copied:?}"
+                );
+                assert!(copied.is_err() || height == 1 || layout.pixels().is_none(), "{format} {height}");
+                assert!(frame.into_bytes().capacity() < 1 << 16, "{format} {height}");
+            }
+        }
     }
 
     proptest::proptest! {

@@ -2,6 +2,7 @@
 //! be.
 
 mod extent;
+mod restarts;
 mod tables;
 
 use std::borrow::Cow;
@@ -111,6 +112,7 @@ pub fn decode_into(jpeg: &[u8], frame: &mut Frame, bounds: Bounds) -> Result<Opt
     let has_end = jpeg.ends_with(&END);
     let complete = completed(jpeg, has_end);
     match decode(&complete, frame, bounds, true) {
+        Ok(()) if restarts::are_missing(&complete) => Ok(Some(Flaw::BrokenScan)),
         Ok(()) => Ok((!has_end).then_some(Flaw::NoEnd)),
         Err(JpegError::Pixels(_)) if has_end => {
             decode(&complete, frame, bounds, false)?;
@@ -237,6 +239,19 @@ fn segments_before_scan(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
             }
         }
     })
+}
+
+/// Where the first scan begins; the end where there is none.
+fn scan_start(jpeg: &[u8]) -> usize {
+    let mut at = 2;
+    while let Some([0xff, code, high, low]) = jpeg.get(at..at + 4) {
+        match *code {
+            START_OF_SCAN => return at,
+            0xff => at += 1,
+            _ => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
+        }
+    }
+    jpeg.len()
 }
 
 fn has_segment_before_scan(jpeg: &[u8], wanted: u8) -> bool {
