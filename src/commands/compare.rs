@@ -10,7 +10,7 @@ use super::{Outcome, check_writable, counted, results};
 use crate::cli::CompareArgs;
 use crate::report::regression::changes;
 use crate::report::{Report, chart, page, table};
-use crate::text::apart;
+use crate::text::{apart, files};
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let read = args.reports.iter().map(|path| ("REPORT.json", path.as_path()));
@@ -85,5 +85,5 @@ fn markdown(reports: &[Report]) -> String {
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    files::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -112,5 +112,5 @@ fn results() -> impl Write {
 
 fn write_json(path: &Path, figures: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(figures).expect("figures have text keys") + "\n";
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    files::write(path, &text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -69,8 +69,8 @@ pub fn of_one_name(path: &Path) -> PathBuf {
 /// what it leads to is replaced. A pipe and a device are written to as they are.
 #[cfg(feature = "program")]
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
-        return write_to_reader(path, text);
+    if is_no_file(path) {
+        return write(path, text);
     }
     let path = &target(path);
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
@@ -85,11 +85,17 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     replaced
 }
 
-/// Writes to a pipe or a device; a pipe that nobody reads is an error.
+/// Writes a file as it is. A pipe that nobody reads is an error, and not waited for.
 #[cfg(feature = "program")]
-fn write_to_reader(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = open_for_reader(path)?;
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = if is_no_file(path) { open_for_reader(path)? } else { File::create(path)? };
     file.write_all(text.as_bytes())
+}
+
+/// Whether it is a pipe, a device or a socket.
+#[cfg(feature = "program")]
+fn is_no_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
 /// Opens a pipe or a device without waiting for somebody who reads it.

@@ -43,7 +43,7 @@ impl Summary {
         let text = format!("{object:#}\n");
         match self.file {
             None => Ok(results().write_all(text.as_bytes())?),
-            Some(path) => files::replace(&path, &text).with_context(|| format!("cannot write {}", path.display())),
+            Some(path) => files::write(&path, &text).with_context(|| format!("cannot write {}", path.display())),
         }
     }
 }
