@@ -1,5 +1,5 @@
-//! The ground: a picture's pixels, their geometry, the crop that a net reads, and picture files.
-//! Knows nothing of the rest.
+//! A picture's pixels, their geometry, the crop that a net reads, and picture files. Knows nothing
+//! of the rest but how files are read.
 
 mod built_in;
 pub mod crop;
