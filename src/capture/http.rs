@@ -243,7 +243,7 @@ impl<R: BufRead> Read for Until<R> {
 impl<R: BufRead> BufRead for Until<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if Instant::now() >= self.1 {
-            return Err(io::Error::new(io::ErrorKind::Other, "its head takes too long"));
+            return Err(io::Error::other("its head takes too long"));
         }
         self.0.fill_buf()
     }
