@@ -60,11 +60,15 @@ fn on_camera(error: &CameraError) -> Option<String> {
         CameraError::None => {
             Some("give --source PATH for pictures and video, or try `wingmark demo`, which needs no camera".into())
         }
-        CameraError::InPipeline { way, .. } | CameraError::NoFormat { way, .. } => Some(in_words(way)),
+        CameraError::InPipeline { way, .. } | CameraError::NoFormat { way, .. } | CameraError::NoSize { way, .. } => {
+            Some(in_words(way))
+        }
         // Another program that reads one of them helps more than another cable.
         CameraError::NoneWorks(errors) => {
-            let has_way =
-                |error: &&CameraError| matches!(error, CameraError::InPipeline { .. } | CameraError::NoFormat { .. });
+            let has_way = |error: &&CameraError| {
+                use CameraError::{InPipeline, NoFormat, NoSize};
+                matches!(error, InPipeline { .. } | NoFormat { .. } | NoSize { .. })
+            };
             errors.iter().filter(has_way).chain(errors).find_map(on_camera)
         }
         CameraError::Silent { .. } => Some("plug it in anew, or into another port without a hub".into()),

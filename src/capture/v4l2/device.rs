@@ -153,11 +153,12 @@ impl Device {
             let fourccs = self.fourccs();
             let names: Vec<String> = fourccs.iter().map(|fourcc| fourcc.escape_ascii().to_string()).collect();
             let offers = if names.is_empty() { "no format".into() } else { names.join(", ") };
-            if fourccs.iter().any(|fourcc| CameraFormat::from_fourcc(*fourcc).is_some()) {
-                return Err(CameraError::NoSize { path: self.path, offers });
-            }
             let way = self.other_way(&fourccs);
-            return Err(CameraError::NoFormat { offers, way, path: self.path });
+            let is_known = fourccs.into_iter().any(|fourcc| CameraFormat::from_fourcc(fourcc).is_some());
+            return Err(match is_known {
+                true => CameraError::NoSize { offers, way, path: self.path },
+                false => CameraError::NoFormat { offers, way, path: self.path },
+            });
         }
         modes.retain(|mode| !tried.contains(&mode.format));
         let Some(choice) = choice::choose(&modes, wish) else {

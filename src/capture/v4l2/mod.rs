@@ -92,7 +92,7 @@ pub enum CameraError {
     #[error("{path} offers {offers}, of which none is {}", formats())]
     NoFormat { path: PathBuf, offers: String, way: OtherWay },
     #[error("{path} offers {offers}, but in no size of 1x1 to {MAX_SIDE_PX}x{MAX_SIDE_PX}")]
-    NoSize { path: PathBuf, offers: String },
+    NoSize { path: PathBuf, offers: String, way: OtherWay },
     #[error("{path} does not offer {wish}; it offers {offers}")]
     NotOffered { path: PathBuf, wish: CameraWish, offers: String },
     #[error("{path} gave {found} when {asked} was set")]
