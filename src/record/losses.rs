@@ -93,8 +93,8 @@ impl Tally {
         reason.clone_into(&mut self.reason.lock().expect("nobody panics while holding the reason"));
     }
 
-    /// Counts what was given to a thread that is gone and that it neither wrote nor counted; `given`
-    /// is all that it was ever given.
+    /// Counts what was given to a thread that is gone and that it neither wrote nor counted;
+    /// `given` is all that it was ever given.
     pub fn count_left_behind(&self, given: u64, cause: Cause, reason: &str) {
         self.count_lost(given.saturating_sub(self.written() + self.lost()), cause, reason);
     }
