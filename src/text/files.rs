@@ -32,7 +32,6 @@ pub fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The text of a file that people write.
-#[cfg(feature = "program")]
 pub fn read_text(path: &Path) -> io::Result<String> {
     const MOST_BYTES: u64 = 1 << 20;
     String::from_utf8(read(path, MOST_BYTES)?).map_err(|error| {
