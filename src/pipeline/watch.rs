@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::capture::Status;
+use crate::text::seldom::OnceAMinute;
 
-const SAY_EVERY: Duration = Duration::from_secs(60);
 /// A pipe whose writer gives nothing blocks, so that its source says nothing either.
 const QUIET_AFTER: Duration = Duration::from_secs(10);
 
@@ -15,7 +15,7 @@ pub struct StatusWatch {
     status: Status,
     /// Since when no frames come.
     since: Option<Instant>,
-    said_at: Option<Instant>,
+    reminders: OnceAMinute,
     /// What was said of this time without frames.
     said: Vec<Status>,
     /// Whether the source was gone since frames came last.
@@ -64,18 +64,15 @@ impl StatusWatch {
             return None;
         }
         self.said.push(self.status.clone());
-        self.said_at = Some(now);
+        self.reminders.said(now);
         Some(self.status.to_string())
     }
 
     /// What is to be logged again, if anything.
     pub fn reminder(&mut self, now: Instant) -> Option<String> {
         let Some(since) = self.since else { return self.quiet(now) };
-        if now - self.said_at? < SAY_EVERY {
-            return None;
-        }
-        self.said_at = Some(now);
-        Some(format!("{}; no frames for {} s", self.status, (now - since).as_secs()))
+        let lasted = now.saturating_duration_since(since);
+        self.reminders.due(now).then(|| format!("{}; no frames for {} s", self.status, lasted.as_secs()))
     }
 
     /// Of a source that says nothing for long.

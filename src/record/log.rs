@@ -22,6 +22,7 @@ use super::storage::{Disk, Storage};
 use super::writer::Writer;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
+use crate::text::seldom::OnceAMinute;
 
 /// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue
 /// full are lost.
@@ -299,7 +300,7 @@ fn write_all<S: Storage>(
 ) {
     // The last quarter of the interval is for the medium to take the block.
     let gather = flush_interval * 3 / 4;
-    let mut lateness = Lateness { flush_interval, taker, said_at: None };
+    let mut lateness = Lateness { flush_interval, taker, seldom: OnceAMinute::default() };
     let mut oldest: Option<Instant> = None;
     loop {
         let message = match oldest {
@@ -340,14 +341,13 @@ fn write_all<S: Storage>(
 struct Lateness {
     flush_interval: Duration,
     taker: Taker,
-    said_at: Option<Instant>,
+    seldom: OnceAMinute,
 }
 
 impl Lateness {
     fn check(&mut self, oldest: Option<Instant>) {
         let Some(age) = oldest.map(|at| at.elapsed()).filter(|age| *age > self.flush_interval) else { return };
-        if self.said_at.is_none_or(|at| at.elapsed() >= Duration::from_secs(60)) {
-            self.said_at = Some(Instant::now());
+        if self.seldom.due(Instant::now()) {
             log::warn!(
                 "{} is slow: records were {} ms old when they were safe, not {} ms",
                 self.taker,

@@ -4,12 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::text::message::counted;
-
-/// How often a loss that goes on is said.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+use crate::text::seldom::OnceAMinute;
 
 /// Why an entry did not get where it was to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,24 +135,22 @@ impl Tally {
 pub struct LossReport {
     path: PathBuf,
     said: u64,
-    said_at: Option<Instant>,
+    seldom: OnceAMinute,
 }
 
 impl LossReport {
     pub fn new(path: PathBuf) -> Self {
-        LossReport { path, said: 0, said_at: None }
+        LossReport { path, said: 0, seldom: OnceAMinute::default() }
     }
 
     /// A sentence about what was lost since the last one: the first at once, then one a minute at
     /// most.
     pub fn due(&mut self, tally: &Tally, now: Instant) -> Option<String> {
         let total = tally.lost();
-        let quiet = self.said_at.is_some_and(|at| now.saturating_duration_since(at) < SAY_EVERY);
-        if total == self.said || quiet {
+        if total == self.said || !self.seldom.due(now) {
             return None;
         }
-        let new = total - self.said;
-        (self.said, self.said_at) = (total, Some(now));
+        let new = total - std::mem::replace(&mut self.said, total);
         let new = counted(new, "record", "records");
         Some(format!("{}: {new} lost ({}); {total} since the start", self.path.display(), tally.reason()))
     }
@@ -172,6 +168,8 @@ pub fn in_words(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -5,4 +5,5 @@ pub(crate) mod apart;
 pub(crate) mod files;
 pub(crate) mod message;
 pub(crate) mod percent;
+pub(crate) mod seldom;
 pub(crate) mod stand_in;
