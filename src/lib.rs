@@ -57,3 +57,4 @@ pub mod record;
 pub mod report;
 pub mod screen;
 mod text;
+mod threads;

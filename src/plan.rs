@@ -17,7 +17,7 @@ use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
 use crate::publish::page::{self, Page, Video};
-use crate::publish::{Pace, PublishError, Publisher, Settings, Stdout};
+use crate::publish::{Policy, PublishError, Publisher, Settings, Stdout};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
@@ -118,23 +118,17 @@ impl PasswordArgs {
 }
 
 /// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
-fn publishers(
-    args: &RunArgs,
-    is_live: bool,
-    made_by: &Arc<Provenance>,
-    settings: &Settings<'_>,
-) -> Result<Vec<Publisher>, PublishError> {
+fn publishers(args: &RunArgs, is_live: bool, settings: &Settings<'_>) -> Result<Vec<Publisher>, PublishError> {
     if let Some(twice) = twice(&args.publish) {
         return Err(PublishError::Twice(twice.to_string()));
     }
     let mut publishers = Vec::new();
     if args.record.contains(&RecordChoice::Stdout) {
-        let pace = if is_live { Pace::Newest } else { Pace::Every };
-        let stdout = Box::new(Stdout::new(Arc::clone(made_by)));
-        publishers.push(Publisher::start("standard output".into(), pace, stdout)?);
+        let policy = if is_live { Policy::Newest } else { Policy::Every };
+        publishers.push(Publisher::start("standard output".into(), policy, Box::<Stdout>::default())?);
     }
     for target in &args.publish {
-        publishers.push(Publisher::start(target.to_string(), Pace::Newest, target.receiver(settings))?);
+        publishers.push(Publisher::start(target.to_string(), Policy::Newest, target.receiver(settings))?);
     }
     Ok(publishers)
 }
@@ -147,7 +141,7 @@ impl ServeArgs {
         let token = self.token_file.as_deref().map(page::Token::read).transpose()?;
         let page = Page::open(at, token, self.serve_video, Arc::clone(metrics))?;
         let video = page.video();
-        let publisher = Publisher::start(format!("http://{}", page.address()), Pace::Newest, Box::new(page))?;
+        let publisher = Publisher::start(format!("http://{}", page.address()), Policy::Newest, Box::new(page))?;
         Ok((Some(publisher), video))
     }
 }
@@ -269,17 +263,17 @@ impl RunPlan {
         logs.iter_mut().for_each(|log| log.describe(&made_by));
         let metrics = Arc::new(Metrics::of_logs(&logs));
         metrics.describe(&made_by);
-        #[allow(unused_mut, reason = "the page is one of them, where it is built in")]
         let mut publishers = {
             let password = args.password.read()?;
             let (head, rate) = (landmarks.head.as_ref(), args.publish_rate);
             let settings = Settings { head, rate, password: password.as_deref(), metrics: &metrics };
-            publishers(args, source.is_live(), &made_by, &settings)?
+            publishers(args, source.is_live(), &settings)?
         };
         #[cfg(feature = "page")]
         let (page, video) = args.serve.open(&metrics)?;
         #[cfg(feature = "page")]
         publishers.extend(page);
+        publishers.iter_mut().for_each(|publisher| publisher.describe(&made_by));
         publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
         let start = |path| MetricsFile::start(path, args.metrics_every, Arc::clone(&metrics));
         let metrics_file = args.metrics.as_deref().map(start).transpose()?;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use wingmark::face::Observation;
 use wingmark::picture::built_in_picture;
 use wingmark::publish::page::{Page, Token, Video};
-use wingmark::publish::{Pace, Publisher};
+use wingmark::publish::{Policy, Publisher};
 use wingmark::record::metrics::Metrics;
 
 /// Longer than anything here takes on a machine that does much else.
@@ -39,7 +39,7 @@ impl Run {
         let metrics = Arc::<Metrics>::default();
         let page = Page::open(LOCAL, token, with_video, Arc::clone(&metrics)).unwrap();
         let (address, video) = (page.address(), page.video());
-        let mut publisher = Publisher::start("page".into(), Pace::Newest, Box::new(page)).unwrap();
+        let mut publisher = Publisher::start("page".into(), Policy::Newest, Box::new(page)).unwrap();
         metrics.add_receiver(publisher.name(), publisher.tally());
         let (frames, stop) = (Arc::default(), Arc::default());
         let mut run = Run { address, metrics, frames, stop, thread: None };

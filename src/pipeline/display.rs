@@ -6,12 +6,11 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::slot::{ClosesWhenDropped, Policy, Slot, Taken};
-use super::{Ended, join_until};
 use crate::face::Observation;
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
 use crate::screen::{ScreenError, View};
+use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// Something that draws what is seen, and may take its time.
 pub trait Show: Send {

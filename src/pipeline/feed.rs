@@ -6,10 +6,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::slot::{ClosesWhenDropped, Policy, Slot, Taken};
-use super::{Ended, join_until};
 use crate::capture::{CaptureError, Captured, Source, Status};
 use crate::picture::frame::Frame;
+use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// So many notes wait to be read; a source that has more of them waits too.
 const NOTES: usize = 64;

@@ -1,8 +1,8 @@
 //! What leaves the board live: one file a receiver behind one small trait.
 //!
 //! A receiver has a thread of its own and room for one frame before it. Where it is slow or gone,
-//! the newest frame replaces the one that waits. The loss is counted and reported once a minute. No
-//! frame is held up. The events of a lost frame go with the next one.
+//! the newest frame replaces the one that waits, and takes over its events. The loss is counted and
+//! reported once a minute. No frame is held up. What could not be sent is not sent later.
 
 mod backoff;
 mod json;
@@ -16,17 +16,24 @@ mod stdout;
 mod target;
 mod udp;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 pub use json::Datagrams;
-pub use publisher::{Pace, Publisher};
+pub use publisher::Publisher;
 pub use stdout::Stdout;
 pub use target::{Settings, Target, TargetError};
 
 use crate::record::entry::Entry;
+use crate::record::provenance::Provenance;
+pub use crate::threads::Policy;
 
 /// Somewhere that what is seen goes at once.
 pub trait Receiver: Send {
+    /// Who makes the frames from the next one on.
+    fn describe(&mut self, _made_by: Arc<Provenance>) {}
+
     /// May take its time; frames that come meanwhile are lost but for the newest.
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError>;
 

@@ -1,7 +1,7 @@
 //! A receiver on a thread of its own.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,10 @@ use super::{PublishError, Receiver};
 use crate::face::Observation;
 use crate::record::entry::Entry;
 use crate::record::losses::{Cause, Tally};
+use crate::record::provenance::Provenance;
 use crate::text::message::counted;
+use crate::text::seldom::OnceAMinute;
+use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// So many events wait with a frame, the newest: those of some hours.
 const MOST_EVENTS: usize = 1024;
@@ -17,44 +20,35 @@ const MOST_EVENTS: usize = 1024;
 const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 /// After so long without a frame a receiver may do something else.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
-const SAY_EVERY: Duration = Duration::from_secs(60);
-const UNPOISONED: &str = "nobody panics while holding a frame";
 const NOT_SENT: &str = "not sent";
 
-/// Whether a frame that waits gives way to the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// The newest frame; those that the receiver is too slow for are lost, and counted.
-    Newest,
-    /// Who publishes waits: for sources that are no camera.
-    Every,
-}
-
-/// Room for one frame before a receiver.
+/// What waits before a receiver.
 #[derive(Default)]
-struct Room {
-    state: Mutex<State>,
-    changed: Condvar,
+struct Waiting {
+    entry: Option<Entry>,
+    /// Who makes the frames from this one on, where that is new.
+    made_by: Option<Arc<Provenance>>,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: Option<Entry>,
-    closed: bool,
-}
-
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
-enum Taken {
-    Frame(Entry),
-    Nothing,
-    Closed,
+impl Waiting {
+    /// Takes over what must not be lost of a frame that gives way to this one.
+    fn follow(&mut self, lost: &mut Waiting) {
+        let made_before = lost.made_by.take();
+        self.made_by = self.made_by.take().or(made_before);
+        let (Some(entry), Some(lost)) = (&mut self.entry, lost.entry.take()) else { return };
+        let events = &mut entry.seen.events;
+        events.splice(0..0, lost.seen.events);
+        events.drain(..events.len().saturating_sub(MOST_EVENTS));
+    }
 }
 
 /// Where frames are published.
 pub struct Publisher {
     name: String,
-    pace: Pace,
-    room: Arc<Room>,
+    policy: Policy,
+    slot: Arc<Slot<Waiting>>,
+    /// What the next frame says of who makes it.
+    made_by: Option<Arc<Provenance>>,
     /// Frames that were to be sent.
     given: u64,
     /// Of frames; those sent are written.
@@ -66,16 +60,21 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts the receiver's thread; `name` is what messages call it.
-    pub fn start(name: String, pace: Pace, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
-        let (room, tally, gone) = (Arc::<Room>::default(), Arc::<Tally>::default(), Arc::<AtomicBool>::default());
-        let (from, counts, goes) = (Arc::clone(&room), Arc::clone(&tally), Arc::clone(&gone));
+    /// Starts the receiver's thread; `name` is what messages call it. Frames that the receiver is
+    /// too slow for are lost, and counted, unless it has to get every one: for sources that are no
+    /// camera.
+    pub fn start(name: String, policy: Policy, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
+        let slot = Arc::new(Slot::<Waiting>::new(policy));
+        let (tally, gone) = (Arc::<Tally>::default(), Arc::<AtomicBool>::default());
+        let closes = ClosesWhenDropped(Arc::clone(&slot));
+        let (counts, goes) = (Arc::clone(&tally), Arc::clone(&gone));
         let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
         let deliver = move || {
-            let closes = ClosesWhenDropped(from);
+            let ClosesWhenDropped(slot) = &closes;
+            let mut waiting = Waiting::default();
             loop {
-                let (done, frames) = match closes.0.take() {
-                    Taken::Frame(entry) => (receiver.deliver(&entry), 1),
+                let (done, frames) = match slot.take(&mut waiting, IDLE_AFTER) {
+                    Taken::Value => (hand_over(&mut *receiver, &mut waiting), 1),
                     Taken::Nothing => (receiver.idle(), 0),
                     Taken::Closed => break,
                 };
@@ -96,7 +95,7 @@ impl Publisher {
             }
         };
         let thread = std::thread::Builder::new().name("publish".into()).spawn(deliver).map_err(PublishError::Thread)?;
-        Ok(Publisher { name, pace, room, given: 0, tally, gone, thread, panic_was_said: false })
+        Ok(Publisher { name, policy, slot, made_by: None, given: 0, tally, gone, thread, panic_was_said: false })
     }
 
     /// What messages call it.
@@ -116,36 +115,27 @@ impl Publisher {
 
     /// Whether [`publish`](Self::publish) does not wait now. Who has to heed signals asks first.
     pub fn has_room(&self) -> bool {
-        let state = self.room.lock();
-        self.pace == Pace::Newest || state.waiting.is_none() || state.closed
+        self.slot.has_room()
+    }
+
+    /// Who makes the frames from the next one on.
+    pub fn describe(&mut self, made_by: &Arc<Provenance>) {
+        self.made_by = Some(Arc::clone(made_by));
     }
 
     /// Never waits, unless the source is one that can.
     pub fn publish(&mut self, seen: &Observation) {
-        let entry = Entry::now(seen.clone());
-        let mut state = self.room.lock();
-        if self.pace == Pace::Every {
-            let is_full = |state: &mut State| state.waiting.is_some() && !state.closed;
-            state = self.room.changed.wait_while(state, is_full).expect(UNPOISONED);
-        }
-        if state.closed {
-            drop(state);
-            if !self.is_gone() {
-                self.given += 1;
-                self.count_left_behind();
-            }
-            return;
-        }
-        self.given += 1;
-        if let Some(lost) = state.waiting.replace(entry) {
-            let newest = state.waiting.as_mut().expect("an entry was just put there");
-            let events = &mut newest.seen.events;
-            events.splice(0..0, lost.seen.events);
-            events.drain(..events.len().saturating_sub(MOST_EVENTS));
+        let mut newest = Waiting { entry: Some(Entry::now(seen.clone())), made_by: self.made_by.take() };
+        let is_taken = self.slot.put_after(&mut newest, |lost, newest| {
+            newest.follow(lost);
             self.tally.count_lost(1, Cause::GaveWay, "gave way");
+        });
+        if is_taken {
+            self.given += 1;
+        } else if !self.is_gone() {
+            self.given += 1;
+            self.count_left_behind();
         }
-        drop(state);
-        self.room.changed.notify_all();
     }
 
     /// The thread panicked: what it left is lost.
@@ -159,19 +149,16 @@ impl Publisher {
     /// Lets the last frame out, waiting no longer than until `deadline`. Whether each frame that
     /// had to be sent was, and the thread did not panic.
     pub fn finish(self, deadline: Instant) -> bool {
-        let Publisher { name, pace, room, given, tally, thread, panic_was_said, .. } = self;
-        room.close();
-        let has_all = pace == Pace::Every;
-        let deadline = if has_all { deadline } else { deadline.min(Instant::now() + LAST_FRAME_WITHIN) };
-        while !thread.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let is_stuck = has_all && !thread.is_finished();
-        let panicked = thread.is_finished() && thread.join().is_err();
+        let Publisher { name, policy, slot, given, tally, thread, panic_was_said, .. } = self;
+        slot.close();
+        let has_all = policy == Policy::Every;
+        let ended =
+            join_until(thread, if has_all { deadline } else { deadline.min(Instant::now() + LAST_FRAME_WITHIN) });
+        let panicked = ended == Ended::Panicked;
         if panicked && !panic_was_said {
             say_panicked(&name);
         }
-        if is_stuck || panicked {
+        if panicked || (has_all && ended == Ended::NotYet) {
             tally.count_left_behind(given, Cause::NotSent, NOT_SENT);
         }
         let (sent, lost) = (counted(tally.written(), "frame was sent", "frames were sent"), tally.lost());
@@ -184,58 +171,29 @@ impl Publisher {
     }
 }
 
+fn hand_over(receiver: &mut dyn Receiver, waiting: &mut Waiting) -> Result<(), PublishError> {
+    if let Some(made_by) = waiting.made_by.take() {
+        receiver.describe(made_by);
+    }
+    waiting.entry.take().map_or(Ok(()), |entry| receiver.deliver(&entry))
+}
+
 fn say_panicked(name: &str) {
     log::error!("{name}: the thread that publishes panicked; nothing is published there any more");
-}
-
-impl Room {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect(UNPOISONED)
-    }
-
-    /// The next frame; waits for it no longer than [`IDLE_AFTER`].
-    fn take(&self) -> Taken {
-        let nothing_new = |state: &mut State| state.waiting.is_none() && !state.closed;
-        let (mut state, _) = self.changed.wait_timeout_while(self.lock(), IDLE_AFTER, nothing_new).expect(UNPOISONED);
-        match state.waiting.take() {
-            Some(entry) => {
-                drop(state);
-                self.changed.notify_all();
-                Taken::Frame(entry)
-            }
-            None if state.closed => Taken::Closed,
-            None => Taken::Nothing,
-        }
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-}
-
-/// Whoever waits learns that the thread is gone, even where it panicked.
-struct ClosesWhenDropped(Arc<Room>);
-
-impl Drop for ClosesWhenDropped {
-    fn drop(&mut self) {
-        self.0.close();
-    }
 }
 
 /// Says trouble once a minute at most, and when it is over.
 #[derive(Default)]
 struct Trouble {
     name: String,
-    said_at: Option<Instant>,
+    seldom: OnceAMinute,
     lasts: bool,
 }
 
 impl Trouble {
     fn say(&mut self, error: &PublishError, lost: u64) {
         self.lasts = true;
-        if self.said_at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
-            self.said_at = Some(Instant::now());
+        if self.seldom.due(Instant::now()) {
             log::warn!("cannot publish to {error}; {} lost so far", counted(lost, "frame", "frames"));
         }
     }
@@ -253,6 +211,8 @@ mod tests {
 
     use super::*;
     use crate::face::measure::{Event, EventKind};
+    use crate::face::zoo;
+    use crate::record::provenance::Chosen;
 
     /// Passes on what it gets, each time it may.
     struct Gate {
@@ -268,10 +228,10 @@ mod tests {
         }
     }
 
-    fn gated(pace: Pace) -> (Publisher, Sender<()>, Channel<Entry>) {
+    fn gated(policy: Policy) -> (Publisher, Sender<()>, Channel<Entry>) {
         let ((may, allowed), (got, seen)) = (mpsc::channel(), mpsc::channel());
         let gate = Box::new(Gate { may: allowed, got });
-        (Publisher::start("gate".into(), pace, gate).unwrap(), may, seen)
+        (Publisher::start("gate".into(), policy, gate).unwrap(), may, seen)
     }
 
     fn observation(sequence: u32) -> Observation {
@@ -281,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_never_takes_holds_up_nothing_and_gets_the_newest_frame_with_many_events() {
-        let (mut publisher, may, seen) = gated(Pace::Newest);
+        let (mut publisher, may, seen) = gated(Policy::Newest);
         let start = Instant::now();
         for sequence in 0..10_000 {
             publisher.publish(&observation(sequence));
@@ -302,11 +262,53 @@ mod tests {
 
     #[test]
     fn every_frame_of_a_source_that_can_wait_comes_in_order() {
-        let (mut publisher, may, seen) = gated(Pace::Every);
+        let (mut publisher, may, seen) = gated(Policy::Every);
         (0..100).for_each(|_| may.send(()).unwrap());
         (0..100).for_each(|sequence| publisher.publish(&observation(sequence)));
         publisher.finish(Instant::now() + Duration::from_secs(20));
         assert_eq!(seen.iter().map(|entry| entry.seen.sequence).collect::<Vec<_>>(), Vec::from_iter(0..100));
+    }
+
+    /// Passes on, with each frame, who was said to make it.
+    struct Told {
+        made_by: Option<Arc<Provenance>>,
+        got: Sender<(u32, String)>,
+    }
+
+    impl Receiver for Told {
+        fn describe(&mut self, made_by: Arc<Provenance>) {
+            self.made_by = Some(made_by);
+        }
+
+        fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+            let model = self.made_by.as_ref().unwrap().model.clone();
+            let _ = self.got.send((entry.seen.sequence, model));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_frame_is_told_by_who_made_it_also_where_one_gives_way() {
+        let [first_card, second_card] = [0, 1].map(|at| zoo::SHIPPED[at].card().unwrap());
+        let chosen = Chosen { card: &first_card, board: "pi-5", source: None, camera: None };
+        let first = Arc::new(Provenance::here(chosen));
+        let second = Arc::new(first.with_model(&second_card));
+        let (got, seen) = mpsc::channel();
+        let mut publisher =
+            Publisher::start("told".into(), Policy::Every, Box::new(Told { made_by: None, got })).unwrap();
+        for (sequence, made_by) in [(0, Some(&first)), (1, None), (2, Some(&second)), (3, None)] {
+            made_by.into_iter().for_each(|made_by| publisher.describe(made_by));
+            publisher.publish(&observation(sequence));
+        }
+        assert!(publisher.finish(Instant::now() + Duration::from_secs(20)));
+        let expected = [(0, &first), (1, &first), (2, &second), (3, &second)];
+        assert!(seen.iter().eq(expected.map(|(sequence, made_by)| (sequence, made_by.model.clone()))));
+
+        let waiting = |made_by| Waiting { entry: Some(Entry::now(observation(1))), made_by };
+        let mut newest = waiting(None);
+        newest.follow(&mut waiting(Some(Arc::clone(&second))));
+        newest.follow(&mut waiting(Some(first)));
+        assert_eq!(newest.made_by, Some(second));
     }
 
     /// Panics at its second frame.
@@ -324,8 +326,8 @@ mod tests {
 
     #[test]
     fn a_receiver_that_panics_holds_up_no_frame_and_its_losses_are_counted() {
-        for pace in [Pace::Newest, Pace::Every] {
-            let mut publisher = Publisher::start("broken".into(), pace, Box::new(Broken { delivered: 0 })).unwrap();
+        for policy in [Policy::Newest, Policy::Every] {
+            let mut publisher = Publisher::start("broken".into(), policy, Box::new(Broken { delivered: 0 })).unwrap();
             let tally = Arc::clone(publisher.tally());
             for sequence in 0..10 {
                 publisher.publish(&observation(sequence));
@@ -340,7 +342,8 @@ mod tests {
 
     #[test]
     fn a_receiver_that_panics_at_the_last_frame_is_no_success() {
-        let mut publisher = Publisher::start("broken".into(), Pace::Every, Box::new(Broken { delivered: 1 })).unwrap();
+        let mut publisher =
+            Publisher::start("broken".into(), Policy::Every, Box::new(Broken { delivered: 1 })).unwrap();
         let tally = Arc::clone(publisher.tally());
         publisher.publish(&observation(1));
         assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));

@@ -1,4 +1,5 @@
-//! `--record -`: a line of JSON a frame on standard output, at once. The first line has `made_by`.
+//! `--record -`: a line of JSON a frame on standard output, at once. The first line has `made_by`,
+//! and so has the first one of another model.
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -10,28 +11,28 @@ use crate::record::jsonl;
 use crate::record::provenance::Provenance;
 
 /// A line of JSON a frame on standard output.
+#[derive(Default)]
 pub struct Stdout {
     line: Vec<u8>,
     /// What the next line says.
     made_by: Option<Arc<Provenance>>,
 }
 
-impl Stdout {
-    /// Nothing is written yet.
-    pub fn new(made_by: Arc<Provenance>) -> Self {
-        Stdout { line: Vec::new(), made_by: Some(made_by) }
-    }
-}
-
 impl Receiver for Stdout {
+    fn describe(&mut self, made_by: Arc<Provenance>) {
+        self.made_by = Some(made_by);
+    }
+
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
         self.line.clear();
-        jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.take().as_deref());
+        jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.as_deref());
         self.line.push(b'\n');
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(&self.line).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => PublishError::StdoutClosed,
             _ => PublishError::Stdout(error),
-        })
+        })?;
+        self.made_by = None;
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wingmark::face::measure::{Event, EventKind};
 use wingmark::face::{Observation, Timings, zoo};
 use wingmark::publish::page::Page;
-use wingmark::publish::{Pace, Publisher, Settings, Target};
+use wingmark::publish::{Policy, Publisher, Settings, Target};
 use wingmark::record::metrics::Metrics;
 use wingmark::record::provenance::{Chosen, Provenance};
 
@@ -44,7 +44,7 @@ impl Board {
         let receiver = target.receiver(&Settings { head: None, rate: 5.0, password: None, metrics: &metrics });
         let address = SocketAddr::from(([127, 0, 0, 1], page + number));
         let page = Page::open(address, None, false, Arc::clone(&metrics)).unwrap();
-        let start = |name: String, receiver| Publisher::start(name, Pace::Newest, receiver).unwrap();
+        let start = |name: String, receiver| Publisher::start(name, Policy::Newest, receiver).unwrap();
         let publishers = vec![start(target.to_string(), receiver), start("page".into(), Box::new(page))];
         publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
         Board { metrics, publishers }

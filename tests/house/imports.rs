@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::{root, rust_files};
 
 /// From the ground up. What stands in a wing imports from its own and from those before it.
-const WINGS: [&str; 18] = [
-    "text", "picture", "machine", "capture", "model", "face", "dataset", "report", "overlay", "record", "screen",
-    "publish", "pipeline", "board", "doctor", "cli", "plan", "commands",
+const WINGS: [&str; 19] = [
+    "text", "threads", "picture", "machine", "capture", "model", "face", "dataset", "report", "overlay", "record",
+    "screen", "publish", "pipeline", "board", "doctor", "cli", "plan", "commands",
 ];
 
 /// The folder or file of `src/` that a file belongs to.

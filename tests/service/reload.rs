@@ -63,9 +63,18 @@ impl Run {
         (0..SETTLED).map(|_| self.face().1).last().unwrap()
     }
 
-    fn face(&mut self) -> (u64, f64) {
+    /// Feeds one more frame; gives the model that its line names, if it does.
+    fn maker(&mut self) -> Option<String> {
+        self.line().get("made_by").map(|made_by| made_by["model"].as_str().unwrap().to_owned())
+    }
+
+    fn line(&mut self) -> Value {
         self.child.stdin.as_mut().unwrap().write_all(&self.picture).unwrap();
-        let seen: Value = serde_json::from_str(&self.seen.recv_timeout(PATIENCE).unwrap()).unwrap();
+        serde_json::from_str(&self.seen.recv_timeout(PATIENCE).unwrap()).unwrap()
+    }
+
+    fn face(&mut self) -> (u64, f64) {
+        let seen = self.line();
         let faces = seen["faces"].as_array().unwrap();
         assert_eq!(faces.len(), 1, "{seen}");
         let confidences = faces[0]["point_confidence"].as_array().unwrap();
@@ -179,6 +188,21 @@ fn a_model_is_rolled_out_and_back_and_faces_keep_their_ids() {
         first["made_by"]["model"].as_str().unwrap().to_owned()
     });
     assert_eq!(makers.collect::<Vec<_>>(), ["small", "nano", "small"]);
+}
+
+#[test]
+fn the_first_line_of_each_model_says_who_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    ["small", "nano"].iter().for_each(|name| drop(copy_of(name, &folder.path().join(name))));
+    roll(folder.path(), "small");
+    let mut run = Run::start(folder.path(), &["--model", "./current"]);
+    let before = [run.maker(), run.maker()];
+    roll(folder.path(), "nano");
+    run.reload();
+    run.outcome();
+    let after = [run.maker(), run.maker()];
+    assert_eq!((before, after), ([Some("small".into()), None], [Some("nano".into()), None]));
+    run.end();
 }
 
 #[test]

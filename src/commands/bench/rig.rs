@@ -12,7 +12,7 @@ use crate::capture::{Captured, Source};
 use crate::face::{Observer, Stage};
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
-use crate::publish::{Datagrams, Pace, Publisher};
+use crate::publish::{Datagrams, Policy, Publisher};
 use crate::record::Recorder;
 use crate::record::fields::Fields;
 use crate::record::journal::Limits;
@@ -70,7 +70,7 @@ impl Rig {
         let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a UDP port")?;
         let (name, port) = ("udp://localhost".to_string(), listener.local_addr()?.port());
         let datagrams = Datagrams::to(name.clone(), Ipv4Addr::LOCALHOST.to_string(), port);
-        let publisher = Publisher::start(name, Pace::Newest, Box::new(datagrams))?;
+        let publisher = Publisher::start(name, Policy::Newest, Box::new(datagrams))?;
         Ok(Rig {
             source,
             pace_from: paced.then(Instant::now),

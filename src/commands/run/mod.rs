@@ -190,6 +190,7 @@ impl Run {
                     self.observer.set_landmarks(net);
                     self.made_by = Arc::new(self.made_by.with_model(&card));
                     self.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
+                    self.publishers.iter_mut().for_each(|publisher| publisher.describe(&self.made_by));
                     self.metrics.describe(&self.made_by);
                 }
                 self.observer.set_options(&renewed.options);

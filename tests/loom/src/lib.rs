@@ -1,4 +1,4 @@
-//! The thread pool of the kernels and the slot between the pipeline's threads, tried by loom: each
+//! The thread pool of the kernels and the slot between two threads, tried by loom: each
 //! model runs in every order in which its threads can meet, with every value that the memory model
 //! lets them read.
 //!
@@ -11,7 +11,7 @@
 #[path = "../../../kernels/src/pool/mod.rs"]
 mod pool;
 #[allow(dead_code, reason = "a model calls what it needs")]
-#[path = "../../../src/pipeline/slot.rs"]
+#[path = "../../../src/threads/slot.rs"]
 mod slot;
 
 mod pool_models;

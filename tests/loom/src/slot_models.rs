@@ -40,6 +40,26 @@ fn the_newest_value_arrives() {
 }
 
 #[test]
+fn a_value_that_gives_way_hands_on_what_must_not_be_lost() {
+    loom::model(|| {
+        let slot = Arc::new(Slot::new(Policy::Newest));
+        let bringing = Arc::clone(&slot);
+        let thread = thread::spawn(move || {
+            for mut value in 1..=2 {
+                assert!(bringing.put_after(&mut value, |old, new| *new += *old));
+            }
+            bringing.close();
+        });
+        let (mut value, mut sum) = (0, 0);
+        while slot.take(&mut value, LONG) == Taken::Value {
+            sum += value;
+        }
+        thread.join().unwrap();
+        assert_eq!(sum, 3);
+    });
+}
+
+#[test]
 fn closing_wakes_who_brings_and_who_takes() {
     loom::model(|| {
         let slot = Arc::new(Slot::new(Policy::Every));

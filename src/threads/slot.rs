@@ -19,6 +19,7 @@ pub enum Policy {
 /// What [`Slot::take`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
+    /// A value.
     Value,
     /// Nothing came in time.
     Nothing,
@@ -52,6 +53,12 @@ impl<T: Default> Slot<T> {
 
     /// Puts a value in and gives memory of an earlier one back; `false` where the slot is closed.
     pub fn put(&self, value: &mut T) -> bool {
+        self.put_after(value, |_, _| ())
+    }
+
+    /// As [`put`](Self::put). A value that gives way first hands on to the new one what must not be
+    /// lost: `hand_on(old, new)`.
+    pub fn put_after(&self, value: &mut T, hand_on: impl FnOnce(&mut T, &mut T)) -> bool {
         let mut state = self.lock();
         while self.policy == Policy::Every && state.full && !state.closed {
             state = self.changed.wait(state).expect(UNPOISONED);
@@ -59,8 +66,11 @@ impl<T: Default> Slot<T> {
         if state.closed {
             return false;
         }
+        if state.full {
+            hand_on(&mut state.value, value);
+            state.overtaken += 1;
+        }
         std::mem::swap(&mut state.value, value);
-        state.overtaken += u64::from(state.full);
         state.full = true;
         self.changed.notify_all();
         true
@@ -81,6 +91,12 @@ impl<T: Default> Slot<T> {
         state.full = false;
         self.changed.notify_all();
         Taken::Value
+    }
+
+    /// Whether [`put`](Self::put) does not wait now.
+    pub fn has_room(&self) -> bool {
+        let state = self.lock();
+        self.policy == Policy::Newest || !state.full || state.closed
     }
 
     /// How many values gave way to newer ones so far.
@@ -135,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_gives_way_hands_on_what_must_not_be_lost() {
+        let slot = Slot::new(Policy::Newest);
+        for number in 1..=3 {
+            assert!(slot.put_after(&mut vec![number], |old, new| new.splice(0..0, old.drain(..)).for_each(drop)));
+        }
+        let mut taken = Vec::new();
+        assert_eq!((slot.take(&mut taken, SOON), slot.overtaken()), (Taken::Value, 2));
+        assert_eq!(taken, [1, 2, 3]);
+    }
+
+    #[test]
     fn every_value_arrives_where_every_one_has_to() {
         let slot = Slot::new(Policy::Every);
         std::thread::scope(|scope| {
@@ -153,13 +180,14 @@ mod tests {
     #[test]
     fn closing_ends_waiting_and_keeps_the_last_value() {
         let slot = Slot::new(Policy::Every);
-        assert!(slot.put(&mut 1));
+        assert!(slot.has_room() && slot.put(&mut 1) && !slot.has_room());
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| slot.put(&mut 2));
             std::thread::sleep(SOON);
             slot.close();
             assert!(!waiting.join().unwrap());
         });
+        assert!(slot.has_room());
         let mut taken = 0;
         assert_eq!((slot.take(&mut taken, SOON), taken), (Taken::Value, 1));
         assert_eq!(slot.take(&mut taken, SOON), Taken::Closed);
