@@ -159,7 +159,7 @@ pub struct RunArgs {
 
     /// How often a broker gets the state in a second; it gets events at once.
     #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate)]
-    pub publish_rate: f64,
+    pub publish_rate: Duration,
 
     #[command(flatten)]
     pub password: PasswordArgs,
@@ -243,9 +243,11 @@ fn count<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
     T::try_from(number).map_err(|_| EXPECTED)
 }
 
-fn publish_rate(text: &str) -> Result<f64, &'static str> {
+/// From one message to the next.
+fn publish_rate(text: &str) -> Result<Duration, &'static str> {
     let rate: f64 = text.parse().map_err(|_| "expected messages a second, such as 5")?;
-    if (0.01..=100.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 100 messages a second") }
+    let is_sound = (0.01..=100.0).contains(&rate);
+    if is_sound { Ok(Duration::from_secs_f64(1.0 / rate)) } else { Err("expected 0.01 to 100 messages a second") }
 }
 
 /// The page for a browser.

@@ -265,8 +265,8 @@ impl RunPlan {
         metrics.describe(&made_by);
         let mut publishers = {
             let password = args.password.read()?;
-            let (head, rate) = (landmarks.head.as_ref(), args.publish_rate);
-            let settings = Settings { head, rate, password: password.as_deref(), metrics: &metrics };
+            let (head, every) = (landmarks.head.as_ref(), args.publish_rate);
+            let settings = Settings { head, every, password: password.as_deref(), metrics: &metrics };
             publishers(args, source.is_live(), &settings)?
         };
         #[cfg(feature = "page")]

@@ -16,6 +16,7 @@ pub mod head;
 #[doc(hidden)]
 pub mod look;
 pub mod measure;
+pub(crate) mod nearest;
 mod observer;
 #[doc(hidden)]
 pub mod openness;

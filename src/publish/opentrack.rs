@@ -3,35 +3,34 @@
 //!
 //! Axes of the person: x to the right, y up, z away from the screen; yaw to the right, pitch up,
 //! roll to the right shoulder. A user turns axes around in opentrack's mapping. Of several faces,
-//! the nearest is sent.
+//! the nearest is followed.
 
 use super::udp::Udp;
 use super::{PublishError, Receiver};
+use crate::face::nearest::Nearest;
 use crate::face::pose::HeadPose;
-use crate::face::{Face, Observation};
 use crate::record::entry::Entry;
 
 /// Bytes of a datagram.
 pub const PACKET: usize = 48;
 
-pub struct OpenTrack(Udp);
+pub struct OpenTrack {
+    udp: Udp,
+    nearest: Nearest,
+}
 
 impl OpenTrack {
     pub fn new(udp: Udp) -> Self {
-        OpenTrack(udp)
+        OpenTrack { udp, nearest: Nearest::default() }
     }
 }
 
 impl Receiver for OpenTrack {
     /// A frame without a head sends nothing: the game keeps its view.
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
-        nearest(&entry.seen).map_or(Ok(()), |pose| self.0.send(&packet(pose)))
+        let pose = self.nearest.choose(&entry.seen.faces).and_then(|face| face.measures.pose.as_ref());
+        pose.map_or(Ok(()), |pose| self.udp.send(&packet(pose)))
     }
-}
-
-fn nearest(seen: &Observation) -> Option<&HeadPose> {
-    let poses = seen.faces.iter().filter_map(|face: &Face| face.measures.pose.as_ref());
-    poses.min_by(|a, b| a.position.z.total_cmp(&b.position.z))
 }
 
 fn packet(pose: &HeadPose) -> [u8; PACKET] {

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -42,8 +43,8 @@ pub struct Address {
 pub struct Settings<'a> {
     /// The mean head of the landmark net.
     pub head: Option<&'a HeadModel>,
-    /// How often the state is sent in a second.
-    pub rate: f64,
+    /// From one message of the state to the next, at least.
+    pub every: Duration,
     /// For an MQTT user whose URL has none.
     pub password: Option<&'a str>,
     /// What messages about the state are made of.
@@ -63,6 +64,8 @@ pub enum TargetError {
     NoTls,
     #[error("the prefix of MQTT topics has no +, no #, no control characters and nothing empty between two /")]
     Prefix,
+    #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]
+    At,
 }
 
 impl FromStr for Target {
@@ -111,12 +114,16 @@ impl std::fmt::Display for Address {
 
 /// What stands behind `mqtt://` or `mqtts://`.
 fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
-    // A password may have any letter in it; a host has no @.
-    let (login, rest) = match text.rsplit_once('@') {
-        Some((login, rest)) => (Some(login), rest),
-        None => (None, text),
+    let (authority, prefix) = text.split_once('/').unwrap_or((text, ""));
+    // It may end a login with a / in it, or belong to the prefix, and the host would be another one.
+    if prefix.contains('@') {
+        return Err(TargetError::At);
+    }
+    // A password may have any other letter in it; a host has no @.
+    let (login, address) = match authority.rsplit_once('@') {
+        Some((login, address)) => (Some(login), address),
+        None => (None, authority),
     };
-    let (address, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let Address { host, port } = Address::read(address, Some(if tls { 8883 } else { 1883 }))?;
     let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
     let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
@@ -166,7 +173,7 @@ impl Target {
             }
             Target::Mqtt(broker) => {
                 let broker = with_password(broker, settings.password);
-                Box::new(Mqtt::new(self.to_string(), broker, settings.rate, Arc::clone(settings.metrics)))
+                Box::new(Mqtt::new(self.to_string(), broker, settings.every, Arc::clone(settings.metrics)))
             }
         }
     }
@@ -224,6 +231,8 @@ mod tests {
         let broker = read("mqtt://me@h");
         assert_eq!(with_password(&broker, Some("other")).password.unwrap().0, "other");
         assert_eq!(with_password(&read("mqtt://h"), Some("other")).password, None);
+        let broker = read("mqtt://me:1%2F2@h/desk%40home");
+        assert_eq!((broker.password.unwrap().0.as_str(), broker.prefix.as_str()), ("1/2", "desk@home"));
     }
 
     #[test]
@@ -249,6 +258,9 @@ mod tests {
             "mqtt://host/%zz",
             "mqtt://host/%",
             "mqtt://me:%@host",
+            "mqtt://host/desk@home",
+            "mqtt://me:12/b@host",
+            "mqtt://me:a/b@host/prefix",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

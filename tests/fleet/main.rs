@@ -41,7 +41,12 @@ impl Board {
         let metrics = Arc::<Metrics>::default();
         metrics.describe(&Arc::new(made_by));
         let target: Target = format!("mqtt://127.0.0.1:{broker}/fleet/{number:02}").parse().unwrap();
-        let receiver = target.receiver(&Settings { head: None, rate: 5.0, password: None, metrics: &metrics });
+        let receiver = target.receiver(&Settings {
+            head: None,
+            every: Duration::from_millis(200),
+            password: None,
+            metrics: &metrics,
+        });
         let address = SocketAddr::from(([127, 0, 0, 1], page + number));
         let page = Page::open(address, None, false, Arc::clone(&metrics)).unwrap();
         let start = |name: String, receiver| Publisher::start(name, Policy::Newest, receiver).unwrap();

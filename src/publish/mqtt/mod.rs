@@ -27,6 +27,7 @@ use self::state::Run;
 use super::backoff::Backoff;
 use super::{PublishError, Receiver};
 use crate::face::Observation;
+use crate::face::nearest::Nearest;
 use crate::machine::{State, Tree};
 use crate::record::entry::Entry;
 use crate::record::metrics::Metrics;
@@ -36,6 +37,8 @@ pub use session::SessionError;
 
 /// Without a frame for so long, what was seen last says nothing.
 const STALE_AFTER: Duration = Duration::from_secs(2);
+/// A session that the broker ends sooner had hardly begun.
+const SOON: Duration = Duration::from_secs(60);
 /// Heat and frames a second are looked at this often.
 const RUN_EVERY: Duration = Duration::from_secs(2);
 
@@ -63,10 +66,11 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// The same each time, so that a new connection ends a dead one of ours. MQTT 3.1.1 guarantees
-    /// 23 letters and digits.
-    fn client_id(&self) -> String {
-        let hash = Sha256::digest(&self.prefix);
+    /// The same each time, so that a new connection ends a dead one of ours, and another one on each
+    /// machine, so that two that share a prefix do not end each other's. MQTT 3.1.1 guarantees 23
+    /// letters and digits.
+    fn client_id(&self, host_name: &str) -> String {
+        let hash = Sha256::digest(format!("{host_name}\n{}", self.prefix));
         format!("wingmark{:014x}", u64::from_be_bytes(hash[..8].try_into().expect("eight bytes")) >> 8)
     }
 
@@ -104,9 +108,15 @@ pub struct Mqtt {
     every: Duration,
     metrics: Arc<Metrics>,
     session: Option<Session>,
+    /// When the last session began, until it failed.
+    opened_at: Option<Instant>,
     backoff: Backoff,
+    /// Why the last session failed.
+    failure: String,
     sent_at: Option<Instant>,
     frame_at: Instant,
+    /// Whom the state is about.
+    nearest: Nearest,
     run: Run,
     run_at: Option<(Instant, u64)>,
     /// Who was said to speak.
@@ -114,17 +124,20 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    /// `name` is said in messages; `rate` is how often the state is sent in a second.
-    pub fn new(name: String, broker: Broker, rate: f64, metrics: Arc<Metrics>) -> Self {
+    /// `name` is said in messages; the state is sent no more often than `every`.
+    pub fn new(name: String, broker: Broker, every: Duration, metrics: Arc<Metrics>) -> Self {
         Mqtt {
             name,
             broker,
-            every: Duration::from_secs_f64(1.0 / rate),
+            every,
             metrics,
             session: None,
+            opened_at: None,
             backoff: Backoff::default(),
+            failure: String::new(),
             sent_at: None,
             frame_at: Instant::now(),
+            nearest: Nearest::default(),
             run: Run::default(),
             run_at: None,
             about: None,
@@ -141,23 +154,32 @@ impl Mqtt {
             self.session = Some(session);
             Ok(())
         });
-        done.map_err(|source| {
-            if !matches!(source, SessionError::Waiting) {
-                self.backoff.failed();
+        let lasted = self.opened_at.map(|at| at.elapsed());
+        let source = match done {
+            Ok(()) => {
+                self.backoff.worked_for(lasted.unwrap_or_default());
+                return Ok(());
             }
-            PublishError::Mqtt { target: self.name.clone(), source }
-        })
+            Err(SessionError::Ended) if lasted.is_some_and(|lasted| lasted < SOON) => SessionError::EndedSoon,
+            Err(source) => source,
+        };
+        if !matches!(source, SessionError::Waiting(_)) {
+            self.opened_at = None;
+            self.backoff.failed();
+            self.failure = source.to_string();
+        }
+        Err(PublishError::Mqtt { target: self.name.clone(), source })
     }
 
     fn connected(&mut self) -> Result<Session, SessionError> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None if !self.backoff.is_over() => return Err(SessionError::Waiting),
+            None if !self.backoff.is_over() => return Err(SessionError::Waiting(self.failure.clone())),
             None => {
                 let mut session = Session::open(&self.broker, &self.broker.topic("available"))?;
+                self.opened_at = Some(Instant::now());
                 self.announce(&mut session)?;
                 session.subscribe(discovery::STATUS)?;
-                self.backoff.worked();
                 self.sent_at = None;
                 session
             }
@@ -193,7 +215,8 @@ impl Mqtt {
         self.look_at_run();
         self.say_who_speaks(session)?;
         self.sent_at = Some(Instant::now());
-        let state = state::state(entry, &self.run).to_string();
+        let face = self.nearest.choose(&entry.seen.faces);
+        let state = state::state(entry, face, &self.run).to_string();
         session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;
         session.publish(&self.broker.topic("faces"), state::faces(entry).to_string().as_bytes(), true)
     }
@@ -250,7 +273,47 @@ impl Drop for Mqtt {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// A broker that greets so many clients and ends each connection; gives its port.
+    fn impatient(clients: usize) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(clients) {
+                let mut stream = stream.unwrap();
+                // What it is greeted with comes at once; its answer takes it.
+                assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+                stream.write_all(&[0x20, 2, 0, 0]).unwrap();
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn a_broker_that_greets_and_leaves_is_tried_ever_less_often_and_the_cause_is_said() {
+        let broker = Broker {
+            host: "127.0.0.1".into(),
+            port: impatient(2),
+            tls: false,
+            user: None,
+            password: None,
+            prefix: "desk".into(),
+        };
+        let mut mqtt = Mqtt::new("mqtt://broker".into(), broker, Duration::from_millis(1), Arc::default());
+        let mut errors = Vec::new();
+        while mqtt.backoff.next_pause() < Duration::from_secs(2) {
+            errors.extend(mqtt.deliver(&Entry::now(Observation::default())).err().map(|error| error.to_string()));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let cause = "ended the connection soon after it began; ";
+        let (ends, waits): (Vec<_>, Vec<_>) = errors.iter().partition(|error| !error.contains("not connected yet"));
+        assert_eq!(ends.len(), 2, "{ends:?}");
+        assert!(!waits.is_empty() && errors.iter().all(|error| error.contains(cause)), "{errors:?}");
+    }
 
     #[test]
     fn names_keep_to_what_brokers_and_home_assistant_allow() {
@@ -262,9 +325,11 @@ mod tests {
             password: Some(Secret("hush".into())),
             prefix: prefix.into(),
         };
-        let id = broker("car/Dash board").client_id();
+        let id = broker("car/Dash board").client_id("desk");
         assert!(id.len() <= 23 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
-        assert_ne!(id, broker("car").client_id());
+        assert_eq!(id, broker("car/Dash board").client_id("desk"));
+        assert_ne!(id, broker("car").client_id("desk"));
+        assert_ne!(id, broker("car/Dash board").client_id("shelf"));
         assert_eq!(broker("car/Dash board").device_id(), "wingmark_car_dash_board");
         assert!(!format!("{:?}", broker("car")).contains("hush"));
     }

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::Broker;
 use super::transport::Transport;
+use crate::machine::Tree;
 
 /// A broker greets within this time.
 const GREETS_WITHIN: Duration = Duration::from_secs(5);
@@ -37,8 +38,13 @@ pub enum SessionError {
     NoBroker,
     #[error("the broker breaks MQTT's rules: {0:?}")]
     Protocol(mqttbytes::Error),
-    #[error("not connected yet; trying again")]
-    Waiting,
+    #[error(
+        "the broker ended the connection soon after it began; either this user may not publish there, or another client \
+         has its name: give each board a prefix of its own"
+    )]
+    EndedSoon,
+    #[error("not connected yet, trying again: {0}")]
+    Waiting(String),
     #[cfg(not(feature = "tls"))]
     #[error("this build has no TLS; build it with the feature tls")]
     NoTls,
@@ -98,7 +104,7 @@ impl Session {
         let connect = Connect {
             protocol: Protocol::V4,
             keep_alive: KEEP_ALIVE.as_secs() as u16,
-            client_id: broker.client_id(),
+            client_id: broker.client_id(&host_name()),
             clean_session: true,
             last_will: Some(v4::LastWill::new(will, "offline", QoS::AtLeastOnce, true)),
             login,
@@ -203,6 +209,11 @@ impl Session {
             Err(error) => Err(SessionError::Protocol(error)),
         }
     }
+}
+
+/// What the machine calls itself; empty where it does not say.
+fn host_name() -> String {
+    Tree::here().text("proc/sys/kernel/hostname").unwrap_or_default()
 }
 
 fn refusal(code: ConnectReturnCode) -> Option<&'static str> {

@@ -20,14 +20,8 @@ pub struct Run {
     pub trouble: Option<String>,
 }
 
-/// The face with the largest box.
-fn nearest(faces: &[Face]) -> Option<&Face> {
-    faces.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))
-}
-
-/// One object without objects in it; null is unknown.
-pub fn state(entry: &Entry, run: &Run) -> Value {
-    let face = nearest(&entry.seen.faces);
+/// One object without objects in it, about one face of the entry; null is unknown.
+pub fn state(entry: &Entry, face: Option<&Face>, run: &Run) -> Value {
     let unknown = Measures::default();
     let Measures { pose, right_eye, left_eye, mouth, perclos, eyes_closed, .. } =
         face.map_or(&unknown, |face| &face.measures);
