@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
             Captured::Damaged => eprintln!("a damaged frame"),
+            Captured::Nothing => {}
             Captured::Waiting(status) => eprintln!("{status}"),
             Captured::End => return Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,8 +14,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::board;
-use crate::capture::SourceChoice;
 use crate::capture::v4l2::CameraFormat;
+use crate::capture::{Pace, SourceChoice};
 use crate::dataset::degrade::Degradation;
 use crate::doctor::Purpose;
 use crate::face::pose::FOV_DEG;
@@ -27,6 +28,7 @@ use crate::record::selection::{Every, When};
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::Rotation;
+use crate::text::message::without_passwords_of;
 
 /// Face landmarks in real time on small boards.
 ///
@@ -42,7 +44,7 @@ pub struct Cli {
 impl Cli {
     /// Reads a command line; where it is wrong, says why and ends the process with code 2.
     pub fn read(arguments: Vec<OsString>) -> Self {
-        let cli = Cli::parse_from(arguments);
+        let cli = Cli::try_parse_from(&arguments).unwrap_or_else(|error| refuse(&error, &arguments));
         if let Command::Run(RunArgs { json_summary: Some(path), record, .. }) = &cli.command
             && path.as_os_str() == "-"
             && record.contains(&RecordChoice::Stdout)
@@ -58,6 +60,18 @@ impl Cli {
         }
         cli
     }
+}
+
+/// Says what is wrong and ends the process as clap does, without the passwords in what was given.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> ! {
+    let said = error.render().to_string();
+    let clean = without_passwords_of(arguments, said.clone());
+    if clean == said {
+        error.exit();
+    }
+    // Where standard error is closed, nobody reads it.
+    let _ = std::io::stderr().write_all(clean.as_bytes());
+    std::process::exit(error.exit_code())
 }
 
 #[derive(Debug, Subcommand)]
@@ -352,9 +366,10 @@ fn fov(text: &str) -> Result<f32, &'static str> {
     if FOV_DEG.contains(&degrees) { Ok(degrees) } else { Err("expected 5 to 150 degrees") }
 }
 
-fn rate(text: &str) -> Result<f64, &'static str> {
-    let rate: f64 = text.parse().map_err(|_| "expected frames a second, such as 30")?;
-    if (0.01..=1000.0).contains(&rate) { Ok(rate) } else { Err("expected 0.01 to 1000 frames a second") }
+fn rate(text: &str) -> Result<f64, Box<dyn Error + Send + Sync>> {
+    let rate = text.parse().map_err(|_| "expected frames a second, such as 30")?;
+    Pace::of(Some(rate))?;
+    Ok(rate)
 }
 
 /// How records are kept. Sizes: 500K, 64M, 2G, 1T; times: 500ms, 90s, 15m, 1h, 7d; or "none". The

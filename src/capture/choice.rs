@@ -11,7 +11,7 @@ use super::{
     Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Program, Replay, Resume, Source, Stream,
 };
 use crate::picture::built_in_picture;
-use crate::text::message::quoted;
+use crate::text::message::{quoted, without_passwords};
 
 /// Where frames come from.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub enum SourceError {
     #[error(
         "only http:// is read by itself; ffmpeg makes video of this one that is read from a pipe: ffmpeg -v error -i {} \
          -pix_fmt yuv420p -f yuv4mpegpipe -",
-        quoted(.0)
+        quoted(&without_passwords(.0))
     )]
     Protocol(String),
 }
@@ -123,7 +123,7 @@ impl SourceChoice {
     /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
-        let pace = Pace::of(wish.rate);
+        let pace = Pace::of(wish.rate)?;
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
@@ -139,7 +139,7 @@ impl SourceChoice {
     pub fn resume(&self, live: bool, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
         match self {
             SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
-                Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate), resume)?))
+                Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate)?, resume)?))
             }
             _ => Err(CaptureError::NotResumable(self.to_string())),
         }
@@ -193,6 +193,7 @@ mod tests {
             ("v4l2:///dev/video0", "ffmpeg -v error -i 'v4l2:///dev/video0'"),
             ("https://cam/x", "ffmpeg -v error -i 'https://cam/x'"),
             ("rtsp://cam/x", "ffmpeg -v error -i 'rtsp://cam/x'"),
+            ("rtsp://me:se/cret@cam/x", "ffmpeg -v error -i 'rtsp://me:***@cam/x'"),
         ] {
             let error = text.parse::<SourceChoice>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -1,5 +1,6 @@
 //! Films that ffmpeg decodes, with the times that they have.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -52,14 +53,14 @@ impl Film {
         let mut command = Command::new(&program);
         command
             .args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-i"])
-            .arg(path)
+            .arg(input(path))
             .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-pix_fmt", "yuv420p"])
             .args(all_frames)
             .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = tied::spawn(&mut command).map_err(|e| failed(format!("cannot be started: {e}")))?;
+        let mut child = tied::spawn(command).map_err(|e| failed(format!("cannot be started: {e}")))?;
         let stderr = child.stderr.take().expect("it is piped");
         let (say, times) = mpsc::channel();
         let listen = move || {
@@ -147,6 +148,13 @@ impl Drop for Film {
     }
 }
 
+/// The file as ffmpeg takes it: what stands before a colon in a bare name would be a protocol.
+fn input(path: &Path) -> OsString {
+    let mut input = OsString::from("file:");
+    input.push(path);
+    input
+}
+
 /// What has ffmpeg write each frame once, whatever the time between them; the option has another
 /// name since version 5.1.
 fn every_frame(version: &str) -> [&'static str; 2] {
@@ -184,6 +192,11 @@ mod tests {
         assert!(
             matches!(said("a.mp4: Invalid data found "), Said::Message(text) if text == "a.mp4: Invalid data found")
         );
+    }
+
+    #[test]
+    fn a_name_with_a_colon_is_no_protocol() {
+        assert_eq!(input(Path::new("2026-11-28T18:30.mp4")), "file:2026-11-28T18:30.mp4");
     }
 
     #[test]

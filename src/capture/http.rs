@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::piped::{Piped, Writer};
 use super::returning::{Lost, Opener, Returning};
 use super::{CaptureError, Origin};
+use crate::text::message::without_passwords;
 use crate::text::percent;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -173,7 +174,7 @@ impl HttpUrl {
                 format!("http://{}{folder}{to}", self.host)
             }
         };
-        let found: HttpUrl = absolute.parse().map_err(|_| HttpError::Elsewhere(to.into()))?;
+        let found: HttpUrl = absolute.parse().map_err(|_| HttpError::Elsewhere(without_passwords(to)))?;
         // A password is for the server that it was given for.
         let user = found.user.clone().or_else(|| self.user.clone().filter(|_| found.host == self.host));
         Ok(HttpUrl { user, ..found })

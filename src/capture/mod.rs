@@ -63,9 +63,13 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// `None` is thirty frames a second.
-    pub fn of(rate: Option<f64>) -> Self {
-        rate.map_or_else(Pace::default, |rate| Pace { rate })
+    /// Of so many frames a second, 0.01 to 1000; `None` is thirty.
+    pub fn of(rate: Option<f64>) -> Result<Self, CaptureError> {
+        match rate {
+            None => Ok(Pace::default()),
+            Some(rate) if (0.01..=1000.0).contains(&rate) => Ok(Pace { rate }),
+            Some(rate) => Err(CaptureError::Rate(rate)),
+        }
     }
 
     /// From the first frame to the one of this number. Exact for whole rates.
@@ -102,7 +106,11 @@ pub enum Captured {
     Frame,
     /// A frame came, and its bytes are not to be trusted; it has taken a number of its own.
     Damaged,
-    /// No frame came for a while, which is less than a quarter of a second; how the source stands.
+    /// No frame came for a while, which is less than a quarter of a second, and all stands as it
+    /// was said to last, or is well.
+    Nothing,
+    /// Nor did one come, and the source stands otherwise than before. A frame says that all is well
+    /// again.
     Waiting(Status),
     /// There are no more frames; the one given is as it was.
     End,
@@ -141,6 +149,25 @@ pub enum CaptureError {
     /// A source made a frame whose size, stride and number of bytes do not fit together.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("a rate of {0}; expected 0.01 to 1000 frames a second")]
+    Rate(f64),
     #[error("the thread that captures panicked")]
     Panicked,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rate_that_is_taken_has_a_time_for_every_frame() {
+        for rate in [0.01, 0.5, 29.97, 30.0, 1000.0] {
+            let pace = Pace::of(Some(rate)).unwrap();
+            assert!(pace.time(0).is_zero() && pace.time(u32::MAX) > pace.time(1));
+        }
+        for rate in [0.0, -0.0, -1.0, 1e-300, 0.009, 1001.0, f64::INFINITY, f64::NAN] {
+            let error = Pace::of(Some(rate)).unwrap_err().to_string();
+            assert_eq!(error, format!("a rate of {rate}; expected 0.01 to 1000 frames a second"));
+        }
+    }
 }

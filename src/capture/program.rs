@@ -155,7 +155,7 @@ impl Restarting {
         for mut command in self.program.commands(&self.wish) {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             log::info!("starting {}", without_passwords(&format!("{command:?}")));
-            match tied::spawn(&mut command) {
+            match tied::spawn(command) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(format!("cannot be started: {e}")),
                 Ok(child) => return listen(child, self.program.to_string()).map_err(|e| format!("failed: {e}")),

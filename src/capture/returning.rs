@@ -65,6 +65,8 @@ pub struct Returning<O: Opener> {
     opener: O,
     state: State<O::Stream>,
     status: Status,
+    /// How it stands for whoever takes its frames.
+    said: Status,
     /// What is to be said before the next frame.
     unsaid: Option<Status>,
     numbers: Numbers,
@@ -105,6 +107,7 @@ impl<O: Opener> Returning<O> {
             opener,
             state: State::open(stream),
             status: Status::Live,
+            said: Status::Live,
             unsaid: None,
             numbers: Numbers::default(),
             clock: Clock::start(),
@@ -183,24 +186,24 @@ impl<O: Opener> Returning<O> {
     }
 }
 
-impl<O: Opener> Source for Returning<O> {
-    fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+impl<O: Opener> Returning<O> {
+    fn capture(&mut self, frame: &mut Frame) -> Captured {
         if let Some(status) = self.unsaid.take() {
-            return Ok(Captured::Waiting(status));
+            return Captured::Waiting(status);
         }
         let (stream, last_frame, damage, is_silent) = match &mut self.state {
             State::Gone { look_at, wait } => {
                 let (look_at, wait) = (*look_at, *wait);
-                return Ok(self.look(look_at, wait));
+                return self.look(look_at, wait);
             }
             State::Open { stream, last_frame, damage, is_silent } => (stream, last_frame, damage, is_silent),
         };
-        Ok(match stream.next_into(frame, PATIENCE) {
+        match stream.next_into(frame, PATIENCE) {
             Ok(Some(arrival)) => {
                 (*last_frame, *is_silent) = (Instant::now(), false);
                 frame.stamp(self.numbers.number(arrival.sequence), self.clock.time(arrival.captured_at));
                 if let Some(fault) = arrival.fault {
-                    return Ok(self.damaged(&fault));
+                    return self.damaged(&fault);
                 }
                 *damage = Damage { since: *last_frame, frames: 0 };
                 self.status = Status::Live;
@@ -211,7 +214,30 @@ impl<O: Opener> Source for Returning<O> {
                 self.quiet(last_frame, is_silent)
             }
             Err(lost) => self.is_gone(lost, LOOK_AGAIN[0]),
-        })
+        }
+    }
+
+    /// What was said before is not said again.
+    fn news(&mut self, captured: Captured) -> Captured {
+        match captured {
+            Captured::Waiting(status) if status == self.said => Captured::Nothing,
+            Captured::Waiting(status) => {
+                self.said = status.clone();
+                Captured::Waiting(status)
+            }
+            Captured::Frame => {
+                self.said = Status::Live;
+                Captured::Frame
+            }
+            other => other,
+        }
+    }
+}
+
+impl<O: Opener> Source for Returning<O> {
+    fn capture_into(&mut self, frame: &mut Frame) -> Result<Captured, CaptureError> {
+        let captured = self.capture(frame);
+        Ok(self.news(captured))
     }
 
     fn is_live(&self) -> bool {
@@ -328,6 +354,7 @@ mod tests {
             seen.push(match camera.capture_into(&mut frame).unwrap() {
                 Captured::Frame => format!("frame {}", frame.sequence()),
                 Captured::Damaged => format!("damaged {}", frame.sequence()),
+                Captured::Nothing => "nothing".into(),
                 Captured::Waiting(status) => status.to_string(),
                 Captured::End => "end".into(),
             });
@@ -359,7 +386,8 @@ mod tests {
         ];
         let gone = "camera gone: unplugged; looking for it";
         let back = "camera is back; waiting for its first frame";
-        assert_eq!(run(&steps), ["frame 0", gone, gone, gone, back, back, "frame 1", "frame 3"]);
+        let expected = ["frame 0", gone, "nothing", "nothing", back, "nothing", "frame 1", "frame 3"];
+        assert_eq!(run(&steps), expected);
     }
 
     #[test]
@@ -375,7 +403,7 @@ mod tests {
         ];
         let expected = [
             "frame 0",
-            "live",
+            "nothing",
             "camera stalled: no frame for 3 s",
             "camera gone: no frame for 11 s; looking for it",
             "camera is back; waiting for its first frame",
@@ -408,11 +436,11 @@ mod tests {
             "damaged 1",
             "damaged 2",
             UNUSABLE,
-            UNUSABLE,
+            "nothing",
             "damaged 3",
             "damaged 4",
             "damaged 5",
-            UNUSABLE,
+            "nothing",
             "frame 6",
             "damaged 7",
             "frame 8",

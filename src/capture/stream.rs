@@ -128,6 +128,8 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 fn way(name: &str) -> String {
     let input = match name {
         STDIN => ".. | ffmpeg -v error -i -".into(),
+        // What stands before a colon would be a protocol.
+        file if file.contains(':') => format!("ffmpeg -v error -i {}", quoted(&format!("file:{file}"))),
         file => format!("ffmpeg -v error -i {}", quoted(file)),
     };
     format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
@@ -221,7 +223,7 @@ mod tests {
     fn a_stream_without_a_rate_has_the_pace() {
         let (_folder, path) = saved("video", &jpeg(8, 8, 1).repeat(3));
         for (rate, expected) in [(None, 66_666), (Some(10.0), 200_000), (Some(0.5), 4_000_000)] {
-            let mut source = open_film(&path, false, Pace::of(rate)).unwrap();
+            let mut source = open_film(&path, false, Pace::of(rate).unwrap()).unwrap();
             let mut frame = Frame::default();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {}
             assert_eq!(frame.captured_at().as_micros(), expected);
@@ -275,6 +277,8 @@ mod tests {
             film.contains(r"is a film (by its name), which ffmpeg makes readable: ffmpeg -v error -i 'it'\''s"),
             "{film}"
         );
+        let film = error("2026-11-28T18:30.MTS", b"no bytes that are known");
+        assert!(film.contains("ffmpeg -v error -i 'file:2026-11-28T18:30.MTS'"), "{film}");
         assert!(!error("a.txt", b"no bytes that are known").contains("film"));
         assert!(!error("a.mp4", b"").contains("film"));
     }

@@ -19,6 +19,7 @@ use crate::face::zoo::{Files, LoadError};
 use crate::face::{LandmarkNet, Options};
 use crate::model::card::{CardError, ModelCard};
 use crate::record::selection::Selection;
+use crate::text::message::without_passwords_of;
 
 /// The settings that are taken without a new start.
 const TAKEN: [&str; 6] = ["model", "faces", "smoothing", "fov", "record-every", "record-when"];
@@ -161,7 +162,10 @@ fn run_args(all: &[OsString]) -> Result<RunArgs, RenewalError> {
     match Cli::try_parse_from(all).map(|cli| cli.command) {
         Ok(Command::Run(args)) => Ok(args),
         Ok(_) => Err(RenewalError::Arguments("another command".into())),
-        Err(e) => Err(RenewalError::Arguments(e.to_string().lines().next().unwrap_or_default().into())),
+        Err(e) => {
+            let said = without_passwords_of(all, e.to_string());
+            Err(RenewalError::Arguments(said.lines().next().unwrap_or_default().into()))
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use toml::{Spanned, Value};
 
 use crate::cli::Cli;
 use crate::text::files;
-use crate::text::message::in_one_line;
+use crate::text::message::{in_one_line, without_passwords_of};
 
 /// Read where it is there and `--settings` names no other file.
 const USUAL: &str = "/etc/wingmark.toml";
@@ -61,7 +61,7 @@ pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
             all.extend(setting.arguments);
         }
     }
-    Cli::try_parse_from(&all).map_err(|error| SettingsError::Refused { path, problem: problem(&error) })?;
+    Cli::try_parse_from(&all).map_err(|error| SettingsError::Refused { path, problem: problem(&error, &all) })?;
     Ok(all)
 }
 
@@ -103,9 +103,10 @@ pub fn check(path: &Path, text: &str) -> Result<(), SettingsError> {
     settings(cli.find_subcommand(COMMAND).expect("there is such a command"), path, text).map(drop)
 }
 
-/// What the parser of command lines says, in one line and without its advice.
-fn problem(error: &clap::Error) -> String {
-    let text = error.to_string();
+/// What the parser of command lines says of these arguments, in one line, without its advice and
+/// without passwords.
+fn problem(error: &clap::Error, arguments: &[OsString]) -> String {
+    let text = without_passwords_of(arguments, error.to_string());
     let said = text.split("\n\n").next().unwrap_or_default();
     in_one_line(said.trim_start_matches("error: "))
 }
@@ -116,7 +117,7 @@ fn fault_in_value(setting: &Setting) -> Option<String> {
     let alone = [name.into(), COMMAND.into()].into_iter().chain(setting.arguments.iter().cloned());
     let error = Cli::try_parse_from(alone).err()?;
     let is_in_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
-    is_in_value.then(|| problem(&error))
+    is_in_value.then(|| problem(&error, &setting.arguments))
 }
 
 /// A line of the file, as the command line would have it.
@@ -226,6 +227,7 @@ mod tests {
             ("faces = \n", "settings.toml, line 1: "),
             ("\nfaces = 0\n", "settings.toml, line 2: invalid value '0' for '--faces <N>': expected a whole number"),
             ("live = true\nmodel = \"na\\nno\"\n", "settings.toml, line 2: invalid value 'na no' for '--model"),
+            ("publish = 'mqtt://me:a/b@h'\n", "settings.toml, line 1: invalid value 'mqtt://me:***@h' for '--publish"),
             ("record-every = '1s'\n", "settings.toml: the following required arguments were not provided: --record"),
         ] {
             let error = with(text, "wingmark run").unwrap_err();

@@ -50,6 +50,7 @@ impl Feed {
                 let wanted = match source.capture_into(&mut frame) {
                     Ok(Captured::Frame) => change(Status::Live) && filled.put(&mut frame),
                     Ok(Captured::Damaged) => say.send(Note::Damaged).is_ok(),
+                    Ok(Captured::Nothing) => !filled.is_closed(),
                     Ok(Captured::Waiting(now)) => change(now) && !filled.is_closed(),
                     Ok(Captured::End) => break,
                     Err(e) => say.send(Note::Unreadable(e)).is_ok(),
