@@ -115,7 +115,7 @@ impl std::fmt::Display for Address {
 /// What stands behind `mqtt://` or `mqtts://`.
 fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     let (authority, prefix) = text.split_once('/').unwrap_or((text, ""));
-    // It may end a login with a / in it, or belong to the prefix, and the host would be another one.
+    // It may end a login with a / in it, or be the prefix's: the host would be another one.
     if prefix.contains('@') {
         return Err(TargetError::At);
     }

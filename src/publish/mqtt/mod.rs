@@ -66,9 +66,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// The same each time, so that a new connection ends a dead one of ours, and another one on each
-    /// machine, so that two that share a prefix do not end each other's. MQTT 3.1.1 guarantees 23
-    /// letters and digits.
+    /// The same each time, so that a new connection ends a dead one of ours, and another one on
+    /// each machine, so that two that share a prefix do not end each other's. MQTT 3.1.1 guarantees
+    /// 23 letters and digits.
     fn client_id(&self, host_name: &str) -> String {
         let hash = Sha256::digest(format!("{host_name}\n{}", self.prefix));
         format!("wingmark{:014x}", u64::from_be_bytes(hash[..8].try_into().expect("eight bytes")) >> 8)
