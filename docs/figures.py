@@ -4,7 +4,8 @@
     python3 docs/figures.py --check    # exit code 1, and the file's name, where a table differs
 
 A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. It is made of the models' cards, the
-reports of `wingmark bench`, the counts of instructions, the boards' profiles and tests/accuracy/peers.csv.
+reports of `wingmark bench`, the counts of instructions, the boards' profiles, tests/accuracy/peers.csv and
+tests/record/bytes.csv.
 Needs Python 3.11 and nothing else.
 """
 
@@ -19,7 +20,7 @@ from decimal import ROUND_HALF_UP, Decimal
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ORDER = ["nano", "small", "base", "faces"]
 REPORT = "boards/results/x86-64-zen4.json"
-MARKED = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- figures: ([a-z0-9_-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 def cards():
@@ -193,7 +194,66 @@ def boards():
     return table(["profile", "board", "threads", "model", "camera"], map(row, sorted(ROOT.glob("boards/*.toml"))))
 
 
-TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, frame, threads, least, boards)}
+# What a log is for, by the end of its name.
+FORMATS = {
+    "csv": "OpenFace's columns, then our own; a frame without a face has a row with success 0",
+    "jsonl": "an object a frame",
+    "mcap": "for Foxglove, which draws it; packed by LZ4",
+    "csv.gz": "`.csv`, packed",
+    "jsonl.gz": "`.jsonl`, packed",
+}
+ROOMS = ("one_face", "four_faces", "empty_room")
+DISK_BYTES = 2 * 2**30
+
+
+def log_bytes():
+    """Bytes a frame of each format, all fields, a flush a second."""
+    return {(row["format"], row["fields"], int(row["frames_a_flush"])): row for row in rows("tests/record/bytes.csv")}
+
+
+def formats():
+    """What the formats of a log are, and take."""
+    found = log_bytes()
+    cells = lambda end: [f"{int(found[end, 'all', 30][room]):,}" for room in ROOMS]
+    body = [[f"`.{end}`", what, *cells(end)] for end, what in FORMATS.items()]
+    return table(["name", "what", "bytes a frame: one face", "four faces", "none"], body)
+
+
+# A log, its options, its fields, and records a second in each room, at 30 frames a second.
+LOGS = [
+    ("csv", "", "all", (30, 30, 30)),
+    ("csv", "--record-every 1s", "all", (1, 1, 1)),
+    ("csv", "--record-when face", "all", (30, 30, 1 / 60)),
+    ("csv", "--record-fields points,pose,eyes", "points,pose,eyes", (30, 30, 30)),
+    ("csv.gz", "", "all", (30, 30, 30)),
+    ("csv.gz", "--record-every 1s", "all", (1, 1, 1)),
+    ("csv.gz", "--record-fields points,pose,eyes", "points,pose,eyes", (30, 30, 30)),
+    ("csv.gz", "--record-fields pose,eyes", "pose,eyes", (30, 30, 30)),
+    ("jsonl.gz", "", "all", (30, 30, 30)),
+    ("mcap", "", "all", (30, 30, 30)),
+    ("mcap", "--record-every 1s", "all", (1, 1, 1)),
+    ("mcap", "--record-fields points,pose,eyes", "points,pose,eyes", (30, 30, 30)),
+]
+
+
+def log_hours():
+    """What a log takes in an hour, and how long 2 GB last."""
+    found = log_bytes()
+    def cell(end, fields, rate, room):
+        block = 30 if rate == 30 else 1
+        hour = int(found[end, fields, block][room]) * rate * 3600
+        hours = DISK_BYTES / hour
+        lasts = f"{hours:.1f} hours" if hours < 10 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days" if hours < 24 * 730 else f"{hours / 24 / 365:.0f} years"
+        size = f"{hour / 1e6:.0f} MB" if hour >= 1e7 else f"{hour / 1e6:.1f} MB" if hour >= 1e6 else f"{hour / 1e3:.0f} KB"
+        return f"{size}, {lasts}"
+    def row(log):
+        end, options, fields, rates = log
+        name = f"`.{end}`" + (f", `{options}`" if options else "")
+        return [name, *(cell(end, fields, rate, room) for rate, room in zip(rates, ROOMS))]
+    return table(["an hour, and how long 2 GB last", "one face all the time", "four faces", "an empty room"], map(row, LOGS))
+
+
+TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, frame, threads, least, boards, formats, log_hours)}
 
 
 def main():

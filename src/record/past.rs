@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Format;
 use super::fields::Fields;
-use super::{RecordError, csv, gzip, journal};
+use super::{RecordError, csv, gzip, journal, mcap as ours};
 
 /// What each member of gzip begins with (RFC 1952), by deflate.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
@@ -145,7 +145,7 @@ impl Past {
     fn read_mcap(&mut self, file: &mut impl Read, bytes: usize) -> io::Result<()> {
         let options = LinearReaderOptions::default()
             .with_skip_end_magic(true)
-            .with_prevalidate_chunk_crcs(true)
+            .with_emit_chunks(true)
             .with_record_length_limit(bytes);
         let mut reader = LinearReader::new_with_options(options);
         while let Some(event) = reader.next_event() {
@@ -154,20 +154,26 @@ impl Past {
                     let read = file.read(reader.insert(wanted))?;
                     reader.notify_read(read);
                 }
-                Ok(LinearReadEvent::Record { data, opcode: mcap::records::op::MESSAGE }) => {
-                    // Both topics are objects; those of annotations have no sequence.
-                    let message = mcap::read::parse_record(mcap::records::op::MESSAGE, data);
-                    if let Ok(mcap::records::Record::Message { data, .. }) = message
-                        && let Ok(frame) = serde_json::from_slice(&data)
-                    {
-                        self.take(frame);
-                    }
+                Ok(LinearReadEvent::Record { data, opcode: mcap::records::op::CHUNK }) => {
+                    let Some(records) = ours::unpack(data) else { break };
+                    self.read_messages(&records);
                 }
                 Ok(LinearReadEvent::Record { .. }) => {}
                 Err(_) => break,
             }
         }
         Ok(())
+    }
+
+    /// Both topics are objects; those of annotations have no sequence.
+    fn read_messages(&mut self, records: &[u8]) {
+        for record in mcap::read::LinearReader::sans_magic(records).map_while(Result::ok) {
+            if let mcap::records::Record::Message { data, .. } = record
+                && let Ok(frame) = serde_json::from_slice(&data)
+            {
+                self.take(frame);
+            }
+        }
     }
 
     fn take(&mut self, frame: RecordedFrame) {

@@ -1,6 +1,7 @@
-//! How much each format takes: the table of docs/logs.md. By hand:
+//! How much each format takes: writes `bytes.csv`, of which `docs/figures.py` makes the tables of
+//! docs/logs.md. By hand:
 //!
-//!     cargo test --test record bytes -- --ignored --nocapture
+//!     cargo test --test record bytes -- --ignored && python3 docs/figures.py
 
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ const SIDE: u32 = 240;
 /// Two seconds.
 const FRAMES: u32 = 60;
 const RATE: u32 = 30;
-const DISK: f64 = 2.0 * (1u64 << 30) as f64;
 
 /// Observations of `tiles` squared faces each, which move about with a camera's noise.
 fn seen(tiles: u32, has_faces: bool) -> Vec<Observation> {
@@ -40,40 +40,39 @@ fn seen(tiles: u32, has_faces: bool) -> Vec<Observation> {
     frames.collect()
 }
 
-/// Bytes a frame of a file with a block a second.
-fn bytes_a_frame(format: Format, fields: Fields, seen: &[Observation]) -> f64 {
-    let mut encoder = format.encoder(fields);
-    let mut bytes = 0;
-    for second in seen.chunks(RATE as usize) {
-        second.iter().for_each(|seen| encoder.add(&Entry::now(seen.clone())));
-        bytes += encoder.take_block().len();
-    }
-    bytes as f64 / seen.len() as f64
-}
-
-/// How long a disk lasts.
-fn in_words(bytes_a_frame: f64) -> String {
-    let hours = DISK / bytes_a_frame / f64::from(RATE) / 3600.0;
-    if hours < 48.0 { format!("{hours:.1} hours") } else { format!("{:.0} days", hours / 24.0) }
+/// Bytes a frame of a file that is flushed after so many frames, without those that a file has
+/// once.
+fn bytes_a_frame(format: Format, fields: Fields, seen: &[Observation], block: usize) -> f64 {
+    let bytes = |seen: &[Observation]| {
+        let mut encoder = format.encoder(fields);
+        let mut bytes = encoder.take_block().len();
+        for block in seen.chunks(block) {
+            block.iter().for_each(|seen| encoder.add(&Entry::now(seen.clone())));
+            bytes += encoder.take_block().len();
+        }
+        bytes + encoder.tail().len()
+    };
+    // The head of a file of text comes with its first frame.
+    let (once, all) = (bytes(&seen[..1]), bytes(seen));
+    (all - once) as f64 / (seen.len() - 1) as f64
 }
 
 #[test]
-#[ignore = "looks at 180 frames, to print a table"]
+#[ignore = "looks at 180 frames, to write a table"]
 fn bytes_of_each_format() {
     let rooms = [seen(1, true), seen(2, true), seen(1, false)];
     let faces: Vec<usize> = rooms.iter().map(|seen| seen.iter().map(|seen| seen.faces.len()).sum()).collect();
     let frames = FRAMES as usize;
     assert!(faces[0] > frames * 9 / 10 && faces[1] > frames * 36 / 10 && faces[2] == 0, "{faces:?}");
-    println!("| name | fields | one face | four faces | none |\n|---|---|---|---|---|");
+    let mut table = String::from("format,fields,frames_a_flush,one_face,four_faces,empty_room\n");
     for format in Format::ALL {
-        for fields in ["points,pose,eyes,confidence,covariance", "points,pose,eyes", "pose,eyes"] {
-            let parsed = fields.parse().unwrap();
-            let cell = |seen: &Vec<Observation>| {
-                let bytes = bytes_a_frame(format, parsed, seen);
-                format!(" {:.0} ({}) |", bytes, in_words(bytes))
-            };
-            let cells: String = rooms.iter().map(cell).collect();
-            println!("| `.{}` | {fields} |{cells}", format.extension());
+        for fields in ["all", "points,pose,eyes", "pose,eyes"] {
+            for block in [RATE as usize, 1] {
+                let parsed = if fields == "all" { Fields::ALL } else { fields.parse().unwrap() };
+                let cells = rooms.each_ref().map(|seen| format!("{:.0}", bytes_a_frame(format, parsed, seen, block)));
+                table += &format!("{},\"{fields}\",{block},{}\n", format.extension(), cells.join(","));
+            }
         }
     }
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/record/bytes.csv"), table).unwrap();
 }

@@ -10,7 +10,7 @@ use wingmark::record::storage::Disk;
 use wingmark::record::writer::Writer;
 use wingmark::record::{Format, csv};
 
-use crate::read_back::unpacked;
+use crate::read_back::{messages_of_mcap, unpacked};
 use crate::sample::{NO_LIMITS, SOURCE, entries, write};
 
 /// A log of six frames of which one and two show a face.
@@ -103,9 +103,7 @@ fn objects_lack_the_keys_and_their_other_values_stay() {
 fn mcap_without_points_has_nothing_to_draw() {
     let topics = |fields| -> Vec<String> {
         let (_folder, path) = log(Format::Mcap, fields, NO_LIMITS);
-        let bytes = std::fs::read(path).unwrap();
-        let messages = mcap::MessageStream::new(&bytes).unwrap();
-        messages.map(|message| message.unwrap().channel.topic.clone()).collect()
+        messages_of_mcap(&std::fs::read(path).unwrap()).into_iter().map(|(topic, _)| topic).collect()
     };
     assert_eq!(topics(Fields::ALL).len(), 12);
     assert_eq!(topics(all_but("points")), ["/wingmark/observation"; 6]);

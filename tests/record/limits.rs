@@ -1,14 +1,16 @@
 //! Rotation, and what the log leaves alone.
 
+use std::io::Read;
 use std::time::Duration;
 
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use wingmark::record::fields::Fields;
 use wingmark::record::journal::Limits;
 use wingmark::record::log::{Log, LogOptions};
 use wingmark::record::storage::Disk;
 use wingmark::record::{Format, Recorder};
 
-use crate::read_back::{files, frames_of_log};
+use crate::read_back::{files, frames_of_log, messages_of_mcap};
 use crate::sample::{NO_LIMITS, entries, observation, packed, write, writer};
 
 #[test]
@@ -29,10 +31,44 @@ fn files_end_at_their_size_and_are_complete() {
             assert!(bytes.len() < 40_000, "{format:?}: {} bytes", bytes.len());
             if format == Format::Mcap {
                 let summary = mcap::Summary::read(&bytes).unwrap().expect("a complete file has a summary");
-                assert!(!summary.chunk_indexes.is_empty());
+                check_summary(&bytes, &summary);
             }
         }
     }
+}
+
+/// What the end of an MCAP file says of it is true.
+fn check_summary(bytes: &[u8], summary: &mcap::Summary) {
+    let messages = messages_of_mcap(bytes);
+    let mut times = Vec::new();
+    for index in &summary.chunk_indexes {
+        let (opcode, length) = bytes[index.chunk_start_offset as usize..][..9].split_first().unwrap();
+        let length = u64::from_le_bytes(length.try_into().unwrap());
+        assert_eq!((*opcode, length + 9), (mcap::records::op::CHUNK, index.chunk_length));
+        assert_eq!(index.compression, "lz4");
+        for (channel, entries) in summary.read_message_indexes(bytes, index).unwrap() {
+            times.extend(entries.iter().map(|entry| (entry.log_time, channel.id)));
+        }
+    }
+    let statistics = summary.stats.as_ref().unwrap();
+    assert_eq!(statistics.message_count, messages.len() as u64);
+    assert_eq!(times.len(), messages.len());
+    let (first, last) = (times.iter().min().unwrap().0, times.iter().max().unwrap().0);
+    assert_eq!((statistics.message_start_time, statistics.message_end_time), (first, last));
+    assert_eq!(statistics.chunk_count as usize, summary.chunk_indexes.len());
+    let options = LinearReaderOptions::default()
+        .with_emit_chunks(true)
+        .with_validate_data_section_crc(true)
+        .with_validate_summary_section_crc(true);
+    let mut reader = LinearReader::new_with_options(options);
+    let mut rest = bytes;
+    while let Some(event) = reader.next_event() {
+        if let LinearReadEvent::ReadRequest(wanted) = event.expect("the sums are right") {
+            let read = rest.read(reader.insert(wanted)).unwrap();
+            reader.notify_read(read);
+        }
+    }
+    assert!(rest.is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wingmark::record::past::Past;
 use wingmark::record::storage::Disk;
 use wingmark::record::{Recorder, csv};
 
-use crate::read_back::{files, unpacked};
+use crate::read_back::{files, messages_of_mcap, unpacked};
 use crate::sample::{NO_LIMITS, entries, made_by, observation, packed, write, writer};
 
 /// What each record of a file says of who made it.
@@ -37,10 +37,8 @@ fn said_in(format: Format, bytes: &[u8]) -> Vec<Option<Value>> {
             objects.map(|line| serde_json::from_slice::<Value>(line).unwrap().get("made_by").cloned()).collect()
         }
         Format::Mcap => {
-            let messages = mcap::MessageStream::new(bytes).unwrap().map(|message| message.unwrap());
-            let seen = messages.filter(|message| message.channel.topic == "/wingmark/observation");
-            seen.map(|message| serde_json::from_slice::<Value>(&message.data).unwrap().get("made_by").cloned())
-                .collect()
+            let seen = messages_of_mcap(bytes).into_iter().filter(|(topic, _)| topic == "/wingmark/observation");
+            seen.map(|(_, object)| object.get("made_by").cloned()).collect()
         }
         Format::CsvGz | Format::JsonlGz => unreachable!("they are unpacked"),
     }

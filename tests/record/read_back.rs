@@ -1,10 +1,13 @@
 //! Readers as the documentation of each format describes them: whole records, and nothing of torn
 //! ones.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::GzDecoder;
+use lz4_flex::frame::FrameDecoder;
+use mcap::records::Record;
 use serde_json::Value;
 use wingmark::record::Format;
 
@@ -61,13 +64,40 @@ pub fn frames_of_mcap(bytes: &[u8]) -> Vec<(u32, u64)> {
     let mut frames = Vec::new();
     let Some(records) = bytes.strip_prefix(b"\x89MCAP0\r\n") else { return frames };
     for (_, chunk) in walk(records).filter(|(opcode, _)| *opcode == CHUNK) {
-        // Start and end time, size, CRC, name of the compression (empty), length of the records.
-        let Some((head, records)) = chunk.split_at_checked(8 + 8 + 8 + 4 + 4 + 8) else { continue };
-        if crc32fast::hash(records).to_le_bytes() == head[24..28] {
-            frames.extend(walk(records).filter(|(opcode, _)| *opcode == MESSAGE).filter_map(|(_, body)| message(body)));
+        // Start and end time, size, CRC, name of the compression ("lz4"), length of the records.
+        let Some((head, packed)) = chunk.split_at_checked(8 + 8 + 8 + 4 + 7 + 8) else { continue };
+        let Some(records) = unpacked_chunk(packed) else { continue };
+        if crc32fast::hash(&records).to_le_bytes() == head[24..28] {
+            frames
+                .extend(walk(&records).filter(|(opcode, _)| *opcode == MESSAGE).filter_map(|(_, body)| message(body)));
         }
     }
     frames
+}
+
+/// Topic and object of each message of a complete MCAP file, as the crate's reader gives them.
+pub fn messages_of_mcap(bytes: &[u8]) -> Vec<(String, Value)> {
+    let mut topics = BTreeMap::new();
+    let mut messages = Vec::new();
+    for record in mcap::read::LinearReader::new(bytes).unwrap() {
+        match record.unwrap() {
+            Record::Channel(channel) => drop(topics.insert(channel.id, channel.topic)),
+            Record::Chunk { data, .. } => {
+                for record in mcap::read::LinearReader::sans_magic(&unpacked_chunk(&data).unwrap()) {
+                    let Record::Message { header, data } = record.unwrap() else { panic!("messages alone are packed") };
+                    messages.push((topics[&header.channel_id].clone(), serde_json::from_slice(&data).unwrap()));
+                }
+            }
+            _ => {}
+        }
+    }
+    messages
+}
+
+fn unpacked_chunk(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut records = Vec::new();
+    FrameDecoder::new(packed).read_to_end(&mut records).ok()?;
+    Some(records)
 }
 
 const MESSAGE: u8 = 5;

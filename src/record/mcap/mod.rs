@@ -6,22 +6,20 @@
 //! The metadata `wingmark` says who made the file, as `made_by` of the first object does.
 //!
 //! A block is one chunk with its CRC and its message indexes, so a file that was cut off is read up
-//! to its last whole chunk. Chunks are not compressed: the compressors are C.
+//! to its last whole chunk. Chunks are packed by LZ4.
 //!
 //! `publish_time` is the wall time. `log_time`, by which readers sort, is the wall time of the
 //! file's first entry plus the time since then by the monotonic clock: a jump of the wall clock
 //! leaves the order as it was.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::rc::Rc;
+mod chunk;
+mod container;
+
 use std::time::Instant;
 
-use mcap::WriteOptions;
 use mcap::records::{MessageHeader, Metadata};
-use mcap::write::{NoSeek, Writer};
 
+use self::container::Container;
 use super::annotations::{self, ImageAnnotations};
 use super::encode::Encoder;
 use super::entry::{Entry, nanos};
@@ -30,12 +28,13 @@ use super::jsonl;
 use super::provenance::Provenance;
 use crate::machine::VERSION;
 
-const OBSERVATION_SCHEMA: &str = include_str!("../../docs/observation.schema.json");
+pub(super) use chunk::unpack;
+
+const OBSERVATION_SCHEMA: &str = include_str!("../../../docs/observation.schema.json");
 
 /// Writes observations as messages.
 pub struct McapEncoder {
-    writer: Writer<NoSeek<Block>>,
-    block: Block,
+    file: Container,
     observation: u16,
     annotations: u16,
     /// The first entry's wall time in nanoseconds, and its monotonic time.
@@ -43,55 +42,17 @@ pub struct McapEncoder {
     message: Vec<u8>,
     /// What the next object says.
     made_by: Option<Provenance>,
-    /// Bytes of the messages in the chunk under way.
-    chunk_bytes: u64,
     fields: Fields,
-}
-
-/// Bytes that the writer has put out and nobody has taken yet.
-#[derive(Clone, Default)]
-struct Block(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Block {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl McapEncoder {
     /// For a new file, which begins with the schemas and channels.
     pub fn new(fields: Fields) -> Self {
-        let block = Block::default();
-        let options = WriteOptions::new()
-            .compression(None)
-            // A chunk ends where a block does.
-            .chunk_size(None)
-            .disable_seeking(true)
-            .library(format!("wingmark {VERSION}"));
-        let mut writer = options.create(NoSeek::new(block.clone())).expect(IN_MEMORY);
-        let mut channel = |topic: &str, schema: &str, text: &str| {
-            let schema = writer.add_schema(schema, "jsonschema", text.as_bytes()).expect(IN_MEMORY);
-            writer.add_channel(schema, topic, "json", &BTreeMap::new()).expect(IN_MEMORY)
-        };
-        let observation = channel("/wingmark/observation", "wingmark.Observation", OBSERVATION_SCHEMA);
-        let annotations =
-            channel("/wingmark/annotations", "foxglove.ImageAnnotations", &annotations::schema().to_string());
-        McapEncoder {
-            writer,
-            block,
-            observation,
-            annotations,
-            epoch: None,
-            message: Vec::new(),
-            made_by: None,
-            chunk_bytes: 0,
-            fields,
-        }
+        let mut file = Container::new(format!("wingmark {VERSION}"));
+        let observation = file.add_channel("/wingmark/observation", "wingmark.Observation", OBSERVATION_SCHEMA);
+        let schema = annotations::schema().to_string();
+        let annotations = file.add_channel("/wingmark/annotations", "foxglove.ImageAnnotations", &schema);
+        McapEncoder { file, observation, annotations, epoch: None, message: Vec::new(), made_by: None, fields }
     }
 
     fn write(&mut self, channel_id: u16, entry: &Entry) {
@@ -102,18 +63,14 @@ impl McapEncoder {
             log_time: wall.saturating_add(nanos(entry.at.saturating_duration_since(at))),
             publish_time: entry.wall_nanos(),
         };
-        self.chunk_bytes += self.message.len() as u64;
-        self.writer.write_to_known_channel(&header, &self.message).expect(IN_MEMORY);
+        self.file.add_message(&header, &self.message);
     }
 }
-
-/// Why the calls of [`Writer`] succeed: they fail with their stream, or for unknown channels.
-const IN_MEMORY: &str = "an MCAP file is encoded in memory, with the channels added at its start";
 
 impl Encoder for McapEncoder {
     fn describe(&mut self, made_by: &Provenance) {
         let metadata = Metadata { name: "wingmark".into(), metadata: made_by.fields().collect() };
-        self.writer.write_metadata(&metadata).expect(IN_MEMORY);
+        self.file.add_metadata(&metadata);
         self.made_by = Some(made_by.clone());
     }
 
@@ -130,17 +87,14 @@ impl Encoder for McapEncoder {
     }
 
     fn block_bytes(&self) -> u64 {
-        self.chunk_bytes + self.block.0.borrow().len() as u64
+        self.file.bytes()
     }
 
     fn take_block(&mut self) -> Vec<u8> {
-        self.chunk_bytes = 0;
-        self.writer.flush().expect(IN_MEMORY);
-        self.block.0.take()
+        self.file.take()
     }
 
     fn tail(&mut self) -> Vec<u8> {
-        self.writer.finish().expect(IN_MEMORY);
-        self.block.0.take()
+        self.file.finish()
     }
 }

@@ -1,0 +1,37 @@
+//! The records of a chunk, packed as a frame of LZ4, which readers of MCAP know.
+
+use std::io::{Read, Write};
+
+use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+use mcap::read::parse_record;
+use mcap::records::{Record, op};
+
+/// The name of that compression in MCAP.
+pub const LZ4: &str = "lz4";
+
+/// A chunk holds 1024 entries at most; what unpacks to more than those can be is none of ours.
+const MOST_BYTES: u64 = 256 << 20;
+
+pub fn pack(records: &[u8]) -> Vec<u8> {
+    let mut encoder = FrameEncoder::new(Vec::new());
+    encoder.write_all(records).expect(IN_MEMORY);
+    encoder.finish().expect(IN_MEMORY)
+}
+
+const IN_MEMORY: &str = "memory takes every write";
+
+/// The records of the chunk with this body; `None` where they are damaged, or packed otherwise.
+pub fn unpack(body: &[u8]) -> Option<Vec<u8>> {
+    let Ok(Record::Chunk { header, data }) = parse_record(op::CHUNK, body) else { return None };
+    let records = match header.compression.as_str() {
+        "" => data.into_owned(),
+        LZ4 => {
+            let mut records = Vec::new();
+            let most = header.uncompressed_size.min(MOST_BYTES);
+            FrameDecoder::new(&*data).take(most).read_to_end(&mut records).ok()?;
+            records
+        }
+        _ => return None,
+    };
+    (crc32fast::hash(&records) == header.uncompressed_crc).then_some(records)
+}
