@@ -2,10 +2,12 @@
 """Figures as Prometheus' own programs read them, and rules and dashboard as they ask for them.
 
     apt-get install prometheus prometheus-node-exporter
+    pip install -r tests/metrics/requirements.txt
     cargo build && tests/metrics/check.py                # target/debug/wingmark, or the program that is named
 
-Both ways: the metrics file, which node_exporter reads, and /metrics. promtool has to find no fault with either, and all rules
-have to hold in promtool's tests. What rules and dashboard ask for has to be among the figures, or among those of other machines.
+All ways: the metrics file, which node_exporter reads, and /metrics in both of its formats. promtool has to find no fault with
+any, nor has the strict reader of Prometheus' Python client with OpenMetrics; all rules have to hold in promtool's tests. What
+rules and dashboard ask for has to be among the figures, or among those of other machines.
 """
 
 import json
@@ -17,6 +19,8 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+from prometheus_client.openmetrics import parser as open_metrics
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "tests/common"))
@@ -37,8 +41,14 @@ def promtool(*arguments, text=None):
     return done.stdout
 
 
-def fetch(address):
-    with urllib.request.urlopen(address, timeout=60) as answer:
+# What Prometheus 2.42 asks with.
+SCRAPE = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5"
+
+
+def fetch(address, accept="*/*", kind=None):
+    request = urllib.request.Request(address, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert kind is None or answer.headers["Content-Type"].startswith(kind), answer.headers
         return answer.read().decode()
 
 
@@ -50,6 +60,24 @@ def check_text(text):
     series = [(sample[1], sample[2]) for sample in samples]
     assert len(set(series)) == len(series), "a series is there twice"
     return {name for name, _ in series}
+
+
+def check_open_metrics(text, names, folder):
+    """Both readers take it, and it has the figures of the other format."""
+    assert text.endswith("\n# EOF\n")
+    families = list(open_metrics.text_string_to_metric_families(text))
+    assert {sample.name for family in families for sample in family.samples} == names
+    kinds = {family.name: family.type for family in families}
+    assert (kinds["wingmark_build"], kinds["wingmark_frames"], kinds["wingmark_faces"]) == ("info", "counter", "gauge"), kinds
+    assert kinds["wingmark_stage_seconds"] == "histogram"
+    # promtool reads OpenMetrics where it makes blocks of it, of samples that have a time.
+    lines = [line if line.startswith("#") else f"{line} {time.time():.0f}" for line in text.splitlines()]
+    file = folder / "open_metrics.txt"
+    file.write_text("\n".join(lines) + "\n")
+    promtool("tsdb", "create-blocks-from", "openmetrics", str(file), str(folder / "blocks"))
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    torn = subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", file, folder / "torn"], capture_output=True)
+    assert torn.returncode != 0, "a text without its end is taken"
 
 
 def value(text, series):
@@ -136,19 +164,21 @@ def main():
         with LiveRun(wingmark, *arguments) as run:
             address = run.said("the page is at ").split()[-1]
             end = time.monotonic() + 60
-            while "wingmark_faces 1\n" not in (text := figures.read_text()):
+            while "wingmark_faces 1\n" not in (text := figures.read_text() if figures.exists() else "no file yet"):
                 assert time.monotonic() < end, text
                 time.sleep(0.1)
             time.sleep(2)
-            served, written = fetch(f"{address}/metrics"), figures.read_text()
+            served, written = fetch(f"{address}/metrics", kind="text/plain; version=0.0.4"), figures.read_text()
+            scraped = fetch(f"{address}/metrics", SCRAPE, "application/openmetrics-text; version=1.0.0")
             assert run.stop() == 0
         names = check_text(served)
         assert check_text(written) == names
+        check_open_metrics(scraped, names, folder)
         check_figures(served)
         check_node_exporter(folder, names)
         alerts, panels = check_rules(names, folder)
         check_documented(names)
-    print(f"{len(names)} figures in both ways; {alerts} alerts and {panels} expressions of the dashboard ask for known ones")
+    print(f"{len(names)} figures in all ways; {alerts} alerts and {panels} expressions of the dashboard ask for known ones")
 
 
 main()

@@ -91,7 +91,7 @@ fn check_files(folder: &Path) {
     // A message for the frame and one for Foxglove.
     assert_eq!(mcap_messages(&folder.join("a.mcap")), 2 * frames);
     assert_eq!(metric(&metrics, "wingmark_frames_total"), frames);
-    assert_eq!(metric(&metrics, "wingmark_faces_total"), table.faces);
+    assert_eq!(metric(&metrics, "wingmark_faces_seen_total"), table.faces);
     assert_eq!(metric(&metrics, "wingmark_stage_seconds_count{stage=\"total\"}"), frames);
     for name in ["a.csv", "a.jsonl", "a.mcap"] {
         let of_file = |family: &str| metric(&metrics, &format!("wingmark_{family}{{file=\"{name}\"}}"));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/` | the page: one file, which names no other host |
 //! | `/events` | server-sent events: the object of `--record -` for each frame, the newest first to a slow viewer |
-//! | `/metrics` | Prometheus' text, that of the metrics file |
+//! | `/metrics` | the figures of the metrics file, as Prometheus' text or, where it is asked for, OpenMetrics |
 //! | `/healthz` | JSON; 200 where frames come, 503 where they do not |
 //! | `/video` | MJPEG, only where pictures may be shown |
 //!
@@ -12,6 +12,7 @@
 //! request yet gives way to a new one. A viewer that takes nothing for five seconds is cut off.
 //! Frames never wait for a viewer: it takes the newest one when it is ready.
 
+mod accept;
 mod answer;
 mod feed;
 mod guests;

@@ -16,6 +16,7 @@ pub struct Request {
     pub path: String,
     /// Only what comes before the answer's body is wanted.
     pub is_head: bool,
+    pub accept: Option<String>,
     pub authorization: Option<String>,
     pub host: Option<String>,
 }
@@ -81,7 +82,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(found.value).ok().map(|value| value.trim().to_string())
     };
-    Ok(Some(Request { path, is_head, authorization: header("authorization"), host: header("host") }))
+    let (accept, authorization, host) = (header("accept"), header("authorization"), header("host"));
+    Ok(Some(Request { path, is_head, accept, authorization, host }))
 }
 
 impl Request {
@@ -136,7 +138,7 @@ mod tests {
     fn a_name_of_another_host_is_not_this_machine() {
         let to = |host: Option<&str>| {
             let host = host.map(String::from);
-            Request { path: "/".into(), is_head: false, authorization: None, host }.is_for_this_machine()
+            Request { path: "/".into(), is_head: false, accept: None, authorization: None, host }.is_for_this_machine()
         };
         assert!(["localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:80", "192.168.1.2"].iter().all(|h| to(Some(h))));
         assert!(

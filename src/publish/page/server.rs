@@ -14,7 +14,7 @@ use super::newest::Look;
 use super::request::{self, Request};
 use super::token::Token;
 use super::video::Video;
-use super::{PublishError, answer};
+use super::{PublishError, accept, answer};
 use crate::machine::{State, Tree, VERSION};
 use crate::record::metrics::Metrics;
 
@@ -109,7 +109,8 @@ impl Server {
         match (request.path.as_str(), &self.video) {
             ("/", _) => whole("200 OK", "text/html; charset=utf-8", PAGE.as_bytes()),
             ("/metrics", _) => {
-                whole("200 OK", "text/plain; version=0.0.4; charset=utf-8", self.metrics.text().as_bytes())
+                let format = accept::format(request.accept.as_deref());
+                whole("200 OK", format.content_type(), self.metrics.text(format).as_bytes())
             }
             ("/healthz", _) => {
                 let (is_well, text) = self.health();

@@ -1,19 +1,60 @@
-//! Prometheus' text format, version 0.0.4, which node_exporter's textfile collector and a scrape
-//! read.
+//! Figures as a text, in one of two formats.
 //!
-//! <https://prometheus.io/docs/instrumenting/exposition_formats/>
+//! | format | what reads it | source |
+//! |---|---|---|
+//! | Prometheus' text, 0.0.4 | node_exporter's textfile collector, any scrape | <https://prometheus.io/docs/instrumenting/exposition_formats/> |
+//! | OpenMetrics 1.0 | a scrape that asks for it | <https://prometheus.io/docs/specs/om/open_metrics_spec/> |
 
 use std::fmt::{Display, Write};
 
 use super::histogram::Histogram;
 
+/// Which format a text has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    #[default]
+    Prometheus,
+    OpenMetrics,
+}
+
+impl Format {
+    /// As HTTP names it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
 /// What a family of samples is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Grows, or begins anew with the process.
+    /// Grows, or begins anew with the process. Its name ends in `_total`.
     Counter,
     /// Goes up and down.
     Gauge,
+    /// 1, with what does not change as labels. Its name ends in `_info`.
+    Info,
+}
+
+impl MetricKind {
+    fn name(self, format: Format) -> &'static str {
+        match (self, format) {
+            (MetricKind::Counter, _) => "counter",
+            (MetricKind::Gauge, _) | (MetricKind::Info, Format::Prometheus) => "gauge",
+            (MetricKind::Info, Format::OpenMetrics) => "info",
+        }
+    }
+
+    /// The end of a sample's name that its family's name lacks in OpenMetrics.
+    fn suffix(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "_total",
+            MetricKind::Gauge => "",
+            MetricKind::Info => "_info",
+        }
+    }
 }
 
 /// A label and its value.
@@ -21,17 +62,24 @@ pub type Label<'a> = (&'a str, &'a str);
 
 /// A text under way. Every name begins with `wingmark_`.
 #[derive(Default)]
-pub struct Exposition(String);
+pub struct Exposition {
+    out: String,
+    format: Format,
+}
 
 impl Exposition {
+    pub fn new(format: Format) -> Self {
+        Exposition { out: String::new(), format }
+    }
+
     /// Begins a family, whose samples follow.
     pub fn family(&mut self, name: &'static str, kind: MetricKind, help: &str) -> Family<'_> {
-        let kind = match kind {
-            MetricKind::Counter => "counter",
-            MetricKind::Gauge => "gauge",
+        let of_family = match self.format {
+            Format::Prometheus => name,
+            Format::OpenMetrics => name.strip_suffix(kind.suffix()).expect("a name ends as its kind wants it"),
         };
-        self.head(name, kind, help);
-        Family { out: &mut self.0, name }
+        self.head(of_family, kind.name(self.format), help);
+        Family { out: &mut self.out, name }
     }
 
     /// A family with one sample.
@@ -50,7 +98,7 @@ impl Exposition {
         self.head(name, "histogram", help);
         for (value, histogram) in histograms {
             let mut line = |suffix: &str, labels: &[Label<'_>], number: &dyn Display| {
-                put(&mut self.0, &format!("{name}{suffix}"), labels, number);
+                put(&mut self.out, &format!("{name}{suffix}"), labels, number);
             };
             for (end, below) in histogram.cumulative() {
                 line("_bucket", &[(label, value), ("le", &end)], &below);
@@ -60,13 +108,16 @@ impl Exposition {
         }
     }
 
-    /// The text.
+    /// The text. That of OpenMetrics says where it ends, so that half of it is not taken for all.
     pub fn finish(self) -> String {
-        self.0
+        match self.format {
+            Format::Prometheus => self.out,
+            Format::OpenMetrics => self.out + "# EOF\n",
+        }
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = write!(self.0, "# HELP wingmark_{name} {help}\n# TYPE wingmark_{name} {kind}\n");
+        let _ = write!(self.out, "# HELP wingmark_{name} {help}\n# TYPE wingmark_{name} {kind}\n");
     }
 }
 
@@ -108,6 +159,18 @@ mod tests {
         family.sample(&[], 2);
         let expected = "# HELP wingmark_faces Faces.\n# TYPE wingmark_faces gauge\n\
             wingmark_faces{who=\"a \\\"b\\\"\\\\\\n\",where=\"\"} 1.5\nwingmark_faces 2\n";
+        assert_eq!(text.finish(), expected);
+    }
+
+    #[test]
+    fn open_metrics_names_families_without_what_their_kind_adds() {
+        let mut text = Exposition::new(Format::OpenMetrics);
+        text.family("build_info", MetricKind::Info, "Who.").sample(&[("version", "1")], 1);
+        text.single("frames_total", MetricKind::Counter, "Frames.", 3);
+        text.single("faces", MetricKind::Gauge, "Faces.", 1);
+        let expected = "# HELP wingmark_build Who.\n# TYPE wingmark_build info\nwingmark_build_info{version=\"1\"} 1\n\
+            # HELP wingmark_frames Frames.\n# TYPE wingmark_frames counter\nwingmark_frames_total 3\n\
+            # HELP wingmark_faces Faces.\n# TYPE wingmark_faces gauge\nwingmark_faces 1\n# EOF\n";
         assert_eq!(text.finish(), expected);
     }
 }

@@ -19,6 +19,8 @@ use crate::record::log::Log;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
 
+pub use exposition::Format;
+
 /// A run whose last frame is older than this does not do its work.
 const FRAMES_WITHIN: Duration = Duration::from_secs(10);
 const UNPOISONED: &str = "nobody panics while holding the counts";
@@ -198,13 +200,13 @@ impl Metrics {
         records.chain(receivers).collect()
     }
 
-    /// All figures in Prometheus' text format.
-    pub fn text(&self) -> String {
-        let mut text = Exposition::default();
+    /// All figures in that format.
+    pub fn text(&self, format: Format) -> String {
+        let mut text = Exposition::new(format);
         if let Some(made_by) = self.made_by() {
             let fields: Vec<(String, String)> = made_by.fields().collect();
             let labels: Vec<Label<'_>> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            text.family("build_info", MetricKind::Gauge, "Who makes these figures.").sample(&labels, 1);
+            text.family("build_info", MetricKind::Info, "Who makes these figures.").sample(&labels, 1);
         }
         put_counts(&mut text, &self.counts.lock().expect(UNPOISONED));
         put_records(&mut text, &self.records.lock().expect(UNPOISONED));
@@ -232,7 +234,7 @@ fn put_counts(text: &mut Exposition, counts: &Counts) {
         family.sample(&[("state", state)], u8::from(counts.camera.name() == state));
     }
     text.single("camera_reconnects_total", Counter, "Times that the camera came back.", counts.camera_reconnects);
-    text.single("faces_total", Counter, "Faces seen, summed over all frames.", counts.faces);
+    text.single("faces_seen_total", Counter, "Faces seen, summed over all frames.", counts.faces);
     text.single("frames_with_a_face_total", Counter, "Frames with a face, one or more.", counts.frames_with_a_face);
     text.single("faces", Gauge, "Faces seen in the last frame.", counts.faces_now);
     let stages = Timings::NAMES.into_iter().zip(&counts.stages).chain([(Stage::Publish.name(), &counts.publish)]);
@@ -312,7 +314,7 @@ mod tests {
         metrics.add_receiver("udp://\"desk\":1", &tally);
         tally.count_written(2);
         tally.count_lost(1, Cause::NotSent, "not sent");
-        has(&metrics.text(), "wingmark_camera_up 1");
+        has(&metrics.text(Format::Prometheus), "wingmark_camera_up 1");
         assert_eq!(metrics.health().trouble.as_deref(), Some("no frame was seen yet"));
         for total in [Duration::from_millis(2), Duration::from_millis(15), Duration::from_secs(3)] {
             let timings = Timings { total, ..Timings::default() };
@@ -327,7 +329,7 @@ mod tests {
         assert_eq!((health.frames, health.dropped), (3, 6));
         let outlet = Outlet { name: "udp://\"desk\":1".into(), done: 2, lost: 1, bytes: 0 };
         assert_eq!(health.outlets, [outlet]);
-        let text = metrics.text();
+        let text = metrics.text(Format::Prometheus);
         for line in [
             "wingmark_frames_total 3",
             "wingmark_dropped_frames_total{cause=\"source\"} 6",
@@ -348,6 +350,17 @@ mod tests {
         ] {
             has(&text, line);
         }
+    }
+
+    #[test]
+    fn open_metrics_has_no_family_twice() {
+        let text = Metrics::default().text(Format::OpenMetrics);
+        let mut families: Vec<_> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        families.sort_unstable();
+        // A counter and a gauge may differ in `_total` alone.
+        assert!(families.is_sorted_by(|a, b| a < b), "{families:?}");
+        assert!(text.contains("\nwingmark_frames_total 0\n") && text.ends_with("\n# EOF\n"), "{text}");
     }
 
     #[test]
