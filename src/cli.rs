@@ -214,12 +214,16 @@ pub struct RunArgs {
 /// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
 ///
 /// The model is loaded and checked while frames go on. Where the model or the settings file is
-/// wrong, nothing changes, and the run's log says why.
+/// wrong, nothing changes. Says what became of it: exit code 0 where both are taken, 1 where not.
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
     /// The process, where there are several. Without it, the one that is `wingmark run`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     pub pid: Option<i32>,
+
+    /// How long to wait for what becomes of it. The run goes on with it afterwards.
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = limits::interval)]
+    pub within: Duration,
 }
 
 /// Where the password of an MQTT user is.

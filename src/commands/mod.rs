@@ -12,6 +12,7 @@ mod reload;
 mod renewal;
 mod run;
 pub mod settings;
+mod slate;
 mod testcard;
 
 use std::ffi::OsString;

@@ -12,6 +12,7 @@ use rustix::process::nice;
 use thiserror::Error;
 
 use super::settings::{self, SettingsError};
+use super::slate::{Slate, Verdict};
 use crate::board::Board;
 use crate::cli::{Cli, Command, RunArgs};
 use crate::face::golden::{self, CheckError};
@@ -75,6 +76,8 @@ pub struct Renewal {
     under_way: Option<Receiver<Result<Renewed, RenewalError>>>,
     /// It was asked for once more meanwhile.
     again: bool,
+    /// Who asked is told by it.
+    slate: Slate,
 }
 
 impl Renewal {
@@ -84,7 +87,7 @@ impl Renewal {
         // What the run began with was read without an error.
         let all = settings::arguments(given.clone()).unwrap_or_else(|_| given.clone());
         let settings = all[given.len()..].to_vec();
-        Renewal { given, board, now: AtWork { settings, digest }, under_way: None, again: false }
+        Renewal { given, board, now: AtWork { settings, digest }, under_way: None, again: false, slate: Slate::new() }
     }
 
     /// Begins to make one, or another one after that under way.
@@ -93,6 +96,7 @@ impl Renewal {
             self.again = true;
             return;
         }
+        self.slate.begin();
         let (given, board, now) = (self.given.clone(), self.board.clone(), self.now.clone());
         let (send, made) = mpsc::sync_channel(1);
         let refuse = send.clone();
@@ -106,7 +110,7 @@ impl Renewal {
         self.under_way = Some(made);
     }
 
-    /// What was made since the last call, if anything was.
+    /// What was made since the last call, if anything was. [`Renewal::tell`] has to follow.
     pub fn take(&mut self) -> Option<Result<Renewed, RenewalError>> {
         let made = match self.under_way.as_ref()?.try_recv() {
             Err(TryRecvError::Empty) => return None,
@@ -117,10 +121,16 @@ impl Renewal {
         if let Ok(renewed) = &made {
             self.now = renewed.now.clone();
         }
+        Some(made)
+    }
+
+    /// Tells who asked what became of it, and begins the next one where that was asked for
+    /// meanwhile.
+    pub fn tell(&mut self, verdict: Verdict) {
+        self.slate.end(verdict);
         if std::mem::take(&mut self.again) {
             self.begin();
         }
-        Some(made)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ struct Run {
     /// What it said.
     said: Receiver<String>,
     picture: Vec<u8>,
+}
+
+fn reload_of(pid: &str, time: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wingmark")).args(["reload", "--pid", pid, "--within", time]).output().unwrap()
 }
 
 /// The lines of a pipe, as they come.
@@ -82,11 +86,22 @@ impl Run {
         (faces[0]["id"].as_u64().unwrap(), sum / confidences.len() as f64)
     }
 
-    /// Has it reload, by the command.
-    fn reload(&self) {
-        let pid = self.child.id().to_string();
-        let output = Command::new(env!("CARGO_BIN_EXE_wingmark")).args(["reload", "--pid", &pid]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+    /// Has it reload, by the command; gives what that said.
+    fn reload(&self) -> String {
+        let output = self.reload_within("60s");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Has it reload what it must not take; gives what the command said.
+    fn fails_to_reload(&self, within: &str) -> String {
+        let output = self.reload_within(within);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn reload_within(&self, time: &str) -> Output {
+        reload_of(&self.child.id().to_string(), time)
     }
 
     /// The next line that it says with these words in it.
@@ -164,7 +179,8 @@ fn a_model_is_rolled_out_and_back_and_faces_keep_their_ids() {
     let id = run.frame();
     let of_small = run.confidence();
     roll(folder.path(), "nano");
-    run.reload();
+    let told = run.reload();
+    assert!(told.contains(": model ./current is at work now: nano of "), "{told}");
     assert!(run.outcome().contains("reloaded: model ./current is at work now: nano of "));
     assert_eq!(run.frame(), id);
     let of_nano = run.confidence();
@@ -230,7 +246,8 @@ fn a_model_that_is_not_whole_is_not_taken_and_the_log_says_why() {
                 .iter()
                 .for_each(|file| fs::remove_file(model.join(file)).unwrap());
         }
-        run.reload();
+        let told = run.fails_to_reload("60s");
+        assert!(told.contains(&format!("did not reload, all stays as it was: {expected}")), "{told}");
         let said = run.outcome();
         assert!(said.contains(&format!("not reloaded, all stays as it was: {expected}")), "{said}");
         assert_eq!(run.frame(), id, "{said}");
@@ -251,12 +268,13 @@ fn no_frame_waits_for_a_model_and_who_asks_meanwhile_is_heard() {
     let text = fs::read(&card).unwrap();
     fs::remove_file(&card).unwrap();
     mknodat(CWD, &card, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    run.reload();
+    let told = run.fails_to_reload("200ms");
+    assert!(told.contains(" said nothing within 0.2 s and goes on with it; "), "{told}");
     for _ in 0..20 {
         assert_eq!(run.frame(), id);
     }
     assert!(run.said.try_iter().all(|line| !line.contains("reloaded")));
-    run.reload();
+    run.fails_to_reload("200ms");
     run.frame();
     fs::OpenOptions::new().write(true).open(&card).unwrap().write_all(&text).unwrap();
     assert!(run.outcome().ends_with("is the one at work"));
@@ -284,7 +302,7 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
     let (same, of_nano) = (run.frame(), run.confidence());
     assert!(same == id && (of_nano - of_small).abs() > SURE_WITHIN, "{of_small} {of_nano}");
     fs::write(&settings, "record-when = \"always\"\nmodel = \"small\"\nfaces = 0\n").unwrap();
-    run.reload();
+    run.fails_to_reload("60s");
     let said = run.outcome();
     assert!(
         said.contains("not reloaded, all stays as it was: wingmark.toml, line 3: invalid value '0' for '--faces"),
@@ -294,4 +312,38 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
     run.end();
     // With nobody coming or going, the frames after the reload are not recorded.
     assert!(Csv::read(&folder.path().join("a.csv")).frames.into_iter().eq(0..=SETTLED));
+}
+
+#[test]
+fn who_cannot_reload_is_named_and_goes_on() {
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let output = reload_of(&other.id().to_string(), "60s");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains(" does not reload: it is no `wingmark run`, or still opens "), "{text}");
+    assert_eq!(other.try_wait().unwrap(), None, "SIGHUP would have ended it");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let gone = reload_of(&other.id().to_string(), "60s");
+    assert!(String::from_utf8(gone.stderr).unwrap().contains("cannot signal process "));
+}
+
+#[test]
+fn who_ends_before_it_answers_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = copy_of("small", &folder.path().join("model"));
+    let mut run = Run::start(folder.path(), &["--model", "./model"]);
+    run.frame();
+    let card = model.join("card.toml");
+    fs::remove_file(&card).unwrap();
+    mknodat(CWD, &card, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let pid = run.child.id().to_string();
+    let told = std::thread::spawn(move || reload_of(&pid, "60s"));
+    // It has heard of the reload when somebody reads the card.
+    let _card = fs::OpenOptions::new().write(true).open(&card).unwrap();
+    run.child.kill().unwrap();
+    run.child.wait().unwrap();
+    let output = told.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(" ended before it said what became of it"));
 }

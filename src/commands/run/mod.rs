@@ -15,6 +15,7 @@ use self::patience::Patience;
 use self::summary::Summary;
 use self::totals::Totals;
 use super::renewal::{Renewal, RenewalError, Renewed};
+use super::slate::Verdict;
 use super::{Outcome, results};
 use crate::capture::CaptureError;
 use crate::cli::RunArgs;
@@ -184,7 +185,7 @@ impl Run {
     /// file holds rows of one model.
     fn renew(&mut self, made: Result<Renewed, RenewalError>) {
         self.logs.iter_mut().for_each(Log::reopen);
-        let words = match made {
+        let verdict = match made {
             Ok(renewed) => {
                 if let Some((net, card)) = renewed.model {
                     self.observer.set_landmarks(net);
@@ -197,15 +198,18 @@ impl Run {
                 self.observer.set_fov(renewed.fov_deg);
                 self.selector.select(renewed.selection);
                 info!("reloaded: {}", renewed.summary);
-                renewed.summary
+                self.service.status(&renewed.summary);
+                Verdict::Taken(renewed.summary)
             }
             Err(e) => {
-                let words = format!("not reloaded, all stays as it was: {}", in_one_line(&e));
+                let reason = in_one_line(&e);
+                let words = format!("not reloaded, all stays as it was: {reason}");
                 error!("{words}");
-                words
+                self.service.status(&words);
+                Verdict::Refused(reason)
             }
         };
-        self.service.status(&words);
+        self.renewal.tell(verdict);
     }
 
     fn publish(&mut self, frame: &Frame, seen: &Observation) {
