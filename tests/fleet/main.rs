@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wingmark::capture::Status;
 use wingmark::face::measure::{Event, EventKind};
 use wingmark::face::{Observation, Timings, zoo};
 use wingmark::publish::page::Page;
@@ -18,6 +19,10 @@ use wingmark::record::provenance::{Chosen, Provenance};
 /// Frames a second, and how often one of them has an event.
 const RATE: u32 = 10;
 const EVENT_EVERY: u32 = 20;
+/// So long before the end the last board is switched off, and the camera of the one before it has
+/// come back this often.
+const FAULTS_S: u32 = 40;
+const RECONNECTS: u64 = 9;
 
 /// A number that the environment gives.
 fn number<T: std::str::FromStr>(name: &str) -> T {
@@ -69,6 +74,14 @@ impl Board {
         self.publishers.iter_mut().for_each(|publisher| publisher.publish(&seen));
         self.metrics.count(&seen);
     }
+
+    /// Ends as a run does.
+    fn end(self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        for publisher in self.publishers {
+            publisher.finish(deadline);
+        }
+    }
 }
 
 #[test]
@@ -79,14 +92,14 @@ fn boards() {
     let mut boards: Vec<Board> = (0..count).map(|number| Board::start(number, broker, page)).collect();
     let start = Instant::now();
     for sequence in 0..seconds * RATE {
+        if sequence == (seconds - FAULTS_S) * RATE {
+            boards.pop().into_iter().for_each(Board::end);
+            let board = boards.last().expect("there are more boards than one");
+            board.metrics.set_camera(&Status::Live, RECONNECTS);
+        }
         boards.iter_mut().for_each(|board| board.see(sequence));
         let next = start + Duration::from_secs(1) * (sequence + 1) / RATE;
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    for board in boards {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        for publisher in board.publishers {
-            publisher.finish(deadline);
-        }
-    }
+    boards.into_iter().for_each(Board::end);
 }
