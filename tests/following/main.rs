@@ -12,6 +12,7 @@ mod expression;
 mod measure;
 mod motion;
 mod people;
+mod pose;
 
 use wingmark::capture::{Captured, Clip, Source};
 use wingmark::dataset;
@@ -76,6 +77,21 @@ fn table_of_jitter_and_lag() {
             following.measure(&picture::read(&sample.picture).unwrap(), &sample.points, act);
         }
         println!("| {} {}", act.name(), following.row());
+    }
+}
+
+#[test]
+#[ignore = "needs WINGMARK_DATA, annotated faces"]
+fn table_of_the_pose_of_still_heads() {
+    let folder = std::env::var_os("WINGMARK_DATA").expect("WINGMARK_DATA names a folder of annotated faces");
+    let split = std::env::var("WINGMARK_SPLIT").unwrap_or("common".into());
+    let samples = dataset::open_split(folder.as_ref(), Some(&split)).unwrap();
+    println!("| face | flicker in degrees: yaw | pitch | roll |\n|---|---|---|---|");
+    for (i, sample) in samples.iter().step_by(samples.len().div_ceil(FACES)).enumerate() {
+        match pose::flicker_deg(&picture::read(&sample.picture).unwrap(), &sample.points) {
+            Some([yaw, pitch, roll]) => println!("| {i} | {yaw:.3} | {pitch:.3} | {roll:.3} |"),
+            None => println!("| {i} | lost | | |"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use nalgebra::{Point2, Vector2};
-use wingmark::face::Observer;
+use wingmark::face::{Face, Observer};
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
@@ -113,13 +113,18 @@ fn seconds(sequence: u32) -> f32 {
     sequence as f32 / FRAMES_A_SECOND
 }
 
-/// The points of the face that overlaps the known one most.
 fn found(observer: &mut Observer, frame: &Frame, known: &[Point2<f32>]) -> Option<Vec<Point2<f32>>> {
+    let face = nearest(observer, frame, known)?;
+    Some(face.landmarks.iter().map(|landmark| landmark.at).collect())
+}
+
+/// The face that overlaps the known one most.
+pub fn nearest(observer: &mut Observer, frame: &Frame, known: &[Point2<f32>]) -> Option<Face> {
     let known = Rect::around(known.iter().copied())?;
     let faces = observer.observe(frame).unwrap().faces;
     let overlap = |bounds: &Rect| bounds.iou(&known);
     let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)))?;
-    (overlap(&nearest.bounds) > 0.3).then(|| nearest.landmarks.iter().map(|landmark| landmark.at).collect())
+    (overlap(&nearest.bounds) > 0.3).then_some(nearest)
 }
 
 /// Where the points were found on average, in the picture, for each frame of the act's period;
