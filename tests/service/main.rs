@@ -3,6 +3,7 @@
 mod files;
 mod process;
 mod reload;
+mod rollout;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

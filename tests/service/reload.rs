@@ -20,7 +20,7 @@ const SETTLED: u32 = 4;
 const SURE_WITHIN: f64 = 0.04;
 
 /// A `wingmark run` that is given one picture after the other.
-struct Run {
+pub struct Run {
     child: Child,
     /// What it saw, an object a frame.
     seen: Receiver<String>,
@@ -41,7 +41,7 @@ fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
 }
 
 impl Run {
-    fn start(folder: &Path, arguments: &[&str]) -> Run {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Run {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wingmark"))
             .args(["run", "--screen", "none", "--source", "-", "--record", "-"])
             .args(arguments)
@@ -56,8 +56,12 @@ impl Run {
         Run { child, seen, said, picture: jpeg() }
     }
 
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// Feeds one more frame; gives the id of its only face.
-    fn frame(&mut self) -> u64 {
+    pub fn frame(&mut self) -> u64 {
         self.face().0
     }
 
@@ -101,11 +105,11 @@ impl Run {
     }
 
     fn reload_within(&self, time: &str) -> Output {
-        reload_of(&self.child.id().to_string(), time)
+        reload_of(&self.pid(), time)
     }
 
     /// The next line that it says with these words in it.
-    fn says(&self, words: &str) -> String {
+    pub fn says(&self, words: &str) -> String {
         loop {
             let line = self.said.recv_timeout(PATIENCE).unwrap();
             if line.contains(words) {
@@ -114,12 +118,12 @@ impl Run {
         }
     }
 
-    fn outcome(&self) -> String {
+    pub fn outcome(&self) -> String {
         self.says("reloaded")
     }
 
     /// Ends its source, and waits for it.
-    fn end(mut self) {
+    pub fn end(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }
@@ -145,7 +149,7 @@ const FILES: [&str; 8] = [
 ];
 
 /// A copy of a shipped model's folder.
-fn copy_of(name: &str, to: &Path) -> PathBuf {
+pub fn copy_of(name: &str, to: &Path) -> PathBuf {
     fs::create_dir_all(to.join("golden")).unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name);
     for file in FILES.iter().filter(|file| from.join(file).exists()) {
@@ -163,7 +167,7 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Has the link `current` name another folder, at once.
-fn roll(folder: &Path, to: &str) {
+pub fn roll(folder: &Path, to: &str) {
     let next = folder.join("next");
     std::os::unix::fs::symlink(to, &next).unwrap();
     fs::rename(next, folder.join("current")).unwrap();
@@ -337,7 +341,7 @@ fn who_ends_before_it_answers_is_not_waited_for() {
     let card = model.join("card.toml");
     fs::remove_file(&card).unwrap();
     mknodat(CWD, &card, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    let pid = run.child.id().to_string();
+    let pid = run.pid();
     let told = std::thread::spawn(move || reload_of(&pid, "60s"));
     // It has heard of the reload when somebody reads the card.
     let _card = fs::OpenOptions::new().write(true).open(&card).unwrap();
