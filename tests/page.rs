@@ -15,7 +15,7 @@ use wingmark::face::Observation;
 use wingmark::picture::built_in_picture;
 use wingmark::publish::page::{Page, Token, Video};
 use wingmark::publish::{Policy, Publisher};
-use wingmark::record::metrics::{Format, Metrics};
+use wingmark::record::metrics::{Metrics, MetricsFormat};
 
 /// Longer than anything here takes on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,15 +141,16 @@ fn a_browser_gets_the_page_and_programs_their_figures() {
     assert!(!body.contains("http://") && !body.contains("https://") && !body.contains("//cdn"));
     let head = run.ask(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(head.ends_with("\r\n\r\n") && status(&head) == "200");
-    for (accept, format) in
-        [("", Format::Prometheus), ("Accept: application/openmetrics-text; version=1.0.0\r\n", Format::OpenMetrics)]
-    {
+    for (accept, format) in [
+        ("", MetricsFormat::Prometheus),
+        ("Accept: application/openmetrics-text; version=1.0.0\r\n", MetricsFormat::OpenMetrics),
+    ] {
         let figures = run.get("/metrics", accept);
         let (head, figures) = figures.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Type: {}\r\n", format.content_type())), "{head}");
         let (first, last) = (figures.lines().next(), figures.lines().last().unwrap());
         assert_eq!(first, run.metrics.text(format).lines().next());
-        assert_eq!(last == "# EOF", format == Format::OpenMetrics, "{last}");
+        assert_eq!(last == "# EOF", format == MetricsFormat::OpenMetrics, "{last}");
     }
     let health = run.get("/healthz", "");
     let object: serde_json::Value = serde_json::from_str(health.split_once("\r\n\r\n").unwrap().1).unwrap();

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use super::slate::{Reader, Verdict};
+use super::slate::{SlateReader, Verdict};
 use super::{Outcome, results};
 use crate::cli::ReloadArgs;
 use crate::machine::{Tree, runs};
@@ -31,8 +31,8 @@ pub fn run(args: &ReloadArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn slate_of(pid: i32) -> anyhow::Result<Reader> {
-    match Reader::of(pid) {
+fn slate_of(pid: i32) -> anyhow::Result<SlateReader> {
+    match SlateReader::of(pid) {
         Ok(Some(slate)) => Ok(slate),
         Ok(None) => {
             bail!("process {pid} does not reload: it is no `wingmark run`, or still opens its model and camera")
@@ -51,7 +51,7 @@ fn no_signal(pid: i32, error: Errno) -> anyhow::Error {
 }
 
 /// Waits for what becomes of the first reload after `begun` others.
-fn verdict(slate: &mut Reader, begun: u64, process: Pid, within: Duration) -> anyhow::Result<Verdict> {
+fn verdict(slate: &mut SlateReader, begun: u64, process: Pid, within: Duration) -> anyhow::Result<Verdict> {
     let end = Instant::now() + within;
     loop {
         // What a process said before it ended counts.

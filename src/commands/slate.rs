@@ -23,7 +23,7 @@ pub enum Verdict {
 
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry {
+struct SlateLine {
     /// Reloads are numbered from 1.
     number: u64,
     /// None where it has begun.
@@ -50,16 +50,16 @@ impl Slate {
     /// A reload begins. Each ends before the next begins.
     pub fn begin(&mut self) {
         self.begun += 1;
-        self.write(&Entry { number: self.begun, verdict: None });
+        self.write(&SlateLine { number: self.begun, verdict: None });
     }
 
     /// It ended so.
     pub fn end(&mut self, verdict: Verdict) {
         self.ended += 1;
-        self.write(&Entry { number: self.ended, verdict: Some(verdict) });
+        self.write(&SlateLine { number: self.ended, verdict: Some(verdict) });
     }
 
-    fn write(&mut self, entry: &Entry) {
+    fn write(&mut self, entry: &SlateLine) {
         let Some(file) = &mut self.file else { return };
         let line = serde_json::to_string(entry).expect("words and numbers always serialize") + "\n";
         if let Err(e) = append(file, line.as_bytes()) {
@@ -77,9 +77,9 @@ fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
 }
 
 /// The other end, of a process.
-pub struct Reader(File);
+pub struct SlateReader(File);
 
-impl Reader {
+impl SlateReader {
     /// `None` where the process has no slate: where it is no run, or one that still starts.
     pub fn of(pid: i32) -> io::Result<Option<Self>> {
         for entry in std::fs::read_dir(PathBuf::from(format!("/proc/{pid}/fd")))? {
@@ -87,7 +87,7 @@ impl Reader {
             // Others may be closed meanwhile.
             let Ok(target) = path.read_link() else { continue };
             if target.to_string_lossy().starts_with(&format!("/memfd:{NAME} ")) {
-                return File::open(path).map(Reader).map(Some);
+                return File::open(path).map(SlateReader).map(Some);
             }
         }
         Ok(None)
@@ -104,7 +104,7 @@ impl Reader {
     }
 
     /// Those that are whole.
-    fn entries(&mut self) -> io::Result<Vec<Entry>> {
+    fn entries(&mut self) -> io::Result<Vec<SlateLine>> {
         let mut bytes = Vec::new();
         self.0.rewind()?;
         self.0.read_to_end(&mut bytes)?;
@@ -119,9 +119,9 @@ mod tests {
     use super::*;
 
     /// Of this slate: others are in this process while other tests run.
-    fn reader_of(slate: &Slate) -> Reader {
+    fn reader_of(slate: &Slate) -> SlateReader {
         let number = slate.file.as_ref().unwrap().as_raw_fd();
-        Reader(File::open(format!("/proc/self/fd/{number}")).unwrap())
+        SlateReader(File::open(format!("/proc/self/fd/{number}")).unwrap())
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
     fn the_slate_of_a_process_is_found() {
         let _slate = Slate::new();
         let here = std::process::id().try_into().unwrap();
-        assert!(Reader::of(here).unwrap().is_some());
-        assert!(Reader::of(i32::MAX).is_err());
+        assert!(SlateReader::of(here).unwrap().is_some());
+        assert!(SlateReader::of(i32::MAX).is_err());
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::metrics::{Format, Metrics};
+use super::metrics::{Metrics, MetricsFormat};
 use crate::text::files;
 
 #[derive(Debug, Error)]
@@ -37,14 +37,14 @@ impl MetricsFile {
         if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
             return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
         }
-        files::replace(path, &metrics.text(Format::Prometheus)).map_err(failed)?;
+        files::replace(path, &metrics.text(MetricsFormat::Prometheus)).map_err(failed)?;
         let (stop, stopped) = mpsc::channel();
         let path = path.to_path_buf();
         let write_on = move || {
             let mut failing = false;
             loop {
                 let more = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
-                let written = files::replace(&path, &metrics.text(Format::Prometheus));
+                let written = files::replace(&path, &metrics.text(MetricsFormat::Prometheus));
                 // Said once for each time of trouble: the figures themselves come back with the
                 // next file.
                 if let Err(e) = &written

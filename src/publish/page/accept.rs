@@ -1,28 +1,28 @@
 //! In which format somebody wants the figures: `Accept` of HTTP (RFC 9110, section 12.5.1).
 
-use crate::record::metrics::Format;
+use crate::record::metrics::MetricsFormat;
 
 /// OpenMetrics where it is asked for by name and no plain text is liked better; Prometheus' text
 /// otherwise, which every scrape and every browser reads.
-pub fn format(accept: Option<&str>) -> Format {
-    let ranges = accept.unwrap_or_default().split(',').filter_map(Range::parse);
+pub fn format(accept: Option<&str>) -> MetricsFormat {
+    let ranges = accept.unwrap_or_default().split(',').filter_map(MediaRange::parse);
     let weight = |format| ranges.clone().filter(|range| range.format == format).map(|range| range.weight).max();
-    let open_metrics = weight(Format::OpenMetrics).unwrap_or(0);
-    if open_metrics > 0 && Some(open_metrics) >= weight(Format::Prometheus) {
-        Format::OpenMetrics
+    let open_metrics = weight(MetricsFormat::OpenMetrics).unwrap_or(0);
+    if open_metrics > 0 && Some(open_metrics) >= weight(MetricsFormat::Prometheus) {
+        MetricsFormat::OpenMetrics
     } else {
-        Format::Prometheus
+        MetricsFormat::Prometheus
     }
 }
 
 /// One of the kinds that are asked for, of those that there are.
-struct Range {
-    format: Format,
+struct MediaRange {
+    format: MetricsFormat,
     /// In thousandths.
     weight: u16,
 }
 
-impl Range {
+impl MediaRange {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let kind = parts.next()?.to_ascii_lowercase();
@@ -35,11 +35,11 @@ impl Range {
             }
         }
         let format = match (kind.as_str(), version) {
-            ("application/openmetrics-text", None | Some("1.0.0" | "0.0.1")) => Format::OpenMetrics,
-            ("text/plain", None | Some("0.0.4")) => Format::Prometheus,
+            ("application/openmetrics-text", None | Some("1.0.0" | "0.0.1")) => MetricsFormat::OpenMetrics,
+            ("text/plain", None | Some("0.0.4")) => MetricsFormat::Prometheus,
             _ => return None,
         };
-        Some(Range { format, weight })
+        Some(MediaRange { format, weight })
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn prometheus_gets_what_it_asks_for() {
-        let is_open = |accept: &str| format(Some(accept)) == Format::OpenMetrics;
+        let is_open = |accept: &str| format(Some(accept)) == MetricsFormat::OpenMetrics;
         // Prometheus 2.42, and 3.
         assert!(is_open(
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
@@ -80,6 +80,6 @@ mod tests {
         ] {
             assert!(!is_open(accept), "{accept}");
         }
-        assert_eq!(format(None), Format::Prometheus);
+        assert_eq!(format(None), MetricsFormat::Prometheus);
     }
 }

@@ -22,7 +22,7 @@ pub struct Container {
     taken: u64,
     taken_crc: crc32fast::Hasher,
     chunk: Chunk,
-    summary: Summary,
+    summary: FileSummary,
 }
 
 /// The chunk under way.
@@ -37,7 +37,7 @@ struct Chunk {
 
 /// What the summary repeats of the file: records one after the other.
 #[derive(Default)]
-struct Summary {
+struct FileSummary {
     schemas: Vec<u8>,
     channels: Vec<u8>,
     chunk_indexes: Vec<u8>,
@@ -51,7 +51,7 @@ impl Container {
         let mut out = MAGIC.to_vec();
         put(&mut out, op::HEADER, &Header { profile: String::new(), library }, &[]);
         let taken_crc = crc32fast::Hasher::new();
-        Container { out, taken: 0, taken_crc, chunk: Chunk::default(), summary: Summary::default() }
+        Container { out, taken: 0, taken_crc, chunk: Chunk::default(), summary: FileSummary::default() }
     }
 
     /// Adds a topic of messages in JSON, which `schema` describes by the name `name`. Gives the
@@ -163,7 +163,7 @@ impl Container {
 /// Opcode, length and the CRC.
 const DATA_END_BYTES: u64 = 1 + 8 + 4;
 
-impl Summary {
+impl FileSummary {
     fn count(&mut self, channel: u16, messages: u64) {
         self.statistics.message_count += messages;
         *self.statistics.channel_message_counts.entry(channel).or_default() += messages;

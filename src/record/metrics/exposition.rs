@@ -11,18 +11,18 @@ use super::histogram::Histogram;
 
 /// Which format a text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum MetricsFormat {
     #[default]
     Prometheus,
     OpenMetrics,
 }
 
-impl Format {
+impl MetricsFormat {
     /// As HTTP names it.
     pub fn content_type(self) -> &'static str {
         match self {
-            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            MetricsFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            MetricsFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
 }
@@ -39,11 +39,11 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    fn name(self, format: Format) -> &'static str {
+    fn name(self, format: MetricsFormat) -> &'static str {
         match (self, format) {
             (MetricKind::Counter, _) => "counter",
-            (MetricKind::Gauge, _) | (MetricKind::Info, Format::Prometheus) => "gauge",
-            (MetricKind::Info, Format::OpenMetrics) => "info",
+            (MetricKind::Gauge, _) | (MetricKind::Info, MetricsFormat::Prometheus) => "gauge",
+            (MetricKind::Info, MetricsFormat::OpenMetrics) => "info",
         }
     }
 
@@ -64,19 +64,19 @@ pub type Label<'a> = (&'a str, &'a str);
 #[derive(Default)]
 pub struct Exposition {
     out: String,
-    format: Format,
+    format: MetricsFormat,
 }
 
 impl Exposition {
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: MetricsFormat) -> Self {
         Exposition { out: String::new(), format }
     }
 
     /// Begins a family, whose samples follow.
     pub fn family(&mut self, name: &'static str, kind: MetricKind, help: &str) -> Family<'_> {
         let of_family = match self.format {
-            Format::Prometheus => name,
-            Format::OpenMetrics => name.strip_suffix(kind.suffix()).expect("a name ends as its kind wants it"),
+            MetricsFormat::Prometheus => name,
+            MetricsFormat::OpenMetrics => name.strip_suffix(kind.suffix()).expect("a name ends as its kind wants it"),
         };
         self.head(of_family, kind.name(self.format), help);
         Family { out: &mut self.out, name }
@@ -111,8 +111,8 @@ impl Exposition {
     /// The text. That of OpenMetrics says where it ends, so that half of it is not taken for all.
     pub fn finish(self) -> String {
         match self.format {
-            Format::Prometheus => self.out,
-            Format::OpenMetrics => self.out + "# EOF\n",
+            MetricsFormat::Prometheus => self.out,
+            MetricsFormat::OpenMetrics => self.out + "# EOF\n",
         }
     }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn open_metrics_names_families_without_what_their_kind_adds() {
-        let mut text = Exposition::new(Format::OpenMetrics);
+        let mut text = Exposition::new(MetricsFormat::OpenMetrics);
         text.family("build_info", MetricKind::Info, "Who.").sample(&[("version", "1")], 1);
         text.single("frames_total", MetricKind::Counter, "Frames.", 3);
         text.single("faces", MetricKind::Gauge, "Faces.", 1);

@@ -19,7 +19,7 @@ use crate::record::log::Log;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
 
-pub use exposition::Format;
+pub use exposition::MetricsFormat;
 
 /// A run whose last frame is older than this does not do its work.
 const FRAMES_WITHIN: Duration = Duration::from_secs(10);
@@ -201,7 +201,7 @@ impl Metrics {
     }
 
     /// All figures in that format.
-    pub fn text(&self, format: Format) -> String {
+    pub fn text(&self, format: MetricsFormat) -> String {
         let mut text = Exposition::new(format);
         if let Some(made_by) = self.made_by() {
             let fields: Vec<(String, String)> = made_by.fields().collect();
@@ -314,7 +314,7 @@ mod tests {
         metrics.add_receiver("udp://\"desk\":1", &tally);
         tally.count_written(2);
         tally.count_lost(1, Cause::NotSent, "not sent");
-        has(&metrics.text(Format::Prometheus), "wingmark_camera_up 1");
+        has(&metrics.text(MetricsFormat::Prometheus), "wingmark_camera_up 1");
         assert_eq!(metrics.health().trouble.as_deref(), Some("no frame was seen yet"));
         for total in [Duration::from_millis(2), Duration::from_millis(15), Duration::from_secs(3)] {
             let timings = Timings { total, ..Timings::default() };
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!((health.frames, health.dropped), (3, 6));
         let outlet = Outlet { name: "udp://\"desk\":1".into(), done: 2, lost: 1, bytes: 0 };
         assert_eq!(health.outlets, [outlet]);
-        let text = metrics.text(Format::Prometheus);
+        let text = metrics.text(MetricsFormat::Prometheus);
         for line in [
             "wingmark_frames_total 3",
             "wingmark_dropped_frames_total{cause=\"source\"} 6",
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn open_metrics_has_no_family_twice() {
-        let text = Metrics::default().text(Format::OpenMetrics);
+        let text = Metrics::default().text(MetricsFormat::OpenMetrics);
         let mut families: Vec<_> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
         families.sort_unstable();
