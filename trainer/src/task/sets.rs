@@ -2,18 +2,22 @@
 //! counts.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nalgebra::Point2;
 use wingmark::dataset::{self, Sample};
 use wingmark::model::scheme::IBUG_68;
 
-/// Another annotation of the same faces, beside `points.csv`, if there is one.
+const TABLE: &str = "points.csv";
+/// Another annotation of the same faces, if there is one.
 const SECOND_TABLE: &str = "points_reannotated.csv";
 /// Where two annotations differ by this share of the root of the face's box, a point counts half.
 const DISAGREEMENT: f32 = 0.04;
+/// Where the looks of the nets that gave a face its points differ by this share of its side, in the
+/// mean, its points count half. Most faces of `label` lie below it.
+const SPREAD: f32 = 0.01;
 /// From this yaw on, in degrees, the jaw's two schemes part: iBUG's follows the visible edge, the
 /// 3D scheme's lies inside the face.
 const TURNED_DEG: f32 = 20.0;
@@ -84,12 +88,16 @@ impl Set {
         } else {
             HashMap::new()
         };
+        let spreads = spreads(&self.folder.join(TABLE))?;
         let unturned = samples.iter().find(|sample| self.three_d && sample.yaw_deg.is_none());
         ensure!(unturned.is_none(), "{} has a face without a yaw, which the 3D scheme needs", self.folder.display());
         Ok(samples
             .into_iter()
             .map(|sample| {
-                let weights = self.weights(&sample, others.get(&sample.file).map(Vec::as_slice));
+                let mut weights = self.weights(&sample, others.get(&sample.file).map(Vec::as_slice));
+                if let Some(spread) = spreads.get(&sample.file) {
+                    weights.iter_mut().for_each(|weight| *weight *= 1.0 / (1.0 + (spread / SPREAD).powi(2)));
+                }
                 (sample, weights)
             })
             .collect())
@@ -118,6 +126,27 @@ impl Set {
         }
         weights
     }
+}
+
+/// The column `spread` of a table that `label` wrote, by file: how far the looks at a face differ,
+/// as a share of its side. Nothing where the table has no such column.
+fn spreads(table: &Path) -> Result<HashMap<String, f32>> {
+    let mut reader = match csv::Reader::from_path(table) {
+        Ok(reader) => reader,
+        // Sets of other layouts have no such table.
+        Err(_) => return Ok(HashMap::new()),
+    };
+    let headers = reader.headers()?.clone();
+    let column = |name: &str| headers.iter().position(|header| header == name);
+    let (Some(file), Some(spread)) = (column("file"), column("spread")) else { return Ok(HashMap::new()) };
+    let mut spreads = HashMap::new();
+    for row in reader.records() {
+        let row = row?;
+        let text = &row[spread];
+        let value = text.parse().with_context(|| format!("{}: the spread {text:?} is no number", table.display()))?;
+        spreads.insert(row[file].to_owned(), value);
+    }
+    Ok(spreads)
 }
 
 #[cfg(test)]
@@ -173,6 +202,25 @@ mod tests {
         let weights = set("").weights(&face, Some(&other));
         assert_eq!(weights[..3], [1.0; 3]);
         assert!((weights[3] - 0.5).abs() < 1e-3 && (weights[4] - 0.1).abs() < 1e-3, "{weights:?}");
+    }
+
+    #[test]
+    fn a_labelled_face_counts_less_the_more_its_looks_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = String::from("file,split,spread");
+        (0..68).for_each(|i| write!(text, ",x{i},y{i}").unwrap());
+        for (file, spread) in [("a.jpg", "0"), ("b.jpg", "0.01"), ("c.jpg", "0.02")] {
+            write!(text, "\n{file},train,{spread}").unwrap();
+            (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100, i / 34 * 100).unwrap());
+        }
+        std::fs::write(folder.path().join("points.csv"), &text).unwrap();
+        let labelled = Set { folder: folder.path().into(), ..set("") };
+        let counted: Vec<f32> = labelled.samples().unwrap().iter().map(|(_, weights)| weights[30]).collect();
+        assert_eq!(counted, [1.0, 0.5, 0.2]);
+
+        std::fs::write(folder.path().join("points.csv"), text.replace("0.02", "much")).unwrap();
+        let error = labelled.samples().unwrap_err().to_string();
+        assert!(error.contains("the spread \"much\" is no number"), "{error}");
     }
 
     #[test]
