@@ -3,16 +3,19 @@
 #
 #   count.sh [--record]
 #   count.sh --blocks NET KERNEL CPU
+#   count.sh --steps NET KERNEL CPU
 #
 # As built for boards. Counts under qemu-user and compares with baseline.csv: more than 2 % above it
 # fails. --record writes the counts there. --blocks prints how often each block of instructions runs
-# in a frame of a net, for benches/mca.py, and where the program lies. Installs qemu-user and a
-# cross compiler on Debian where they are missing.
+# in a frame of a net, for benches/mca.py, and where the program lies; --steps what each of a net's
+# steps takes, in their order: number, instructions. Installs qemu-user and a cross compiler on
+# Debian where they are missing.
 set -euo pipefail
 record=
 [ "${1-}" != --record ] || record=yes
-blocks=
+blocks= steps=
 [ "${1-}" != --blocks ] || blocks=("${@:2:3}")
+[ "${1-}" != --steps ] || steps=("${@:2:3}")
 # Names of functions, for whoever looks into the program; the instructions are the same.
 export CARGO_PROFILE_BOARD_STRIP=false
 . "$(dirname "$0")/setup.sh" aarch64
@@ -32,6 +35,13 @@ if [ "$blocks" ]; then
     WINGMARK_KERNEL=${blocks[1]} counted "${blocks[2]}" "$out/blocks" net "models/${blocks[0]}/model.onnx" >/dev/null
     cat "$out/blocks"
     echo "counted in $program" >&2
+    exit
+fi
+
+if [ "$steps" ]; then
+    WINGMARK_KERNEL=${steps[1]} counted "${steps[2]}" "$out/counts" chunks "models/${steps[0]}/model.onnx" >"$out/said"
+    # As cut for one thread, a step is one chunk.
+    paste -d' ' "$out/said" "$out/counts" | awk '$1 == 1 { print $2, $3 }'
     exit
 fi
 
