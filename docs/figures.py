@@ -87,11 +87,11 @@ def peers():
             card = ours[name.split()[1]]
             common = rounded(card["accuracy"][0]["int8"], 2)
             if not card["sha256"].startswith(row["sha256"]):
-                row |= {"challenging": "", "net_ms": ""}
-            body.append([f"**{name}**", common, row["challenging"], row["net_ms"]])
+                row |= {"net_ms": ""}
+            body.append([f"**{name}**", common, row["net_ms"]])
         else:
-            body.append([name + notes[row["note"]], row["common"], row["challenging"], row["net_ms"]])
-    return table(["program", "common, NME %", "challenging, NME %", "net, ms"], body)
+            body.append([name + notes[row["note"]], row["common"], row["net_ms"]])
+    return table(["program", "common, NME %", "net, ms"], body)
 
 
 def milliseconds(microseconds):

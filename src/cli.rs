@@ -18,7 +18,7 @@ use crate::capture::v4l2::CameraFormat;
 use crate::capture::{Pace, SourceChoice};
 use crate::dataset::degrade::Degradation;
 use crate::doctor::Purpose;
-use crate::face::pose::FOV_DEG;
+use crate::face::pose::FieldOfView;
 use crate::face::{Options, Smoothing, zoo};
 use crate::machine::{COMMIT, VERSION};
 use crate::picture::frame::Size;
@@ -305,7 +305,7 @@ pub struct FollowArgs {
     pub smoothing: Smoothing,
 
     /// Follow at most so many faces at once; each costs a run of the landmark net a frame.
-    #[arg(long, value_name = "N", default_value_t = Options::default().faces, value_parser = faces)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().most_faces, value_parser = faces)]
     pub faces: NonZeroUsize,
 }
 
@@ -361,13 +361,8 @@ pub struct CameraArgs {
 
     /// The camera's horizontal field of view, for head pose. Without it, what the board's profile
     /// says, or else 60.
-    #[arg(long, value_name = "DEGREES", value_parser = fov)]
-    pub fov: Option<f32>,
-}
-
-fn fov(text: &str) -> Result<f32, &'static str> {
-    let degrees: f32 = text.parse().map_err(|_| "expected degrees, such as 60")?;
-    if FOV_DEG.contains(&degrees) { Ok(degrees) } else { Err("expected 5 to 150 degrees") }
+    #[arg(long, value_name = "DEGREES")]
+    pub fov: Option<FieldOfView>,
 }
 
 fn rate(text: &str) -> Result<f64, Box<dyn Error + Send + Sync>> {
@@ -472,8 +467,8 @@ pub struct EvalArgs {
 
     /// The horizontal field of view of the pictures, for head pose. Without it, 15: most pictures
     /// of faces are cut from photographs taken from afar.
-    #[arg(long, value_name = "DEGREES", value_parser = fov)]
-    pub fov: Option<f32>,
+    #[arg(long, value_name = "DEGREES")]
+    pub fov: Option<FieldOfView>,
 
     /// Turn the crop with the face, as following does. Without it, crops from the true points are
     /// upright.

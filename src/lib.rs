@@ -21,6 +21,7 @@
 //! | `float` (default) | nets that are not quantised |
 //! | `page` (default) | a page for a browser, Prometheus and health checks |
 //! | `window` | a screen in a window |
+//! | `tls` | MQTT over TLS |
 //!
 //! Modules that are not shown here belong to the program, its trainer and its tests; they change
 //! without notice.

@@ -12,7 +12,7 @@ use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source, So
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
-use crate::face::pose::USUAL_FOV_DEG;
+use crate::face::pose::FieldOfView;
 use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
@@ -44,15 +44,15 @@ impl CameraArgs {
     }
 
     /// What the camera sees from the left to the right edge of its picture.
-    pub fn fov_deg(&self, profile: &board::CameraProfile) -> f32 {
-        self.fov.or(profile.fov.map(|degrees| degrees as f32)).unwrap_or(USUAL_FOV_DEG)
+    pub fn fov(&self, profile: &board::CameraProfile) -> FieldOfView {
+        self.fov.or(profile.fov).unwrap_or_default()
     }
 }
 
 impl FollowArgs {
     /// Of an Observer on so many threads.
-    pub fn options(&self, threads: usize) -> Options {
-        Options { threads, smoothing: self.smoothing, faces: self.faces }
+    pub fn options(&self, threads: usize, fov: FieldOfView) -> Options {
+        Options { threads, smoothing: self.smoothing, most_faces: self.faces, fov }
     }
 }
 
@@ -244,9 +244,8 @@ impl RunPlan {
         };
         let model = args.model.as_ref().unwrap_or(&board.model).read()?;
         let landmarks = model.net()?;
-        let mut observer =
-            Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &args.follow.options(board.threads))?;
-        observer.set_fov(args.camera.fov_deg(&board.camera));
+        let options = args.follow.options(board.threads, args.camera.fov(&board.camera));
+        let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &options)?;
         let settings = args.screen.settings(&board.screen_settings);
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         if let Some(last) = shortest(&pasts) {

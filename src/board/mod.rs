@@ -16,6 +16,7 @@ use thiserror::Error;
 pub use place::ProfileLine;
 
 use crate::capture::v4l2::CameraFormat;
+use crate::face::pose::FieldOfView;
 use crate::face::zoo;
 use crate::machine::Machine;
 use crate::picture::frame::Size;
@@ -46,15 +47,14 @@ pub struct Board {
 }
 
 /// What to ask of a camera; absent where any will do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CameraProfile {
     pub device: Option<PathBuf>,
     pub format: Option<CameraFormat>,
     pub size: Option<Size>,
     /// Frames a second.
     pub rate: Option<u32>,
-    /// Whole degrees from the left to the right edge of the picture.
-    pub fov: Option<u32>,
+    pub fov: Option<FieldOfView>,
 }
 
 /// How a board is told from others.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Board, CameraProfile, Recognise};
 use crate::capture::v4l2::CameraFormat;
-use crate::face::pose::FOV_DEG;
+use crate::face::pose::FieldOfView;
 use crate::picture::frame::Size;
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
@@ -121,11 +121,11 @@ impl RawCamera {
         if let Some(rate) = self.rate {
             within("camera.rate", rate, 1, 1000)?;
         }
-        if let Some(fov) = self.fov {
-            within("camera.fov", fov, *FOV_DEG.start() as u32, *FOV_DEG.end() as u32)?;
-        }
-        let (format, size) = (format.transpose()?, size.transpose()?);
-        Ok(CameraProfile { device: self.device, format, size, rate: self.rate, fov: self.fov })
+        let fov = self.fov.map(|degrees| {
+            FieldOfView::new(degrees as f32).or_else(|_| invalid("camera.fov", degrees, "5 to 150 degrees"))
+        });
+        let (format, size, fov) = (format.transpose()?, size.transpose()?, fov.transpose()?);
+        Ok(CameraProfile { device: self.device, format, size, rate: self.rate, fov })
     }
 }
 

@@ -52,7 +52,6 @@ pub struct Renewed {
     /// With its card; `None` where the model is the one at work.
     pub model: Option<(LandmarkNet, ModelCard)>,
     pub options: Options,
-    pub fov_deg: f32,
     pub selection: Selection,
     /// What is taken, for the log.
     pub summary: String,
@@ -156,8 +155,7 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
     let settings = if taken.is_empty() { String::new() } else { format!("; settings taken: {}", list(&taken)) };
     Ok(Renewed {
         model,
-        options: args.follow.options(board.threads),
-        fov_deg: args.camera.fov_deg(&board.camera),
+        options: args.follow.options(board.threads, args.camera.fov(&board.camera)),
         selection: args.log.selection(),
         summary: words + &settings,
         now,

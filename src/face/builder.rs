@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use thiserror::Error;
 
+use crate::face::pose::FieldOfView;
 use crate::face::zoo::{self, Choice, LoadError};
 use crate::face::{Observer, Options, Smoothing};
 use crate::model::card::CardError;
@@ -11,7 +12,7 @@ use crate::model::card::CardError;
 /// What an [`Observer`] is made of; [`Observer::builder`] begins one.
 #[derive(Debug, Clone)]
 pub struct ObserverBuilder {
-    faces: Choice,
+    detector: Choice,
     landmarks: Choice,
     options: Options,
 }
@@ -32,7 +33,7 @@ impl Observer {
     pub fn builder() -> ObserverBuilder {
         let shipped = |name| zoo::shipped(name).expect("it is in every build");
         ObserverBuilder {
-            faces: shipped(zoo::FACES),
+            detector: shipped(zoo::FACES),
             landmarks: shipped(zoo::DEFAULT_LANDMARKS),
             options: Options::default(),
         }
@@ -41,8 +42,8 @@ impl Observer {
 
 impl ObserverBuilder {
     /// The net that finds faces.
-    pub fn faces(mut self, net: Choice) -> Self {
-        self.faces = net;
+    pub fn detector(mut self, net: Choice) -> Self {
+        self.detector = net;
         self
     }
 
@@ -60,7 +61,13 @@ impl ObserverBuilder {
 
     /// No more faces are followed at once.
     pub fn most_faces(mut self, faces: NonZeroUsize) -> Self {
-        self.options.faces = faces;
+        self.options.most_faces = faces;
+        self
+    }
+
+    /// What the camera sees, for head pose.
+    pub fn fov(mut self, fov: FieldOfView) -> Self {
+        self.options.fov = fov;
         self
     }
 
@@ -72,7 +79,7 @@ impl ObserverBuilder {
 
     /// Loads the nets.
     pub fn build(&self) -> Result<Observer, BuildError> {
-        let (faces, landmarks) = (self.faces.load()?, self.landmarks.load()?);
-        Ok(Observer::new(&faces, &landmarks, &self.options)?)
+        let (detector, landmarks) = (self.detector.load()?, self.landmarks.load()?);
+        Ok(Observer::new(&detector, &landmarks, &self.options)?)
     }
 }

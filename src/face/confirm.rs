@@ -25,9 +25,9 @@ const FOLLOWED_IOU: f32 = 0.3;
 /// The candidates, and the net that takes its time for a first look at one.
 pub struct Confirmer {
     candidates: Candidates,
-    unhurried: Landmarker,
-    /// Boxes of the faces that were followed in the frame that net sees.
-    beside: Vec<Rect>,
+    background: Landmarker,
+    /// Boxes of the faces that were followed in the frame that this net sees.
+    followed: Vec<Rect>,
 }
 
 /// Whether a face that fills `bounds` is one of those that fill the boxes.
@@ -36,16 +36,16 @@ pub fn is_followed(boxes: &[Rect], bounds: &Rect) -> bool {
 }
 
 /// The landmark net of the frame, and the time that it takes.
-pub struct Looking<'l> {
+pub struct LookContext<'l> {
     pub frame: &'l Frame,
     pub landmarker: &'l mut Landmarker,
     pub timings: &'l mut LookTimings,
 }
 
 impl Confirmer {
-    /// `unhurried` is for looks in parts.
-    pub fn new(unhurried: Landmarker) -> Self {
-        Confirmer { candidates: Candidates::default(), unhurried, beside: Vec::new() }
+    /// `background` is for looks in parts.
+    pub fn new(background: Landmarker) -> Self {
+        Confirmer { candidates: Candidates::default(), background, followed: Vec::new() }
     }
 
     /// Takes what the detector saw, but for the faces that were followed.
@@ -56,31 +56,31 @@ impl Confirmer {
     /// Nothing that was seen so far has to do with what comes.
     pub fn forget(&mut self) {
         self.candidates.forget();
-        self.unhurried.forget();
+        self.background.forget();
     }
 
     /// Looks with another net from now on.
     pub fn set_net(&mut self, net: Landmarker) {
-        self.unhurried = net;
+        self.background = net;
     }
 
     /// Looks at the candidates in this frame, until it has found so many faces or looked in vain so
     /// many times. A face is looked for in other turns only until there is one.
     pub fn look_at_once(
         &mut self,
-        looking: &mut Looking,
+        context: &mut LookContext,
         most: usize,
         most_in_vain: usize,
     ) -> Result<Vec<Look>, ModelError> {
         let mut found: Vec<Look> = Vec::new();
         let mut in_vain = 0;
-        self.unhurried.forget();
+        self.background.forget();
         while in_vain < most_in_vain && found.len() < most {
             let is_found = |bounds: &Rect| found.iter().any(|look| look.is_at(bounds));
             let Some(place) = self.candidates.next(found.is_empty(), is_found) else { break };
-            let crop = looking.landmarker.crop_around(&place.square, place.roll);
-            let first = looking.landmarker.look(looking.frame, &crop, looking.timings)?;
-            let Some(look) = looking.closer(&first)? else {
+            let crop = context.landmarker.crop_around(&place.square, place.roll);
+            let first = context.landmarker.look(context.frame, &crop, context.timings)?;
+            let Some(look) = context.closer(&first)? else {
                 in_vain += 1;
                 continue;
             };
@@ -96,24 +96,24 @@ impl Confirmer {
 
     /// Does a part of a first look at the next candidate, and then a second look if that may be a
     /// face: those whose boxes are `followed` are not held up.
-    pub fn look_in_parts(&mut self, looking: &mut Looking, followed: &[Rect]) -> Result<Option<Look>, ModelError> {
-        if !self.unhurried.is_looking() {
+    pub fn look_in_parts(&mut self, context: &mut LookContext, followed: &[Rect]) -> Result<Option<Look>, ModelError> {
+        if !self.background.is_looking() {
             if let Some(place) = self.candidates.next(false, |bounds| is_followed(followed, bounds)) {
-                let crop = self.unhurried.crop_around(&place.square, place.roll);
-                self.unhurried.begin(looking.frame, &crop, looking.timings);
-                self.beside.clear();
-                self.beside.extend(followed);
+                let crop = self.background.crop_around(&place.square, place.roll);
+                self.background.begin(context.frame, &crop, context.timings);
+                self.followed.clear();
+                self.followed.extend(followed);
             }
             return Ok(None);
         }
-        let first = self.unhurried.go_on(looking.frame, FRAMES_A_FIRST_LOOK, looking.timings)?;
-        let Some(first) = first.filter(|look| !is_followed(&self.beside, &look.bounds())) else { return Ok(None) };
-        let second = looking.closer(&first)?;
+        let first = self.background.work(FRAMES_A_FIRST_LOOK, context.timings)?;
+        let Some(first) = first.filter(|look| !is_followed(&self.followed, &look.bounds())) else { return Ok(None) };
+        let second = context.closer(&first)?;
         Ok(second.filter(|look| !is_followed(followed, &look.bounds())))
     }
 }
 
-impl Looking<'_> {
+impl LookContext<'_> {
     /// Looks again at a face just found: a detector's box is rough, so that the first look only
     /// says where the second has to be.
     fn closer(&mut self, first: &Look) -> Result<Option<Look>, ModelError> {

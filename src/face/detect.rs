@@ -83,9 +83,9 @@ impl Detector {
         self.detect_in(frame, View::all(frame.size(), self.image.side_px))
     }
 
-    /// Finds faces in the frame turned by a quarter, a half and three, best first.
-    pub fn detect_turned(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        self.detect_in(frame, View::turned(frame.size(), self.image.side_px))
+    /// Finds faces in the frame rotated by a quarter, a half and three, best first.
+    pub fn detect_rotated(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
+        self.detect_in(frame, View::rotated(frame.size(), self.image.side_px))
     }
 
     fn detect_in(&mut self, frame: &Frame, views: impl Iterator<Item = View>) -> Result<Vec<Detection>, ModelError> {

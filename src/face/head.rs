@@ -17,6 +17,8 @@
 use nalgebra::{SMatrix, SVector, Vector2, Vector3};
 use thiserror::Error;
 
+use crate::text::numbers::{self, TableError};
+
 /// Deformations of a head: mouth, brows, width ..
 pub const DEFORMATIONS: usize = 8;
 /// Terms of the polynomial of the bias; see [`bias_terms`].
@@ -53,14 +55,10 @@ pub struct HeadPoint {
 
 #[derive(Debug, Error)]
 pub enum HeadError {
-    #[error("head.csv: {0}")]
-    Csv(#[from] csv::Error),
+    #[error("head.csv, {0}")]
+    Table(#[from] TableError),
     #[error("head.csv has {found} rows; expected {expected}, one a landmark")]
     Rows { found: usize, expected: usize },
-    #[error("head.csv, line {line}: {found} columns; expected {COLUMNS}: x, y, z, rest, spread, bias, deformations")]
-    Columns { line: usize, found: usize },
-    #[error("head.csv, line {line}: {found:?} is not a number of at most {LARGEST} in size")]
-    Number { line: usize, found: String },
     #[error(
         "head.csv, line {line}: rest is {rest} and spread {spread}; expected numbers above 0, one spread in all lines"
     )]
@@ -83,17 +81,8 @@ impl HeadModel {
     pub fn from_csv(text: &str, landmarks: usize) -> Result<Self, HeadError> {
         let mut points = Vec::new();
         let mut all = None;
-        for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
-            let (record, line) = (record?, points.len() + 2);
-            if record.len() != COLUMNS {
-                return Err(HeadError::Columns { line, found: record.len() });
-            }
-            let mut row = [0.0; COLUMNS];
-            for (number, field) in row.iter_mut().zip(&record) {
-                let found = field.trim().parse().ok().filter(|number: &f32| number.abs() <= LARGEST);
-                *number = found.ok_or_else(|| HeadError::Number { line, found: field.chars().take(20).collect() })?;
-            }
-            let (rest, spread) = (row[3], row[4]);
+        for row in numbers::rows(text, COLUMNS, LARGEST)? {
+            let (rest, spread, line) = (row[3], row[4], points.len() + 2);
             if rest <= 0.0 || spread <= 0.0 || spread != *all.get_or_insert(spread) {
                 return Err(HeadError::NotPositive { line, rest, spread });
             }

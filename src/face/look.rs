@@ -135,10 +135,10 @@ impl Landmarker {
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
     pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
         self.begin(frame, crop, timings);
-        Ok(self.go_on(frame, 1, timings)?.expect("the only part is the last"))
+        Ok(self.go_on(Some(frame), 1, timings)?.expect("the only part is the last"))
     }
 
-    /// Takes a crop of the frame, for [`Landmarker::go_on`]. One that was not finished is
+    /// Takes a crop of the frame, for [`Landmarker::work`]. One that was not finished is
     /// forgotten.
     pub fn begin(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) {
         let start = Instant::now();
@@ -158,12 +158,17 @@ impl Landmarker {
         self.looking = None;
     }
 
-    /// Does one of `parts` equal parts of the work on the crop taken last. The last part gives the
-    /// landmarks; for their presence, the contrast of `frame` counts, where the crop may be of a
-    /// frame before.
-    pub fn go_on(
+    /// Does one of `parts` equal parts of the work on the crop taken last; the last part gives the
+    /// landmarks.
+    pub fn work(&mut self, parts: usize, timings: &mut LookTimings) -> Result<Option<Look>, ModelError> {
+        self.go_on(None, parts, timings)
+    }
+
+    /// The presence is judged by the pixels of `frame`, or by those of the crop where that frame is
+    /// gone.
+    fn go_on(
         &mut self,
-        frame: &Frame,
+        frame: Option<&Frame>,
         parts: usize,
         timings: &mut LookTimings,
     ) -> Result<Option<Look>, ModelError> {
@@ -178,7 +183,13 @@ impl Landmarker {
         let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
         let mut landmarks = decode(&maps);
         let fit = self.shape.as_ref().and_then(|shape| shape.refine(&mut landmarks));
-        self.evidence = fit.map(|fit| self.witness.evidence(&landmarks, &fit, maps.rows, frame, &frame_from_cells));
+        self.evidence = fit.map(|fit| match frame {
+            Some(frame) => self.witness.evidence(&landmarks, &fit, maps.rows, frame, &frame_from_cells),
+            None => {
+                let crop = self.image.to_frame();
+                self.witness.evidence(&landmarks, &fit, maps.rows, &crop, &self.crop_from_cells)
+            }
+        });
         let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
         let presence = match (&self.presence, &self.evidence) {
             (Some(model), evidence) => evidence.as_ref().map_or(0.0, |evidence| model.of(evidence)),
@@ -214,11 +225,13 @@ mod tests {
         in_parts.begin(&frame, &crop, timings);
         for part in 1..=6 {
             assert!(in_parts.is_looking());
-            let found = in_parts.go_on(&frame, 6, timings).unwrap();
-            assert_eq!(found.map(|look| look.points()), (part == 6).then(|| expected.points()), "part {part}");
+            let found = in_parts.work(6, timings).unwrap();
+            assert_eq!(found.as_ref().map(Look::points), (part == 6).then(|| expected.points()), "part {part}");
+            // The crop has fewer pixels to judge by than the frame has.
+            assert!(found.is_none_or(|look| (look.presence - expected.presence).abs() < 0.02));
         }
         assert!(!in_parts.is_looking());
-        assert!(in_parts.go_on(&frame, 6, timings).unwrap().is_none());
+        assert!(in_parts.work(6, timings).unwrap().is_none());
         assert_eq!(timings.count, 2);
     }
 }

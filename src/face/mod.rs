@@ -25,6 +25,7 @@ pub mod pose;
 pub mod presence;
 #[doc(hidden)]
 pub mod scene;
+mod search;
 #[doc(hidden)]
 pub mod shape;
 mod smooth;
@@ -41,7 +42,7 @@ use nalgebra::{Matrix2, Point2, Similarity2};
 pub use builder::{BuildError, ObserverBuilder};
 pub use observer::{LandmarkNet, ObserveError, Observer, Options};
 pub use stage::{Stage, Timings};
-pub use track::Smoothing;
+pub use track::{Smoothing, SmoothingError, Strength};
 
 use self::measure::{Event, Measures};
 use crate::picture::frame::Size;

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::face::clock::Clock;
-use crate::face::confirm::{Confirmer, Looking, is_followed};
+use crate::face::confirm::{Confirmer, LookContext};
 use crate::face::detect::{Detection, Detector};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
 use crate::face::measure::{Event, Person};
 use crate::face::openness::Ratios;
-use crate::face::pose::{Pinhole, USUAL_FOV_DEG};
+use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::scene::{Change, SceneWatch};
+use crate::face::search::{Missed, Search};
 use crate::face::track::{Smoothing, Tracker};
 use crate::face::zoo::Net;
 use crate::face::{Face, Observation, Timings};
@@ -23,22 +24,15 @@ use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Rect;
 
-// How often is searched was set by hand; `wingmark bench` measures what it costs. How many looks
-// may be in vain was chosen by `wingmark eval --detect` on held-out faces of AFLW2000:
-// `docs/decisions/finding.md`.
+// How many looks may be in vain was chosen by `wingmark eval --detect` on held-out faces of
+// AFLW2000: `docs/decisions/finding.md`.
 
-/// While faces are followed, every frame of this many is searched for new ones.
-const FRAMES_A_SEARCH: u32 = 15;
-/// The same while one of them stays lost.
-const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
-/// While faces are followed, the detector takes so many frames for a look.
-const FRAMES_A_LOOK: usize = 6;
 /// So many looks at what the detector saw may be in vain in the first frame of a scene,
 const IN_VAIN_IN_NEW_SCENE: usize = 20;
 /// and in another one where no face is followed.
 const IN_VAIN_ALONE: usize = 2;
-/// The same in the first frame of a scene, turned by quarters because nobody was seen.
-const IN_VAIN_TURNED: usize = 8;
+/// The same in the first frame of a scene, rotated by quarters because nobody was seen.
+const IN_VAIN_ROTATED: usize = 8;
 /// What is known of a person is kept for so long after the face was seen last.
 const LOST_FOR: Duration = Duration::from_secs(1);
 
@@ -50,12 +44,15 @@ pub struct Options {
     /// How points are steadied from frame to frame.
     pub smoothing: Smoothing,
     /// No more faces are followed at once.
-    pub faces: NonZeroUsize,
+    pub most_faces: NonZeroUsize,
+    /// What the camera sees, for head pose.
+    pub fov: FieldOfView,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { threads: 1, smoothing: Smoothing::default(), faces: NonZeroUsize::new(8).expect("eight") }
+        let most_faces = NonZeroUsize::new(8).expect("eight");
+        Options { threads: 1, smoothing: Smoothing::default(), most_faces, fov: FieldOfView::default() }
     }
 }
 
@@ -69,24 +66,11 @@ impl Options {
 /// A look at a face, and the face's id where it is followed.
 type FaceLook = (Option<u32>, Look);
 
-/// Which of the faces that were expected in a frame were not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Missed {
-    Nobody,
-    /// One that was not in the frame before either.
-    Lost,
-    /// One that was.
-    Seen,
-}
-
-impl Missed {
-    fn frames_a_search(self) -> u32 {
-        match self {
-            Missed::Nobody => FRAMES_A_SEARCH,
-            Missed::Lost => FRAMES_A_SEARCH_FOR_LOST,
-            Missed::Seen => 0,
-        }
-    }
+/// What a frame has taken so far.
+#[derive(Default)]
+struct Spent {
+    detect: Duration,
+    looks: LookTimings,
 }
 
 /// Why a frame could not be looked at.
@@ -99,20 +83,13 @@ pub enum ObserveError {
 
 /// Finds faces, follows them, and finds their landmarks.
 pub struct Observer {
-    detector: Detector,
+    search: Search,
     landmarker: Landmarker,
     tracker: Tracker,
-    frames_since_search: u32,
-    /// Nothing is known of the scene: every view is looked at in one frame.
-    is_new_scene: bool,
-    /// Which view is searched next.
-    turn: usize,
     /// What the detector saw in the frame before, if it was searched.
     detections: Vec<Detection>,
     /// How many crops of that frame the landmark net saw.
     looks: usize,
-    /// Boxes of the faces that were followed in the frame that is being searched.
-    beside: Vec<Rect>,
     confirmer: Confirmer,
     clock: Clock,
     scene: SceneWatch,
@@ -121,16 +98,26 @@ pub struct Observer {
     /// Number of the frame before.
     previous: Option<u32>,
     head: Option<HeadModel>,
-    fov_deg: f32,
-    /// Those whose faces were in the frame before.
+    fov: FieldOfView,
+    /// Those whose faces were seen within [`LOST_FOR`].
     people: Vec<Person>,
+}
+
+/// How many frames were dropped between one and the next. Numbers that go back are of another
+/// source, which has lost none of its own.
+fn dropped(previous: Option<u32>, sequence: u32) -> u32 {
+    match previous.map(|previous| sequence.wrapping_sub(previous)) {
+        None => sequence,
+        Some(steps) if steps > u32::MAX / 2 => 0,
+        Some(steps) => steps.saturating_sub(1),
+    }
 }
 
 /// A landmark net ready to work: made beside an [`Observer`] that is at work, for
 /// [`Observer::set_landmarks`].
 pub struct LandmarkNet {
     landmarker: Landmarker,
-    unhurried: Landmarker,
+    background: Landmarker,
     head: Option<HeadModel>,
 }
 
@@ -138,8 +125,8 @@ impl LandmarkNet {
     /// `threads`, the caller's included, share each look. An error says that the net does not find
     /// landmarks.
     pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
-        let (landmarker, unhurried) = (Landmarker::new(net, threads)?, Landmarker::new(net, 1)?);
-        Ok(LandmarkNet { landmarker, unhurried, head: net.head.clone() })
+        let (landmarker, background) = (Landmarker::new(net, threads)?, Landmarker::new(net, 1)?);
+        Ok(LandmarkNet { landmarker, background, head: net.head.clone() })
     }
 }
 
@@ -147,25 +134,21 @@ impl Observer {
     /// An Observer with these nets. An error says that a net does not find what it is to find.
     pub fn new(faces: &Net, landmarks: &Net, options: &Options) -> Result<Self, CardError> {
         let threads = options.threads;
-        let LandmarkNet { landmarker, unhurried, head } = LandmarkNet::new(landmarks, threads)?;
+        let LandmarkNet { landmarker, background, head } = LandmarkNet::new(landmarks, threads)?;
         Ok(Observer {
-            detector: Detector::new(faces, threads)?,
+            search: Search::new(Detector::new(faces, threads)?),
             landmarker,
             tracker: Tracker::new(options.smoothing),
-            frames_since_search: 0,
-            is_new_scene: true,
-            turn: 0,
             detections: Vec::new(),
             looks: 0,
-            beside: Vec::new(),
-            confirmer: Confirmer::new(unhurried),
+            confirmer: Confirmer::new(background),
             clock: Clock::default(),
             scene: SceneWatch::default(),
-            most_faces: options.faces.get(),
+            most_faces: options.most_faces.get(),
             said_more_faces: false,
             previous: None,
             head,
-            fov_deg: USUAL_FOV_DEG,
+            fov: options.fov,
             people: Vec::new(),
         })
     }
@@ -181,24 +164,22 @@ impl Observer {
         self.landmarker.calibration()
     }
 
-    /// The camera sees this many degrees from the left to the right edge of its picture; 60 if it
-    /// is not said.
-    pub fn set_fov(&mut self, degrees: f32) {
-        self.fov_deg = degrees;
-    }
-
     /// Finds landmarks with another net from the next frame on. Faces that are followed keep their
     /// ids.
     pub fn set_landmarks(&mut self, net: LandmarkNet) {
         (self.landmarker, self.head) = (net.landmarker, net.head);
-        self.confirmer.set_net(net.unhurried);
+        self.confirmer.set_net(net.background);
     }
 
-    /// Follows faces otherwise from the next frame on; threads stay as they are.
+    /// Follows faces otherwise from the next frame on; threads stay as they are. Where fewer faces
+    /// are to be followed than are, those go that came last.
     pub fn set_options(&mut self, options: &Options) {
         self.tracker.set_smoothing(options.smoothing);
-        if self.most_faces != options.faces.get() {
-            (self.most_faces, self.said_more_faces) = (options.faces.get(), false);
+        self.fov = options.fov;
+        let most_faces = options.most_faces.get();
+        if self.most_faces != most_faces {
+            (self.most_faces, self.said_more_faces) = (most_faces, false);
+            self.tracker.keep_first(most_faces);
         }
     }
 
@@ -206,7 +187,7 @@ impl Observer {
     pub fn forget(&mut self) {
         self.tracker.forget();
         self.confirmer.forget();
-        self.is_new_scene = true;
+        self.search.forget();
     }
 
     /// Earlier observations ended with the frame of this number, and no face of theirs has a higher
@@ -237,29 +218,19 @@ impl Observer {
             self.forget();
         }
         self.detections.clear();
-        let mut looked = LookTimings::default();
-        let mut detect = Duration::ZERO;
-
-        let (mut looks, missed) = self.look_at_expected(frame, now, &mut looked)?;
-        self.frames_since_search += 1;
+        let mut spent = Spent::default();
+        let (mut looks, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
+        self.search.count_frame();
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
         // That there are more faces has been said; none of them would be followed.
         let is_full = self.said_more_faces && looks.len() >= self.most_faces;
         if !waits && !is_full {
-            let is_new_scene = self.is_new_scene;
-            let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
             let followed: Vec<Rect> = looks.iter().map(|(_, look)| look.bounds()).collect();
-            self.detections = self.search(frame, &followed, missed, &mut detect)?;
-            let new = self.detections.iter().filter(|seen| !is_followed(&self.beside, &seen.bounds));
-            self.confirmer.take(new.copied(), now);
-            let mut found = self.look_for_new(frame, &followed, most_in_vain, &mut looked)?;
-            if is_new_scene && found.is_empty() {
-                self.search_turned(frame, now, &mut detect)?;
-                found = self.look_for_new(frame, &followed, IN_VAIN_TURNED, &mut looked)?;
-            }
+            let found = self.find_new(frame, now, &followed, missed, &mut spent)?;
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
+        let Spent { detect, looks: looked } = spent;
         self.looks = looked.count;
         let tracking = Instant::now();
         let mut faces = self.tracker.update(looks, now);
@@ -268,10 +239,7 @@ impl Observer {
             sequence: frame.sequence(),
             captured_at: frame.captured_at(),
             source: frame.source().cloned(),
-            dropped: match previous {
-                None => frame.sequence(),
-                Some(sequence) => frame.sequence().wrapping_sub(sequence).saturating_sub(1),
-            },
+            dropped: dropped(previous, frame.sequence()),
             size: frame.size(),
             faces,
             events,
@@ -286,13 +254,40 @@ impl Observer {
         })
     }
 
+    /// Finds faces beside those that are followed in this frame.
+    fn find_new(
+        &mut self,
+        frame: &Frame,
+        now: Duration,
+        followed: &[Rect],
+        missed: Missed,
+        spent: &mut Spent,
+    ) -> Result<Vec<Look>, ModelError> {
+        let is_new_scene = self.search.is_of_new_scene();
+        let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
+        let start = Instant::now();
+        self.detections = self.search.go_on(frame, followed, missed)?;
+        spent.detect += start.elapsed();
+        self.confirmer.take(self.search.unfollowed(&self.detections), now);
+        let found = self.look_at_candidates(frame, followed, most_in_vain, &mut spent.looks)?;
+        if !is_new_scene || !found.is_empty() {
+            return Ok(found);
+        }
+        let start = Instant::now();
+        let rotated = self.search.look_at_rotated(frame)?;
+        spent.detect += start.elapsed();
+        self.confirmer.take(rotated.iter().copied(), now);
+        self.detections.extend(rotated);
+        self.look_at_candidates(frame, followed, IN_VAIN_ROTATED, &mut spent.looks)
+    }
+
     /// Head pose, eyes and mouth of each face, and what the faces did.
     fn measure(&mut self, faces: &mut [Face], size: Size, now: Duration) -> Vec<Event> {
         let mut events = Vec::new();
         if self.landmarker.scheme() != &IBUG_68 {
             return events;
         }
-        let camera = Pinhole::of(size, self.fov_deg);
+        let camera = Pinhole::of(size, self.fov);
         let is_there = |person: &Person| faces.iter().any(|face| face.id == person.id());
         self.people.retain(|person| is_there(person) || person.was_seen_within(LOST_FOR, now));
         for face in faces {
@@ -335,80 +330,21 @@ impl Observer {
         Ok((looks, missed))
     }
 
-    /// Searches a new scene at once, in all views. After that the views take turns: where nobody is
-    /// followed, one a frame; else the work on one is spread over the next frames, so that a search
-    /// holds up none of them.
-    fn search(
-        &mut self,
-        frame: &Frame,
-        followed: &[Rect],
-        missed: Missed,
-        detecting: &mut Duration,
-    ) -> Result<Vec<Detection>, ModelError> {
-        let alone = followed.is_empty();
-        let is_due = self.frames_since_search >= missed.frames_a_search();
-        if !alone && !is_due && !self.detector.is_looking() {
-            return Ok(Vec::new());
-        }
-        let start = Instant::now();
-        let found = if std::mem::take(&mut self.is_new_scene) {
-            self.begin_turns();
-            self.beside.clear();
-            self.detector.detect(frame)?
-        } else if alone {
-            if missed == Missed::Seen {
-                self.begin_turns();
-            }
-            self.begin_look(frame, followed);
-            self.detector.go_on(1)?.unwrap_or_default()
-        } else if self.detector.is_looking() {
-            self.detector.go_on(FRAMES_A_LOOK)?.unwrap_or_default()
-        } else {
-            self.begin_look(frame, followed);
-            Vec::new()
-        };
-        *detecting += start.elapsed();
-        Ok(found)
-    }
-
-    /// Searches a scene that shows nobody in the frame turned by quarters.
-    fn search_turned(&mut self, frame: &Frame, now: Duration, detecting: &mut Duration) -> Result<(), ModelError> {
-        let start = Instant::now();
-        let found = self.detector.detect_turned(frame)?;
-        self.confirmer.take(found.iter().copied(), now);
-        self.detections.extend(found);
-        *detecting += start.elapsed();
-        Ok(())
-    }
-
-    /// The whole frame comes next.
-    fn begin_turns(&mut self) {
-        (self.frames_since_search, self.turn) = (0, 0);
-    }
-
-    fn begin_look(&mut self, frame: &Frame, followed: &[Rect]) {
-        self.frames_since_search = 0;
-        self.beside.clear();
-        self.beside.extend(followed);
-        self.detector.begin(frame, self.turn);
-        self.turn += 1;
-    }
-
     /// Looks at what the detector saw: in this frame, until so many looks were in vain, or in parts
     /// beside faces that are followed.
-    fn look_for_new(
+    fn look_at_candidates(
         &mut self,
         frame: &Frame,
         followed: &[Rect],
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
-        let looking = &mut Looking { frame, landmarker: &mut self.landmarker, timings };
+        let context = &mut LookContext { frame, landmarker: &mut self.landmarker, timings };
         let mut found = if followed.is_empty() {
             // One more, so that it can be said that there are more.
-            self.confirmer.look_at_once(looking, self.most_faces + 1, most_in_vain)?
+            self.confirmer.look_at_once(context, self.most_faces + 1, most_in_vain)?
         } else {
-            Vec::from_iter(self.confirmer.look_in_parts(looking, followed)?)
+            Vec::from_iter(self.confirmer.look_in_parts(context, followed)?)
         };
         self.keep_to_most_faces(&mut found, followed.len());
         Ok(found)

@@ -13,11 +13,12 @@
 //! errors with the tails of a Student t distribution would have it (iteratively reweighted; Lange,
 //! Little, Taylor, JASA 1989).
 
-use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use nalgebra::{
     Matrix2, Matrix2x3, Matrix3, Matrix6, Point2, Rotation3, SMatrix, SVector, Unit, Vector2, Vector3, Vector6,
 };
+use thiserror::Error;
 
 use super::Landmark;
 use super::head::{DEFORMATIONS, HeadModel, bias_terms};
@@ -35,10 +36,38 @@ const SMALL_STEP: f32 = 1e-4;
 const LARGEST_TURN: f32 = 0.5;
 /// Degrees of freedom of the errors.
 const TAILS: f32 = 4.0;
-/// The field of view across a picture of which nothing is known, in degrees.
-pub const USUAL_FOV_DEG: f32 = 60.0;
-/// Fields of view that a pinhole camera has.
-pub const FOV_DEG: RangeInclusive<f32> = 5.0..=150.0;
+/// How much a camera sees from the left to the right edge of its picture: 5 to 150 degrees. 60
+/// where nothing is known of the camera.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FieldOfView {
+    degrees: f32,
+}
+
+/// A field of view that no pinhole camera has.
+#[derive(Debug, Error)]
+#[error("expected 5 to 150 degrees, such as 60")]
+pub struct FieldOfViewError;
+
+impl FieldOfView {
+    /// A horizontal field of view in degrees.
+    pub fn new(degrees: f32) -> Result<Self, FieldOfViewError> {
+        if (5.0..=150.0).contains(&degrees) { Ok(FieldOfView { degrees }) } else { Err(FieldOfViewError) }
+    }
+}
+
+impl Default for FieldOfView {
+    fn default() -> Self {
+        FieldOfView { degrees: 60.0 }
+    }
+}
+
+impl FromStr for FieldOfView {
+    type Err = FieldOfViewError;
+
+    fn from_str(text: &str) -> Result<Self, FieldOfViewError> {
+        FieldOfView::new(text.parse().map_err(|_| FieldOfViewError)?)
+    }
+}
 
 /// A pinhole camera.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,11 +79,11 @@ pub struct Pinhole {
 }
 
 impl Pinhole {
-    /// The camera of a picture that is `fov_deg` wide, from its left to its right edge.
-    pub fn of(size: Size, fov_deg: f32) -> Self {
+    /// The camera of a picture of that size.
+    pub fn of(size: Size, fov: FieldOfView) -> Self {
         let (width, height) = (size.width as f32, size.height as f32);
         Pinhole {
-            focal: width / 2.0 / (fov_deg.to_radians() / 2.0).tan(),
+            focal: width / 2.0 / (fov.degrees.to_radians() / 2.0).tan(),
             centre: Point2::new((width - 1.0) / 2.0, (height - 1.0) / 2.0),
         }
     }
@@ -381,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_wide_picture_has_its_edge_at_half_its_field_of_view() {
-        let camera = Pinhole::of(Size { width: 641, height: 480 }, 90.0);
+        let camera = Pinhole::of(Size { width: 641, height: 480 }, FieldOfView::new(90.0).unwrap());
         assert!((camera.focal - 320.5).abs() < 1e-3 && camera.centre == Point2::new(320.0, 239.5));
     }
 }

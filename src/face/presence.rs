@@ -17,6 +17,7 @@ use crate::picture::crop::CropImage;
 use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Crop;
+use crate::text::numbers::{self, TableError};
 
 // Chosen by the table of `trainer/presence.sh` and by `wingmark eval --detect` on held-out faces:
 // `docs/decisions/presence.md`.
@@ -66,14 +67,10 @@ pub struct Unit {
 
 #[derive(Debug, Error)]
 pub enum PresenceError {
-    #[error("presence.csv: {0}")]
-    Csv(#[from] csv::Error),
+    #[error("presence.csv, {0}")]
+    Table(#[from] TableError),
     #[error("presence.csv has no row; expected one of the answer's bias, then one for each hidden unit")]
     Empty,
-    #[error("presence.csv, line {line}: {found} columns; expected {expected}: out, bias, e1 .. e{EVIDENCE}", expected = EVIDENCE + 2)]
-    Columns { line: usize, found: usize },
-    #[error("presence.csv, line {line}: {found:?} is not a number of at most {LARGEST} in size")]
-    Number { line: usize, found: String },
 }
 
 impl PresenceModel {
@@ -86,27 +83,13 @@ impl PresenceModel {
     /// Reads `presence.csv`: a header, a row of which only the bias counts, then a row a hidden
     /// unit: out, bias, e1 ..
     pub fn from_csv(text: &str) -> Result<Self, PresenceError> {
-        let mut rows = Vec::new();
-        for record in csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes()).records() {
-            let (record, line) = (record?, rows.len() + 2);
-            if record.len() != EVIDENCE + 2 {
-                return Err(PresenceError::Columns { line, found: record.len() });
-            }
-            let number = |field: &str| {
-                let found = field.trim().parse().ok().filter(|number: &f32| number.abs() <= LARGEST);
-                found.ok_or_else(|| PresenceError::Number { line, found: field.chars().take(20).collect() })
-            };
-            let mut weights = Box::new([0.0; EVIDENCE]);
-            for (weight, field) in weights.iter_mut().zip(record.iter().skip(2)) {
-                *weight = number(field)?;
-            }
-            rows.push(Unit { out: number(&record[0])?, bias: number(&record[1])?, weights });
-        }
-        if rows.is_empty() {
-            return Err(PresenceError::Empty);
-        }
-        let bias = rows.remove(0).bias;
-        Ok(PresenceModel { bias, units: rows })
+        let mut units = numbers::rows(text, EVIDENCE + 2, LARGEST)?.into_iter().map(|row| Unit {
+            out: row[0],
+            bias: row[1],
+            weights: Box::new(std::array::from_fn(|i| row[2 + i])),
+        });
+        let Some(first) = units.next() else { return Err(PresenceError::Empty) };
+        Ok(PresenceModel { bias: first.bias, units: units.collect() })
     }
 
     /// As [`PresenceModel::from_csv`] reads it, with five digits.

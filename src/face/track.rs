@@ -30,17 +30,29 @@ const PACE_TIME_S: f32 = 0.25;
 pub enum Smoothing {
     /// Points are given as the net found them.
     Off,
-    /// Steadier and later than 1 with more, less so with less.
-    Strength(f32),
+    /// Steadier and later with more than 1, less so with less.
+    On(Strength),
 }
 
+/// 0.1 to 10; 1 is what the net's jitter asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Strength(f32);
+
+/// Smoothing that does not work.
 #[derive(Debug, Error)]
 #[error("expected off, or a strength of 0.1 to 10")]
 pub struct SmoothingError;
 
+impl Smoothing {
+    /// Smoothing of a strength of 0.1 to 10.
+    pub fn of_strength(strength: f32) -> Result<Self, SmoothingError> {
+        if (0.1..=10.0).contains(&strength) { Ok(Smoothing::On(Strength(strength))) } else { Err(SmoothingError) }
+    }
+}
+
 impl Default for Smoothing {
     fn default() -> Self {
-        Smoothing::Strength(1.0)
+        Smoothing::On(Strength(1.0))
     }
 }
 
@@ -49,7 +61,7 @@ impl fmt::Display for Smoothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Smoothing::Off => f.write_str("off"),
-            Smoothing::Strength(strength) => strength.fmt(f),
+            Smoothing::On(Strength(strength)) => strength.fmt(f),
         }
     }
 }
@@ -59,9 +71,9 @@ impl FromStr for Smoothing {
 
     fn from_str(text: &str) -> Result<Self, SmoothingError> {
         match text.parse() {
-            Ok(strength) if (0.1..=10.0).contains(&strength) => Ok(Smoothing::Strength(strength)),
+            Ok(strength) => Smoothing::of_strength(strength),
             Err(_) if text == "off" => Ok(Smoothing::Off),
-            _ => Err(SmoothingError),
+            Err(_) => Err(SmoothingError),
         }
     }
 }
@@ -129,6 +141,11 @@ impl Tracker {
     /// Steadies points so much from now on.
     pub fn set_smoothing(&mut self, smoothing: Smoothing) {
         self.smoothing = smoothing;
+    }
+
+    /// Follows no more faces than that: those that came first stay.
+    pub fn keep_first(&mut self, most: usize) {
+        self.tracks.truncate(most);
     }
 
     /// New faces get higher ids than this.
@@ -211,7 +228,7 @@ impl Tracker {
             *track = Track::starting(&face, now);
             return face;
         }
-        let strength = if let Smoothing::Strength(strength) = self.smoothing { strength } else { 1.0 };
+        let strength = if let Smoothing::On(Strength(strength)) = self.smoothing { strength } else { 1.0 };
         let step = now.saturating_sub(track.seen_at);
         let smoothed = track.filter.smooth(step, &face.landmarks, strength);
         track.walk(bounds, step);
@@ -350,9 +367,18 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_faces_those_stay_that_came_first() {
+        let mut tracker = tracker();
+        tracker.update(vec![(None, look(0.0)), (None, look(100.0)), (None, look(200.0))], at(0));
+        tracker.keep_first(2);
+        let expected: Vec<u32> = tracker.expected(at(1)).iter().map(|face| face.id).collect();
+        assert_eq!(expected, [1, 2]);
+    }
+
+    #[test]
     fn smoothing_is_off_or_a_strength() {
         assert_eq!("off".parse::<Smoothing>().unwrap(), Smoothing::Off);
-        assert_eq!("2".parse::<Smoothing>().unwrap(), Smoothing::Strength(2.0));
+        assert_eq!("2".parse::<Smoothing>().unwrap(), Smoothing::On(Strength(2.0)));
         for wrong in ["0", "-1", "NaN", "11", "on", ""] {
             assert!(wrong.parse::<Smoothing>().is_err(), "{wrong:?}");
         }

@@ -55,12 +55,12 @@ impl View {
         std::iter::once(first).chain((0..squares).map(square))
     }
 
-    /// The whole frame, turned by a quarter, by a half and by three: a face that fills much of it
+    /// The whole frame, rotated by a quarter, by a half and by three: a face that fills much of it
     /// is seen best the right way up.
-    pub fn turned(size: Size, side_px: u32) -> impl Iterator<Item = View> {
+    pub fn rotated(size: Size, side_px: u32) -> impl Iterator<Item = View> {
         let whole = View::all(size, side_px).next().expect("a frame has a view");
-        let turned = move |roll| View { crop: Crop::of_turned_frame(size, roll, 1.0, side_px), ..whole };
-        [FRAC_PI_2, PI, -FRAC_PI_2].into_iter().map(turned)
+        let rotated = move |roll| View { crop: Crop::of_turned_frame(size, roll, 1.0, side_px), ..whole };
+        [FRAC_PI_2, PI, -FRAC_PI_2].into_iter().map(rotated)
     }
 
     /// How far what stands upright in the view leans in the frame.
@@ -108,9 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn turned_views_show_the_whole_frame() {
+    fn rotated_views_show_the_whole_frame() {
         let size = Size { width: 640, height: 480 };
-        for (view, degrees) in View::turned(size, 320).zip([90.0, 180.0, -90.0_f32]) {
+        for (view, degrees) in View::rotated(size, 320).zip([90.0, 180.0, -90.0_f32]) {
             let off = (view.roll().to_degrees() - degrees).rem_euclid(360.0);
             assert!(off.min(360.0 - off) < 1e-3, "{off}");
             let corners = view.crop.corners_in_frame();

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::model::scheme::Scheme;
 use crate::text::message::in_one_line;
 
-/// Channels of a face detector's output: heat, width, height.
+/// Channels of a face detector's output: heat, width, height, cosine and sine of the roll.
 pub const FACE_CHANNELS: usize = 5;
 
 /// A card whose values are within their ranges; [`ModelCard::from_toml`] lets no other through.

@@ -49,7 +49,7 @@ pub struct CropImage {
 }
 
 impl CropImage {
-    /// A black one.
+    /// A grey one.
     pub fn new(side_px: u32) -> Self {
         CropImage { side_px, rgb: vec![OUTSIDE; side_px as usize * side_px as usize * 3] }
     }
@@ -61,6 +61,12 @@ impl CropImage {
     pub fn fill(&mut self, frame: &Frame, crop: &Crop) {
         assert_eq!(crop.side_px, self.side_px, "a crop fills a picture of its own size");
         frame.read_pixels(Fill { rgb: &mut self.rgb, crop });
+    }
+
+    /// A frame of its own that shows the same.
+    pub fn to_frame(&self) -> Frame {
+        let size = Size { width: self.side_px, height: self.side_px };
+        Frame::from_rgb(size, self.rgb.clone()).expect("a crop has the bytes of its pixels")
     }
 }
 

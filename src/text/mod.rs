@@ -4,6 +4,7 @@
 pub(crate) mod apart;
 pub(crate) mod files;
 pub(crate) mod message;
+pub(crate) mod numbers;
 pub(crate) mod percent;
 pub(crate) mod seldom;
 pub(crate) mod stand_in;

@@ -25,7 +25,7 @@ mod train;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use checkpoint::Recipe;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loss::Loss;
@@ -249,6 +249,13 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         seed: args.seed,
         command: command(std::env::args().skip(1)),
     };
+    ensure!(
+        recipe.steps > 0,
+        "{} epochs of {} examples are no step of --batch {}; ask for more --epochs",
+        args.epochs,
+        task.len(),
+        args.batch
+    );
     let precision = match args.precision {
         PrecisionArg::F32 => Precision::F32,
         PrecisionArg::Bf16 => Precision::Bf16,

@@ -43,34 +43,12 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let device = *device;
     tch::set_num_threads(settings.threads as i32);
     let graph = recipe.graph()?;
-    let mut state = if settings.checkpoint.exists() {
-        let mut state = Checkpoint::load(&settings.checkpoint, device)?;
-        // The length may be changed on the way, and with it the command: the learning rate follows
-        // the new one.
-        (state.recipe.steps, state.recipe.command) = (recipe.steps, recipe.command.clone());
-        ensure!(
-            state.recipe == *recipe,
-            "{} was made with another recipe: {:?}; name another file or the same options",
-            settings.checkpoint.display(),
-            state.recipe
-        );
-        log::info!("going on from step {}", state.step);
-        state
-    } else {
-        tch::manual_seed(recipe.seed as i64);
-        let weights = match &settings.from {
-            None => Weights::new(&graph, device),
-            Some(folder) => {
-                let examples = loader::examples(&*task, START_EXAMPLES, recipe.seed, 0);
-                let images = images_tensor(examples.iter().map(|e| &e.image), Device::Cpu);
-                start::weights_of(folder, &graph, &images, device)?
-            }
-        };
-        let average = Weights::new(&graph, device);
-        follow(&average, &weights, 0.0);
-        let optimiser = AdamW::new(&weights, recipe.decay);
-        Checkpoint { recipe: recipe.clone(), step: 0, weights, average, optimiser }
-    };
+    let mut state = start_or_go_on(&*task, &graph, settings)?;
+    ensure!(!task.held_out().is_empty(), "none of the faces is held out to judge by; name more of them with --data");
+    if state.step >= recipe.steps {
+        log::info!("{} has all of its {} steps", settings.checkpoint.display(), recipe.steps);
+        return Ok(());
+    }
     let losses = task.losses();
     let bar = ProgressBar::new(recipe.steps).with_position(state.step);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta} {msg}")?);
@@ -79,7 +57,7 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let (mut loss_sum, mut loss_steps, mut last_saved) = (0.0, 0, Instant::now());
     let started = Instant::now();
     let first_step = state.step;
-    for batch in batches.take(recipe.steps.saturating_sub(state.step) as usize) {
+    for batch in batches.take((recipe.steps - state.step) as usize) {
         state.step += 1;
         let outputs = forward(&graph, &state.weights, &batch.images, Phase::Train, settings.precision);
         loss_sum += backward(&outputs, &batch, &losses, settings.threads);
@@ -107,6 +85,40 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     }
     bar.finish();
     Ok(())
+}
+
+/// The state that the checkpoint holds, or that of a new run.
+fn start_or_go_on(task: &dyn Task, graph: &Graph, settings: &Settings) -> Result<Checkpoint> {
+    let Settings { recipe, device, .. } = settings;
+    let device = *device;
+    if settings.checkpoint.exists() {
+        let mut state = Checkpoint::load(&settings.checkpoint, device)?;
+        // The length may be changed on the way, and with it the command: the learning rate follows
+        // the new one.
+        (state.recipe.steps, state.recipe.command) = (recipe.steps, recipe.command.clone());
+        ensure!(
+            state.recipe == *recipe,
+            "{} was made with another recipe: {:?}; name another file or the same options",
+            settings.checkpoint.display(),
+            state.recipe
+        );
+        log::info!("going on from step {}", state.step);
+        Ok(state)
+    } else {
+        tch::manual_seed(recipe.seed as i64);
+        let weights = match &settings.from {
+            None => Weights::new(graph, device),
+            Some(folder) => {
+                let examples = loader::examples(task, START_EXAMPLES, recipe.seed, 0);
+                let images = images_tensor(examples.iter().map(|e| &e.image), Device::Cpu);
+                start::weights_of(folder, graph, &images, device)?
+            }
+        };
+        let average = Weights::new(graph, device);
+        follow(&average, &weights, 0.0);
+        let optimiser = AdamW::new(&weights, recipe.decay);
+        Ok(Checkpoint { recipe: recipe.clone(), step: 0, weights, average, optimiser })
+    }
 }
 
 /// Rises in a line, then falls with a cosine to a hundredth.

@@ -51,7 +51,7 @@ fn layer(input: &Placement, output: &Placement) -> Layer {
 }
 
 impl WinogradJob {
-    /// `job` has the biases of values as they are, less nothing.
+    /// The biases of `job` are those of the net: no zero point is folded into them yet.
     pub(crate) fn new(
         form: Form,
         arithmetic: &'static dyn Arithmetic,

@@ -14,6 +14,7 @@ use crate::cli::BenchArgs;
 use crate::face::zoo::{self, Net};
 use crate::face::{Observer, Options};
 use crate::machine::{Meter, Metering, Tree};
+use crate::model::card;
 use crate::picture::built_in_picture;
 use crate::report::durations::Latencies;
 use crate::report::{Accuracy, Measured, Quantiles, Stage};
@@ -83,7 +84,8 @@ pub fn landmark_model(
 
 /// What is known of a model before it is measured.
 fn described(net: &Net, threads: usize) -> Measured {
-    let nme = net.card.accuracy.iter().find(|accuracy| accuracy.measure == "nme_percent");
+    let is_compared = |a: &&card::Accuracy| (&*a.data, &*a.split, &*a.measure) == ("300-W", "common", "nme_percent");
+    let nme = net.card.accuracy.iter().find(is_compared);
     Measured {
         name: net.card.name.clone(),
         threads,

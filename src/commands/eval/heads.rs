@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use crate::face::Landmark;
 use crate::face::head::HeadModel;
-use crate::face::pose::Pinhole;
+use crate::face::pose::{FieldOfView, Pinhole};
 use crate::picture::frame::Size;
 
-/// Horizontal field of view of usual pictures of faces: most are cut from photographs taken from
-/// afar.
-const USUAL_FOV_DEG: f32 = 15.0;
+/// Horizontal field of view of usual pictures of faces, in degrees: most are cut from photographs
+/// taken from afar.
+const CUT_OUT_FOV_DEG: f32 = 15.0;
 /// Heads that are turned by no more than this are told apart, in degrees.
 const NEAR_DEG: f32 = 30.0;
 /// A normal distribution has 95 % within so many deviations.
@@ -18,7 +18,7 @@ const WITHIN_95: f32 = 1.96;
 /// Counts the heads of a split.
 pub struct Heads<'a> {
     head: &'a HeadModel,
-    fov_deg: f32,
+    fov: FieldOfView,
     /// True yaw, error, and the deviation that the fit gives it, in degrees.
     yaws: Vec<[f32; 3]>,
 }
@@ -37,12 +37,13 @@ pub struct HeadFigures {
 }
 
 impl<'a> Heads<'a> {
-    pub fn new(head: &'a HeadModel, fov_deg: Option<f32>) -> Self {
-        Heads { head, fov_deg: fov_deg.unwrap_or(USUAL_FOV_DEG), yaws: Vec::new() }
+    pub fn new(head: &'a HeadModel, fov: Option<FieldOfView>) -> Self {
+        let fov = fov.unwrap_or_else(|| FieldOfView::new(CUT_OUT_FOV_DEG).expect("a camera has it"));
+        Heads { head, fov, yaws: Vec::new() }
     }
 
     pub fn count(&mut self, size: Size, landmarks: &[Landmark], yaw_deg: f32) {
-        let camera = Pinhole::of(size, self.fov_deg);
+        let camera = Pinhole::of(size, self.fov);
         if let Some(pose) = self.head.pose(landmarks, &camera) {
             let deviation = pose.turns_covariance()[(1, 1)].sqrt().to_degrees();
             self.yaws.push([yaw_deg, pose.yaw_deg() - yaw_deg, deviation]);

@@ -36,7 +36,7 @@ pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
     let settings = args.screen.settings(&board.screen_settings);
     let screen = args.screen.open(&board, &settings)?.context("no screen to flip; --screen names one")?;
     let flips = u32::from(args.flips);
-    let found = ScreenAndCamera::new(screen, source.as_mut(), &WallClock(Instant::now())).measure(flips)?;
+    let found = ScreenAndCamera::new(screen, source.as_mut(), &MonotonicClock(Instant::now())).measure(flips)?;
     let seen = Quantiles::of(&found.seen).filter(|_| found.missed < flips as usize / 2);
     let Some(seen) = seen else {
         bail!(
@@ -67,9 +67,9 @@ trait Clock {
     fn sleep(&self, duration: Duration);
 }
 
-struct WallClock(Instant);
+struct MonotonicClock(Instant);
 
-impl Clock for WallClock {
+impl Clock for MonotonicClock {
     fn now(&self) -> Duration {
         self.0.elapsed()
     }

@@ -195,7 +195,6 @@ impl Run {
                     self.metrics.describe(&self.made_by);
                 }
                 self.observer.set_options(&renewed.options);
-                self.observer.set_fov(renewed.fov_deg);
                 self.selector.select(renewed.selection);
                 info!("reloaded: {}", renewed.summary);
                 self.service.status(&renewed.summary);

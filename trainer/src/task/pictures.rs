@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use wingmark::model::scheme::IBUG_68;
-use wingmark::picture::frame::{Frame, Size};
+use wingmark::picture;
+use wingmark::picture::frame::Frame;
 
 use crate::augment::normal;
 use crate::task::sets::Set;
@@ -60,10 +61,9 @@ pub fn load(sets: &[Set]) -> Result<Faces> {
     Ok(faces)
 }
 
+/// As the runtime reads it: turned as its EXIF says.
 pub fn read(path: &Path) -> Result<Frame> {
-    let picture = image::open(path).with_context(|| format!("cannot read {}", path.display()))?.into_rgb8();
-    let size = Size { width: picture.width(), height: picture.height() };
-    Ok(Frame::from_rgb(size, picture.into_raw())?)
+    Ok(picture::read(path)?)
 }
 
 /// Chosen by the name of the photograph, so that all its faces go the same way, on every machine
@@ -112,6 +112,8 @@ pub fn displace(faces: &mut [Face], share: f64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use wingmark::picture::frame::Size;
+
     use super::*;
 
     #[test]
