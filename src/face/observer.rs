@@ -265,9 +265,11 @@ impl Observer {
     ) -> Result<Vec<Look>, ModelError> {
         let is_new_scene = self.search.is_of_new_scene();
         let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
-        let start = Instant::now();
-        self.detections = self.search.go_on(frame, followed, missed)?;
-        spent.detect += start.elapsed();
+        if self.search.is_due(followed, missed) {
+            let start = Instant::now();
+            self.detections = self.search.go_on(frame, followed, missed)?;
+            spent.detect += start.elapsed();
+        }
         self.confirmer.take(self.search.unfollowed(&self.detections), now);
         let found = self.look_at_candidates(frame, followed, most_in_vain, &mut spent.looks)?;
         if !is_new_scene || !found.is_empty() {

@@ -67,6 +67,12 @@ impl Search {
         self.is_of_new_scene
     }
 
+    /// Whether a frame in which these faces were followed is searched: a search goes on, or it is
+    /// time for one.
+    pub fn is_due(&self, followed: &[Rect], missed: Missed) -> bool {
+        followed.is_empty() || self.detector.is_looking() || self.frames >= missed.frames_a_search()
+    }
+
     /// Searches a new scene at once, in all views. After that the views take turns: where nobody is
     /// followed, one a frame; else the work on one is spread over the next frames, so that a search
     /// holds up none of them.
@@ -84,9 +90,7 @@ impl Search {
         } else if self.detector.is_looking() {
             self.detector.go_on(FRAMES_A_VIEW)?
         } else {
-            if self.frames >= missed.frames_a_search() {
-                self.begin_view(frame, followed);
-            }
+            self.begin_view(frame, followed);
             None
         };
         Ok(found.unwrap_or_default())
@@ -97,7 +101,7 @@ impl Search {
         self.detector.detect_rotated(frame)
     }
 
-    /// Those of the detections that are of no face that was followed in the frame that was searched.
+    /// The detections of faces that were not followed in the frame that was searched.
     pub fn unfollowed(&self, detections: &[Detection]) -> impl Iterator<Item = Detection> {
         detections.iter().filter(|seen| !is_followed(&self.followed, &seen.bounds)).copied()
     }

@@ -23,7 +23,7 @@ fn imports(text: &str) -> BTreeSet<&str> {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| line.split("crate::").skip(1))
-        // Of a group, `use crate::{face::.., model::..}`, the bracket is given: no wing has its name.
+        // Of a group, `use crate::{face::.., ..}`, the bracket is given: no wing is called so.
         .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && !"_{".contains(c)).next().unwrap_or_default())
         .filter(|name| !name.is_empty())
         .collect()
