@@ -5,6 +5,7 @@ mod checkpoint;
 mod evaluate;
 mod export;
 mod graph;
+mod head;
 mod label;
 mod loader;
 mod loss;
@@ -68,6 +69,8 @@ enum Command {
     Quantise(release::Quantise),
     /// Fits the shapes of faces, and the bias of a quantised net on them.
     Shape(shape::Fit),
+    /// Fits what heads look like in three dimensions, and how a quantised net sees them.
+    Head(head::Fit),
     /// Fits how quantised nets know a face, and their own landmarks.
     Presence(presence::Fit),
     /// Writes the points that models see on pictures without any, for `train --also`.
@@ -213,6 +216,7 @@ fn main() -> Result<()> {
         Command::Export { checkpoint, out } => release::export(&checkpoint, &out),
         Command::Quantise(args) => release::quantise(&args),
         Command::Shape(args) => shape::fit(&args),
+        Command::Head(args) => head::fit(&args),
         Command::Presence(args) => presence::fit(&args),
         Command::Label(args) => label::run(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
