@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nalgebra::Point2;
-use wingmark::face::pose::{Pinhole, USUAL_FOV_DEG};
+use wingmark::face::pose::{FieldOfView, Pinhole};
 use wingmark::face::zoo;
 use wingmark::picture::built_in_picture;
 use wingmark::picture::frame::Frame;
@@ -61,7 +61,7 @@ fn time_of_a_pose() {
     let picture = built_in_picture();
     let faces = observer(false).observe(&picture).unwrap().faces;
     let head = zoo::shipped(zoo::DEFAULT_LANDMARKS).unwrap().load().unwrap().head.unwrap();
-    let camera = Pinhole::of(picture.size(), USUAL_FOV_DEG);
+    let camera = Pinhole::of(picture.size(), FieldOfView::default());
     let mut times: Vec<Duration> = (0..FITS)
         .map(|_| {
             let start = Instant::now();
