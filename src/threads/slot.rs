@@ -16,7 +16,7 @@ pub enum Policy {
     Every,
 }
 
-/// What [`Slot::take`] found.
+/// What taking from a [`Slot`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// A value.

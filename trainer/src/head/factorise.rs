@@ -220,7 +220,7 @@ fn reshape(views: &mut [View], mean: &mut Shape, modes: &mut Modes) -> Result<()
         let z = |k: usize| if k == 0 { 1.0 } else { view.z[k - 1] };
         for k in 0..=DEFORMATIONS {
             let mut rows = cross.view_mut((3 * k, 0), (3, POINTS));
-            rows += &back * z(k);
+            rows += back * z(k);
             for l in 0..=DEFORMATIONS {
                 let both = if k > 0 && l > 0 { view.z_square[(k - 1, l - 1)] } else { z(k) * z(l) };
                 let mut block = square.view_mut((3 * k, 3 * l), (3, 3));
@@ -246,7 +246,7 @@ fn reshape(views: &mut [View], mean: &mut Shape, modes: &mut Modes) -> Result<()
         turn * mixed / radius
     });
     for view in views {
-        view.turn = view.turn * Rotation3::from_matrix_unchecked(turn.transpose());
+        view.turn *= Rotation3::from_matrix_unchecked(turn.transpose());
         view.scale *= radius;
         view.z = inverse * view.z;
     }
