@@ -16,7 +16,7 @@ pub enum Policy {
     Every,
 }
 
-/// What taking from a [`Slot`] found.
+/// What was found in a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// A value.
