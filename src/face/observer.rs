@@ -361,3 +361,18 @@ impl Observer {
         found.truncate(room);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_go_back_or_around_drop_nothing() {
+        assert_eq!(dropped(None, 3), 3);
+        assert_eq!(dropped(Some(3), 4), 0);
+        assert_eq!(dropped(Some(3), 6), 2);
+        assert_eq!(dropped(Some(3), 3), 0);
+        assert_eq!(dropped(Some(500), 0), 0);
+        assert_eq!(dropped(Some(u32::MAX), 1), 1);
+    }
+}

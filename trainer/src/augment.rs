@@ -31,6 +31,9 @@ pub const LANDMARKS: Strength =
 pub const NONE: Strength =
     Strength { rotation_deg: 0.0, scale: 0.0, shift: 0.0, occlusion: 0.0, leaning: 0.0, blur: 0.0 };
 
+/// Crops as they are when a face is detected or followed.
+pub const FOLLOWED: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, ..NONE };
+
 /// In degrees: a face that was just found may lean as far.
 const FARTHEST_LEAN_DEG: f32 = 75.0;
 /// Standard deviation of the blur of a picture out of focus, as a share of the crop's side.

@@ -17,13 +17,12 @@ use wingmark::model::card::Task;
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::geometry::{Crop, align};
 
-use crate::augment::{self, Strength, jitter, mirrored};
+use crate::augment::{self, jitter, mirrored};
 use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
 use crate::task::sets::Set;
 
-/// Crops as they are when a face is detected or followed: of each training face the net sees some.
-const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, ..augment::NONE };
+/// Of each training face the net sees so many crops.
 const LOOKS: usize = 2;
 const SEED: u64 = 0x5a;
 /// Times the mean face is made anew of faces laid over it; it moves no more after three.
@@ -136,7 +135,7 @@ fn bias(net: &Net, mean: &[Point2<f32>], faces: &[Face], crop: impl Fn(&Face) ->
     for face in faces {
         let mean_from_frame = mean_from(&face.points, mean);
         for _ in 0..LOOKS {
-            let crop = jitter(&crop(face), &STRENGTH, &mut rng);
+            let crop = jitter(&crop(face), &augment::FOLLOWED, &mut rng);
             let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
             for ((landmark, truth), errors) in look.landmarks.iter().zip(&face.points).zip(&mut errors) {
                 let error = mean_from_frame * (landmark.at - truth);

@@ -7,9 +7,6 @@ use crate::face::head::HeadModel;
 use crate::face::pose::{FieldOfView, Pinhole};
 use crate::picture::frame::Size;
 
-/// Horizontal field of view of usual pictures of faces, in degrees: most are cut from photographs
-/// taken from afar.
-const CUT_OUT_FOV_DEG: f32 = 15.0;
 /// Heads that are turned by no more than this are told apart, in degrees.
 const NEAR_DEG: f32 = 30.0;
 /// A normal distribution has 95 % within so many deviations.
@@ -38,7 +35,7 @@ pub struct HeadFigures {
 
 impl<'a> Heads<'a> {
     pub fn new(head: &'a HeadModel, fov: Option<FieldOfView>) -> Self {
-        let fov = fov.unwrap_or_else(|| FieldOfView::new(CUT_OUT_FOV_DEG).expect("a camera has it"));
+        let fov = fov.unwrap_or_else(FieldOfView::of_cut_outs);
         Heads { head, fov, yaws: Vec::new() }
     }
 

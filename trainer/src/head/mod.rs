@@ -19,16 +19,12 @@ use wingmark::face::zoo::{Choice, HEAD};
 use wingmark::model::card::Task;
 use wingmark::model::scheme::IBUG_68;
 
-use crate::augment::{self, Strength, jitter, mirrored};
+use crate::augment::{self, jitter, mirrored};
 use crate::task::landmarks::upright_crop;
 use crate::task::pictures::{self, Face};
 use crate::task::sets::Set;
 
-/// Crops as they are when a face is detected or followed.
-const STRENGTH: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, ..augment::NONE };
 const SEED: u64 = 0x4ead;
-/// Training pictures are cut from photographs, of which nobody knows the lens: taken from afar.
-const FOV_DEG: f32 = 15.0;
 /// Rounds of reweighting; the bias moves no more after four.
 const ROUNDS: usize = 6;
 /// The median of |error| of a normal distribution is this part of its standard deviation.
@@ -66,7 +62,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     let mut landmarker = Landmarker::new(&net, 1)?;
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut see = |face: &Face| -> Result<Vec<Seen>> {
-        let crop = jitter(&upright_crop(face, crop_margin, side_px), &STRENGTH, &mut rng);
+        let crop = jitter(&upright_crop(face, crop_margin, side_px), &augment::FOLLOWED, &mut rng);
         let look = landmarker.look(&face.frame, &crop, &mut LookTimings::default())?;
         Ok(seen(&head, face, &look.landmarks))
     };
@@ -100,7 +96,7 @@ fn both(points: &[Point2<f32>]) -> [Vec<Point2<f32>>; 2] {
 /// A face and its mirror image, where the true points have a pose.
 fn seen(head: &HeadModel, face: &Face, landmarks: &[Landmark]) -> Vec<Seen> {
     let size = face.frame.size();
-    let camera = Pinhole::of(size, FieldOfView::new(FOV_DEG).expect("a camera has it"));
+    let camera = Pinhole::of(size, FieldOfView::of_cut_outs());
     let sum = size.width as f32 - 1.0;
     let mirror = IBUG_68.flip.iter().map(|&i| {
         let Landmark { at, confidence, covariance: c } = landmarks[i];
