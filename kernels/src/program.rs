@@ -100,6 +100,11 @@ impl Program {
         self.macs
     }
 
+    /// Bytes that [`Program::workspace`] takes for so many threads.
+    pub fn workspace_bytes(&self, threads: usize) -> usize {
+        self.arena_bytes.saturating_add(self.scratch_bytes.saturating_mul(threads.max(1)))
+    }
+
     /// A workspace for one thread, or for several that share each frame.
     pub fn workspace(&self, threads: usize) -> Workspace {
         Workspace {

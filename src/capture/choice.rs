@@ -76,7 +76,7 @@ impl FromStr for SourceChoice {
             return Ok(SourceChoice::Program(Program::Rpicam(number)));
         }
         // What other programs call cameras.
-        if let Ok(number) = text.parse()
+        if let Ok(number) = text.strip_prefix("video").unwrap_or(text).parse()
             && !Path::new(text).exists()
         {
             return Err(SourceError::Number(number));

@@ -5,10 +5,12 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::Builder;
 use std::time::Duration;
 
 use super::{CaptureError, Captured, Source, Y4m, tied};
 use crate::picture::frame::Frame;
+use crate::threads;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
@@ -70,9 +72,7 @@ impl Film {
                 }
             }
         };
-        std::thread::Builder::new()
-            .name("film".into())
-            .spawn(listen)
+        threads::start_beside(Builder::new().name("film".into()), "a film's own times are not read any more", listen)
             .map_err(|e| failed(format!("cannot be listened to: {e}")))?;
         Ok(Some(Film { program, name, child, frames: None, times, last_time: Duration::ZERO, ended: false }))
     }

@@ -44,6 +44,8 @@ pub enum HttpError {
     Read(#[from] io::Error),
     #[error("its answer is no HTTP")]
     NoHttp,
+    #[error("it ends the connection without an answer")]
+    NoAnswer,
     #[error("it answers {0}")]
     Status(String),
     #[error("it wants a password by {0}; only basic authentication is known; let another program fetch the stream")]
@@ -268,6 +270,7 @@ fn answer_within<R: BufRead>(mut reader: R, within: Duration) -> Result<Answer<R
         match &head[before..] {
             b"\r\n" | b"\n" if before > 0 => break,
             [.., b'\n'] => {}
+            [] if before == 0 => return Err(HttpError::NoAnswer),
             _ => return Err(HttpError::NoHttp),
         }
     }
@@ -481,7 +484,8 @@ mod tests {
     #[test]
     fn other_answers_say_what_is_wrong() {
         for (bytes, expected) in [
-            (&b""[..], "no HTTP"),
+            (&b""[..], "it ends the connection without an answer"),
+            (b"HTTP/1.1 200", "no HTTP"),
             (b"RTSP/1.0 200 OK\r\n\r\n", "no HTTP"),
             (b"HTTP/1.1 404 Not Found\r\n\r\n", "it answers 404 Not Found"),
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "http://USER:PASSWORD@HOST/PATH"),

@@ -3,12 +3,14 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::Builder;
 use std::time::Duration;
 
 use super::returning::{Arrival, FrameStream, Lost};
 use super::stream::Reader;
 use super::{CaptureError, Fault, MjpegError, Pace};
 use crate::picture::frame::Frame;
+use crate::threads;
 
 /// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by
 /// itself.
@@ -35,7 +37,7 @@ impl<W: Writer> Piped<W> {
         let (give, frames) = mpsc::sync_channel(1);
         let (used, unused) = mpsc::sync_channel(2);
         let read = move || read_all(input, &name, &give, &unused);
-        std::thread::Builder::new().name("stream".into()).spawn(read)?;
+        threads::start_beside(Builder::new().name("stream".into()), "the stream of a camera is opened anew", read)?;
         Ok(Piped { writer, frames, used, first: None, next: 0 })
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -15,6 +15,7 @@ use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
 use super::{CameraWish, CaptureError, Origin, tied};
 use crate::text::message::without_passwords;
+use crate::threads;
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(5);
@@ -213,7 +214,8 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
             }
         }
     };
-    let messages = std::thread::Builder::new().name("messages".into()).spawn(keep_last)?;
+    let thread = Builder::new().name("messages".into());
+    let messages = threads::start_beside(thread, "what a program says is not read any more", keep_last)?;
     let running = Running { child, last_line, messages };
     Piped::start(running, Box::new(stdout), name)
 }

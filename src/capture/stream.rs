@@ -128,6 +128,7 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 fn way(name: &str) -> String {
     let input = match name {
         STDIN => ".. | ffmpeg -v error -i -".into(),
+        url if url.starts_with("http://") => format!("ffmpeg -v error -i {}", quoted(url)),
         // What stands before a colon would be a protocol.
         file if file.contains(':') => format!("ffmpeg -v error -i {}", quoted(&format!("file:{file}"))),
         file => format!("ffmpeg -v error -i {}", quoted(file)),
@@ -279,6 +280,8 @@ mod tests {
         );
         let film = error("2026-11-28T18:30.MTS", b"no bytes that are known");
         assert!(film.contains("ffmpeg -v error -i 'file:2026-11-28T18:30.MTS'"), "{film}");
+        let film = error("http://10.0.0.7/a.mp4", b"no bytes that are known");
+        assert!(film.contains("http://10.0.0.7/a.mp4") && !film.contains("file:"), "{film}");
         assert!(!error("a.txt", b"no bytes that are known").contains("film"));
         assert!(!error("a.mp4", b"").contains("film"));
     }

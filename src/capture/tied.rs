@@ -5,9 +5,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
+use std::thread::Builder;
 
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+
+use crate::threads;
 
 /// A program to start, and where to say how that went.
 type Job = (Command, Sender<io::Result<Child>>);
@@ -39,7 +42,7 @@ fn starter() -> io::Result<Sender<Job>> {
             let _ = answer.send(command.spawn());
         }
     };
-    std::thread::Builder::new().name("programs".into()).spawn(start_all)?;
+    threads::start_beside(Builder::new().name("programs".into()), "no program can be started any more", start_all)?;
     Ok(starter.insert(give).clone())
 }
 

@@ -9,7 +9,6 @@
 //!
 //! `tests/ort/record_golden.py` writes the last two with onnxruntime.
 
-use std::fs;
 use std::path::Path;
 
 use nalgebra::Point2;
@@ -24,7 +23,10 @@ use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Crop;
 use crate::picture::{PictureError, decode};
+use crate::text::files;
 
+/// No file of a sample is larger.
+const MOST_BYTES: u64 = 256 << 20;
 /// Heat may be rounded to the next step,
 const MOST_STEPS: u8 = 1;
 /// in one cell of so many.
@@ -107,7 +109,8 @@ struct Golden {
 
 impl Golden {
     fn read(folder: &Path, net: &Net) -> Result<Golden, GoldenError> {
-        let read = |file| fs::read(folder.join(file)).map_err(|source| GoldenError::Read { file, source });
+        let read =
+            |file| files::read(&folder.join(file), MOST_BYTES).map_err(|source| GoldenError::Read { file, source });
         let input = input(&read(INPUT)?, net.card.input_px)?;
         let heatmaps = read(HEATMAPS)?;
         let expected = net.model.output_shape().iter().product();

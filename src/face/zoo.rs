@@ -13,6 +13,7 @@ use crate::face::presence::{PresenceError, PresenceModel};
 use crate::face::shape::{ShapeError, ShapeModel};
 use crate::model::card::{CardError, ModelCard};
 use crate::model::{Model, ModelError};
+use crate::text::files;
 
 /// A net and its card, which fit each other, the shapes of the faces that it finds, and how it
 /// knows a face.
@@ -104,6 +105,10 @@ pub const HEAD: &str = "head.csv";
 pub const PRESENCE: &str = "presence.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
+
+/// No net is larger, nor a table or a card beside one.
+pub const MOST_MODEL_BYTES: u64 = 256 << 20;
+const MOST_TEXT_BYTES: u64 = 16 << 20;
 
 /// A name that no shipped net has.
 #[derive(Debug, Error)]
@@ -210,15 +215,15 @@ impl Files {
         };
         // What is not there is said of the first file.
         let real = folder.canonicalize().unwrap_or_else(|_| folder.into());
-        let read = |name: &str| std::fs::read(real.join(name)).map_err(failed(&folder.join(name)));
-        let text = |name: &str| Ok(Cow::Owned(String::from_utf8_lossy(&read(name)?).into_owned()));
+        let read = |name: &str, most| files::read(&real.join(name), most).map_err(failed(&folder.join(name)));
+        let text = |name: &str| Ok(Cow::Owned(String::from_utf8_lossy(&read(name, MOST_TEXT_BYTES)?).into_owned()));
         // A link that leads nowhere is there too, and is an error.
         let is_there = |name: &str| real.join(name).symlink_metadata().is_ok();
         let if_there = |name: &str| is_there(name).then(|| text(name)).transpose();
         Ok(Files {
             name: folder.display().to_string(),
             card: text("card.toml")?,
-            model: read("model.onnx")?.into(),
+            model: read("model.onnx", MOST_MODEL_BYTES)?.into(),
             shape: if_there(SHAPE)?,
             head: if_there(HEAD)?,
             presence: if_there(PRESENCE)?,

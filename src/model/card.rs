@@ -8,6 +8,8 @@ use thiserror::Error;
 use crate::model::scheme::Scheme;
 use crate::text::message::in_one_line;
 
+/// Side of the largest picture that a net may read.
+pub(super) const MAX_INPUT_PX: u32 = 4096;
 /// Channels of a face detector's output: heat, width, height, cosine and sine of the roll.
 pub const FACE_CHANNELS: usize = 5;
 
@@ -222,7 +224,7 @@ impl ModelCard {
                 Err(CardError::OutOfRange { key, found: value.to_string(), expected })
             }
         };
-        number("input_px", self.input_px.into(), 16.0..=4096.0, "16 to 4096")?;
+        number("input_px", self.input_px.into(), 16.0..=MAX_INPUT_PX.into(), "16 to 4096")?;
         if self.stride == 0 || !self.input_px.is_multiple_of(self.stride) {
             let found = self.stride.to_string();
             return Err(CardError::OutOfRange { key: "stride", found, expected: "a divisor of input_px" });

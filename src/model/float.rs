@@ -7,7 +7,7 @@ use tract_onnx::pb::GraphProto;
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
-use super::scales::check_scales;
+use super::scales::check_numbers;
 use super::signature::{input_signature, signature};
 use super::{ModelError, PIXEL_SCALE, PIXEL_ZERO_POINT};
 use crate::model::heatmaps::Heatmaps;
@@ -18,7 +18,7 @@ const ZERO_POINT: f32 = 25.0;
 
 /// tract's register, with all of its operators, for a file that it can be trusted with.
 pub(super) fn operators(graph: &GraphProto) -> Result<Onnx, ModelError> {
-    check_scales(graph)?;
+    check_numbers(graph)?;
     Ok(tract_onnx::onnx())
 }
 

@@ -7,6 +7,7 @@ use wingmark_kernels::{Chunk, Kernel, Program, Workspace};
 
 use super::ModelError;
 use super::lower::lower;
+use super::signature::check_memory;
 use crate::model::heatmaps::Heatmaps;
 
 #[derive(Clone)]
@@ -28,6 +29,7 @@ impl Int8Net {
         // The program takes its memory.
         drop(model);
         let program = Arc::new(Program::plan(&lowered.graph, lowered.output, kernel)?);
+        check_memory(program.workspace_bytes(1))?;
         Ok(Int8Net { program, scale: lowered.scale, zero_point: lowered.zero_point })
     }
 

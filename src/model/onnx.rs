@@ -5,7 +5,7 @@ use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
 use super::guard::guarded;
-use super::signature::{check_sizes, signature};
+use super::signature::{check_inputs, check_sizes, signature};
 use super::{ModelError, float, operators};
 
 pub(super) struct Loaded {
@@ -40,6 +40,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
 
 /// Checks what tract takes for granted, and returns whether the file is quantised.
 fn check(graph: &GraphProto) -> Result<bool, ModelError> {
+    check_inputs(graph)?;
     let [output] = &graph.output[..] else {
         return Err(signature(format!("{} outputs", graph.output.len()), "one, the heatmaps"));
     };

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use prost::Message;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{DimLike, Factoid, GenericFactoid, InferenceFact, ShapeFactoid};
 
 use super::ModelError;
 use super::guard::guarded;
-use super::signature::{check_sizes, signature};
+use super::scales::check_numbers;
+use super::signature::{check_inputs, check_sizes, signature};
 
 /// A net with one input of 32-bit floats, and a picture of noise to run it on.
 pub struct PlainNet {
@@ -19,7 +22,11 @@ impl PlainNet {
     /// Loads an ONNX file, given as its bytes. An open batch becomes 1.
     pub fn from_onnx(bytes: &[u8]) -> Result<PlainNet, ModelError> {
         let onnx_error = |cause| ModelError::Onnx { cause };
-        let mut model = guarded(|| tract_onnx::onnx().model_for_read(&mut &bytes[..])).map_err(onnx_error)?;
+        let file = guarded(|| Ok(ModelProto::decode(bytes)?)).map_err(onnx_error)?;
+        let graph = file.graph.as_ref().ok_or_else(|| signature("no graph".into(), "one"))?;
+        check_inputs(graph)?;
+        check_numbers(graph)?;
+        let mut model = guarded(|| Ok(tract_onnx::onnx().parse(&file, None)?.model)).map_err(onnx_error)?;
         let [_] = model.input_outlets().map_err(onnx_error)? else {
             let found = format!("{} inputs", model.inputs.len());
             return Err(signature(found, "one, a picture"));

@@ -1,11 +1,17 @@
 //! What a graph has to look like, and how it is said where it does not.
 
+use tract_onnx::pb::GraphProto;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
+use tract_onnx::pb::type_proto::Value;
 use tract_onnx::prelude::*;
 
 use super::ModelError;
+use super::card::MAX_INPUT_PX;
 
 /// More than any tensor of a net for pictures holds.
-pub(super) const MAX_ELEMENTS: usize = 1 << 28;
+pub(super) const MAX_ELEMENTS: usize = 1 << 26;
+/// More than any net needs besides its weights. Small boards have this much and little more.
+const MAX_MEMORY_BYTES: usize = 256 << 20;
 
 /// Refuses what a damaged size may ask for before any memory is: where there is too little, a
 /// program has to end.
@@ -16,10 +22,34 @@ pub(super) fn check_sizes(model: &TypedModel) -> Result<(), ModelError> {
         // An empty list stands for an input that is left out; beyond the end of other empty tensors
         // tract's convolutions read on.
         if elements > MAX_ELEMENTS || elements == 0 && shape.len() > 1 {
-            return Err(signature(format!("a tensor of {shape:?}"), "1 to 2^28 elements in each"));
+            return Err(signature(format!("a tensor of {shape:?}"), "1 to 2^26 elements in each"));
         }
     }
     Ok(())
+}
+
+/// Refuses a picture that no card may name, before anything is made for it.
+pub(super) fn check_inputs(graph: &GraphProto) -> Result<(), ModelError> {
+    for input in &graph.input {
+        let Some(Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|of| of.value.as_ref()) else { continue };
+        let dims = tensor.shape.iter().flat_map(|shape| &shape.dim);
+        let sides: Vec<i64> = dims.map(|dim| if let Some(DimValue(side)) = dim.value { side } else { -1 }).collect();
+        // Older files name their weights among the inputs, and these may have one long side.
+        let is_picture = !graph.initializer.iter().any(|tensor| tensor.name == input.name);
+        if is_picture && sides.iter().any(|side| *side > MAX_INPUT_PX.into()) {
+            return Err(signature(format!("an input of {sides:?}"), "sides of at most 4096 px"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a net whose working memory a board does not have.
+pub(super) fn check_memory(bytes: usize) -> Result<(), ModelError> {
+    if bytes <= MAX_MEMORY_BYTES {
+        return Ok(());
+    }
+    let found = format!("{} MiB of tensors that are needed at once", bytes >> 20);
+    Err(signature(found, "at most 256 MiB; export it for a smaller picture"))
 }
 
 pub(super) fn signature(found: String, expected: &'static str) -> ModelError {

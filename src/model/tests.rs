@@ -1,5 +1,9 @@
 //! What only this folder sees: tract's optimised graph.
 
+use prost::Message;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
+use tract_onnx::pb::type_proto::Value;
 use tract_onnx::prelude::*;
 use wingmark_kernels::Kernel;
 
@@ -52,4 +56,29 @@ fn all_operators_of_the_optimised_graph_are_int8() {
         .collect();
     assert!(others.is_empty(), "{others:?} in {:?}", model.operators());
     assert_eq!(model.operators()["Int8Convolution"], 16);
+}
+
+/// The file with another side of its picture.
+fn with_side(file: &[u8], side: i64) -> Vec<u8> {
+    let mut file = ModelProto::decode(file).unwrap();
+    let picture = &mut file.graph.as_mut().unwrap().input[0];
+    let Some(Value::TensorType(tensor)) = &mut picture.r#type.as_mut().unwrap().value else { unreachable!() };
+    tensor.shape.as_mut().unwrap().dim[2..].iter_mut().for_each(|dim| dim.value = Some(DimValue(side)));
+    file.encode_to_vec()
+}
+
+#[test]
+fn a_picture_that_no_card_may_name_is_refused_before_memory_is_taken() {
+    let float = include_bytes!("../../tests/nets/float.onnx");
+    for file in [ALL, float] {
+        for side in [4097, 9000, 1 << 31, i64::MAX] {
+            let error = Model::with_kernel(&with_side(file, side), Kernel::portable()).err().unwrap().to_string();
+            let expected =
+                format!("the ONNX file has an input of [1, 3, {side}, {side}]; expected sides of at most 4096 px");
+            assert_eq!(error, expected);
+        }
+    }
+    let error = signature::check_memory(300 << 20).unwrap_err().to_string();
+    assert!(error.contains("300 MiB of tensors that are needed at once"), "{error}");
+    signature::check_memory(200 << 20).unwrap();
 }

@@ -10,7 +10,7 @@ use crate::face::Observation;
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
 use crate::screen::{ScreenError, View};
-use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
+use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// Something that draws what is seen, and may take its time.
 pub trait Show: Send {
@@ -81,7 +81,7 @@ impl Display {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("screen".into()).spawn(show_all)?;
+        let thread = threads::start("screen", show_all)?;
         Ok(Display { slot, next: Picture::default(), figures: Figures::default(), failure, failed: false, thread })
     }
 

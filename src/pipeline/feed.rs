@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{CaptureError, Captured, Source, Status};
 use crate::picture::frame::Frame;
-use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
+use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// So many notes wait to be read; a source that has more of them waits too.
 const NOTES: usize = 64;
@@ -60,7 +60,7 @@ impl Feed {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("capture".into()).spawn(capture)?;
+        let thread = threads::start("capture", capture)?;
         Ok(Feed { slot, notes, thread })
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
@@ -11,6 +12,7 @@ use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals as Iterated};
 
 use crate::capture;
+use crate::threads;
 
 /// What signals asked for.
 pub struct Signals {
@@ -37,12 +39,13 @@ impl Signals {
         let opening = Arc::new(AtomicBool::new(true));
         let mut signals = Iterated::new([SIGTERM, SIGINT])?;
         let (first, still_opening) = (signals.handle(), Arc::clone(&opening));
-        std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let wait = move || {
             if signals.forever().next().is_some() && still_opening.load(Relaxed) {
                 capture::end_all();
                 std::process::exit(0);
             }
-        })?;
+        };
+        threads::start_beside(Builder::new().name("signals".into()), "no signal ends what is being opened", wait)?;
         flag::register(SIGHUP, Arc::clone(&reload))?;
         flag::register(SIGXFSZ, Arc::default())?;
         Ok(Signals { stop, reload, opening, first })

@@ -1,13 +1,20 @@
 //! Says how a live source stands: at once when that is new, and again each minute while no frames
 //! come.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::capture::Status;
+use crate::text::message::counted;
 use crate::text::seldom::OnceAMinute;
 
 /// A pipe whose writer gives nothing blocks, so that its source says nothing either.
 const QUIET_AFTER: Duration = Duration::from_secs(10);
+
+/// Times without frames that are said within [`WINDOW`]; those of a source that comes and goes
+/// more often are counted.
+const SAID_AT_MOST: usize = 3;
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Follows the statuses of a source.
 #[derive(Debug, Default)]
@@ -16,6 +23,12 @@ pub struct StatusWatch {
     /// Since when no frames come.
     since: Option<Instant>,
     reminders: OnceAMinute,
+    /// When times without frames began of which something was said, the latest ones.
+    outages: VecDeque<Instant>,
+    /// Whether something was said of this one.
+    was_announced: bool,
+    /// Those of which nothing was said, since something was said.
+    unsaid: u64,
     /// What was said of this time without frames.
     said: Vec<Status>,
     /// Whether the source was gone since frames came last.
@@ -50,6 +63,10 @@ impl StatusWatch {
                 let since = self.since.take()?;
                 self.said.clear();
                 self.reconnects += u64::from(std::mem::take(&mut self.was_gone));
+                if !std::mem::take(&mut self.was_announced) {
+                    self.unsaid += 1;
+                    return None;
+                }
                 return Some(format!(
                     "frames come again, after {:.1} s",
                     now.saturating_duration_since(since).as_secs_f32()
@@ -58,21 +75,53 @@ impl StatusWatch {
             Status::Gone { .. } | Status::Returning { .. } => self.was_gone = true,
             Status::Stalled { .. } | Status::Unusable { .. } => {}
         }
-        self.since.get_or_insert(now);
+        if self.since.is_none() {
+            self.since = Some(now);
+            self.was_announced = self.may_announce(now);
+        }
+        if !self.was_announced {
+            return None;
+        }
         // A camera may come and go for hours.
         if self.said.iter().any(|said| said.is_like(&self.status)) {
             return None;
         }
         self.said.push(self.status.clone());
         self.reminders.said(now);
-        Some(self.status.to_string())
+        let unsaid = self.take_unsaid();
+        Some(format!("{}{unsaid}", self.status))
+    }
+
+    /// Whether not too much was said of times without frames that are over.
+    fn may_announce(&mut self, now: Instant) -> bool {
+        let is_over = |at: &Instant| now.saturating_duration_since(*at) >= WINDOW;
+        if self.outages.len() >= SAID_AT_MOST && !self.outages.front().is_some_and(is_over) {
+            return false;
+        }
+        self.outages.push_back(now);
+        if self.outages.len() > SAID_AT_MOST {
+            self.outages.pop_front();
+        }
+        true
+    }
+
+    fn take_unsaid(&mut self) -> String {
+        match std::mem::take(&mut self.unsaid) {
+            0 => String::new(),
+            unsaid => format!("; frames stopped {} more since", counted(unsaid, "time", "times")),
+        }
     }
 
     /// What is to be logged again, if anything.
     pub fn reminder(&mut self, now: Instant) -> Option<String> {
         let Some(since) = self.since else { return self.quiet(now) };
         let lasted = now.saturating_duration_since(since);
-        self.reminders.due(now).then(|| format!("{}; no frames for {} s", self.status, lasted.as_secs()))
+        if !self.reminders.due(now) {
+            return None;
+        }
+        self.was_announced = true;
+        let unsaid = self.take_unsaid();
+        Some(format!("{}{unsaid}; no frames for {} s", self.status, lasted.as_secs()))
     }
 
     /// Of a source that says nothing for long.
@@ -133,6 +182,27 @@ mod tests {
         assert_eq!((said(&mut watch), said(&mut watch)), (2, 0));
         assert!(watch.change(Status::Live, now).is_some());
         assert_eq!(said(&mut watch), 2);
+    }
+
+    #[test]
+    fn a_source_that_comes_and_goes_is_said_to_three_times_a_minute() {
+        let start = Instant::now();
+        let mut watch = StatusWatch::default();
+        let mut said = Vec::new();
+        // Ten minutes, in which it goes each second.
+        for second in 0..595 {
+            let at = start + Duration::from_secs(second);
+            said.extend(watch.change(gone("it ended"), at));
+            said.extend(watch.change(Status::Live, at + Duration::from_millis(300)));
+        }
+        assert!((50..=64).contains(&said.len()), "{} lines", said.len());
+        assert_eq!(said[6], "camera gone: it ended; looking for it; frames stopped 57 more times since");
+        assert_eq!(watch.reconnects(), 595);
+        // A long one is said, after a minute at the latest.
+        let at = |seconds| start + Duration::from_secs(597 + seconds);
+        assert_eq!(watch.change(gone("unplugged"), at(0)), None);
+        assert!(watch.reminder(at(60)).is_some_and(|said| said.contains("no frames for 60 s")));
+        assert!(watch.change(Status::Live, at(61)).is_some());
     }
 
     #[test]

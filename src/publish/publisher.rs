@@ -12,7 +12,7 @@ use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
 use crate::text::message::counted;
 use crate::text::seldom::OnceAMinute;
-use crate::threads::{ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
+use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// So many events wait with a frame, the newest: those of some hours.
 const MOST_EVENTS: usize = 1024;
@@ -94,7 +94,7 @@ impl Publisher {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("publish".into()).spawn(deliver).map_err(PublishError::Thread)?;
+        let thread = threads::start("publish", deliver).map_err(PublishError::Thread)?;
         Ok(Publisher { name, policy, slot, made_by: None, given: 0, tally, gone, thread, panic_was_said: false })
     }
 

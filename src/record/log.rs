@@ -23,6 +23,7 @@ use super::writer::Writer;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
 use crate::text::seldom::OnceAMinute;
+use crate::threads;
 
 /// Half a minute at 30 frames a second, 2 MB with one face in each. Entries that find the queue
 /// full are lost.
@@ -159,19 +160,17 @@ impl Log {
         let whole_bytes = past.as_ref().and_then(|past| past.whole_bytes);
         let queued = Arc::<AtomicUsize>::default();
         let writer_queued = Arc::clone(&queued);
-        let thread = std::thread::Builder::new()
-            .name("log".into())
-            .spawn(move || {
-                let journal = Journal::new(storage, &file, options.limits);
-                let mut writer = Writer::new(journal, format, options.fields, owned_path, writer_tally);
-                if let Some(bytes) = whole_bytes {
-                    writer.go_on(bytes);
-                }
-                write_all(&messages, &writer_queued, &mut writer, options.flush_interval, taker);
-                // Nobody listens any more if the time to finish ran out.
-                let _ = finished.send(());
-            })
-            .map_err(RecordError::Thread)?;
+        let thread = threads::start("log", move || {
+            let journal = Journal::new(storage, &file, options.limits);
+            let mut writer = Writer::new(journal, format, options.fields, owned_path, writer_tally);
+            if let Some(bytes) = whole_bytes {
+                writer.go_on(bytes);
+            }
+            write_all(&messages, &writer_queued, &mut writer, options.flush_interval, taker);
+            // Nobody listens any more if the time to finish ran out.
+            let _ = finished.send(());
+        })
+        .map_err(RecordError::Thread)?;
         Ok(Log {
             path: path.into(),
             queue,

@@ -8,13 +8,14 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::metrics::{Metrics, MetricsFormat};
 use crate::text::files;
+use crate::threads;
 
 #[derive(Debug, Error)]
 pub enum MetricsFileError {
@@ -58,8 +59,9 @@ impl MetricsFile {
                 }
             }
         };
-        let writer =
-            std::thread::Builder::new().name("metrics".into()).spawn(write_on).map_err(MetricsFileError::Thread)?;
+        let thread = Builder::new().name("metrics".into());
+        let writer = threads::start_beside(thread, "the metrics file is not written any more", write_on)
+            .map_err(MetricsFileError::Thread)?;
         Ok(MetricsFile { stop: Some(stop), writer: Some(writer) })
     }
 }
@@ -68,7 +70,7 @@ impl Drop for MetricsFile {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(writer) = self.writer.take() {
-            // A panic of the thread has been printed.
+            // A panic of the thread has been said and counted.
             let _ = writer.join();
         }
     }

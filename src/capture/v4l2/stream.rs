@@ -21,11 +21,13 @@ pub struct V4l2 {
     /// The format that they come in, and those whose frames could not be used.
     format: CameraFormat,
     tried: Vec<CameraFormat>,
+    /// Those of which it was said: all have their turn again and again.
+    said: Vec<CameraFormat>,
 }
 
 impl V4l2 {
     pub fn new(identity: Identity, wish: CameraWish, stream: &V4l2Stream) -> Self {
-        V4l2 { identity, wish, origin: stream.origin(), format: stream.format(), tried: Vec::new() }
+        V4l2 { identity, wish, origin: stream.origin(), format: stream.format(), tried: Vec::new(), said: Vec::new() }
     }
 
     fn open_once(&mut self) -> Result<V4l2Stream, CameraError> {
@@ -67,7 +69,8 @@ impl Opener for V4l2 {
         let Ok(device) = self.identity.find() else { return false };
         let formats = device.fourccs().into_iter().filter_map(CameraFormat::from_fourcc);
         let other = formats.into_iter().find(|format| !self.tried.contains(format));
-        if other.is_some() {
+        if other.is_some() && !self.said.contains(&self.format) {
+            self.said.push(self.format);
             log::warn!("{}: trying another format than {}", self.identity.path().display(), self.format);
         }
         other.is_some()

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use crate::face::zoo::MOST_MODEL_BYTES;
 use crate::model::PlainNet;
 use crate::report::durations::Latencies;
 use crate::report::{Peer, Quantiles};
+use crate::text::files;
 
 /// Run before anything is timed.
 const WARM_UP_RUNS: usize = 3;
@@ -25,7 +27,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 /// Times the net of an ONNX file for this long.
 pub fn measure(path: &Path, seconds: f64) -> anyhow::Result<Peer> {
     let name = path.display();
-    let file = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let file = files::read(path, MOST_MODEL_BYTES).with_context(|| format!("cannot read {name}"))?;
     let start = Instant::now();
     let net = PlainNet::from_onnx(&file).with_context(|| format!("{name}"))?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;

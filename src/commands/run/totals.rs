@@ -12,12 +12,11 @@ pub struct Totals {
     pub with_a_face: usize,
     pub unreadable: usize,
     pub damaged: usize,
-    /// Those, and unreadable ones, since the last frame, which the next one counts among what was
-    /// dropped before it.
-    bad_since_frame: u32,
+    /// Those, and unreadable ones, that no frame has counted yet among what was dropped before it.
+    uncounted: u32,
     pub screen_failures: usize,
-    /// The frames ended by a panic.
-    pub capture_panicked: bool,
+    /// Threads that panicked.
+    pub panicked: usize,
     /// What was to be read is nothing that holds frames.
     pub is_no_source: bool,
     /// Files that earlier runs recorded.
@@ -28,20 +27,22 @@ pub struct Totals {
 impl Totals {
     pub fn count(&mut self, seen: &Observation) {
         self.frames += 1;
-        self.dropped += u64::from(seen.dropped.saturating_sub(self.bad_since_frame));
-        self.bad_since_frame = 0;
+        // What is known by now may be about frames after this one.
+        let bad = seen.dropped.min(self.uncounted);
+        self.uncounted -= bad;
+        self.dropped += u64::from(seen.dropped - bad);
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
     }
 
     pub fn count_damaged(&mut self) {
         self.damaged += 1;
-        self.bad_since_frame = self.bad_since_frame.saturating_add(1);
+        self.uncounted = self.uncounted.saturating_add(1);
     }
 
     pub fn count_unreadable(&mut self) {
         self.unreadable += 1;
-        self.bad_since_frame = self.bad_since_frame.saturating_add(1);
+        self.uncounted = self.uncounted.saturating_add(1);
     }
 
     /// Whether all there is to say was said in one error, as of a pipe without a byte.
@@ -51,7 +52,7 @@ impl Totals {
 
     /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
     pub fn failures(&self) -> usize {
-        self.unreadable + self.screen_failures + usize::from(self.capture_panicked)
+        self.unreadable + self.screen_failures + self.panicked
     }
 
     pub fn summary(&self) -> String {
@@ -90,6 +91,16 @@ mod tests {
         let summary = totals.summary();
         let expected = "2 frames, no face found; 2 pictures not readable; 3 dropped; 4 damaged; ";
         assert!(summary.starts_with(expected), "{summary}");
+    }
+
+    #[test]
+    fn what_is_known_early_counts_for_the_frame_that_it_is_about() {
+        let mut totals = Totals::default();
+        totals.count_unreadable();
+        for dropped in [0, 1, 1] {
+            totals.count(&Observation { dropped, ..Observation::default() });
+        }
+        assert_eq!(totals.dropped, 1);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Drop for Page {
         self.video.iter().for_each(|video| video.close());
         self.guests.close(self.address);
         if let Some(accepts) = self.accepts.take() {
-            // A panic of the thread has been printed.
+            // A panic of the thread has been said and counted.
             let _ = accepts.join();
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,6 +17,7 @@ use super::video::Video;
 use super::{PublishError, accept, answer};
 use crate::machine::{State, Tree, VERSION};
 use crate::record::metrics::Metrics;
+use crate::threads;
 
 const PAGE: &str = include_str!("page.html");
 /// A viewer hears something this often, so that one who is gone is noticed.
@@ -51,7 +52,8 @@ pub fn start(at: SocketAddr, server: Server) -> Result<(SocketAddr, JoinHandle<(
             }
         }
     };
-    let accepts = std::thread::Builder::new().name("page".into()).spawn(accept).map_err(PublishError::Thread)?;
+    let accepts = threads::start_beside(thread(), "the page lets nobody in any more", accept);
+    let accepts = accepts.map_err(PublishError::Thread)?;
     Ok((address, accepts))
 }
 
@@ -61,9 +63,13 @@ fn let_in(server: &Arc<Server>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let Some(pass) = server.guests.admit(stream) else { return };
     let server = Arc::clone(server);
-    let thread = std::thread::Builder::new().name("page".into()).stack_size(STACK_BYTES);
+    let thread = thread().stack_size(STACK_BYTES);
     // Without a thread the pass is dropped, and the connection with it.
-    let _ = thread.spawn(move || server.attend(&pass));
+    let _ = threads::start_beside(thread, "a viewer of the page is cut off", move || server.attend(&pass));
+}
+
+fn thread() -> Builder {
+    Builder::new().name("page".into())
 }
 
 impl Server {

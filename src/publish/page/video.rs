@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use image::ExtendedColorType;
@@ -11,6 +12,7 @@ use image::codecs::jpeg::JpegEncoder;
 use super::newest::Newest;
 use crate::picture::frame::{Frame, Size};
 use crate::picture::pixels::{PixelReader, Pixels};
+use crate::threads;
 
 const EVERY: Duration = Duration::from_millis(100);
 const WIDEST_PX: usize = 640;
@@ -38,7 +40,12 @@ impl Video {
     pub fn start() -> io::Result<Arc<Self>> {
         let video = Arc::<Video>::default();
         let packs = Arc::clone(&video);
-        std::thread::Builder::new().name("video".into()).spawn(move || packs.pack_all())?;
+        let work = move || {
+            // However it ends: who looks is not left waiting.
+            let packs = ClosesPictures(packs);
+            packs.0.pack_all();
+        };
+        threads::start_beside(Builder::new().name("video".into()), "the page shows no pictures any more", work)?;
         Ok(video)
     }
 
@@ -88,6 +95,15 @@ impl Video {
                 self.pictures.put(jpeg);
             }
         }
+    }
+}
+
+/// Sends its viewers home when it is dropped.
+struct ClosesPictures(Arc<Video>);
+
+impl Drop for ClosesPictures {
+    fn drop(&mut self) {
+        self.0.pictures.close();
     }
 }
 

@@ -8,8 +8,8 @@ pub struct Drops {
     pub busy: u64,
     pub damaged: u64,
     pub source: u64,
-    /// Those since the last frame.
-    damaged_since_frame: u64,
+    /// Those that no frame has counted yet among what is missing before it.
+    uncounted_damaged: u64,
     /// That gave way since the start.
     overtaken: u64,
 }
@@ -17,7 +17,7 @@ pub struct Drops {
 impl Drops {
     /// A frame came damaged.
     pub fn count_damaged(&mut self) {
-        self.damaged_since_frame += 1;
+        self.uncounted_damaged += 1;
     }
 
     /// So many gave way since the start.
@@ -27,7 +27,9 @@ impl Drops {
 
     /// A frame is observed, with so many missing before it.
     pub fn count(&mut self, missing: u64) {
-        let damaged = std::mem::take(&mut self.damaged_since_frame).min(missing);
+        // What is known by now may be about frames after this one.
+        let damaged = self.uncounted_damaged.min(missing);
+        self.uncounted_damaged -= damaged;
         // One that gave way since this frame was taken is missing before the next one.
         let busy = self.overtaken.saturating_sub(self.busy).min(missing - damaged);
         self.damaged += damaged;

@@ -18,6 +18,7 @@ use crate::machine::Tree;
 use crate::record::log::Log;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
+use crate::threads;
 
 pub use exposition::MetricsFormat;
 
@@ -209,6 +210,7 @@ impl Metrics {
             text.family("build_info", MetricKind::Info, "Who makes these figures.").sample(&labels, 1);
         }
         put_counts(&mut text, &self.counts.lock().expect(UNPOISONED));
+        text.single("panicked_threads_total", MetricKind::Counter, "Threads that panicked.", threads::panicked());
         put_records(&mut text, &self.records.lock().expect(UNPOISONED));
         put_receivers(&mut text, &self.receivers.lock().expect(UNPOISONED));
         board::put(&mut text, &Tree::here());
