@@ -260,6 +260,32 @@ fn a_file_that_may_not_grow_costs_records_and_not_the_run() {
 }
 
 #[test]
+fn pictures_of_a_stream_that_are_broken_alike_are_said_once_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = fs::read(PORTRAIT).unwrap();
+    // Its frame header says that samples have 12 bits.
+    let mut deep = portrait.clone();
+    let header = deep.windows(2).position(|marker| matches!(marker, [0xff, 0xc0..=0xc2])).unwrap();
+    deep[header + 4] = 12;
+    let cut = &portrait[..portrait.len() / 2];
+    fs::write(folder.path().join("a.mjpeg"), [&portrait[..], &deep, cut].concat().repeat(20)).unwrap();
+    let output = run(folder.path(), &["--source", "a.mjpeg"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert_eq!(said.lines().count(), 4, "{said}");
+    for expected in [
+        "a.mjpeg: picture 1 is broken: it has samples of more than 8 bits; expected a baseline",
+        "a.mjpeg: 19 more pictures are broken like that: it has samples of more than 8 bits",
+        "a.mjpeg: picture 2 is broken: it is cut short",
+        "a.mjpeg: 19 more pictures are broken like that: it is cut short",
+    ] {
+        assert!(said.contains(expected), "{said} lacks {expected}");
+    }
+    let summary = text(&output.stdout);
+    assert!(summary.starts_with("20 frames, a face in each; 40 pictures not readable; observing"), "{summary}");
+}
+
+#[test]
 fn a_film_without_a_frame_is_said_to_have_none() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.y4m"), "YUV4MPEG2 W16 H16 Cmono\n").unwrap();

@@ -97,6 +97,10 @@ fn in_words(way: &OtherWay) -> String {
         OtherWay::Nvargus => "give --source gst:\"nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! y4menc ! \
                               fdsink\", which has GStreamer read the ribbon camera of a Jetson"
             .into(),
+        OtherWay::V4l2src(path) => format!(
+            "give --source gst:\"v4l2src device={} ! videoconvert ! y4menc ! fdsink\", which has GStreamer convert it",
+            path.display()
+        ),
         OtherWay::Libcamera => "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a \
                                 Raspberry Pi), which has another program read it"
             .into(),

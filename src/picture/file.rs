@@ -42,7 +42,11 @@ enum Problem {
 
 impl From<JpegError> for Problem {
     fn from(error: JpegError) -> Self {
-        if error.is_refusal() { Problem::Refused(error.to_string()) } else { Problem::Broken(error.to_string()) }
+        match error {
+            JpegError::Kind(_) => Problem::Refused(format!("{error}; convert it to .png")),
+            _ if error.is_refusal() => Problem::Refused(error.to_string()),
+            _ => Problem::Broken(error.to_string()),
+        }
     }
 }
 
@@ -62,11 +66,11 @@ impl From<ImageError> for Problem {
     }
 }
 
-/// Whether the name ends in .jpg, .jpeg or .png, in any case.
+/// Whether the name ends in .jpg, .png or another name of these, in any case.
 pub fn is_named_like_one(path: &Path) -> bool {
     path.extension()
         .and_then(|e| e.to_str())
-        .is_some_and(|e| ["jpg", "jpeg", "png"].iter().any(|known| known.eq_ignore_ascii_case(e)))
+        .is_some_and(|e| ["jpg", "jpeg", "jpe", "jfif", "png"].iter().any(|known| known.eq_ignore_ascii_case(e)))
 }
 
 /// Reads a picture file, turned the way its EXIF orientation says.

@@ -108,7 +108,7 @@ impl StatusWatch {
     fn take_unsaid(&mut self) -> String {
         match std::mem::take(&mut self.unsaid) {
             0 => String::new(),
-            unsaid => format!("; frames stopped {} more since", counted(unsaid, "time", "times")),
+            unsaid => format!("; frames stopped {} since", counted(unsaid, "more time", "more times")),
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(said[6], "camera gone: it ended; looking for it; frames stopped 57 more times since");
         assert_eq!(watch.reconnects(), 595);
         // A long one is said, after a minute at the latest.
-        let at = |seconds| start + Duration::from_secs(597 + seconds);
+        let at = |seconds: u64| start + Duration::from_secs(597 + seconds);
         assert_eq!(watch.change(gone("unplugged"), at(0)), None);
         assert!(watch.reminder(at(60)).is_some_and(|said| said.contains("no frames for 60 s")));
         assert!(watch.change(Status::Live, at(61)).is_some());

@@ -17,6 +17,7 @@ fn each_kind_of_camera_is_named_with_what_to_do() {
     for (camera, expected) in [
         (UNICAM.to_owned(), "give --source rpicam, which has rpicam-vid read"),
         ("card vi-output\nformat RG10\nsize 3264x2464\n".into(), "nvarguscamerasrc"),
+        ("format YVYU\nsize 640x480\n".into(), "v4l2src device=/dev/video0 ! videoconvert"),
         ("format H264\nsize 1920x1080\n".into(), "let ffmpeg decode it: ffmpeg -v error -f v4l2 -input_format h264"),
         (format!("busy\n{}", usb(&frames)), "/dev/video0 is busy: another program uses it"),
         (

@@ -113,6 +113,18 @@ fn another_format_is_tried_where_frames_cannot_be_used() {
     assert!(said.contains("trying another format than YUYV") && said.contains("frames come again"), "{said}");
 }
 
+#[test]
+fn formats_that_are_tried_again_and_again_are_said_once() {
+    let Some(fake) = Fake::new() else { return };
+    let short = fake.file("short", &[16; 1000]);
+    fake.plug(0, &format!("{}format MJPG\nsize 320x240\ninterval 1/30\nframes {short}\n", usb(&short)));
+    // Each is tried twice in this time.
+    let Outcome { code, said, .. } = fake.run_for(18, "--source /dev/video0");
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(said.matches("trying another format than YUYV").count(), 1, "{said}");
+    assert!(said.lines().count() <= 4, "{said}");
+}
+
 /// A format that the bus has no room for, or in which nothing comes, is no reason to do without the
 /// camera.
 #[test]

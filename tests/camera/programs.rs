@@ -222,7 +222,7 @@ fn a_server_that_gives_no_stream_is_said_to() {
         (&b"HTTP/1.0 404 Not Found\r\n\r\n"[..], "it answers 404 Not Found"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "it sends text/html; expected MJPEG"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n\0\0\0\x20ftypisom", "is a film (MP4 or QuickTime)"),
-        (b"", "its answer is no HTTP"),
+        (b"", "it ends the connection without an answer"),
     ] {
         let url = server(vec![answer.to_vec()]);
         let Outcome { code, said, .. } = fake.run(&format!("--source {url}"));

@@ -14,6 +14,12 @@ use super::{CameraError, CameraFormat, CameraWish, ChosenMode, EBUSY, EINVAL, EN
 use crate::picture::frame::Size;
 use crate::text::message::in_one_line;
 
+/// Raw formats that GStreamer converts: other orders of samples, and grey of 16 bits.
+const GSTREAMER: [&[u8; 4]; 17] = [
+    b"YVYU", b"VYUY", b"YV12", b"NV21", b"NV16", b"NV61", b"422P", b"444P", b"RGBP", b"RGBR", b"RGB4", b"BGR4",
+    b"AR24", b"XR24", b"AB24", b"XB24", b"Y16 ",
+];
+
 /// As long as a driver says how long a frame takes.
 const CAN_SET_RATE: u32 = sys::V4L2_CAP_TIMEPERFRAME;
 /// Nodes of image processors and codecs that look like cameras, by what their drivers are called.
@@ -124,6 +130,8 @@ impl Device {
             OtherWay::Rpicam
         } else if is_one_of(&["tegra", "vi-output"]) {
             OtherWay::Nvargus
+        } else if fourccs.iter().any(|fourcc| GSTREAMER.contains(&fourcc)) {
+            OtherWay::V4l2src(self.path.clone())
         } else {
             OtherWay::Libcamera
         }

@@ -119,6 +119,8 @@ pub enum OtherWay {
     Rpicam,
     /// GStreamer with `nvarguscamerasrc` reads the ribbon camera of a Jetson.
     Nvargus,
+    /// GStreamer with `v4l2src` converts what the camera at this path gives.
+    V4l2src(PathBuf),
     /// GStreamer with `libcamerasrc`.
     Libcamera,
 }

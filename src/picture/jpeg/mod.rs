@@ -55,7 +55,7 @@ pub enum JpegError {
     Frame(#[from] FrameError),
     #[error("its colours are {0:?}; expected grey, YCbCr, RGB or CMYK")]
     Colours(ColorSpace),
-    #[error("it is a JPEG with {0}; expected a baseline or progressive one of 8 bits; convert it to .png")]
+    #[error("it has {0}; expected a baseline or progressive JPEG of 8 bits")]
     Kind(&'static str),
     #[error("{0}")]
     Pixels(String),
@@ -402,7 +402,7 @@ pub(crate) mod tests {
             (other[frame_header + 1], other[frame_header + 4]) = (code, bits);
             let error = decoded(&other).unwrap_err();
             assert!(error.is_refusal(), "{error}");
-            assert!(error.to_string().starts_with(&format!("it is a JPEG with {expected}; expected")), "{error}");
+            assert!(error.to_string().starts_with(&format!("it has {expected}; expected")), "{error}");
         }
     }
 
