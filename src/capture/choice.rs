@@ -124,6 +124,10 @@ impl SourceChoice {
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate)?;
+        let unheeded = self.unheeded(&wish);
+        if !unheeded.is_empty() {
+            log::warn!("not heeded: {}; frames of {self} are taken as they are", unheeded.join(", "));
+        }
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
@@ -133,6 +137,22 @@ impl SourceChoice {
             SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
             SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, live, pace, &Resume::default())?)),
         }
+    }
+
+    /// The options for cameras that were given and make no difference to this source.
+    fn unheeded(&self, wish: &CameraWish) -> Vec<&'static str> {
+        let has_its_own_rate = match self {
+            SourceChoice::Program(Program::Rpicam(_)) => return Vec::new(),
+            SourceChoice::Path(path) if is_device(path) => return Vec::new(),
+            SourceChoice::Program(Program::Gstreamer(_)) | SourceChoice::Http(_) => true,
+            SourceChoice::Clip | SourceChoice::Stdin | SourceChoice::Path(_) => false,
+        };
+        let given = [
+            ("--camera-format", wish.format.is_some()),
+            ("--camera-size", wish.size.is_some()),
+            ("--camera-rate", wish.rate.is_some() && has_its_own_rate),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect()
     }
 
     /// Opens files of which some frames were recorded earlier.
@@ -197,6 +217,24 @@ mod tests {
         ] {
             let error = text.parse::<SourceChoice>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_for_cameras_that_change_nothing_are_known() {
+        let size = Some(crate::picture::frame::Size { width: 320, height: 240 });
+        let wish = CameraWish { size, rate: Some(15.0), ..CameraWish::default() };
+        for (source, expected) in [
+            ("rpicam", &[][..]),
+            ("/dev/video0", &[]),
+            ("-", &["--camera-size"]),
+            ("film.mp4", &["--camera-size"]),
+            ("http://cam/x", &["--camera-size", "--camera-rate"]),
+            ("gst:videotestsrc ! jpegenc ! fdsink", &["--camera-size", "--camera-rate"]),
+        ] {
+            let source: SourceChoice = source.parse().unwrap();
+            assert_eq!(source.unheeded(&wish), expected, "{source}");
+            assert!(source.unheeded(&CameraWish::default()).is_empty());
         }
     }
 

@@ -97,6 +97,17 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_of_the_thread_that_writes_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = Arc::<Metrics>::default();
+        let file = MetricsFile::start(&folder.path().join("a.prom"), EVERY, Arc::clone(&metrics)).unwrap();
+        metrics.poison();
+        let before = threads::panicked();
+        drop(file);
+        assert!(threads::panicked() > before);
+    }
+
+    #[test]
     fn a_missing_folder_is_named() {
         let error = MetricsFile::start(Path::new("/nowhere/at/all.prom"), EVERY, Arc::default());
         let error = error.err().unwrap().to_string();

@@ -302,6 +302,19 @@ fn unix_s(at: SystemTime) -> f64 {
 }
 
 #[cfg(test)]
+impl Metrics {
+    /// From now on, who reads the figures panics.
+    pub fn poison(self: &Arc<Self>) {
+        let poisoned = Arc::clone(self);
+        let poison = move || {
+            let _held = poisoned.counts.lock();
+            panic!("as it should");
+        };
+        std::thread::spawn(poison).join().expect_err("it panics");
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
