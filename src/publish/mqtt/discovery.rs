@@ -99,7 +99,7 @@ mod tests {
     fn each_component_names_what_the_state_has() {
         let config = config("wingmark_desk", "desk");
         let components = config["cmps"].as_object().unwrap();
-        let state = state::state(&Entry::now(Default::default()), None, &Run::default());
+        let state = state::state(&Entry::now(Default::default()), None, None, &Run::default());
         for (key, component) in components {
             assert!(component["uniq_id"].as_str().unwrap().starts_with("wingmark_desk_"));
             if component["stat_t"] == "desk/state" {

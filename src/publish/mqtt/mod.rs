@@ -211,12 +211,13 @@ impl Mqtt {
         Ok(())
     }
 
-    fn send_state(&mut self, session: &mut Session, entry: &Entry) -> Result<(), SessionError> {
+    /// `frame` is the number of the frame that the entry is of, where there is one.
+    fn send_state(&mut self, session: &mut Session, entry: &Entry, frame: Option<u32>) -> Result<(), SessionError> {
         self.look_at_run();
         self.say_who_speaks(session)?;
         self.sent_at = Some(Instant::now());
         let face = self.nearest.choose(&entry.seen.faces);
-        let state = state::state(entry, face, &self.run).to_string();
+        let state = state::state(entry, frame, face, &self.run).to_string();
         session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;
         session.publish(&self.broker.topic("faces"), state::faces(entry).to_string().as_bytes(), true)
     }
@@ -245,7 +246,7 @@ impl Receiver for Mqtt {
                 session.publish(&mqtt.broker.topic("events"), event.as_bytes(), false)?;
             }
             if mqtt.sent_at.is_none_or(|at| at.elapsed() >= mqtt.every) {
-                mqtt.send_state(session, entry)
+                mqtt.send_state(session, entry, Some(entry.seen.sequence))
             } else {
                 Ok(())
             }
@@ -256,7 +257,11 @@ impl Receiver for Mqtt {
         self.attempt(|mqtt, session| {
             let is_stale = mqtt.frame_at.elapsed() >= STALE_AFTER;
             let is_due = mqtt.sent_at.is_none_or(|at| at.elapsed() >= STALE_AFTER.max(mqtt.every));
-            if is_stale && is_due { mqtt.send_state(session, &Entry::now(Observation::default())) } else { Ok(()) }
+            if is_stale && is_due {
+                mqtt.send_state(session, &Entry::now(Observation::default()), None)
+            } else {
+                Ok(())
+            }
         })
     }
 }

@@ -20,15 +20,16 @@ pub struct Run {
     pub trouble: Option<String>,
 }
 
-/// One object without objects in it, about one face of the entry; null is unknown.
-pub fn state(entry: &Entry, face: Option<&Face>, run: &Run) -> Value {
+/// One object without objects in it, about one face of the entry; null is unknown. `frame` is the
+/// number of the frame that shows it.
+pub fn state(entry: &Entry, frame: Option<u32>, face: Option<&Face>, run: &Run) -> Value {
     let unknown = Measures::default();
     let Measures { pose, right_eye, left_eye, mouth, perclos, eyes_closed, .. } =
         face.map_or(&unknown, |face| &face.measures);
     let tenths = |v: f32| (f64::from(v) * 10.0).round() / 10.0;
     let share = |v: &Option<f32>| v.map(jsonl::share);
     json!({
-        "schema": jsonl::SCHEMA, "wall_time": entry.wall_time(), "sequence": entry.seen.sequence,
+        "schema": jsonl::SCHEMA, "wall_time": entry.wall_time(), "sequence": frame,
         "faces": entry.seen.faces.len(), "face": face.map(|face| face.id),
         "yaw": pose.as_ref().map(|pose| tenths(pose.yaw_deg())),
         "pitch": pose.as_ref().map(|pose| tenths(pose.pitch_deg())),
