@@ -246,19 +246,20 @@ impl RunPlan {
         let landmarks = model.net()?;
         let options = args.follow.options(board.threads, args.camera.fov(&board.camera));
         let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &options)?;
-        let settings = args.screen.settings(&board.screen_settings);
-        let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         if let Some(last) = shortest(&pasts) {
             observer.go_on_after(last.sequence, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
         }
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
-        let mut logs = args.log.open(&files, pasts)?;
         let made_by = Arc::new(Provenance::here(Chosen {
             card: &landmarks.card,
             board: &board.slug,
             source: args.source.as_ref().map(ToString::to_string),
             camera: source.origin(),
         }));
+        log::info!("{made_by}");
+        let settings = args.screen.settings(&board.screen_settings);
+        let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
+        let mut logs = args.log.open(&files, pasts)?;
         logs.iter_mut().for_each(|log| log.describe(&made_by));
         let metrics = Arc::new(Metrics::of_logs(&logs));
         metrics.describe(&made_by);

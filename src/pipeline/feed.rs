@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::capture::{CaptureError, Captured, Source, Status};
+use crate::capture::{CaptureError, Captured, Origin, Source, Status};
 use crate::picture::frame::Frame;
 use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
@@ -22,6 +22,32 @@ pub enum Note {
     Damaged,
     /// It stands otherwise than before, since then.
     Status(Status, Instant),
+    /// The camera came back as another one, or in another format: this is where frames come from,
+    /// from the one of this number on.
+    Origin(Origin, u32),
+}
+
+/// What was said last of a source.
+struct State {
+    status: Status,
+    origin: Option<Origin>,
+}
+
+impl State {
+    fn change(&mut self, now: Status) -> Option<Note> {
+        (now != self.status).then(|| {
+            self.status = now.clone();
+            Note::Status(now, Instant::now())
+        })
+    }
+
+    /// A frame of that number came. Only a source that was away may be another one.
+    fn frame(&mut self, source: &dyn Source, number: u32) -> Vec<Note> {
+        let Some(change) = self.change(Status::Live) else { return Vec::new() };
+        let before = std::mem::replace(&mut self.origin, source.origin());
+        let origin = self.origin.clone().filter(|origin| before.as_ref() != Some(origin));
+        [Some(change), origin.map(|origin| Note::Origin(origin, number))].into_iter().flatten().collect()
+    }
 }
 
 /// Frames as they come. Of a live source the newest one, of any other every one.
@@ -40,18 +66,18 @@ impl Feed {
         let capture = move || {
             let ClosesWhenDropped(filled) = &filled;
             let mut frame = Frame::default();
-            let mut status = Status::Live;
-            let mut change = |now: Status| {
-                let differs = now != status;
-                status = now.clone();
-                !differs || say.send(Note::Status(now, Instant::now())).is_ok()
-            };
+            let mut state = State { status: Status::Live, origin: source.origin() };
             loop {
                 let wanted = match source.capture_into(&mut frame) {
-                    Ok(Captured::Frame) => change(Status::Live) && filled.put(&mut frame),
+                    Ok(Captured::Frame) => {
+                        let notes = state.frame(&*source, frame.sequence());
+                        notes.into_iter().all(|note| say.send(note).is_ok()) && filled.put(&mut frame)
+                    }
                     Ok(Captured::Damaged) => say.send(Note::Damaged).is_ok(),
                     Ok(Captured::Nothing) => !filled.is_closed(),
-                    Ok(Captured::Waiting(now)) => change(now) && !filled.is_closed(),
+                    Ok(Captured::Waiting(now)) => {
+                        state.change(now).is_none_or(|note| say.send(note).is_ok()) && !filled.is_closed()
+                    }
                     Ok(Captured::End) => break,
                     Err(e) => say.send(Note::Unreadable(e)).is_ok(),
                 };
@@ -100,6 +126,7 @@ mod tests {
     struct Script {
         live: bool,
         steps: std::vec::IntoIter<Step>,
+        name: &'static str,
     }
 
     #[derive(Clone, Copy)]
@@ -107,6 +134,8 @@ mod tests {
         Frame(u32),
         Damaged,
         Gone,
+        /// From here on it is another one.
+        Other(&'static str),
         Error,
     }
 
@@ -120,12 +149,20 @@ mod tests {
                 }
                 Some(Step::Damaged) => Captured::Damaged,
                 Some(Step::Gone) => Captured::Waiting(gone()),
+                Some(Step::Other(name)) => {
+                    self.name = name;
+                    Captured::Nothing
+                }
                 Some(Step::Error) => return Err(CaptureError::NoPictures { folder: "here".into(), hint: "" }),
             })
         }
 
         fn is_live(&self) -> bool {
             self.live
+        }
+
+        fn origin(&self) -> Option<Origin> {
+            Some(Origin { name: self.name.into(), ..Origin::default() })
         }
     }
 
@@ -134,7 +171,7 @@ mod tests {
     }
 
     fn start(live: bool, steps: Vec<Step>) -> Feed {
-        Feed::start(Box::new(Script { live, steps: steps.into_iter() })).unwrap()
+        Feed::start(Box::new(Script { live, steps: steps.into_iter(), name: "C920" })).unwrap()
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -175,6 +212,27 @@ mod tests {
         let statuses =
             feed.notes().filter_map(|note| if let Note::Status(status, _) = note { Some(status) } else { None });
         assert_eq!(statuses.collect::<Vec<_>>(), [gone(), Status::Live]);
+    }
+
+    #[test]
+    fn a_camera_that_comes_back_as_another_one_is_said_to_from_its_first_frame_on() {
+        let steps = vec![
+            Step::Frame(0),
+            Step::Gone,
+            Step::Frame(1),
+            Step::Gone,
+            Step::Other("C270"),
+            Step::Frame(2),
+            Step::Frame(3),
+        ];
+        let feed = start(true, steps);
+        let mut frame = Frame::default();
+        while feed.take(&mut frame, LONG) == Taken::Value {}
+        let said = feed.notes().filter_map(|note| match note {
+            Note::Origin(origin, from) => Some((origin.name, from)),
+            _ => None,
+        });
+        assert_eq!(said.collect::<Vec<_>>(), [("C270".to_owned(), 2)]);
     }
 
     #[test]

@@ -113,6 +113,11 @@ impl Provenance {
         Provenance { model: card.name.clone(), model_sha256: card.sha256.clone(), ..self.clone() }
     }
 
+    /// The same run with a camera that came back as another one.
+    pub fn with_camera(&self, camera: Origin) -> Self {
+        Provenance { camera: Some(with_short_rate(camera)), ..self.clone() }
+    }
+
     /// Keys and values as texts, by key: labels of a metric, metadata of MCAP.
     pub fn fields(&self) -> impl Iterator<Item = (String, String)> {
         let text = |value: Value| match value {

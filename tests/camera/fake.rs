@@ -232,6 +232,14 @@ impl Run {
         }
     }
 
+    pub fn wait_for_words(&self, words: &str, times: usize) {
+        let start = Instant::now();
+        while self.said().matches(words).count() < times {
+            assert!(start.elapsed() < PATIENCE, "not said {times} times: {words}: {}", self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn said(&self) -> String {
         self.said.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }

@@ -4,6 +4,7 @@ mod doctor;
 mod fake;
 mod programs;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -230,6 +231,49 @@ fn the_other_camera_of_the_same_make_is_never_taken() {
     fake.plug(7, &camera("usb-1"));
     run.wait_for_rows(before + 3);
     assert_eq!(run.stop().code, 0);
+}
+
+/// Who made each file of a JSONL record, and how many of its rows are of frames so wide.
+fn files_by_width(fake: &Fake, width: u64) -> Vec<(serde_json::Value, usize, usize)> {
+    let files = std::fs::read_dir(fake.path("log")).unwrap().map(|entry| entry.unwrap().path());
+    // The file under way comes last.
+    let files: BTreeSet<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
+    let file = |path: PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let wide = rows.iter().filter(|row| row["width"] == width).count();
+        (rows[0]["made_by"].clone(), wide, rows.len() - wide)
+    };
+    files.into_iter().map(file).collect()
+}
+
+#[test]
+fn rows_say_which_camera_they_are_of_when_it_comes_back_otherwise_too() {
+    let Some(fake) = Fake::new() else { return };
+    let camera = |card: &str, width, height| {
+        let frames = fake.face("YUYV", width, height);
+        format!("card {card}\nbus usb-1\nformat YUYV\nsize {width}x{height}\ninterval 1/30\nframes {frames}\n")
+    };
+    fake.plug(0, &camera("Webcam", 320, 240));
+    let (log, metrics) = (fake.path("log/faces.jsonl"), fake.path("metrics.prom"));
+    let run = fake.start(&format!("--source /dev/video0 --record {log} --metrics {metrics} --metrics-every 100ms"));
+    run.wait_for_rows(3);
+    for (camera, times) in [(camera("Webcam", 320, 240), 1), (camera("Webcam", 640, 480), 2)] {
+        fake.unplug(0);
+        std::thread::sleep(Duration::from_secs(1));
+        fake.plug(0, &camera);
+        run.wait_for_words("frames come again", times);
+    }
+    // Said before the first of them is observed.
+    run.wait_for_words("frames come from Webcam", 1);
+    let Outcome { code, said, .. } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    // The first time it was the same camera.
+    let files = files_by_width(&fake, 640);
+    let [(small, 0, 3..), (large, 1.., 0)] = &files[..] else { panic!("{files:?}\n{said}") };
+    assert_eq!((&small["camera_size"], &large["camera_size"]), (&"320x240".into(), &"640x480".into()));
+    let info = std::fs::read_to_string(&metrics).unwrap();
+    assert!(info.contains("camera_size=\"640x480\"") && !info.contains("320x240"), "{info}");
 }
 
 #[test]

@@ -12,8 +12,11 @@ use super::{CameraFormat, CameraWish, Interval, Mode};
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
 
-/// No driver has more of anything; one that never stops saying so is not listened to for ever.
+/// No driver has more sizes of a format, or intervals of a size; one that never stops saying so is
+/// not listened to for ever.
 const MOST: u32 = 64;
+/// Nor more formats. vivid has more than 64, those whose planes lie apart last.
+const MOST_FORMATS: u32 = 256;
 
 impl Device {
     /// The formats of all kinds that it offers.
@@ -27,7 +30,7 @@ impl Device {
             unsafe { ioctl(self.handle(), vidioc::VIDIOC_ENUM_FMT, &mut format) }.ok()?;
             Some(format.pixelformat.to_le_bytes())
         };
-        each_once((0..MOST).map_while(describe))
+        each_once((0..MOST_FORMATS).map_while(describe))
     }
 
     /// What it offers of the formats that are known here: single sizes, and of ranges the size

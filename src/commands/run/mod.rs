@@ -19,7 +19,7 @@ use self::totals::Totals;
 use super::renewal::{Renewal, RenewalError, Renewed};
 use super::slate::Verdict;
 use super::{Outcome, results};
-use crate::capture::CaptureError;
+use crate::capture::{CaptureError, Origin};
 use crate::cli::RunArgs;
 use crate::doctor::in_one_line;
 use crate::face::{Observation, Observer};
@@ -53,12 +53,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let plan = RunPlan::open(args)?;
     signals.opened();
     let started = Instant::now();
-    info!("{}", plan.made_by);
     let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
     let mut run = Run {
         observer: plan.observer,
         renewal: Renewal::of(std::env::args_os().collect(), plan.board, plan.digest),
         made_by: plan.made_by,
+        other_camera: None,
         logs: plan.logs,
         selector: Selector::new(plan.selection),
         publishers: plan.publishers,
@@ -112,6 +112,8 @@ struct Run {
     observer: Observer,
     renewal: Renewal,
     made_by: Arc<Provenance>,
+    /// A camera that came back as another one, and its first frame.
+    other_camera: Option<(Origin, u32)>,
     logs: Vec<Log>,
     /// Which observations the logs are given.
     selector: Selector,
@@ -176,6 +178,11 @@ impl Run {
     /// The frame leaves with another one's memory.
     fn observe(&mut self, frame: &mut Frame) -> anyhow::Result<()> {
         self.watch.frame(Instant::now());
+        if let Some((camera, _)) = self.other_camera.take_if(|(_, from)| frame.sequence() >= *from) {
+            warn!("frames come from {camera} now");
+            self.logs.iter_mut().for_each(Log::reopen);
+            self.describe(self.made_by.with_camera(camera));
+        }
         let seen = self.observer.observe(frame)?;
         if self.selector.takes(&seen) {
             self.logs.iter_mut().try_for_each(|log| log.record(&seen))?;
@@ -198,10 +205,7 @@ impl Run {
             Ok(renewed) => {
                 if let Some((net, card)) = renewed.model {
                     self.observer.set_landmarks(net);
-                    self.made_by = Arc::new(self.made_by.with_model(&card));
-                    self.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
-                    self.publishers.iter_mut().for_each(|publisher| publisher.describe(&self.made_by));
-                    self.metrics.describe(&self.made_by);
+                    self.describe(self.made_by.with_model(&card));
                 }
                 self.observer.set_options(&renewed.options);
                 self.selector.select(renewed.selection);
@@ -218,6 +222,14 @@ impl Run {
             }
         };
         self.renewal.tell(verdict);
+    }
+
+    /// Tells everybody who makes the frames from the next one on.
+    fn describe(&mut self, made_by: Provenance) {
+        self.made_by = Arc::new(made_by);
+        self.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
+        self.publishers.iter_mut().for_each(|publisher| publisher.describe(&self.made_by));
+        self.metrics.describe(&self.made_by);
     }
 
     fn publish(&mut self, frame: &Frame, seen: &Observation) {
@@ -256,6 +268,7 @@ impl Run {
                 self.metrics.set_camera(self.watch.status(), self.watch.reconnects());
                 self.notify();
             }
+            Note::Origin(camera, from) => self.other_camera = Some((camera, from)),
         }
     }
 
@@ -367,6 +380,7 @@ mod tests {
                 source: None,
                 camera: None,
             })),
+            other_camera: None,
             logs,
             selector: Selector::default(),
             publishers: Vec::new(),
