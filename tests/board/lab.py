@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from machine import Machine
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 TARGET = "aarch64-unknown-linux-gnu"
+# What the program for boards has, and what the package's test has of it besides: its page.
+FEATURES, PACKAGED = "program", "program,base,page"
 
 
 class Lab:
@@ -27,11 +30,29 @@ class Lab:
         subprocess.run([HERE / "prepare", self.path], check=True)
         # Of this run: others may go on beside it.
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.path))
-        self.binary = pathlib.Path(binary) if binary else self._cross_build()
+        self._given = pathlib.Path(binary) if binary else None
         self._reference = reference
         self.portrait = Image.open(CHECKOUT / "assets/eileen-collins.jpg")
 
-    def _cross_build(self):
+    @functools.cached_property
+    def binary(self):
+        return self._given or self._cross_build(FEATURES)
+
+    def packages(self):
+        """A Debian package for the board, and one that is an update of it."""
+        folder = self.folder()
+        subprocess.run(["cargo", "run", "--quiet", "--locked", "-p", "wingmark-pages", "--", folder / "pages"], cwd=CHECKOUT, check=True)
+        binary = self._given or self._cross_build(PACKAGED)
+        subprocess.run([CHECKOUT / "package/deb", "arm64", binary, folder / "pages", folder], check=True)
+        first, = folder.glob("*.deb")
+        subprocess.run(["dpkg-deb", "-R", first, folder / "tree"], check=True)
+        control = folder / "tree/DEBIAN/control"
+        control.write_text(re.sub(r"^(Version: .*)$", r"\1+1", control.read_text(), flags=re.MULTILINE))
+        second = folder / "second.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", folder / "tree", second], check=True, stdout=subprocess.DEVNULL)
+        return first, second
+
+    def _cross_build(self, features):
         """wingmark for the board, as it ships."""
         cross_std = subprocess.run([HERE / "cross-std", TARGET], check=True, stdout=subprocess.PIPE, text=True)
         target_folder = self.path / "target"
@@ -40,7 +61,7 @@ class Lab:
             "PATH": f"{cross_std.stdout.strip()}:{os.environ['PATH']}",
             "CARGO_TARGET_DIR": str(target_folder),
         }
-        command = ["cargo", "build", "--locked", "--profile", "board", "--no-default-features", "--features", "program", "--target", TARGET, "--bin", "wingmark"]
+        command = ["cargo", "build", "--locked", "--profile", "board", "--no-default-features", "--features", features, "--target", TARGET, "--bin", "wingmark"]
         subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
         return target_folder / TARGET / "board/wingmark"
 

@@ -4,6 +4,8 @@ import numpy
 from PIL import Image
 
 SIZE = (640, 480)
+# YM12 is YU12 with each plane in memory of its own.
+HALF_CHROMA = {"NV12", "YU12", "YM12"}
 
 
 def scene(portrait, left=0, top=0, width=640):
@@ -34,7 +36,7 @@ def _planes(picture, fourcc):
         # Full range, as cameras with GREY deliver.
         return [numpy.asarray(picture.convert("L"))]
     y, u, v = _yuv(picture)
-    if fourcc == "NV12":
+    if fourcc in HALF_CHROMA:
         u, v = [(plane[0::2] + plane[1::2]) / 2 for plane in (u, v)]
     return [_bytes(plane) for plane in (y, u, v)]
 
@@ -42,14 +44,16 @@ def _planes(picture, fourcc):
 def raw(picture, fourcc):
     """As a camera delivers it."""
     y, *chroma = _planes(picture, fourcc)
-    if fourcc == "YUYV":
+    if fourcc in ("YUYV", "UYVY"):
         pairs = numpy.dstack(chroma).reshape(y.shape)
-        return numpy.dstack([y, pairs]).tobytes()
+        return numpy.dstack([y, pairs] if fourcc == "YUYV" else [pairs, y]).tobytes()
+    if fourcc in ("YU12", "YM12"):
+        return b"".join(plane.tobytes() for plane in (y, *chroma))
     return y.tobytes() + (numpy.dstack(chroma).tobytes() if chroma else b"")
 
 
 def y4m(picture, fourcc, frames=1):
     """The same samples, so many times, as a file for programs without a camera."""
-    chroma = {"YUYV": "C422", "NV12": "C420", "GREY": "Cmono XCOLORRANGE=FULL"}[fourcc]
+    chroma = "C420" if fourcc in HALF_CHROMA else {"GREY": "Cmono XCOLORRANGE=FULL"}.get(fourcc, "C422")
     planes = b"".join(plane.tobytes() for plane in _planes(picture, fourcc))
     return f"YUV4MPEG2 W{picture.width} H{picture.height} F30:1 {chroma}\n".encode() + frames * (b"FRAME\n" + planes)

@@ -7,7 +7,8 @@
 
 All ways: the metrics file, which node_exporter reads, and /metrics in both of its formats. promtool has to find no fault with
 any, nor has the strict reader of Prometheus' Python client with OpenMetrics; all rules have to hold in promtool's tests. What
-rules and dashboard ask for has to be among the figures, or among those of other machines.
+rules and dashboard ask for has to be among the figures, or among those of other machines. A Prometheus that scrapes the run
+answers the question of each panel.
 """
 
 import json
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -122,12 +124,45 @@ def check_node_exporter(folder, names):
     assert passed_on == names, passed_on ^ names
 
 
-def expressions():
+def expressions(rate_interval="1m"):
     """Of each panel of the dashboard, with Grafana's variables filled in."""
     panels = json.loads((SERVICE / "dashboard.json").read_text())["panels"]
     for panel in panels:
         for target in panel["targets"]:
-            yield target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+            yield target["expr"].replace("$__rate_interval", rate_interval).replace("$instance", ".*")
+
+
+def check_panels(page, folder):
+    """Each panel has something to show, but for what not every machine tells."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    job = {"job_name": "wingmark", "scrape_interval": "1s", "static_configs": [{"targets": [page.removeprefix("http://")]}]}
+    # JSON is YAML.
+    (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
+    prometheus = subprocess.Popen(
+        ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+         f"--web.listen-address={address}"],
+        stderr=subprocess.DEVNULL,
+    )
+
+    def answers(expression):
+        try:
+            return json.loads(fetch(f"http://{address}/api/v1/query?" + urllib.parse.urlencode({"query": expression})))["data"]["result"]
+        except OSError:
+            return []
+
+    try:
+        empty, end = set(expressions("10s")), time.monotonic() + 60
+        while empty := {expression for expression in empty if not answers(expression)}:
+            if all(set(re.findall(r"wingmark_\w+", expression)) <= OF_SOME_MACHINES for expression in empty):
+                break
+            assert time.monotonic() < end, f"no answer to {empty}"
+            time.sleep(1)
+    finally:
+        prometheus.kill()
+        prometheus.wait()
+    return len(list(expressions())) - len(empty)
 
 
 def check_rules(names, folder):
@@ -170,6 +205,7 @@ def main():
             time.sleep(2)
             served, written = fetch(f"{address}/metrics", kind="text/plain; version=0.0.4"), figures.read_text()
             scraped = fetch(f"{address}/metrics", SCRAPE, "application/openmetrics-text; version=1.0.0")
+            answered = check_panels(address, folder)
             assert run.stop() == 0
         names = check_text(served)
         assert check_text(written) == names
@@ -178,7 +214,8 @@ def main():
         check_node_exporter(folder, names)
         alerts, panels = check_rules(names, folder)
         check_documented(names)
-    print(f"{len(names)} figures in all ways; {alerts} alerts and {panels} expressions of the dashboard ask for known ones")
+    print(f"{len(names)} figures in all ways; {alerts} alerts and {panels} expressions of the dashboard ask for known ones; "
+          f"a Prometheus that scraped the run answers {answered} of them")
 
 
 main()

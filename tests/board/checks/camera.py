@@ -97,6 +97,27 @@ def formats(lab):
     return "; ".join(results)
 
 
+# Formats and numbers of planes of vivid's two kinds.
+KINDS = [("UYVY", 1), ("YU12", 1), ("YUYV", 2), ("NV12", 2), ("YM12", 2)]
+
+
+def kinds(lab):
+    """UYVY, YU12, multi-planar YUYV, NV12 and YM12 as this machine sees the same samples; two cameras of one make."""
+    share = lab.share("sh formats.sh " + " ".join(f"{fourcc}:{planes}" for fourcc, planes in KINDS))
+    for fourcc, _ in KINDS:
+        (share / fourcc).write_bytes(pictures.raw(lab.scene(), fourcc))
+    with lab.machine(share) as board:
+        console = board.finish()
+    results = []
+    for fourcc, planes in KINDS:
+        first, *_ = [face for record in logs.jsonl(share / f"{fourcc}-{planes}.jsonl") for face in record.faces]
+        distance = logs.farthest(first, lab.reference("picture.y4m", pictures.y4m(lab.scene(), fourcc)))
+        assert distance <= 0.05, f"{fourcc}: a point is {distance:.2f} px from where this machine finds it in the same samples"
+        results.append(f"{fourcc} {'multi-planar ' * (planes > 1)}{distance:.2f} px")
+    assert "EQUAL no row of the other one" in console, console
+    return ", ".join(results) + "; of two equal cameras the one that was named"
+
+
 def camera_faults(lab, cycles=100):
     """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
     share = lab.share(f"sh camera_faults.sh {cycles}")
@@ -126,4 +147,4 @@ def stops(lab):
     return "; ".join(f"{state}: {ms}" for state, ms in took)
 
 
-TESTS = [camera, formats, camera_faults, stops]
+TESTS = [camera, formats, kinds, camera_faults, stops]

@@ -1,9 +1,9 @@
 # Cameras of the board. Sourced by jobs.
 
-# camera_plug: a vivid with one camera (/dev/video0, HDMI) and the display it is wired to
-# (/dev/video1).
+# camera_plug [PLANES]: a vivid with one camera (/dev/video0, HDMI) and the display it is wired to
+# (/dev/video1). Both have single-planar formats (1) or multi-planar ones (2).
 camera_plug() {
-    modprobe vivid n_devs=1 node_types=0x101 num_inputs=2 input_types=0xc num_outputs=1 output_types=1
+    modprobe vivid n_devs=1 node_types=0x101 num_inputs=2 input_types=0xc num_outputs=1 output_types=1 multiplanar=${1:-1}
     until [ -e /dev/video1 ]; do sleep 0.1; done
     v4l2-ctl -d0 -i 1 -c osd_text_mode=2,loop_video=1
 }
@@ -12,6 +12,12 @@ camera_plug() {
 camera_pattern() {
     modprobe vivid n_devs=1 node_types=1 num_inputs=1 input_types=0
     until [ -e /dev/video0 ]; do sleep 0.1; done
+}
+
+# cameras_equal: two vivids of one make (/dev/video0, /dev/video1), as camera_pattern.
+cameras_equal() {
+    modprobe vivid n_devs=2 node_types=1,1 num_inputs=1,1 input_types=0,0
+    until [ -e /dev/video1 ]; do sleep 0.1; done
 }
 
 # camera_shows FOURCC FILE: 640x480 pictures of FILE, over and over, 60 a second.
