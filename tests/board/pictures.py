@@ -4,8 +4,7 @@ import numpy
 from PIL import Image
 
 SIZE = (640, 480)
-# YM12 is YU12 with each plane in memory of its own.
-HALF_CHROMA = {"NV12", "YU12", "YM12"}
+HALF_CHROMA = {"NV12", "YU12"}
 
 
 def scene(portrait, left=0, top=0, width=640):
@@ -47,7 +46,7 @@ def raw(picture, fourcc):
     if fourcc in ("YUYV", "UYVY"):
         pairs = numpy.dstack(chroma).reshape(y.shape)
         return numpy.dstack([y, pairs] if fourcc == "YUYV" else [pairs, y]).tobytes()
-    if fourcc in ("YU12", "YM12"):
+    if fourcc == "YU12":
         return b"".join(plane.tobytes() for plane in (y, *chroma))
     return y.tobytes() + (numpy.dstack(chroma).tobytes() if chroma else b"")
 

@@ -69,8 +69,8 @@ pub fn steady(what: &str, counts: impl Iterator<Item = u64>) -> Verdict {
     }
 }
 
-/// Other work on the machine slows down some windows, and what piles up in a run slows down all that
-/// come after it. So the quietest quarter of each third is compared: its lower quartile.
+/// Other work on the machine slows down some windows, and what piles up in a run slows down all
+/// that come after it. So the quietest quarter of each third is compared: its lower quartile.
 fn lower_quartiles(values: &[f64]) -> (f64, f64) {
     let values = after_warm_up(values);
     let third = values.len() / 3;

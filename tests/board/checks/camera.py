@@ -98,11 +98,11 @@ def formats(lab):
 
 
 # Formats and numbers of planes of vivid's two kinds.
-KINDS = [("UYVY", 1), ("YU12", 1), ("YUYV", 2), ("NV12", 2), ("YM12", 2)]
+KINDS = [("UYVY", 1), ("YU12", 1), ("YUYV", 2), ("NV12", 2)]
 
 
 def kinds(lab):
-    """UYVY, YU12, multi-planar YUYV, NV12 and YM12 as this machine sees the same samples; two cameras of one make."""
+    """UYVY, YU12, multi-planar YUYV and NV12 as this machine sees the same samples; two cameras of one make."""
     share = lab.share("sh formats.sh " + " ".join(f"{fourcc}:{planes}" for fourcc, planes in KINDS))
     for fourcc, _ in KINDS:
         (share / fourcc).write_bytes(pictures.raw(lab.scene(), fourcc))

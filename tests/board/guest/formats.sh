@@ -1,5 +1,5 @@
-# What vivid can be: formats.sh FOURCC:PLANES.. A camera that shows /share/FOURCC in each, one of one
-# plane or of several; then two of one make.
+# What vivid can be: formats.sh FOURCC:KIND.. A camera that shows /share/FOURCC in each, of the
+# single-planar kind (1) or the multi-planar one (2); then two cameras of one make.
 set -e
 log=/tmp/log
 . ./wingmark.sh
@@ -8,21 +8,20 @@ log=/tmp/log
 shows=
 for format; do
     fourcc=${format%:*}
-    planes=${format#*:}
+    kind=${format#*:}
     [ -z "$shows" ] || kill $camera_feeder
-    if [ "$planes" != "$shows" ]; then
+    if [ "$kind" != "$shows" ]; then
         [ -z "$shows" ] || { wait $camera_feeder || true; modprobe -r vivid; }
-        camera_plug $planes
+        camera_plug $kind
     fi
-    shows=$planes
+    shows=$kind
     camera_shows $fourcc $fourcc
     rm -f $log*
     wingmark_start --source /dev/video0 --camera-format $fourcc --camera-size 640x480 --screen none --record $log.jsonl
     within 120 has_logged 2
     wingmark_stop 0
-    cp $log.jsonl $fourcc-$planes.jsonl
+    cp $log.jsonl $fourcc-$kind.jsonl
     v4l2-ctl -d0 --get-fmt-video | grep -E "Format Video|Pixel Format"
-    echo "FORMATS $(v4l2-ctl -d0 --list-formats | grep -c "\]:")"
 done
 kill $camera_feeder
 wait $camera_feeder || true

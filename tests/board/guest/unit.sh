@@ -22,6 +22,18 @@ grows() {
 # said WORDS: in the journal of the unit.
 said() { journalctl -u wingmark -o cat --no-pager | grep -q "$1"; }
 
+# as_user NAME COMMAND: in a shell of that user.
+as_user() { su -s /bin/sh $1 -c "$2"; }
+
+# package ARGUMENTS: Debian's dpkg; the shell's own would come first. In an unpacked root nothing is
+# known to be installed.
+package() {
+    mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers
+    touch /var/lib/dpkg/status /var/lib/dpkg/available
+    /usr/bin/dpkg --force-depends --force-bad-path "$@" 2>&1
+}
+step() { echo "STEP $* at $(cut -d' ' -f1 /proc/uptime) s"; }
+
 # refused COMMAND: it has to fail. (What stands after "!" ends no script.)
 refused() { if "$@" >/dev/null 2>&1; then echo "not refused: $*"; return 1; fi; }
 
