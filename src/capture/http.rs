@@ -125,7 +125,9 @@ impl HttpUrl {
             let socket = url.send_request()?;
             let connection = Connection(socket.try_clone()?);
             match answer(BufReader::new(socket))? {
-                Answer::Body(body) => return Ok(Piped::start(connection, Box::new(body), self.to_string())?),
+                Answer::Body(body) => {
+                    return Ok(Piped::start(connection, Box::new(body), self.to_string(), |e| e.to_string())?);
+                }
                 Answer::Redirect(to) => url = url.redirected(&to)?,
             }
         }

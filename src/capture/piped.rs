@@ -33,10 +33,16 @@ pub struct Piped<W: Writer> {
 type Read1 = Result<(Frame, Option<Fault>), String>;
 
 impl<W: Writer> Piped<W> {
-    pub fn start(writer: W, input: Box<dyn Read + Send>, name: String) -> io::Result<Self> {
+    /// `name` is what messages call the stream, and `words` makes one of what is wrong with it.
+    pub fn start(
+        writer: W,
+        input: Box<dyn Read + Send>,
+        name: String,
+        words: fn(CaptureError) -> String,
+    ) -> io::Result<Self> {
         let (give, frames) = mpsc::sync_channel(1);
         let (used, unused) = mpsc::sync_channel(2);
-        let read = move || read_all(input, &name, &give, &unused);
+        let read = move || read_all(input, &name, words, &give, &unused);
         threads::start_beside(Builder::new().name("stream".into()), "the stream of a camera is opened anew", read)?;
         Ok(Piped { writer, frames, used, first: None, next: 0 })
     }
@@ -82,10 +88,16 @@ impl<W: Writer> FrameStream for Piped<W> {
 }
 
 /// Gives frames until nobody wants them or there are no more.
-fn read_all(input: Box<dyn Read + Send>, name: &str, give: &SyncSender<Read1>, unused: &Receiver<Frame>) {
+fn read_all(
+    input: Box<dyn Read + Send>,
+    name: &str,
+    words: fn(CaptureError) -> String,
+    give: &SyncSender<Read1>,
+    unused: &Receiver<Frame>,
+) {
     let mut reader = match Reader::open(input, name, Pace::default()) {
         Ok(reader) => reader,
-        Err(e) => return drop(give.send(Err(e.to_string()))),
+        Err(e) => return drop(give.send(Err(words(e)))),
     };
     loop {
         let mut frame = unused.try_recv().unwrap_or_default();
@@ -95,7 +107,7 @@ fn read_all(input: Box<dyn Read + Send>, name: &str, give: &SyncSender<Read1>, u
             Err(CaptureError::Mjpeg { source: MjpegError::Picture { source, .. }, .. }) => {
                 (Ok((frame, Some(Fault::Jpeg(source)))), false)
             }
-            Err(e) => (Err(e.to_string()), true),
+            Err(e) => (Err(words(e)), true),
         };
         if give.send(read).is_err() || is_end {
             return;

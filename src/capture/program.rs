@@ -217,7 +217,20 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
     let thread = Builder::new().name("messages".into());
     let messages = threads::start_beside(thread, "what a program says is not read any more", keep_last)?;
     let running = Running { child, last_line, messages };
-    Piped::start(running, Box::new(stdout), name)
+    Piped::start(running, Box::new(stdout), name, in_words)
+}
+
+/// What is wrong with what a program writes, after "which".
+fn in_words(error: CaptureError) -> String {
+    match error {
+        CaptureError::Film { kind, .. } => {
+            format!("writes {kind}; expected MJPEG or Y4M, as GStreamer's jpegenc and y4menc make them")
+        }
+        CaptureError::UnknownKind { hint, .. } => format!("writes neither MJPEG nor Y4M{hint}"),
+        CaptureError::Y4m { source, .. } => format!("writes Y4M that cannot be read: {source}"),
+        CaptureError::Mjpeg { source, .. } => format!("writes MJPEG that cannot be read: {source}"),
+        other => other.to_string(),
+    }
 }
 
 impl Running {

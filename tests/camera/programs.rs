@@ -66,6 +66,23 @@ fn a_program_that_gives_nothing_fails_the_run_with_what_it_said() {
 }
 
 #[test]
+fn a_program_that_writes_something_else_is_said_to() {
+    let fake = Fake::without_camera();
+    let coded = [&b"\0\0\0\x01\x27\x64\0\x28\xac\x2b"[..], &[0x55; 9000]].concat();
+    let deep = "YUV4MPEG2 W64 H64 F30:1 C420p10\n";
+    for (bytes, expected) in [
+        (&coded[..], "is read by gst-launch-1.0, which writes H.264 or H.265; expected MJPEG or Y4M"),
+        (&[&b"<html>"[..], &[b' '; 9000]].concat(), "which writes neither MJPEG nor Y4M: it is a page of HTML"),
+        (deep.as_bytes(), "which writes Y4M that cannot be read: \"C420p10\" in its header is wrong"),
+    ] {
+        let file = fake.file("written", bytes);
+        stand_in(&fake, "gst-launch-1.0", &format!("cat {file}; exec sleep 60"));
+        let Outcome { code, said, .. } = fake.run("--source gst:videotestsrc!x264enc!fdsink");
+        assert!(code == 1 && said.contains(expected), "{said} lacks {expected}");
+    }
+}
+
+#[test]
 fn a_program_ends_with_a_run_that_is_still_opened() {
     let fake = Fake::without_camera();
     let number = fake.path("number");
