@@ -4,7 +4,7 @@
     python3 docs/figures.py --check    # exit code 1, and the file's name, where a table differs
 
 A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. It is made of the models' cards, the
-reports of `wingmark bench`, the counts of instructions, the boards' profiles, tests/accuracy/peers.csv and
+reports of `wingmark bench`, the counts of instructions and bytes, the boards' profiles, tests/accuracy/peers.csv and
 tests/record/bytes.csv.
 Needs Python 3.11 and nothing else.
 """
@@ -166,6 +166,17 @@ def threads():
     return table(head, map(row, rows("tests/arm/threads.csv")))
 
 
+def memory():
+    """Bytes in which one to four threads hold a frame, by Winograd's algorithm and all direct."""
+    found = {(row["net"], row["kernel"]): row for row in rows("tests/arm/memory.csv")}
+    threads = ("one", "two", "three", "four")
+    def row(net):
+        direct, own = (found[net, kernel] for kernel in ("smull-direct", "smull"))
+        sizes = [f"{int(own[count]) / 1000:.0f} KB, {int(own[count]) / int(direct[count]):.2f}" for count in threads]
+        return [f"`{net}`", f"{int(direct['one']) / 1000:.0f} KB", *sizes]
+    return table(["net", "all direct", "1 thread", "2", "3", "4"], map(row, ORDER))
+
+
 # A board's name, kernels, instructions that its core begins a cycle, and cycles a microsecond.
 CORES = [
     ("Zero 2 W, A53 at 1.0 GHz", "smull", 2, 1000),
@@ -253,7 +264,7 @@ def log_hours():
     return table(["an hour, and how long 2 GB last", "one face all the time", "four faces", "an empty room"], map(row, LOGS))
 
 
-TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, frame, threads, least, boards, formats, log_hours)}
+TABLES = {make.__name__: make for make in (models, accuracy, peers, speed, machine, stages, arm, frame, threads, memory, least, boards, formats, log_hours)}
 
 
 def main():

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::aligned::AlignedBytes;
-use crate::arena::{self, Need};
+use crate::arena::{Arena, Need};
 use crate::bias::{Biases, biases};
 use crate::chunking::Chunking;
 use crate::fuse::{Fused, FusedConvolution, Operand, Work, fuse};
@@ -22,17 +22,15 @@ pub struct Program {
     steps: Vec<Step>,
     input: Placement,
     output: Placement,
+    /// Of all tensors.
     arena_bytes: usize,
-    /// Memory that each thread needs for itself.
-    scratch_bytes: usize,
     macs: u64,
 }
 
 /// Memory, and threads, in which a [`Program`] runs a frame.
 pub struct Workspace {
+    /// Tensors, and what threads need for themselves during a step.
     arena: AlignedBytes,
-    /// One piece for each thread.
-    scratch: AlignedBytes,
     pool: Pool,
     /// One for each step.
     chunks: Vec<Chunks>,
@@ -63,17 +61,19 @@ impl Program {
         let output = with_own_memory(&mut graph, output)?;
         let steps = fuse(&graph, output);
         let mut placements = place(&graph, &steps)?;
-        let arena_bytes = assign_memory(&steps, &mut placements, graph.input().0, output.0);
+        let arena = assign_memory(&steps, &mut placements, graph.input().0, output.0);
         let at = |tensor: usize| placements[tensor].expect("every tensor that is read or written is placed");
-        let planned: Vec<Step> =
-            steps.iter().map(|step| Step { job: job(step, &at, kernel), output: at(step.result) }).collect();
+        let planned = steps.iter().enumerate().map(|(number, step)| Step {
+            job: job(step, &at, kernel),
+            output: at(step.result),
+            scratch_start: arena.end_during(number),
+        });
         Ok(Program {
             kernel,
-            scratch_bytes: planned.iter().map(Step::scratch_bytes).max().unwrap_or(0).next_multiple_of(64),
-            steps: planned,
+            steps: planned.collect(),
             input: at(graph.input().0),
             output: at(output.0),
-            arena_bytes,
+            arena_bytes: arena.bytes(),
             macs: graph.macs(),
         })
     }
@@ -100,16 +100,19 @@ impl Program {
         self.macs
     }
 
-    /// Bytes that [`Program::workspace`] takes for so many threads.
+    /// Bytes in which a workspace for so many threads holds a frame.
     pub fn workspace_bytes(&self, threads: usize) -> usize {
-        self.arena_bytes.saturating_add(self.scratch_bytes.saturating_mul(threads.max(1)))
+        let with_scratch = self
+            .steps
+            .iter()
+            .map(|step| step.scratch_start.saturating_add(step.scratch_bytes().saturating_mul(threads.max(1))));
+        with_scratch.fold(self.arena_bytes, usize::max)
     }
 
     /// A workspace for one thread, or for several that share each frame.
     pub fn workspace(&self, threads: usize) -> Workspace {
         Workspace {
-            arena: AlignedBytes::zeroed(self.arena_bytes),
-            scratch: AlignedBytes::zeroed(self.scratch_bytes * threads.max(1)),
+            arena: AlignedBytes::zeroed(self.workspace_bytes(threads)),
             pool: Pool::new(threads),
             chunks: self.steps.iter().map(|_| Chunks::default()).collect(),
         }
@@ -163,20 +166,19 @@ impl Program {
     }
 
     /// These steps on all threads, which share each large one.
-    fn run_steps(&self, Workspace { arena, scratch, pool, chunks }: &mut Workspace, steps: Range<usize>) {
+    fn run_steps(&self, Workspace { arena, pool, chunks }: &mut Workspace, steps: Range<usize>) {
         let (kernel, threads, arena) = (self.kernel.0, pool.threads(), Memory(arena.as_mut_ptr()));
-        let (scratch, joined) = (Memory(scratch.as_mut_ptr()), AtomicUsize::new(0));
+        let joined = AtomicUsize::new(0);
         chunks.iter_mut().for_each(Chunks::reset);
         pool.run(&|member| {
-            let own = joined.fetch_add(1, Ordering::Relaxed) * self.scratch_bytes;
-            let scratch = scratch.pointer().wrapping_add(own);
+            let thread = joined.fetch_add(1, Ordering::Relaxed);
             for (step, chunks) in self.steps[steps.clone()].iter().zip(&chunks[steps.clone()]) {
                 let chunking = Chunking::new(step, kernel, threads);
                 chunks.share(chunking.count(), member, |chunk| {
                     // SAFETY: kernels are only handed out when supported; the arena is of the
                     // planned size and borrowed, a step begins when all chunks of the step before
                     // are done, and each thread joins a frame once.
-                    unsafe { step.run(kernel, arena.pointer(), scratch, chunking.pieces(chunk)) }
+                    unsafe { step.run(kernel, arena.pointer(), thread, chunking.pieces(chunk)) }
                 })?;
             }
             Ok(())
@@ -192,13 +194,13 @@ impl Program {
         self.check(workspace, picture);
         self.write_input(workspace.arena.as_mut_slice(), picture);
         done(Chunk { step: 0, cycles: copying_cycles(self.input.shape) });
-        let (arena, scratch) = (workspace.arena.as_mut_ptr(), workspace.scratch.as_mut_ptr());
+        let arena = workspace.arena.as_mut_ptr();
         for (step, number) in self.steps.iter().zip(1..) {
             let chunking = Chunking::new(step, self.kernel.0, threads);
             for chunk in 0..chunking.count() {
                 // SAFETY: kernels are only handed out when supported, the arena is of the planned
                 // size, and nobody else has it.
-                unsafe { step.run(self.kernel.0, arena, scratch, chunking.pieces(chunk)) };
+                unsafe { step.run(self.kernel.0, arena, 0, chunking.pieces(chunk)) };
                 done(Chunk { step: number, cycles: step.cycles(self.kernel.0) / chunking.count() });
             }
         }
@@ -206,8 +208,7 @@ impl Program {
 
     fn check(&self, workspace: &Workspace, picture: &[u8]) {
         assert_eq!(picture.len(), self.input.shape.elements(), "bytes of a picture of {}", self.input.shape);
-        let belongs = workspace.arena.len() >= self.arena_bytes
-            && workspace.scratch.len() >= self.scratch_bytes * workspace.pool.threads()
+        let belongs = workspace.arena.len() >= self.workspace_bytes(workspace.pool.threads())
             && workspace.chunks.len() == self.steps.len();
         assert!(belongs, "a workspace of this program");
     }
@@ -252,8 +253,8 @@ fn with_own_memory(graph: &mut Graph, output: Tensor) -> Result<Tensor, GraphErr
     if is_read || may_be_packed { graph.add(Operator::Concat, &[output]) } else { Ok(output) }
 }
 
-/// Gives every tensor its place in the arena and returns the arena's size.
-fn assign_memory(steps: &[Fused<'_>], placements: &mut [Option<Placement>], input: usize, output: usize) -> usize {
+/// Gives every tensor its place in the arena.
+fn assign_memory(steps: &[Fused<'_>], placements: &mut [Option<Placement>], input: usize, output: usize) -> Arena {
     let mut needs = Vec::new();
     let mut tensors = Vec::new();
     let defined = std::iter::once((input, 0)).chain(steps.iter().enumerate().map(|(i, step)| (step.result, i)));
@@ -264,13 +265,13 @@ fn assign_memory(steps: &[Fused<'_>], placements: &mut [Option<Placement>], inpu
         needs.push(Need { bytes, first, last });
         tensors.push(tensor);
     }
-    let (offsets, total) = arena::assign(&needs);
-    for (tensor, offset) in tensors.into_iter().zip(offsets) {
+    let arena = Arena::assign(needs);
+    for (tensor, offset) in tensors.into_iter().zip(arena.offsets()) {
         if let Some(placement) = &mut placements[tensor] {
             placement.start = offset;
         }
     }
-    total
+    arena
 }
 
 fn job(step: &Fused<'_>, at: &impl Fn(usize) -> Placement, kernel: Kernel) -> Job {

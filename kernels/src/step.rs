@@ -21,6 +21,9 @@ pub(crate) fn copying_cycles(shape: Shape) -> usize {
 pub(crate) struct Step {
     pub job: Job,
     pub output: Placement,
+    /// Where the arena is free behind all tensors that are kept during the step. Threads have what
+    /// they need for themselves there, one behind the other.
+    pub scratch_start: usize,
 }
 
 pub(crate) enum Job {
@@ -85,7 +88,7 @@ impl Step {
         }
     }
 
-    /// Bytes that a thread needs for itself while it runs pieces.
+    /// Bytes that a thread needs for itself while it runs pieces, a multiple of 64.
     pub(crate) fn scratch_bytes(&self) -> usize {
         match &self.job {
             Job::Winograd(job) => job.scratch_bytes(),
@@ -101,16 +104,10 @@ impl Step {
     /// Runs some of the pieces; the one that runs the first also fills the frame.
     ///
     /// # Safety
-    /// The kernel is supported, `arena` is of the size that the program planned, and nobody else
-    /// touches what this step reads, or these pieces of what it writes. `scratch` has
-    /// [`Self::scratch_bytes`], aligned to 64, for this call alone.
-    pub(crate) unsafe fn run(
-        &self,
-        kernel: &dyn InstructionSet,
-        arena: *mut u8,
-        scratch: *mut u8,
-        pieces: Range<usize>,
-    ) {
+    /// The kernel is supported, `arena` is of the size that the program planned for more threads
+    /// than `thread`, which is this call's alone, and nobody else touches what this step reads, or
+    /// these pieces of what it writes.
+    pub(crate) unsafe fn run(&self, kernel: &dyn InstructionSet, arena: *mut u8, thread: usize, pieces: Range<usize>) {
         // SAFETY: the caller's; all offsets come from placements inside the arena.
         unsafe {
             if pieces.start == 0 {
@@ -120,62 +117,69 @@ impl Step {
             }
             match &self.job {
                 Job::Convolution(job) => self.convolve(job, kernel, arena, pieces),
-                Job::Winograd(job) => job.run(self, arena, scratch, pieces),
-                Job::Addition { addition, a, b } => {
-                    let shape = self.output.shape;
-                    let whole_rows = !a.halved && !b.halved;
-                    let (runs, pixels) = if whole_rows { (1, shape.columns) } else { (shape.columns, 1) };
-                    for row in pieces {
-                        for column in 0..runs {
-                            let output = arena.add(self.output.at(row, column));
-                            let (a, b) = (arena.add(a.at(row, column)), arena.add(b.at(row, column)));
-                            kernel.add(addition, a, b, output, pixels * self.output.pitch);
-                        }
-                    }
+                Job::Winograd(job) => {
+                    let scratch = arena.add(self.scratch_start + thread * self.scratch_bytes());
+                    job.run(self, arena, scratch, pieces);
                 }
-                Job::MaxPool(input) => {
-                    for row in pieces {
-                        self.max_pool_row(input, arena, row);
+                Job::Addition { addition, a, b } => self.add(kernel, addition, [a, b], arena, pieces),
+                Job::MaxPool(input) => pieces.for_each(|row| self.max_pool_row(input, arena, row)),
+                Job::Upsample(input) => self.each_pixel(arena, pieces, |row, column, output| {
+                    output.copy_from(arena.add(input.at(row / 2, column / 2)), self.output.pitch);
+                }),
+                Job::Concat(parts) => self.each_pixel(arena, pieces, |row, column, mut output| {
+                    for part in parts {
+                        output.copy_from(arena.add(part.at(row, column)), part.shape.channels);
+                        output = output.add(part.shape.channels);
                     }
-                }
-                Job::Upsample(input) => {
-                    for row in pieces {
-                        for column in 0..self.output.shape.columns {
-                            let from = arena.add(input.at(row / 2, column / 2));
-                            arena.add(self.output.at(row, column)).copy_from(from, self.output.pitch);
-                        }
+                }),
+                Job::Lookup(input, table) => self.each_pixel(arena, pieces, |row, column, output| {
+                    let from = arena.add(input.at(row, column));
+                    for channel in 0..input.shape.channels {
+                        *output.add(channel) = table[usize::from(*from.add(channel))];
                     }
-                }
-                Job::Concat(parts) => {
-                    for row in pieces {
-                        for column in 0..self.output.shape.columns {
-                            let mut to = arena.add(self.output.at(row, column));
-                            for part in parts {
-                                to.copy_from(arena.add(part.at(row, column)), part.shape.channels);
-                                to = to.add(part.shape.channels);
-                            }
-                        }
-                    }
-                }
-                Job::Lookup(input, table) => {
-                    for row in pieces {
-                        for column in 0..self.output.shape.columns {
-                            let from = arena.add(input.at(row, column));
-                            let to = arena.add(self.output.at(row, column));
-                            for channel in 0..input.shape.channels {
-                                *to.add(channel) = table[usize::from(*from.add(channel))];
-                            }
-                        }
-                    }
-                }
-                Job::Constant(values) => {
-                    let channels = self.output.shape.channels;
-                    for row in pieces {
-                        for column in 0..self.output.shape.columns {
-                            let from = values.as_ptr().add((row * self.output.shape.columns + column) * channels);
-                            arena.add(self.output.at(row, column)).copy_from_nonoverlapping(from, channels);
-                        }
-                    }
+                }),
+                Job::Constant(values) => self.each_pixel(arena, pieces, |row, column, output| {
+                    let Shape { columns, channels, .. } = self.output.shape;
+                    output.copy_from_nonoverlapping(values.as_ptr().add((row * columns + column) * channels), channels);
+                }),
+            }
+        }
+    }
+
+    /// Calls `write` with row, column and begin of each pixel of these rows of the output.
+    ///
+    /// # Safety
+    /// The arena is of the size that the program planned.
+    #[inline(always)]
+    unsafe fn each_pixel(&self, arena: *mut u8, rows: Range<usize>, write: impl Fn(usize, usize, *mut u8)) {
+        for row in rows {
+            for column in 0..self.output.shape.columns {
+                // SAFETY: the caller's; pixels lie inside the arena.
+                write(row, column, unsafe { arena.add(self.output.at(row, column)) });
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Step::run`].
+    unsafe fn add(
+        &self,
+        kernel: &dyn InstructionSet,
+        addition: &Addition,
+        [a, b]: [&View; 2],
+        arena: *mut u8,
+        rows: Range<usize>,
+    ) {
+        let columns = self.output.shape.columns;
+        let whole_rows = !a.halved && !b.halved;
+        let (runs, pixels) = if whole_rows { (1, columns) } else { (columns, 1) };
+        for row in rows {
+            for column in 0..runs {
+                // SAFETY: the caller's.
+                unsafe {
+                    let output = arena.add(self.output.at(row, column));
+                    let (a, b) = (arena.add(a.at(row, column)), arena.add(b.at(row, column)));
+                    kernel.add(addition, a, b, output, pixels * self.output.pitch);
                 }
             }
         }

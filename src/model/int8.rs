@@ -52,6 +52,10 @@ impl Int8Net {
         self.program.macs()
     }
 
+    pub(super) fn session_bytes(&self, threads: usize) -> usize {
+        self.program.workspace_bytes(threads)
+    }
+
     pub(super) fn session(&self, threads: usize) -> Int8Session {
         let workspace = self.program.workspace(threads);
         if workspace.threads() < threads {

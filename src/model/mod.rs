@@ -157,6 +157,15 @@ impl Model {
         }
     }
 
+    /// Bytes in which a session with so many threads holds a frame; `None` for a float net, where
+    /// tract makes a tensor for each node.
+    pub fn session_bytes(&self, threads: usize) -> Option<usize> {
+        match &self.net {
+            Net::Int8(net) => Some(net.session_bytes(threads)),
+            Net::Float(_) => None,
+        }
+    }
+
     /// Working memory for one thread.
     pub fn session(&self) -> Session {
         self.session_with_threads(1)

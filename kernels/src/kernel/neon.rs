@@ -78,6 +78,35 @@ pub(super) unsafe fn store_words(
     }
 }
 
+/// [`store_words`] for eight channels.
+///
+/// # Safety
+/// As for [`super::InstructionSet::convolve`].
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn store_eight(
+    convolve: &Convolve,
+    channel: usize,
+    pixel: &Pixel,
+    words: int16x8_t,
+    zero_point: int16x8_t,
+) {
+    let mut bytes = vqmovun_s16(vqaddq_s16(words, zero_point));
+    // SAFETY: the caller's.
+    unsafe {
+        if let Some((last, others)) = convolve.sums.split_last() {
+            let mut values = eight_floats(bytes);
+            for (sum, operand) in others.iter().zip(pixel.operands) {
+                values = clamp(apply(sum, values, eight_floats(vld1_u8(operand.add(channel)))));
+            }
+            let operand = eight_floats(vld1_u8(pixel.operands[others.len()].add(channel)));
+            let [low, high] = apply(last, values, operand).map(|values| vcvtnq_s32_f32(values));
+            bytes = vqmovun_s16(vqmovn_high_s32(vqmovn_s32(low), high));
+        }
+        vst1_u8(pixel.output.add(channel), bytes);
+    }
+}
+
 /// Adds the operands to a convolution's result and writes 16 channels from `channel` on.
 ///
 /// # Safety
@@ -100,7 +129,7 @@ unsafe fn store_with_operands(convolve: &Convolve, channel: usize, pixel: &Pixel
 /// The sum of a convolution's result and an operand.
 #[inline]
 #[target_feature(enable = "neon")]
-fn apply(sum: &Sum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [float32x4_t; 4] {
+fn apply<const N: usize>(sum: &Sum, result: [float32x4_t; N], operand: [float32x4_t; N]) -> [float32x4_t; N] {
     let (a, b) = if sum.operand_is_a { (operand, result) } else { (result, operand) };
     add(a, b, &sum.addition)
 }
@@ -108,11 +137,11 @@ fn apply(sum: &Sum, result: [float32x4_t; 4], operand: [float32x4_t; 4]) -> [flo
 /// `a * a_ratio + (b * b_ratio + offset)`, yet to be rounded.
 #[inline]
 #[target_feature(enable = "neon")]
-fn add(a: [float32x4_t; 4], b: [float32x4_t; 4], addition: &Addition) -> [float32x4_t; 4] {
-    let mut values = [vdupq_n_f32(0.0); 4];
-    for quarter in 0..4 {
-        let inner = vfmaq_f32(vdupq_n_f32(addition.offset), b[quarter], vdupq_n_f32(addition.b_ratio));
-        values[quarter] = vfmaq_f32(inner, a[quarter], vdupq_n_f32(addition.a_ratio));
+fn add<const N: usize>(a: [float32x4_t; N], b: [float32x4_t; N], addition: &Addition) -> [float32x4_t; N] {
+    let mut values = [vdupq_n_f32(0.0); N];
+    for i in 0..N {
+        let inner = vfmaq_f32(vdupq_n_f32(addition.offset), b[i], vdupq_n_f32(addition.b_ratio));
+        values[i] = vfmaq_f32(inner, a[i], vdupq_n_f32(addition.a_ratio));
     }
     values
 }
@@ -120,11 +149,11 @@ fn add(a: [float32x4_t; 4], b: [float32x4_t; 4], addition: &Addition) -> [float3
 /// Rounded to stored values.
 #[inline]
 #[target_feature(enable = "neon")]
-fn clamp(values: [float32x4_t; 4]) -> [float32x4_t; 4] {
+fn clamp<const N: usize>(values: [float32x4_t; N]) -> [float32x4_t; N] {
     let mut rounded = values;
-    for quarter in 0..4 {
-        let positive = vmaxq_f32(values[quarter], vdupq_n_f32(0.0));
-        rounded[quarter] = vrndnq_f32(vminq_f32(positive, vdupq_n_f32(255.0)));
+    for i in 0..N {
+        let positive = vmaxq_f32(values[i], vdupq_n_f32(0.0));
+        rounded[i] = vrndnq_f32(vminq_f32(positive, vdupq_n_f32(255.0)));
     }
     rounded
 }
@@ -136,6 +165,13 @@ fn to_floats(bytes: uint8x16_t) -> [float32x4_t; 4] {
     let words =
         [vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high)];
     [vcvtq_f32_u32(words[0]), vcvtq_f32_u32(words[1]), vcvtq_f32_u32(words[2]), vcvtq_f32_u32(words[3])]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn eight_floats(bytes: uint8x8_t) -> [float32x4_t; 2] {
+    let words = vmovl_u8(bytes);
+    [vcvtq_f32_u32(vmovl_u16(vget_low_u16(words))), vcvtq_f32_u32(vmovl_high_u16(words))]
 }
 
 /// Rounds, half to even, and writes: narrowing saturates to 0..=255.

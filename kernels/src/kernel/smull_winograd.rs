@@ -9,7 +9,6 @@ use std::arch::asm;
 
 use super::neon;
 use super::{Convolve, Pixel};
-use crate::tensor::BLOCK;
 use crate::winograd::{Arithmetic, Form, GROUP, Strip, TilePixels};
 
 pub(crate) struct NeonWinograd;
@@ -31,14 +30,25 @@ impl Arithmetic for NeonWinograd {
     }
 
     unsafe fn multiply(&self, strip: &Strip, weights: *const i16, starts: *const i32) {
-        // SAFETY: the caller's.
-        unsafe { multiply(strip, weights, starts) }
+        // SAFETY: the caller's; products lie behind the values, and spare bytes behind the weights.
+        unsafe {
+            match strip.tiles {
+                1 => multiply_1(strip, weights, starts),
+                2 => multiply_2(strip, weights, starts),
+                3 => multiply_3(strip, weights, starts),
+                4 => multiply_4(strip, weights, starts),
+                5 => multiply_5(strip, weights, starts),
+                6 => multiply_6(strip, weights, starts),
+                7 => multiply_7(strip, weights, starts),
+                _ => multiply_8(strip, weights, starts),
+            }
+        }
     }
 
     unsafe fn finish(&self, strip: &Strip, tile: usize, convolve: &Convolve, channel: usize, to: &TilePixels) {
         // SAFETY: the caller's.
         unsafe {
-            let products = strip.products.add(tile * BLOCK * strip.form.positions());
+            let products = strip.products.add(tile * GROUP * strip.form.positions());
             match strip.form {
                 Form::Two => finish_two(products, convolve, channel, to),
                 Form::Four => finish_four(products, convolve, channel, to),
@@ -168,9 +178,9 @@ macro_rules! channel {
     };
 }
 
-/// `$name` multiplies the values of `$tiles` tiles with the weights of eight outputs at one
-/// position: sums begin with the eight numbers at `starts` and go to `products`, `$tiles` times two
-/// vectors, `quarter` bytes from the first to the second and `rest` from there to the next tile's.
+/// `$name` is [`Arithmetic::multiply`] for `$tiles` tiles: their values at a position meet the
+/// weights of [`GROUP`] outputs there, and two vectors of sums a tile go to the products. What is
+/// read at one position ends where the next one's begins.
 ///
 /// A tile is
 /// `[its values, its sums, its sums, values to be loaded beside it, register loaded before those]`;
@@ -185,58 +195,66 @@ macro_rules! multiplier {
     ($name:ident $tiles:literal, [$($first:literal)*] $([$t:literal $l:literal $h:literal $next:literal $before:literal])*,
      $last:literal $before_last:literal) => {
         /// # Safety
-        /// The values and weights of so many groups of eight channels can be read, and of one more.
+        /// As for [`Arithmetic::multiply`]; behind the values and the weights those of eight
+        /// channels more can be read.
         #[target_feature(enable = "neon")]
-        unsafe fn $name(position: &Position) {
-            // SAFETY: the caller's.
-            unsafe {
-                asm!(
-                    "ldp q16, q17, [{starts}]",
-                    $(concat!("ldp q", $l, ", q", $h, ", [{starts}]"),)*
-                    "ldp q8, q9, [{weights}]",
-                    "ldp q10, q11, [{weights}, #32]",
-                    "ldp q12, q13, [{weights}, #64]",
-                    "ldr q14, [{weights}, #96]",
-                    "ldr q0, [{values}]",
-                    $(concat!("ldr q", $t, ", [{values}, #16 * ", $t, "]"),)*
-                    load_half!("values" $last),
-                    "2:",
-                    channel!(0 8, 15 7 $last, [$($first)*] $([$t $l $h])*),
-                    "add {weights}, {weights}, #128",
-                    channel!(1 9, 8 0 15, [$($first)*] $([$t $l $h])*),
-                    channel!(2 10, 9 1 8, [$($first)*] $([$t $l $h])*),
-                    channel!(3 11, 10 2 9, [$($first)*] $([$t $l $h])*),
-                    channel!(4 12, 11 3 10, [$($first)*] $([$t $l $h])*),
-                    channel!(5 13, 12 4 11, [$($first)*] $([$t $l $h])*),
-                    channel!(6 14, 13 5 12, [$($first)*] $([$t $l $h])*),
-                    "add {values}, {values}, #{stride}",
-                    channel!(7 15, 14 6 13, [$($first)*]),
-                    $(
-                        low!(7 15 $t $l),
-                        load!($next, "values" $next, $before),
-                        high!(7 15 $t $h),
-                        load_half!("values" $next),
-                    )*
-                    "subs {groups}, {groups}, #1",
-                    load!($last, "values" $last, $before_last),
-                    load_half!("values" $last),
-                    "b.ne 2b",
-                    "st1 {{v16.4s}}, [{products}], {quarter}",
-                    "st1 {{v17.4s}}, [{products}], {rest}",
-                    $(
-                        concat!("st1 {{v", $l, ".4s}}, [{products}], {quarter}"),
-                        concat!("st1 {{v", $h, ".4s}}, [{products}], {rest}"),
-                    )*
-                    starts = in(reg) position.starts, values = inout(reg) position.values => _,
-                    weights = inout(reg) position.weights => _, groups = inout(reg) position.groups => _,
-                    products = inout(reg) position.products => _, quarter = in(reg) position.quarter,
-                    rest = in(reg) position.rest, half = out(reg) _, stride = const 16 * $tiles,
-                    out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-                    out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
-                    out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
-                    out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _,
-                    out("v29") _, out("v30") _, out("v31") _, options(nostack),
-                );
+        unsafe fn $name(strip: &Strip, mut weights: *const i16, starts: *const i32) {
+            let positions = strip.form.positions();
+            let mut values: *const i16 = strip.values;
+            for position in 0..positions {
+                let is_start = position == strip.form.inputs() + 1;
+                // SAFETY: the caller's.
+                unsafe {
+                    asm!(
+                        "ldp q16, q17, [{starts}]",
+                        $(concat!("ldp q", $l, ", q", $h, ", [{starts}]"),)*
+                        "ldp q8, q9, [{weights}]",
+                        "ldp q10, q11, [{weights}, #32]",
+                        "ldp q12, q13, [{weights}, #64]",
+                        "ldr q14, [{weights}, #96]",
+                        "ldr q0, [{values}]",
+                        $(concat!("ldr q", $t, ", [{values}, #16 * ", $t, "]"),)*
+                        load_half!("values" $last),
+                        "2:",
+                        channel!(0 8, 15 7 $last, [$($first)*] $([$t $l $h])*),
+                        "add {weights}, {weights}, #128",
+                        channel!(1 9, 8 0 15, [$($first)*] $([$t $l $h])*),
+                        channel!(2 10, 9 1 8, [$($first)*] $([$t $l $h])*),
+                        channel!(3 11, 10 2 9, [$($first)*] $([$t $l $h])*),
+                        channel!(4 12, 11 3 10, [$($first)*] $([$t $l $h])*),
+                        channel!(5 13, 12 4 11, [$($first)*] $([$t $l $h])*),
+                        channel!(6 14, 13 5 12, [$($first)*] $([$t $l $h])*),
+                        "add {values}, {values}, #{stride}",
+                        channel!(7 15, 14 6 13, [$($first)*]),
+                        $(
+                            low!(7 15 $t $l),
+                            load!($next, "values" $next, $before),
+                            high!(7 15 $t $h),
+                            load_half!("values" $next),
+                        )*
+                        "subs {groups}, {groups}, #1",
+                        load!($last, "values" $last, $before_last),
+                        load_half!("values" $last),
+                        "b.ne 2b",
+                        "st1 {{v16.4s}}, [{products}], {pitch}",
+                        "st1 {{v17.4s}}, [{products}], {pitch}",
+                        $(
+                            concat!("st1 {{v", $l, ".4s}}, [{products}], {pitch}"),
+                            concat!("st1 {{v", $h, ".4s}}, [{products}], {pitch}"),
+                        )*
+                        starts = in(reg) if is_start { starts } else { ZEROES.as_ptr() },
+                        values = inout(reg) values, weights = inout(reg) weights,
+                        groups = inout(reg) strip.channels / 8 => _,
+                        products = inout(reg) strip.products.add(position * 4) => _,
+                        pitch = in(reg) positions * 4 * size_of::<i32>(), half = out(reg) _, stride = const 16 * $tiles,
+                        out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _,
+                        out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _,
+                        out("v14") _, out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _,
+                        out("v20") _, out("v21") _, out("v22") _, out("v23") _, out("v24") _, out("v25") _,
+                        out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+                        options(nostack),
+                    );
+                }
             }
         }
     };
@@ -253,55 +271,8 @@ multiplier!(multiply_7 7, [0 16 17] [1 18 19 0 14] [2 20 21 1 0] [3 22 23 2 1] [
 multiplier!(multiply_8 8, [0 16 17] [1 18 19 0 14] [2 20 21 1 0] [3 22 23 2 1] [4 24 25 3 2] [5 26 27 4 3]
     [6 28 29 5 4] [7 30 31 6 5], 7 6);
 
-/// What is multiplied at one position of the transformed tiles.
-struct Position {
-    starts: *const i32,
-    values: *const i16,
-    weights: *const i16,
-    /// Of eight input channels.
-    groups: usize,
-    products: *mut i32,
-    /// Bytes from a tile's sums of four outputs to the next four, and from the second four to the
-    /// next tile's first.
-    quarter: usize,
-    rest: usize,
-}
-
-/// [`Arithmetic::multiply`].
-///
-/// # Safety
-/// As for [`super::InstructionSet::convolve`]: the pointers are good for what the transform reads
-/// and writes.
-unsafe fn multiply(strip: &Strip, weights: *const i16, starts: *const i32) {
-    let one: unsafe fn(&Position) = match strip.tiles {
-        1 => multiply_1,
-        2 => multiply_2,
-        3 => multiply_3,
-        4 => multiply_4,
-        5 => multiply_5,
-        6 => multiply_6,
-        7 => multiply_7,
-        _ => multiply_8,
-    };
-    let (positions, channels) = (strip.form.positions(), strip.channels);
-    let quarter = positions * 4 * size_of::<i32>();
-    for (half, position) in (0..2).flat_map(|half| (0..positions).map(move |position| (half, position))) {
-        let is_start = position == strip.form.inputs() + 1;
-        // SAFETY: the caller's; behind the values and the weights there is memory for one more
-        // group.
-        unsafe {
-            one(&Position {
-                starts: if is_start { starts.add(half * GROUP) } else { [0; GROUP].as_ptr() },
-                values: strip.values.add(position * channels * strip.tiles),
-                weights: weights.add((half * positions + position) * channels * GROUP),
-                groups: channels / 8,
-                products: strip.products.add((2 * half * positions + position) * 4),
-                quarter,
-                rest: 3 * quarter,
-            });
-        }
-    }
-}
+/// What all sums but those of one position begin with.
+static ZEROES: [i32; GROUP] = [0; GROUP];
 
 /// Scaled sums of four channels as stored values before the zero point, which is [`Form::inverse`]
 /// and [`Form::shift`] undone and [`crate::reference::requantise`].
@@ -337,13 +308,13 @@ fn four_sums(m: [int32x4_t; 6]) -> [int32x4_t; 4] {
 /// and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
-    let mut words = [[0i16; BLOCK]; 16];
+    let mut words = [[0i16; GROUP]; 16];
     // SAFETY: the caller's.
     unsafe {
         let inverse = vdupq_n_s32(Form::Four.inverse());
-        for quarter in 0..4 {
-            let at = |position: usize| vld1q_s32(products.add((quarter * 36 + position) * 4));
-            let multipliers = vld1q_f32(convolve.multipliers.as_ptr().add(channel + quarter * 4));
+        for half in 0..2 {
+            let at = |position: usize| vld1q_s32(products.add((half * 36 + position) * 4));
+            let multipliers = vld1q_f32(convolve.multipliers.as_ptr().add(channel + half * 4));
             let mut lines = [[vdupq_n_s32(0); 6]; 4];
             for x in 0..6 {
                 let line = four_sums([at(x), at(6 + x), at(12 + x), at(18 + x), at(24 + x), at(30 + x)]);
@@ -354,7 +325,7 @@ unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize,
             for y in 0..4 {
                 for (x, sum) in four_sums(lines[y]).into_iter().enumerate() {
                     let word = round::<{ Form::Four.shift() as i32 }>(sum, inverse, multipliers);
-                    vst1_s16(words[y * 4 + x].as_mut_ptr().add(quarter * 4), word);
+                    vst1_s16(words[y * 4 + x].as_mut_ptr().add(half * 4), word);
                 }
             }
         }
@@ -369,14 +340,14 @@ unsafe fn finish_four(products: *const i32, convolve: &Convolve, channel: usize,
 /// and writes.
 #[target_feature(enable = "neon")]
 unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, to: &TilePixels) {
-    let mut words = [[0i16; BLOCK]; 16];
+    let mut words = [[0i16; GROUP]; 16];
     let two = |m: [int32x4_t; 4]| [vaddq_s32(vaddq_s32(m[0], m[1]), m[2]), vsubq_s32(vsubq_s32(m[1], m[2]), m[3])];
     // SAFETY: the caller's.
     unsafe {
         let inverse = vdupq_n_s32(Form::Two.inverse());
-        for quarter in 0..4 {
-            let at = |position: usize| vld1q_s32(products.add((quarter * 16 + position) * 4));
-            let multipliers = vld1q_f32(convolve.multipliers.as_ptr().add(channel + quarter * 4));
+        for half in 0..2 {
+            let at = |position: usize| vld1q_s32(products.add((half * 16 + position) * 4));
+            let multipliers = vld1q_f32(convolve.multipliers.as_ptr().add(channel + half * 4));
             let mut lines = [[vdupq_n_s32(0); 4]; 2];
             for x in 0..4 {
                 let line = two([at(x), at(4 + x), at(8 + x), at(12 + x)]);
@@ -386,7 +357,7 @@ unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, 
             for y in 0..2 {
                 for (x, sum) in two(lines[y]).into_iter().enumerate() {
                     let word = round::<{ Form::Two.shift() as i32 }>(sum, inverse, multipliers);
-                    vst1_s16(words[y * 2 + x].as_mut_ptr().add(quarter * 4), word);
+                    vst1_s16(words[y * 2 + x].as_mut_ptr().add(half * 4), word);
                 }
             }
         }
@@ -401,7 +372,7 @@ unsafe fn finish_two(products: *const i32, convolve: &Convolve, channel: usize, 
 /// and writes.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn store<const SIDE: usize>(words: &[[i16; BLOCK]; 16], convolve: &Convolve, channel: usize, to: &TilePixels) {
+unsafe fn store<const SIDE: usize>(words: &[[i16; GROUP]; 16], convolve: &Convolve, channel: usize, to: &TilePixels) {
     let zero_point = vdupq_n_s16(i16::from(convolve.output_zero_point));
     for y in 0..to.rows {
         for x in 0..to.columns {
@@ -409,8 +380,7 @@ unsafe fn store<const SIDE: usize>(words: &[[i16; BLOCK]; 16], convolve: &Convol
             let words = words[y * SIDE + x].as_ptr();
             // SAFETY: the caller's.
             unsafe {
-                let words = [vld1q_s16(words), vld1q_s16(words.add(8))];
-                neon::store_words(convolve, channel, pixel, words, zero_point);
+                neon::store_eight(convolve, channel, pixel, vld1q_s16(words), zero_point);
             }
         }
     }

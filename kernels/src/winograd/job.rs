@@ -87,7 +87,7 @@ impl WinogradJob {
     fn strip_bytes(&self) -> [usize; 2] {
         let tiles = strips(&self.layer, self.form).0.min(STRIP_TILES);
         let values = self.form.positions() * tiles * self.layer.channels * size_of::<i16>();
-        let products = self.form.positions() * tiles * BLOCK * size_of::<i32>();
+        let products = self.form.positions() * tiles * GROUP * size_of::<i32>();
         [values, products]
     }
 
@@ -136,12 +136,12 @@ impl WinogradJob {
                 let (rows, columns) = self.windows(to, row, column);
                 self.arithmetic.transform(strip, tile, &rows, &columns);
             }
-            let block_len = 2 * GROUP * self.form.positions() * self.layer.channels;
-            for block in blocks {
-                let weights = self.weights.as_ptr().cast::<i16>().add(block * block_len);
-                self.arithmetic.multiply(strip, weights, self.starts[block * BLOCK..][..BLOCK].as_ptr());
+            for channel in (blocks.start * BLOCK..blocks.end * BLOCK).step_by(GROUP) {
+                let weights = self.weights.as_ptr().cast::<i16>();
+                let weights = weights.add(channel * self.form.positions() * self.layer.channels);
+                self.arithmetic.multiply(strip, weights, self.starts[channel..][..GROUP].as_ptr());
                 for (tile, to) in to[..strip.tiles].iter().enumerate() {
-                    self.arithmetic.finish(strip, tile, &self.convolution.convolve, block * BLOCK, to);
+                    self.arithmetic.finish(strip, tile, &self.convolution.convolve, channel, to);
                 }
             }
         }

@@ -35,7 +35,7 @@ pub(crate) struct Winograd {
 /// Tiles whose products are computed together: their sums fill half of the registers.
 pub(crate) const STRIP_TILES: usize = 8;
 
-/// Output channels whose weights lie side by side.
+/// Output channels that are computed together: their weights lie side by side.
 pub(crate) const GROUP: usize = 8;
 
 /// Some neighbouring tiles and the memory in which they are computed.
@@ -47,8 +47,8 @@ pub(crate) struct Strip {
     pub channels: usize,
     /// Transformed input, layout `[position, group of 8 channels, tile, 8 channels]`.
     pub values: *mut i16,
-    /// Sums of products of 16 output channels, layout
-    /// `[tile, group of 4 outputs, position, 4 outputs]`.
+    /// Sums of products of [`GROUP`] output channels, layout
+    /// `[tile, 4 outputs of them, position, 4 outputs]`.
     pub products: *mut i32,
 }
 
@@ -75,15 +75,16 @@ pub(crate) trait Arithmetic: Send + Sync {
     /// caller's alone.
     unsafe fn transform(&self, strip: &Strip, tile: usize, rows: &[*const u8; 6], columns: &[usize; 6]);
 
-    /// Products of all tiles for 16 output channels: `weights` in the layout of
-    /// [`form::transform_weights`], two groups of it, and 16 `starts`, which the sums of position
-    /// [1][1] begin with.
+    /// Products of all tiles for [`GROUP`] output channels: their `weights` in the layout of
+    /// [`form::transform_weights`] and their `starts`, which the sums of position [1][1] begin
+    /// with.
     ///
     /// # Safety
     /// As for [`Self::transform`].
     unsafe fn multiply(&self, strip: &Strip, weights: *const i16, starts: *const i32);
 
-    /// Transforms the products of a tile back and writes 16 output channels from `channel` on.
+    /// Transforms the products of a tile back and writes [`GROUP`] output channels from `channel`
+    /// on.
     ///
     /// # Safety
     /// As for [`Self::transform`], and all pointers of the pixels inside are good for what the

@@ -4,7 +4,6 @@
 use super::{Arithmetic, Form, GROUP, Strip, TilePixels};
 use crate::kernel::Convolve;
 use crate::reference;
-use crate::tensor::BLOCK;
 
 pub(crate) struct Plain;
 
@@ -31,7 +30,7 @@ fn value_at(strip: &Strip, position: usize, channel: usize, tile: usize) -> usiz
 
 /// Where a product of a strip stands.
 fn product_at(strip: &Strip, tile: usize, output: usize, position: usize) -> usize {
-    ((tile * 4 + output / 4) * strip.form.positions() + position) * 4 + output % 4
+    ((tile * GROUP / 4 + output / 4) * strip.form.positions() + position) * 4 + output % 4
 }
 
 impl Arithmetic for Plain {
@@ -56,14 +55,14 @@ impl Arithmetic for Plain {
 
     unsafe fn multiply(&self, strip: &Strip, weights: *const i16, starts: *const i32) {
         let (positions, channels) = (strip.form.positions(), strip.channels);
-        for (position, output) in (0..positions).flat_map(|p| (0..BLOCK).map(move |output| (p, output))) {
+        for (position, output) in (0..positions).flat_map(|p| (0..GROUP).map(move |output| (p, output))) {
             for tile in 0..strip.tiles {
                 // SAFETY: the caller's.
                 unsafe {
                     let mut sum = if position == strip.form.inputs() + 1 { *starts.add(output) } else { 0i32 };
                     for channel in 0..channels {
-                        let place = (output / GROUP * positions + position) * channels + channel;
-                        let weight = i32::from(*weights.add(place * GROUP + output % GROUP));
+                        let place = position * channels + channel;
+                        let weight = i32::from(*weights.add(place * GROUP + output));
                         let value = i32::from(*strip.values.add(value_at(strip, position, channel, tile)));
                         sum = sum.wrapping_add(weight * value);
                     }
@@ -76,7 +75,7 @@ impl Arithmetic for Plain {
     unsafe fn finish(&self, strip: &Strip, tile: usize, convolve: &Convolve, channel: usize, to: &TilePixels) {
         let Strip { form, products, .. } = *strip;
         let (n, a) = (form.inputs(), form.matrices().a);
-        for lane in 0..BLOCK {
+        for lane in 0..GROUP {
             let product = |position: usize| {
                 // SAFETY: the caller's.
                 unsafe { *products.add(product_at(strip, tile, lane, position)) }

@@ -4,6 +4,7 @@
 //!     counted stages FORMAT          the stages of a whole frame, yuyv or nv12, one by one
 //!     counted chunks FILE.onnx       the chunks into which one to four threads cut a net's steps
 //!     counted play RATE <CHUNKS      simulated cores, with chunks that were counted
+//!     counted memory FILE.onnx       nothing is counted: bytes in which one to four threads hold a frame
 //!
 //! Asks for its process before each part and for that one's parent after it, system calls by which
 //! a counting emulator tells parts apart (tests/arm/count.c), and prints a line for each part.
@@ -44,7 +45,8 @@ fn main() -> Result<()> {
         ["stages", format] => stages::run(format.parse()?)?,
         ["chunks", file] => threads::run_chunks(file)?,
         ["play", rate] => threads::play(rate.parse()?)?,
-        _ => bail!("counted net FILE.onnx | stages FORMAT | chunks FILE.onnx | play RATE <CHUNKS"),
+        ["memory", file] => threads::memory(file)?,
+        _ => bail!("counted net FILE.onnx | stages FORMAT | chunks FILE.onnx | play RATE <CHUNKS | memory FILE.onnx"),
     }
     PARTS.with_borrow(|parts| parts.iter().for_each(|part| println!("{part}")));
     Ok(())

@@ -3,7 +3,7 @@
 
 use std::io::stdin;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::net::open;
 use super::simulate::{Core, Costs, frame};
@@ -34,6 +34,16 @@ pub fn run_chunks(file: &str) -> Result<()> {
             session.run_chunks(&picture, threads, |chunk| done(format_args!("{threads} {}", chunk.step)));
         ensure!(is_quantised, "{file} is not quantised");
     }
+    Ok(())
+}
+
+/// Prints the end of a line of tests/arm/memory.csv: bytes in which one to [`MOST_THREADS`] threads
+/// hold a frame.
+pub fn memory(file: &str) -> Result<()> {
+    let (model, ..) = open(file)?;
+    let bytes = (1..=MOST_THREADS).map(|threads| model.session_bytes(threads).map(|bytes| bytes.to_string()));
+    let bytes: Vec<_> = bytes.collect::<Option<_>>().with_context(|| format!("{file} is not quantised"))?;
+    println!("{}", bytes.join(","));
     Ok(())
 }
 
