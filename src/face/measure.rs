@@ -7,8 +7,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Landmark;
+use super::fit::Fitted;
+use super::head::HeadModel;
 use super::openness::Ratios;
-use super::pose::HeadPose;
+use super::pose::{HeadPose, Pinhole};
 
 // What literature defines names its source. The rest is set by hand: no data set with marked
 // blinks, yawns and nods was measured.
@@ -132,6 +135,8 @@ pub struct Person {
     id: u32,
     began: Duration,
     at: Option<Duration>,
+    /// As it was last fitted.
+    head: Option<Fitted>,
     right_eye: OwnState,
     left_eye: OwnState,
     mouth: OwnState,
@@ -205,6 +210,7 @@ impl Person {
             id,
             began: at,
             at: None,
+            head: None,
             right_eye: eye.clone(),
             left_eye: eye,
             mouth: OwnState::new(0.3, 0.02),
@@ -225,6 +231,15 @@ impl Person {
     /// Whether the face was seen at most `time` before `now`.
     pub fn was_seen_within(&self, time: Duration, now: Duration) -> bool {
         self.at.is_some_and(|at| now.saturating_sub(at) <= time)
+    }
+
+    /// The pose of the person's head in the next frame, looked for from where it was.
+    pub fn pose(&mut self, head: &HeadModel, landmarks: &[Landmark], camera: &Pinhole) -> Option<HeadPose> {
+        self.head = match &self.head {
+            Some(last) => head.fit_from(last, landmarks, camera),
+            None => head.fit(landmarks, camera),
+        };
+        self.head.as_ref().map(|fitted| fitted.pose)
     }
 
     /// Takes what the next frame shows of the face; adds what it did to `events`.

@@ -10,6 +10,8 @@ mod confirm;
 pub mod decode;
 pub mod detect;
 #[doc(hidden)]
+pub mod fit;
+#[doc(hidden)]
 pub mod golden;
 #[doc(hidden)]
 pub mod head;

@@ -293,14 +293,15 @@ impl Observer {
         let is_there = |person: &Person| faces.iter().any(|face| face.id == person.id());
         self.people.retain(|person| is_there(person) || person.was_seen_within(LOST_FOR, now));
         for face in faces {
-            let pose = self.head.as_ref().and_then(|head| head.pose(&face.landmarks, &camera));
-            let ratios = Ratios::of(&face.landmarks, pose.as_ref());
             let known = self.people.iter().position(|person| person.id() == face.id);
             let index = known.unwrap_or_else(|| {
                 self.people.push(Person::new(face.id, now));
                 self.people.len() - 1
             });
-            face.measures = self.people[index].take(now, pose, ratios, &mut events);
+            let person = &mut self.people[index];
+            let pose = self.head.as_ref().and_then(|head| person.pose(head, &face.landmarks, &camera));
+            let ratios = Ratios::of(&face.landmarks, pose.as_ref());
+            face.measures = person.take(now, pose, ratios, &mut events);
         }
         events
     }

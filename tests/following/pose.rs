@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nalgebra::Point2;
 use wingmark::face::pose::{FieldOfView, Pinhole};
-use wingmark::face::zoo;
+use wingmark::face::{Landmark, zoo};
 use wingmark::picture::built_in_picture;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
@@ -54,24 +54,48 @@ fn a_still_head_has_a_still_pose() {
     assert!(flicker.iter().all(|degrees| *degrees < 0.15), "{flicker:?} degrees");
 }
 
-/// Of a fit from scratch, as each frame has one.
+/// Of landmarks alone, and from the frame before, as each frame of a followed face has it.
 #[test]
 #[ignore = "prints a time"]
 fn time_of_a_pose() {
     let picture = built_in_picture();
-    let faces = observer(false).observe(&picture).unwrap().faces;
+    let looks = looks_at_a_still_face(&picture);
     let head = zoo::shipped(zoo::DEFAULT_LANDMARKS).unwrap().load().unwrap().head.unwrap();
     let camera = Pinhole::of(picture.size(), FieldOfView::default());
-    let mut times: Vec<Duration> = (0..FITS)
-        .map(|_| {
-            let start = Instant::now();
-            let pose = std::hint::black_box(head.pose(&faces[0].landmarks, &camera));
-            assert!(pose.is_some());
-            start.elapsed()
-        })
-        .collect();
+    let mut last = head.fit(&looks[0], &camera).unwrap();
+    time("landmarks alone", looks.iter().cycle(), |landmarks| head.pose(landmarks, &camera).is_some());
+    time("the frame before", looks.iter().cycle(), |landmarks| {
+        last = head.fit_from(&last, landmarks, &camera).unwrap();
+        true
+    });
+}
+
+/// What is seen of the built-in face in frames of a noisy sensor.
+fn looks_at_a_still_face(picture: &Frame) -> Vec<Vec<Landmark>> {
+    let faces = observer(false).observe(picture).unwrap().faces;
+    let truth: Vec<_> = faces[0].landmarks.iter().map(|landmark| landmark.at).collect();
+    let (mut camera, mut observer) = (Camera::default(), observer(true));
+    let mut looks = (0..FRAMES).map(|sequence| {
+        let mut frame = camera.see(picture, &truth, Act::Moves(Motion::Still), sequence);
+        frame.stamp(sequence, Duration::from_secs_f32(sequence as f32 / FRAMES_A_SECOND));
+        observer.observe(&frame).unwrap().faces.remove(0).landmarks.clone()
+    });
+    looks.by_ref().skip(SETTLING as usize).collect()
+}
+
+fn time<'a>(from: &str, looks: impl Iterator<Item = &'a Vec<Landmark>>, mut pose: impl FnMut(&[Landmark]) -> bool) {
+    let mut times: Vec<Duration> = Vec::with_capacity(FITS);
+    for landmarks in looks.take(FITS) {
+        let start = Instant::now();
+        assert!(std::hint::black_box(pose(landmarks)));
+        times.push(start.elapsed());
+    }
     times.sort_unstable();
-    println!("a pose: median {:.1} µs, p90 {:.1} µs", micros(times[FITS / 2]), micros(times[FITS * 9 / 10]));
+    println!(
+        "a pose from {from}: median {:.1} µs, p90 {:.1} µs",
+        micros(times[FITS / 2]),
+        micros(times[FITS * 9 / 10])
+    );
 }
 
 fn micros(time: Duration) -> f64 {
