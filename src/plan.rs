@@ -220,6 +220,21 @@ fn check_files(args: &RunArgs, screen: &ScreenChoice) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What earlier runs recorded in these files, where the run goes on.
+fn read_pasts(args: &RunArgs, files: &[&Path]) -> Result<Vec<Past>, RecordError> {
+    let resumed = if args.resume { files } else { &[] };
+    resumed.iter().map(|file| Past::read(file, args.log.record_fields)).collect()
+}
+
+fn open_source(args: &RunArgs, board: &Board, pasts: &[Past]) -> Result<Box<dyn Source>, CaptureError> {
+    let wish = args.camera.wish(&board.camera);
+    match &args.source {
+        Some(choice) if args.resume => choice.resume(args.live, wish, &resume_after(pasts)),
+        Some(choice) => choice.open(args.live, wish),
+        None => Ok(Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?)),
+    }
+}
+
 impl RunPlan {
     /// Opens what the run reads before what it writes, so that a mistake leaves no empty files
     /// behind.
@@ -227,21 +242,9 @@ impl RunPlan {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
         check_files(args, args.screen.screen.as_ref().unwrap_or(&board.screen))?;
-        let wish = args.camera.wish(&board.camera);
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
-        let pasts = if args.resume {
-            files
-                .iter()
-                .map(|file| Past::read(file, args.log.record_fields))
-                .collect::<Result<Vec<Past>, RecordError>>()?
-        } else {
-            Vec::new()
-        };
-        let source = match &args.source {
-            Some(choice) if args.resume => choice.resume(args.live, wish, &resume_after(&pasts))?,
-            Some(choice) => choice.open(args.live, wish)?,
-            None => Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?),
-        };
+        let pasts = read_pasts(args, &files)?;
+        let source = open_source(args, &board, &pasts)?;
         let model = args.model.as_ref().unwrap_or(&board.model).read()?;
         let landmarks = model.net()?;
         let options = args.follow.options(board.threads, args.camera.fov(&board.camera));

@@ -8,62 +8,91 @@ use crate::machine::Frequency;
 /// Width of the names on the left.
 const NAMES: usize = 10;
 
+/// Writes a row; its name may be empty.
+fn row(f: &mut Formatter<'_>, name: &str, text: impl Display) -> fmt::Result {
+    writeln!(f, "{name:<NAMES$}{text}")
+}
+
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut row = |name: &str, text: String| writeln!(f, "{name:<NAMES$}{text}");
+        self.machine_rows(f)?;
+        self.state_rows(f)?;
+        self.part_rows(f)?;
+        self.finding_rows(f)
+    }
+}
+
+impl Report {
+    /// What the machine is.
+    fn machine_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let machine = &self.machine;
-        row("board", format!("{} ({})", self.board.name, self.board.slug))?;
+        row(f, "board", format_args!("{} ({})", self.board.name, self.board.slug))?;
         if let Some(model) = &machine.model {
-            row("", model.clone())?;
+            row(f, "", model)?;
         }
         let cpu = machine.cpu.name.as_deref().unwrap_or("unknown CPU");
         let usable = machine.cpu.usable();
         let limit = if usable < machine.cpu.cores as f64 { format!("; {usable} may be used") } else { String::new() };
-        row("cpu", format!("{} x {cpu}, {}{limit}", machine.cpu.cores, machine.architecture))?;
-        row("", machine.cpu.features.join(" "))?;
+        row(f, "cpu", format_args!("{} x {cpu}, {}{limit}", machine.cpu.cores, machine.architecture))?;
+        row(f, "", machine.cpu.features.join(" "))?;
         let state = if self.kernel_fault.is_some() { "not to be used" } else { "self-test passed" };
-        row("kernels", format!("{}, {state}; {}", machine.kernels, threads(self.board.threads)))?;
+        row(f, "kernels", format_args!("{}, {state}; {}", machine.kernels, threads(self.board.threads)))
+    }
+
+    /// How the machine does.
+    fn state_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for policy in &self.state.frequencies {
-            row("clock", clock(policy))?;
+            row(f, "clock", clock(policy))?;
         }
         for zone in &self.state.temperatures {
-            row("heat", format!("{} {:.0} °C", zone.zone, zone.celsius))?;
+            row(f, "heat", format_args!("{} {:.0} °C", zone.zone, zone.celsius))?;
         }
         if let Some(bits) = self.state.throttling {
             let list = |meanings: Vec<&str>| if meanings.is_empty() { "nothing".into() } else { meanings.join(", ") };
-            row("firmware", format!("now: {}; since the start: {}", list(bits.now()), list(bits.since_start())))?;
+            row(
+                f,
+                "firmware",
+                format_args!("now: {}; since the start: {}", list(bits.now()), list(bits.since_start())),
+            )?;
         }
         if let Some(mode) = &self.state.power_mode {
-            row("power", format!("mode {} {}", mode.id, mode.name.as_deref().unwrap_or_default()))?;
+            row(f, "power", format_args!("mode {} {}", mode.id, mode.name.as_deref().unwrap_or_default()))?;
         }
-        if let (Some(free), Some(all)) = (self.state.available_memory_mib, machine.memory_mib) {
+        if let (Some(free), Some(all)) = (self.state.available_memory_mib, self.machine.memory_mib) {
             let limit = self.memory_limit_mib.map_or(String::new(), |limit| format!("; {limit} MiB may be used"));
-            row("memory", format!("{free} of {all} MiB free{limit}"))?;
+            row(f, "memory", format_args!("{free} of {all} MiB free{limit}"))?;
         }
         if let Some(free) = self.free_disk_mib {
-            row("disk", format!("{free} MiB free here"))?;
+            row(f, "disk", format_args!("{free} MiB free here"))?;
         }
-        if let Some(release) = &machine.kernel_release {
-            row("system", format!("Linux {release}"))?;
+        if let Some(release) = &self.machine.kernel_release {
+            row(f, "system", format_args!("Linux {release}"))?;
         }
         let untold = self.untold();
         if !untold.is_empty() {
-            row("not told", untold.join(", "))?;
+            row(f, "not told", untold.join(", "))?;
         }
+        Ok(())
+    }
+
+    /// Models, cameras and screens.
+    fn part_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for model in &self.models {
             let state = if model.fault.is_some() { "faulty" } else { "sound" };
-            row("model", format!("{} is {state}", model.name))?;
+            row(f, "model", format_args!("{} is {state}", model.name))?;
         }
         for camera in &self.cameras {
-            row("camera", title(camera))?;
-            camera.formats.iter().try_for_each(|format| row("", sizes(format)))?;
+            row(f, "camera", title(camera))?;
+            camera.formats.iter().try_for_each(|format| row(f, "", sizes(format)))?;
         }
         for screen in &self.screens {
-            row("screen", format!("{} {}: {}", screen.device.display(), screen.name, screen.shows))?;
+            row(f, "screen", format_args!("{} {}: {}", screen.device.display(), screen.name, screen.shows))?;
         }
-        for note in &self.board.notes {
-            row("note", note.clone())?;
-        }
+        self.board.notes.iter().try_for_each(|note| row(f, "note", note))
+    }
+
+    /// What was found, and what can be done.
+    fn finding_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (title, blocks) in [("In the way:", true), ("Good to know:", false)] {
             let mut findings = self.findings.iter().filter(|finding| finding.blocks == blocks).peekable();
             if findings.peek().is_some() {
@@ -79,9 +108,7 @@ impl Display for Report {
         }
         Ok(())
     }
-}
 
-impl Report {
     /// What this machine does not tell.
     fn untold(&self) -> Vec<&'static str> {
         let told = [

@@ -1,0 +1,82 @@
+//! What the commands that look at a machine and its devices are told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::shared::{BoardArgs, CameraArgs, ScreenArgs, count};
+use crate::capture::SourceChoice;
+use crate::doctor::Purpose;
+use crate::face::zoo;
+
+/// Show a test card. boards/TESTCARD.md says which setting is wrong by what the card shows.
+#[derive(Debug, Args)]
+pub struct TestcardArgs {
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Stop after so many seconds; without it, at Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = count::<u64>)]
+    pub seconds: Option<u64>,
+}
+
+/// Measure the latency from a picture handed to a screen to the camera frame that shows it.
+///
+/// Point the camera at the screen and keep both still. The screen flips between black and white at
+/// varying times. A minute gives about 80 flips.
+#[derive(Debug, Args)]
+pub struct LatencyArgs {
+    /// The camera, such as /dev/video0; or, as - for standard input, live video from one.
+    #[arg(long, value_name = "PATH|-")]
+    pub source: SourceChoice,
+
+    #[command(flatten)]
+    pub camera: CameraArgs,
+
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// How often the screen changes.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(10..))]
+    pub flips: u16,
+
+    /// Write the figures to a JSON file too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// From a tenth of a second to a day.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
+    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
+}
+
+/// Look at this machine and say what is in the way of landmarks, and what to do about it.
+///
+/// It looks at board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit
+/// code is 1 when something is in the way.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// The purpose: run (camera, display and permissions of this user), service (the systemd unit)
+    /// or bench (no camera, no display). The exit code is 1 when something is in the way of it.
+    #[arg(long = "for", value_name = "PURPOSE", default_value = "run")]
+    pub purpose: Purpose,
+
+    /// Check only this model, and all of it: its card, its hash and its golden sample. The exit
+    /// code is 1 when it is not to be used.
+    #[arg(long, value_name = "NAME|DIR", conflicts_with_all = ["board", "purpose"])]
+    pub model: Option<zoo::Choice>,
+
+    /// Write everything as one JSON object instead of as a table.
+    #[arg(long)]
+    pub json: bool,
+}

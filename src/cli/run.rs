@@ -1,0 +1,181 @@
+//! What `run` is told, and the commands around it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
+use crate::capture::SourceChoice;
+use crate::face::zoo;
+use crate::publish::Target;
+use crate::record::{RecordChoice, limits};
+
+/// Find the landmarks in the built-in picture, while it moves about; needs no file.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder for the pictures with the overlay and landmarks.csv.
+    #[arg(long, value_name = "DIR", default_value = "wingmark-demo")]
+    pub out: PathBuf,
+}
+
+/// Follow faces in pictures and video; show them, record them, or both.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A TOML file with more options by the same names: record = ["faces.csv"], faces = 2. The
+    /// command line goes before it. Without this option, /etc/wingmark.toml is read where it
+    /// exists. none reads no file.
+    #[arg(long, value_name = "FILE|none")]
+    pub settings: Option<PathBuf>,
+
+    /// What to read. A camera: /dev/video0; rpicam or rpicam:N (by rpicam-vid); gst:"PIPELINE !
+    /// fdsink" (by GStreamer); http://HOST/PATH (MJPEG over the network). A picture (JPEG, PNG). A
+    /// folder of pictures and films, in natural order (img2 before img10). Video (Y4M, MJPEG, films
+    /// by ffmpeg) in a file or a pipe; - reads video from standard input. clip: the built-in
+    /// picture moves for ten seconds. Without it, the first camera that gives frames.
+    #[arg(long, value_name = "SOURCE", value_parser = os::<SourceChoice>())]
+    pub source: Option<SourceChoice>,
+
+    #[command(flatten)]
+    pub camera: CameraArgs,
+
+    /// Treat video from standard input or a pipe as a camera: take the newest frame, drop and count
+    /// the others, and use the time of arrival. Otherwise every frame is taken, and the writer
+    /// waits.
+    #[arg(long)]
+    pub live: bool,
+
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+
+    /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for
+    /// Foxglove). .csv.gz and .jsonl.gz are packed. - writes a line of JSON a frame to standard
+    /// output, at once. May be given several times. A file that exists is renamed, not overwritten.
+    #[arg(long, value_name = "FILE|-", value_parser = os::<RecordChoice>())]
+    pub record: Vec<RecordChoice>,
+
+    /// Continue an interrupted run over files: skip what the records hold and add the rest.
+    #[arg(long, requires_all = ["record", "source"], conflicts_with_all = ["record_every", "record_when"])]
+    pub resume: bool,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+
+    /// Send observations to another program: `mqtt://[USER[:PASSWORD]@]HOST[:1883][/PREFIX]` (a
+    /// broker, and Home Assistant; `mqtts://` by TLS, with the feature `tls`),
+    /// `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (a JSON object a
+    /// face). May be given several times. Frames never wait for a receiver: docs/live.md.
+    #[arg(long, value_name = "URL")]
+    pub publish: Vec<Target>,
+
+    /// How often a broker gets the state in a second; it gets events at once.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate)]
+    pub publish_rate: Duration,
+
+    #[command(flatten)]
+    pub password: PasswordArgs,
+
+    #[command(flatten)]
+    pub serve: ServeArgs,
+
+    /// Write a summary of the run, and who made it, to this file at the end, as one JSON object. -
+    /// writes it to standard output, in place of the closing line.
+    #[arg(long, value_name = "FILE|-")]
+    pub json_summary: Option<PathBuf>,
+
+    /// Write metrics to this file at an interval, in the text format of Prometheus:
+    /// docs/metrics.md.
+    #[arg(long, value_name = "FILE.prom")]
+    pub metrics: Option<PathBuf>,
+
+    /// How often the figures are written.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = limits::interval, requires = "metrics")]
+    pub metrics_every: Duration,
+
+    /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
+    /// Without it, the one in the board's profile.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<zoo::Choice>,
+
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub board: BoardArgs,
+
+    /// Stop after this many frames.
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>)]
+    pub frames: Option<NonZeroU32>,
+}
+
+/// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
+///
+/// The model is loaded and checked while frames go on. Where the model or the settings file is
+/// wrong, nothing changes. Says what became of it: exit code 0 where both are taken, 1 where not.
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    /// The process, where there are several. Without it, the one that is `wingmark run`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: Option<i32>,
+
+    /// How long to wait for what becomes of it. The run goes on with it afterwards.
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = limits::interval)]
+    pub within: Duration,
+}
+
+/// Where the password of an MQTT user is.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// The first line of this file is the password of an MQTT user whose URL has none. Without it,
+    /// the environment variable WINGMARK_MQTT_PASSWORD is used.
+    #[arg(long, value_name = "FILE")]
+    pub publish_password_file: Option<PathBuf>,
+}
+
+/// Remove what a broker keeps of a run, and its device in Home Assistant.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`.
+    #[arg(long, value_name = "URL", required = true)]
+    pub forget: Vec<Target>,
+
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+/// From one message to the next.
+fn publish_rate(text: &str) -> Result<Duration, &'static str> {
+    let rate: f64 = text.parse().map_err(|_| "expected messages a second, such as 5")?;
+    let is_sound = (0.01..=100.0).contains(&rate);
+    if is_sound { Ok(Duration::from_secs_f64(1.0 / rate)) } else { Err("expected 0.01 to 100 messages a second") }
+}
+
+/// The page for a browser.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Serve a page for a browser on this machine alone. With an address (0.0.0.0:8080) other
+    /// machines reach it, too, and need the token. It also serves /events (the JSON of --record -),
+    /// /metrics (Prometheus) and /healthz: docs/live.md.
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
+    pub serve: Option<SocketAddr>,
+
+    /// The page's password is the first line of this file, of eight letters or more.
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub token_file: Option<PathBuf>,
+
+    /// Show the camera's pictures on the page too; never otherwise.
+    #[arg(long, requires = "serve")]
+    pub serve_video: bool,
+}
+
+/// A port of this machine alone, or an address with a port.
+fn page_address(text: &str) -> Result<SocketAddr, String> {
+    if !cfg!(feature = "page") {
+        return Err("this binary has no page; build it with --features page".into());
+    }
+    let port = text.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    port.or_else(|_| text.parse())
+        .map_err(|_| "expected a port, such as 8080, or an address with one, such as 0.0.0.0:8080".into())
+}
