@@ -5,6 +5,7 @@ pub mod chart;
 mod check;
 pub mod durations;
 mod file;
+mod names;
 pub mod page;
 pub mod regression;
 #[cfg(test)]
