@@ -234,9 +234,9 @@ fn whitening(covariance: &Matrix2<f32>) -> Matrix2<f32> {
     Matrix2::new(1.0 / deviation, 0.0, -slope / left, 1.0 / left)
 }
 
-/// The normal equations of a step, with room for whole vectors of four numbers: the first
-/// [`UNKNOWNS`] rows and columns are the precision, of which the triangle below the diagonal counts,
-/// and the row behind them is what pulls at the unknowns.
+/// The normal equations of a step, with room for whole vectors of four numbers. The first
+/// [`UNKNOWNS`] rows and columns are the precision, of which the triangle below the diagonal
+/// counts; the row behind them is what pulls at the unknowns.
 struct NormalEquations(SMatrix<f32, PADDED, PADDED>);
 
 impl NormalEquations {

@@ -27,7 +27,7 @@ const RADIUS: f64 = 5.0;
 const COLOURS: [&str; 9] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800", "#8c564b"];
 
-const STYLE: &str = "text{font:14px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}.point{fill:#222;stroke:#222;stroke-width:1.5}.hollow{fill:#fff}";
+const STYLE: &str = "text{font:14px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}.point{fill:#222;stroke:#222;stroke-width:1.5}.hollow{fill:#fff}.to-name{stroke:#777}";
 
 /// A point a model: error of the landmarks against the median time of a frame. `None` where no
 /// model has both.
@@ -47,27 +47,27 @@ pub fn accuracy(reports: &[Report]) -> Option<String> {
     text(&mut svg, [10.0, 20.0], "title", "Error of the landmarks against time, lower left is better");
     for tick in x_axis.ticks() {
         let x = x_axis.place(tick);
-        line(&mut svg, [x, TOP], [x, HEIGHT - BOTTOM]);
+        line(&mut svg, "grid", [x, TOP], [x, HEIGHT - BOTTOM]);
         text(&mut svg, [x - 8.0, HEIGHT - BOTTOM + 18.0], "tick", &x_axis.label(tick));
     }
     for tick in y_axis.ticks() {
         let y = y_axis.place(tick);
-        line(&mut svg, [LEFT, y], [WIDTH - RIGHT, y]);
+        line(&mut svg, "grid", [LEFT, y], [WIDTH - RIGHT, y]);
         text(&mut svg, [LEFT - 40.0, y + 5.0], "tick", &y_axis.label(tick));
     }
     let axes = "down: NME, %, not from 0; along: median time of a frame, ms";
     text(&mut svg, [LEFT, HEIGHT - 10.0], "axis", axes);
     let places: Vec<[f64; 2]> = points.iter().map(|(_, _, ms, nme)| [x_axis.place(*ms), y_axis.place(*nme)]).collect();
-    for ((board, ..), place) in points.iter().zip(&places) {
-        marker(&mut svg, *place, *board);
-    }
     let names: Vec<String> = points.iter().map(|(_, model, ..)| name(model)).collect();
     let bounds = [LEFT, TOP - 10.0, WIDTH, HEIGHT - BOTTOM];
     for ((name, point), place) in names.iter().zip(&places).zip(names::places(&names, &places, RADIUS, bounds)) {
         if let Some(to) = place.line_to {
-            line(&mut svg, *point, to);
+            line(&mut svg, "to-name", *point, to);
         }
         text(&mut svg, place.at, "name", name);
+    }
+    for ((board, ..), place) in points.iter().zip(&places) {
+        marker(&mut svg, *place, *board);
     }
     for (row, &board) in boards.iter().enumerate() {
         let y = HEIGHT + LEGEND_ROW * row as f64 + 6.0;
@@ -200,8 +200,8 @@ fn text(svg: &mut String, [x, y]: [f64; 2], class: &str, text: &str) {
     let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" class="{class}">{}</text>"#, escaped(text));
 }
 
-fn line(svg: &mut String, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
-    let _ = writeln!(svg, r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#);
+fn line(svg: &mut String, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
+    let _ = writeln!(svg, r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" class="{class}"/>"#);
 }
 
 fn legend(svg: &mut String, [x, y]: [f64; 2], colour: &str, label: &str) {

@@ -2,13 +2,13 @@
 //! nothing else.
 
 /// Of a character, at most, and above and below the base of a line, in pixels.
-const CHARACTER: f64 = 8.6;
+const CHARACTER: f64 = 9.0;
 const ASCENT: f64 = 11.0;
 const DESCENT: f64 = 4.0;
 /// Between a point and the name beside it.
-const GAP: f64 = 4.0;
+const GAP: f64 = 5.0;
 /// Kept free around everything.
-const MARGIN: f64 = 2.0;
+const MARGIN: f64 = 3.0;
 /// Rows, and how far aside in them, that are tried for a name with a line.
 const ROW: f64 = ASCENT + DESCENT + 2.0 * MARGIN;
 const ROWS: i32 = 20;
