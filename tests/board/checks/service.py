@@ -106,7 +106,7 @@ def _check_datagrams(found):
         seen, end = json.JSONDecoder().raw_decode(text)
         objects.append(seen)
         text = text[end:].lstrip()
-    assert objects and all(len(seen["points"]) == 68 for seen in objects), objects[:1]
+    assert objects and all(len(seen["points"]) == 2 * 68 for seen in objects), objects[:1]
     return len(opentrack) // OPENTRACK_BYTES + len(openseeface) // OPENSEEFACE_BYTES + len(objects)
 
 

@@ -74,7 +74,7 @@ package -i second.deb
 eventually 10 grows
 
 step twenty restarts
-for restart in $(seq 20); do systemctl restart wingmark; done
+for restart in $(seq 20); do systemctl restart wingmark; echo "RESTART $restart"; done
 [ $(property ActiveState) = active ]
 eventually 10 grows
 stop_within_a_second
