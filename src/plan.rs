@@ -280,7 +280,6 @@ impl RunPlan {
         publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));
         let start = |path| MetricsFile::start(path, args.metrics_every, Arc::clone(&metrics));
         let metrics_file = args.metrics.as_deref().map(start).transpose()?;
-        let frames = args.frames.map(u32::from);
         Ok(RunPlan {
             source,
             observer,
@@ -295,7 +294,7 @@ impl RunPlan {
             metrics,
             metrics_file,
             view,
-            frames,
+            frames: args.frames.map(u32::from),
             recorded_files,
         })
     }
