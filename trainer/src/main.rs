@@ -91,8 +91,8 @@ struct Learn {
     #[arg(long)]
     preset: String,
     /// Folders with a `train` split, each perhaps with how its points were made and what they
-    /// count: `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N`
-    /// (trainer/README.md). May be given several times.
+    /// count: `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N`,
+    /// `closed=N` (docs/training.md). May be given several times.
     #[arg(long, required = true)]
     data: Vec<Set>,
     /// Sets whose faces are learned too, and none of which is held out, such as those that `label`

@@ -11,6 +11,7 @@ use wingmark::picture::crop::CropImage;
 use wingmark::picture::geometry::{Crop, Rect, crop_from_cells};
 
 use super::pictures::{Face, Faces};
+use super::sets::has_closed_eyes;
 use super::teacher::Teacher;
 use super::{Example, Task};
 use crate::augment::{self, Strength};
@@ -145,8 +146,10 @@ impl Task for Landmarks {
         let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
         let crop = augment::jitter(&augment::lean(&crop, &self.strength, rng), &self.strength, rng);
         let (mut image, mut points) = cut(face, &crop);
-        // The teacher sees the face as the picture has it, its pupil a degraded one.
-        let mut seen = self.teacher.as_ref().map(|teacher| (teacher, cut(face, &teacher.crop(&crop)).0));
+        // The teacher sees the face as the picture has it, its pupil a degraded one. Closed eyes it
+        // takes for half open ones: there it does not teach.
+        let teacher = self.teacher.as_ref().filter(|_| !has_closed_eyes(&face.points));
+        let mut seen = teacher.map(|teacher| (teacher, cut(face, &teacher.crop(&crop)).0));
         let mut weights = face.weights.clone();
         if rng.random() {
             augment::flip(&mut image, &mut points, self.scheme);

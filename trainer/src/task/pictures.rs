@@ -13,7 +13,7 @@ use wingmark::picture;
 use wingmark::picture::frame::Frame;
 
 use crate::augment::normal;
-use crate::task::sets::Set;
+use crate::task::sets::{Annotated, Set};
 
 /// One of this many pictures is held out.
 const HELD_OUT: u64 = 10;
@@ -40,14 +40,14 @@ pub struct Faces {
 pub fn load(sets: &[Set]) -> Result<Faces> {
     let mut samples = Vec::new();
     for set in sets {
-        samples.extend(set.samples()?.into_iter().map(|(sample, weights)| (sample, weights, set.times)));
+        samples.extend(set.samples()?);
     }
     if samples.is_empty() {
         bail!("there is nothing to train on; name at least one folder with a `train` split with --data");
     }
     let bar = ProgressBar::new(samples.len() as u64).with_message("reading pictures");
     let mut faces = Faces::default();
-    for (sample, weights, times) in samples {
+    for Annotated { sample, weights, times } in samples {
         let frame = Arc::new(read(&sample.picture)?);
         let face = Face { file: sample.file, frame, points: sample.points, weights, times };
         if is_held_out(&face.file) {

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
-use nalgebra::Point2;
+use nalgebra::{Matrix2, Point2};
 use wingmark::dataset::{self, Sample};
+use wingmark::face::Landmark;
+use wingmark::face::openness::Ratios;
 use wingmark::model::scheme::IBUG_68;
 
 const TABLE: &str = "points.csv";
@@ -28,6 +30,8 @@ const GUESSED: f32 = 0.3;
 /// right.
 const RIGHT_JAW: std::ops::Range<usize> = 0..8;
 const RIGHT_BROW_AND_EYE: [std::ops::Range<usize>; 2] = [17..22, 36..42];
+/// Eyes that are less open than this in the mean count as closed (Soukupova and Cech's ratio).
+const CLOSED: f32 = 0.18;
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
 const ABOVE_A_MASK: [std::ops::Range<usize>; 2] = [17..29, 36..48];
 
@@ -42,7 +46,26 @@ pub struct Set {
     /// `weight=W`: what each of its points counts, 1 where it is not said.
     weight: f32,
     /// `times=N`: how often an epoch shows each face.
+    times: usize,
+    /// `closed=N`: that many times as often where its eyes are closed.
+    closed: usize,
+}
+
+/// A face of a set, and what it counts.
+#[derive(Debug)]
+pub struct Annotated {
+    pub sample: Sample,
+    /// What each point counts, from 0 to 1.
+    pub weights: Vec<f32>,
+    /// How often an epoch shows it.
     pub times: usize,
+}
+
+/// Whether both eyes are closed in the mean, by the points alone.
+pub fn has_closed_eyes(points: &[Point2<f32>]) -> bool {
+    let landmark = |&at| Landmark { at, confidence: 1.0, covariance: Matrix2::identity() };
+    let landmarks: Vec<Landmark> = points.iter().map(landmark).collect();
+    Ratios::of(&landmarks, None).eyes().is_some_and(|ratio| ratio < CLOSED)
 }
 
 /// The folders alone, for what looks at pictures and not at points.
@@ -55,10 +78,14 @@ impl FromStr for Set {
 
     fn from_str(text: &str) -> Result<Set, String> {
         let (folder, options) = text.split_once(':').unwrap_or((text, ""));
-        let mut set = Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1 };
+        let mut set = Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1, closed: 1 };
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            let wrong =
-                || format!("{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1) or times=N");
+            let wrong = || {
+                format!(
+                    "{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1), times=N or closed=N"
+                )
+            };
+            let count = |value: &str| value.parse().ok().filter(|&n| n > 0).ok_or_else(wrong);
             match option.split_once('=') {
                 None if option == "3d" => set.three_d = true,
                 None if option == "masked" => set.masked = true,
@@ -66,7 +93,8 @@ impl FromStr for Set {
                     let weight = value.parse().ok().filter(|weight| (f32::MIN_POSITIVE..=1.0).contains(weight));
                     set.weight = weight.ok_or_else(wrong)?;
                 }
-                Some(("times", value)) => set.times = value.parse().ok().filter(|&n| n > 0).ok_or_else(wrong)?,
+                Some(("times", value)) => set.times = count(value)?,
+                Some(("closed", value)) => set.closed = count(value)?,
                 _ => return Err(wrong()),
             }
         }
@@ -80,7 +108,7 @@ impl Set {
     /// # Errors
     /// When the folder has no such split, so that no test picture slips in, or a set of the 3D
     /// scheme does not say its heads' yaw.
-    pub fn samples(&self) -> Result<Vec<(Sample, Vec<f32>)>> {
+    pub fn samples(&self) -> Result<Vec<Annotated>> {
         let samples = dataset::open_split(&self.folder, Some("train"))?;
         let table = self.folder.join(SECOND_TABLE);
         let others: HashMap<String, Vec<Point2<f32>>> = if table.is_file() {
@@ -98,7 +126,8 @@ impl Set {
                 if let Some(spread) = spreads.get(&sample.file) {
                     weights.iter_mut().for_each(|weight| *weight *= 1.0 / (1.0 + (spread / SPREAD).powi(2)));
                 }
-                (sample, weights)
+                let closed = if has_closed_eyes(&sample.points) { self.closed } else { 1 };
+                Annotated { sample, weights, times: self.times * closed }
             })
             .collect())
     }
@@ -173,10 +202,11 @@ mod tests {
 
     #[test]
     fn a_set_is_read_as_it_is_written() {
-        let read: Set = "a/b:3d,weight=0.5,times=3".parse().unwrap();
-        assert_eq!(read, Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3 });
+        let read: Set = "a/b:3d,weight=0.5,times=3,closed=4".parse().unwrap();
+        let expected = Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3, closed: 4 };
+        assert_eq!(read, expected);
         assert_eq!("a/b".parse::<Set>().unwrap().weight, 1.0);
-        for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times"] {
+        for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times", "a:closed=0"] {
             let error = wrong.parse::<Set>().unwrap_err();
             assert!(error.contains("of a: expected 3d, masked, weight=W"), "{error}");
         }
@@ -215,12 +245,34 @@ mod tests {
         }
         std::fs::write(folder.path().join("points.csv"), &text).unwrap();
         let labelled = Set { folder: folder.path().into(), ..set("") };
-        let counted: Vec<f32> = labelled.samples().unwrap().iter().map(|(_, weights)| weights[30]).collect();
+        let counted: Vec<f32> = labelled.samples().unwrap().iter().map(|face| face.weights[30]).collect();
         assert_eq!(counted, [1.0, 0.5, 0.2]);
 
         std::fs::write(folder.path().join("points.csv"), text.replace("0.02", "much")).unwrap();
         let error = labelled.samples().unwrap_err().to_string();
         assert!(error.contains("the spread \"much\" is no number"), "{error}");
+    }
+
+    #[test]
+    fn a_face_is_shown_more_often_where_its_eyes_are_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = String::from("file,split");
+        (0..68).for_each(|i| write!(text, ",x{i},y{i}").unwrap());
+        for (file, lid) in [("open.jpg", 3), ("closed.jpg", 1)] {
+            write!(text, "\n{file},train").unwrap();
+            for i in 0..68 {
+                // Of an eye, corners 20 apart and lids above and below the line between them.
+                let (x, y) = match i {
+                    36..48 => ([0, 6, 14, 20, 14, 6][i % 6], [0, -lid, -lid, 0, lid, lid][i % 6]),
+                    _ => (i as i32, 50),
+                };
+                write!(text, ",{x},{y}").unwrap();
+            }
+        }
+        std::fs::write(folder.path().join("points.csv"), text).unwrap();
+        let eyes = Set { folder: folder.path().into(), ..set("times=2,closed=4") };
+        let times: Vec<usize> = eyes.samples().unwrap().iter().map(|face| face.times).collect();
+        assert_eq!(times, [2, 8]);
     }
 
     #[test]
