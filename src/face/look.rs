@@ -8,6 +8,7 @@ use crate::face::Landmark;
 use crate::face::decode::decode;
 use crate::face::presence::{Evidence, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel, Witness};
 use crate::face::shape::ShapeModel;
+use crate::face::visibility::VisibilityModel;
 use crate::face::zoo::Net;
 use crate::model::card::{Calibration, CardError, Task};
 use crate::model::scheme::Scheme;
@@ -30,6 +31,7 @@ pub struct Landmarker {
     calibration: Option<Calibration>,
     shape: Option<ShapeModel>,
     presence: Option<PresenceModel>,
+    visibility: VisibilityModel,
     witness: Witness,
     evidence: Option<Evidence>,
     /// The crop that is being looked at, and how many parts of the net's work are done.
@@ -89,7 +91,7 @@ impl Landmarker {
     /// `threads`, the caller's included, share each look.
     pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
         let card = &net.card;
-        let Task::Landmarks { scheme, crop_margin, calibration } = &card.task else {
+        let Task::Landmarks { scheme, crop_margin, calibration, visibility } = &card.task else {
             return Err(CardError::OtherTask { name: card.name.clone(), found: "faces", expected: "landmarks" });
         };
         Ok(Landmarker {
@@ -101,6 +103,7 @@ impl Landmarker {
             calibration: calibration.clone(),
             shape: net.shape.clone(),
             presence: net.presence.clone(),
+            visibility: VisibilityModel::new(visibility.as_ref(), net.shape.as_ref()),
             witness: Witness::new(),
             evidence: None,
             looking: None,
@@ -113,6 +116,11 @@ impl Landmarker {
 
     pub fn calibration(&self) -> Option<&Calibration> {
         self.calibration.as_ref()
+    }
+
+    /// Tells landmarks that are seen from those that are guessed.
+    pub fn visibility(&self) -> &VisibilityModel {
+        &self.visibility
     }
 
     /// The crop for a face whose landmarks fill `bounds` and that leans by `roll`.

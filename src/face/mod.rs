@@ -34,6 +34,8 @@ mod smooth;
 mod stage;
 mod track;
 mod views;
+#[doc(hidden)]
+pub mod visibility;
 pub mod zoo;
 
 use std::sync::Arc;
@@ -87,6 +89,9 @@ pub struct Face {
     pub crop: Crop,
     /// 68 points in iBUG order.
     pub landmarks: Vec<Landmark>,
+    /// Numbers of the landmarks, rising, that the picture does not show: the head hides them, or
+    /// something else does, or they lie beyond the border. They are guessed from the others.
+    pub guessed: Vec<usize>,
     /// 0 to 1: how likely this is a face and these are its landmarks; means the same for every
     /// model. See [presence].
     pub presence: f32,

@@ -40,6 +40,7 @@ mod tests {
             crop: Crop::new(Point2::origin(), side, 0.0, 128),
             landmarks: Vec::new(),
             presence: 1.0,
+            guessed: Vec::new(),
             measures: Measures::default(),
         }
     }

@@ -127,6 +127,11 @@ impl ShapeModel {
         text
     }
 
+    /// Where the landmarks of the mean face are.
+    pub fn mean(&self) -> Vec<Vector2<f32>> {
+        self.points.iter().map(|point| point.mean).collect()
+    }
+
     /// Moves landmarks, whose covariances are those of their heat, to where a face's are likely to
     /// be, and says how well they fitted before. Those that lie all in one place stay there.
     ///

@@ -218,6 +218,7 @@ impl Tracker {
             crop: look.crop,
             landmarks: look.landmarks,
             presence: look.presence,
+            guessed: Vec::new(),
             measures: Measures::default(),
         };
         let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {

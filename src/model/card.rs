@@ -1,6 +1,8 @@
 //! Model cards: what a net reads and gives, where it comes from and how good it is.
 //! `models/<name>/card.toml`, beside the net's `model.onnx`.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -56,6 +58,9 @@ pub enum Task {
         /// From heat to the covariance of the error. Without it, the covariance of the heat stands.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calibration: Option<Calibration>,
+        /// Which landmarks are hidden. Without it, what covers a face is not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visibility: Option<Visibility>,
     },
     /// Five maps of a whole picture: heat at the centres of faces; width and height of the box of a
     /// face's landmarks; cosine and sine of its roll. A size `v` means
@@ -92,6 +97,20 @@ pub struct Calibration {
     pub tails: f32,
     /// For each landmark, in the scheme's order.
     pub spread: Vec<f32>,
+}
+
+/// From the heat of the landmarks to what hides them: the formula is in `face/visibility.rs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visibility {
+    /// What the logarithm of the landmark's own confidence counts.
+    pub own: f32,
+    /// What that of the landmarks near it counts.
+    pub near: f32,
+    /// What that of the face counts.
+    pub face: f32,
+    /// For each landmark, in the scheme's order.
+    pub bias: Vec<f32>,
 }
 
 /// A stored value `q` of the output stands for `(q - zero_point) * scale`.
@@ -217,13 +236,6 @@ impl ModelCard {
     }
 
     fn check(&self) -> Result<(), CardError> {
-        let number = |key, value: f64, range: std::ops::RangeInclusive<f64>, expected| {
-            if range.contains(&value) {
-                Ok(())
-            } else {
-                Err(CardError::OutOfRange { key, found: value.to_string(), expected })
-            }
-        };
         number("input_px", self.input_px.into(), 16.0..=MAX_INPUT_PX.into(), "16 to 4096")?;
         if self.stride == 0 || !self.input_px.is_multiple_of(self.stride) {
             let found = self.stride.to_string();
@@ -235,21 +247,10 @@ impl ModelCard {
         }
         number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
         match self.task {
-            Task::Landmarks { scheme, crop_margin, ref calibration } => {
+            Task::Landmarks { scheme, crop_margin, ref calibration, ref visibility } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
-                let Some(Calibration { exponent, face_exponent, tails, spread }) = calibration else { return Ok(()) };
-                number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
-                number("task.landmarks.calibration.face_exponent", (*face_exponent).into(), 0.0..=10.0, "0 to 10")?;
-                number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
-                for spread in spread {
-                    number("task.landmarks.calibration.spread", (*spread).into(), 1e-6..=1e3, "1e-6 to 1000")?;
-                }
-                if spread.len() == scheme.landmarks {
-                    return Ok(());
-                }
-                let found = format!("{} numbers", spread.len());
-                let expected = "one number for each landmark of the scheme";
-                Err(CardError::OutOfRange { key: "task.landmarks.calibration.spread", found, expected })
+                calibration.as_ref().map_or(Ok(()), |calibration| calibration.check(scheme))?;
+                visibility.as_ref().map_or(Ok(()), |visibility| visibility.check(scheme))
             }
             Task::Faces { smallest_px, octaves, score } => {
                 number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0, "1 to 1024")?;
@@ -258,6 +259,42 @@ impl ModelCard {
             }
         }
     }
+}
+
+impl Calibration {
+    fn check(&self, scheme: &Scheme) -> Result<(), CardError> {
+        let Calibration { exponent, face_exponent, tails, spread } = self;
+        number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
+        number("task.landmarks.calibration.face_exponent", (*face_exponent).into(), 0.0..=10.0, "0 to 10")?;
+        number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
+        let key = "task.landmarks.calibration.spread";
+        spread.iter().try_for_each(|spread| number(key, (*spread).into(), 1e-6..=1e3, "1e-6 to 1000"))?;
+        one_a_landmark(key, spread, scheme)
+    }
+}
+
+impl Visibility {
+    fn check(&self, scheme: &Scheme) -> Result<(), CardError> {
+        let within = |key, value: f32| number(key, value.into(), -100.0..=100.0, "-100 to 100");
+        within("task.landmarks.visibility.own", self.own)?;
+        within("task.landmarks.visibility.near", self.near)?;
+        within("task.landmarks.visibility.face", self.face)?;
+        let key = "task.landmarks.visibility.bias";
+        self.bias.iter().try_for_each(|bias| within(key, *bias))?;
+        one_a_landmark(key, &self.bias, scheme)
+    }
+}
+
+fn number(key: &'static str, value: f64, range: RangeInclusive<f64>, expected: &'static str) -> Result<(), CardError> {
+    if range.contains(&value) { Ok(()) } else { Err(CardError::OutOfRange { key, found: value.to_string(), expected }) }
+}
+
+fn one_a_landmark(key: &'static str, numbers: &[f32], scheme: &Scheme) -> Result<(), CardError> {
+    if numbers.len() == scheme.landmarks {
+        return Ok(());
+    }
+    let found = format!("{} numbers", numbers.len());
+    Err(CardError::OutOfRange { key, found, expected: "one number for each landmark of the scheme" })
 }
 
 /// A scheme is written as its name.
@@ -302,6 +339,7 @@ mod tests {
                     tails: 5.0,
                     spread: vec![0.0625; 68],
                 }),
+                visibility: Some(Visibility { own: -3.5, near: -9.75, face: 12.0, bias: vec![-3.25; 68] }),
             },
             heat: Quantisation { scale: 0.005, zero_point: 25 },
             about: About {
@@ -348,6 +386,11 @@ mod tests {
         assert_eq!(
             error("spread = [0.0625, ", "spread = ["),
             "task.landmarks.calibration.spread is 67 numbers; expected one number for each landmark of the scheme"
+        );
+        assert_eq!(error("own = -3.5", "own = nan"), "task.landmarks.visibility.own is NaN; expected -100 to 100");
+        assert_eq!(
+            error("bias = [-3.25, ", "bias = ["),
+            "task.landmarks.visibility.bias is 67 numbers; expected one number for each landmark of the scheme"
         );
         assert_eq!(error("\"ibug68\"", "\"ibug5\""), "scheme \"ibug5\" is not known; known: ibug68");
         assert!(error("stride = 4", "strides = 4").starts_with("unknown field `strides`"));

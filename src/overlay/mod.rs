@@ -69,9 +69,10 @@ impl Overlay<'_> {
             let points = curve.points.iter().map(|&i| pixel(self.canvas_from_frame * face.landmarks[i].at));
             draw_path(points, PrimitiveStyle::with_stroke(CONTOUR, line_px), target)?;
         }
-        for landmark in &face.landmarks {
+        for (i, landmark) in face.landmarks.iter().enumerate() {
             let dot = Circle::with_center(pixel(self.canvas_from_frame * landmark.at), dot_px);
-            dot.into_styled(PrimitiveStyle::with_fill(POINT)).draw(target)?;
+            let colour = if face.guessed.contains(&i) { UNCERTAIN } else { POINT };
+            dot.into_styled(PrimitiveStyle::with_fill(colour)).draw(target)?;
         }
         Ok(())
     }
@@ -135,9 +136,18 @@ mod tests {
     };
 
     fn drawn(landmarks: Vec<Landmark>, canvas_from_frame: Affine2<f32>, size: Size) -> String {
+        drawn_with(landmarks, Vec::new(), canvas_from_frame, size)
+    }
+
+    fn drawn_with(
+        landmarks: Vec<Landmark>,
+        guessed: Vec<usize>,
+        canvas_from_frame: Affine2<f32>,
+        size: Size,
+    ) -> String {
         let bounds = Rect::around(landmarks.iter().map(|l| l.at)).unwrap();
         let crop = Crop::new(Point2::origin(), 20.0, 0.0, 16);
-        let face = Face { id: 1, bounds, crop, landmarks, presence: 1.0, measures: Default::default() };
+        let face = Face { id: 1, bounds, crop, landmarks, guessed, presence: 1.0, measures: Default::default() };
         let seen = Observation { faces: vec![face], ..Observation::default() };
         let mut canvas = Canvas::new(size);
         let Ok(()) = Overlay { scheme: &BAR, seen: &seen, canvas_from_frame }.draw(&mut canvas);
@@ -178,6 +188,13 @@ mod tests {
 ........PP.";
         let picture = drawn(vec![sure(1.0, 1.0), sure(8.0, 5.0)], Affine2::identity(), Size { width: 11, height: 7 });
         assert_eq!(picture, expected.trim_start());
+    }
+
+    #[test]
+    fn a_guessed_point_has_a_colour_of_its_own() {
+        let points = vec![sure(1.0, 1.0), sure(8.0, 5.0)];
+        let picture = drawn_with(points, vec![1], Affine2::identity(), Size { width: 11, height: 7 });
+        assert!(picture.contains(".PPb") && picture.ends_with("........uu."), "{picture}");
     }
 
     #[test]

@@ -108,6 +108,7 @@ mod tests {
             bounds: Rect { min: at, max: at },
             crop: Crop::new(at, 9.0, 0.0, 9),
             landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
+            guessed: Vec::new(),
             presence: 1.0 / 3.0,
             measures,
         }

@@ -189,6 +189,7 @@ mod tests {
             bounds: Rect { min: at, max: at },
             crop: Crop::new(at, 9.0, 0.0, 9),
             landmarks: (0..68).map(landmark).collect(),
+            guessed: Vec::new(),
             presence: 1.0,
             measures,
         }

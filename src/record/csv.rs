@@ -15,6 +15,7 @@
 //! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
 //! | `frame_width`, `frame_height` | of the frame, in pixels |
 //! | `confidence_0` .. `confidence_67` | of each point, 0 to 1; empty without a face |
+//! | `guessed` | numbers of the points that the picture does not show, with a space between |
 //! | `xx_0` .. `xx_67`, `xy_0` .., `yy_0` .. | covariance of each point's error, in square pixels; empty without a face |
 //! | `pose_xx`, `pose_xy`, `pose_xz`, `pose_yy`, `pose_yz`, `pose_zz` | covariance of the error of the turns, in square radians |
 //! | `eye_right_ratio`, `eye_left_ratio`, `mouth_ratio` | height over width; empty where unknown |
@@ -93,6 +94,7 @@ pub fn header(fields: Fields) -> Vec<String> {
     columns.extend(named(&["wall_time", "dropped", "box_x0", "box_y0", "box_x1", "box_y1"]));
     columns.extend(named(&["frame_width", "frame_height"]));
     columns.extend(numbered(fields.confidence, "confidence"));
+    columns.extend(named_if(fields.confidence, &["guessed"]));
     columns.extend(["xx", "xy", "yy"].into_iter().flat_map(|prefix| numbered(fields.covariance, prefix)));
     columns.extend(named_if(fields.pose, &["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
     columns.extend(named_if(fields.eyes, &["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
@@ -186,6 +188,13 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>, fields: Fiel
     write!(out, "{},{},", seen.size.width, seen.size.height)?;
     if fields.confidence {
         write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
+    }
+    if fields.confidence {
+        for (i, point) in face.iter().flat_map(|face| &face.guessed).enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            write!(out, "{space}{point}")?;
+        }
+        out.push(b',');
     }
     for at in UPPER_2.into_iter().filter(|_| fields.covariance) {
         write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].covariance[at]))?;

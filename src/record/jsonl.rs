@@ -7,7 +7,8 @@
 //!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15, "total": 8850 },
 //!   "faces": [{
 //!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
-//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "covariance": [[1.25, 0.1, 0.75], ...],
+//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "guessed": [0, 1, 2],
+//!     "covariance": [[1.25, 0.1, 0.75], ...],
 //!     "pose": { "yaw": -12.34, "pitch": 3.21, "roll": 0.5, "covariance": [0.81, 0.1, 0.0, 1.2, 0.0, 0.3],
 //!               "position_mm": [-20.5, 14.2, 612.0], "position_sd_mm": [1.5, 1.4, 20.1] },
 //!     "eyes": { "right_ratio": 0.281, "left_ratio": null, "right": 0.96, "left": null, "closed": false, "perclos": 0.02 },
@@ -28,14 +29,16 @@
 //!   pipe or the built-in picture;
 //! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the
 //!   centre of the first pixel at (0, 0), rounded to 1/1000;
+//! * `guessed`: numbers of the points that the picture does not show, from 0 on: the head hides
+//!   them, or something else does, or they lie beyond the border;
 //! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as
 //!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
 //!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
 //!
 //! Keys of [fields](super::fields) that are not recorded are left out: `points`, `point_confidence`
-//! (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`). `made_by` stands
-//! in the first object of a file, and in the first one that a continued run adds. It holds for the
-//! objects that follow.
+//! and `guessed` (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`).
+//! `made_by` stands in the first object of a file, and in the first one that a continued run adds.
+//! It holds for the objects that follow.
 //!
 //! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by
 //! rows), eyes, mouth and events; null is unknown. `schema` grows when a key changes its meaning or
@@ -129,6 +132,8 @@ struct FaceObject {
     points: Option<Vec<[f64; 2]>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     point_confidence: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guessed: Option<Vec<usize>>,
     /// xx, xy, yy.
     #[serde(skip_serializing_if = "Option::is_none")]
     covariance: Option<Vec<[f64; 3]>>,
@@ -174,6 +179,7 @@ impl FaceObject {
             bounds: [x0, y0, x1, y1],
             points: fields.points.then(|| each.clone().map(|l| point(l.at)).collect()),
             point_confidence: fields.confidence.then(|| each.clone().map(|l| share(l.confidence)).collect()),
+            guessed: fields.confidence.then(|| face.guessed.clone()),
             covariance: fields.covariance.then(|| each.map(covariance).collect()),
             measures: measures_of(&face.measures, fields),
         }

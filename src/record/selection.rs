@@ -200,6 +200,7 @@ mod tests {
             crop: Crop::new(Point2::origin(), 1.0, 0.0, 1),
             landmarks: Vec::new(),
             presence: 1.0,
+            guessed: Vec::new(),
             measures: Measures::default(),
         }
     }

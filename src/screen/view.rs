@@ -93,6 +93,7 @@ mod tests {
             crop: Crop::new(at, 9.0, 0.0, 9),
             landmarks: vec![landmark; 68],
             presence: 1.0,
+            guessed: Vec::new(),
             measures: Default::default(),
         };
         (frame, Observation { faces: vec![face], ..Observation::default() })

@@ -25,10 +25,11 @@ class Found:
     points: np.ndarray  # [n, 68, 2]
     confidence: np.ndarray  # [n, 68]
     covariance: np.ndarray  # [n, 68, 2, 2]
+    guessed: np.ndarray  # [n, 68]: points that the picture does not show
 
     def only(self, keep):
         return Found([file for file, k in zip(self.files, keep) if k], self.truth[keep], self.points[keep],
-                     self.confidence[keep], self.covariance[keep])
+                     self.confidence[keep], self.covariance[keep], self.guessed[keep])
 
     def squared_distances(self):
         """Of the true points from those found, in squared standard deviations: [n, 68]."""
@@ -51,7 +52,8 @@ def evaluate(model, data, split, *options):
     assert [row["file"] for row in truth] == [row["file"] for row in found], "a row a face, in the data set's order"
     array = lambda rows, names: np.array([[[float(row[f"{n}{i}"]) for n in names] for i in range(68)] for row in rows])
     covariance = array(found, ["xx", "xy", "xy", "yy"]).reshape(-1, 68, 2, 2)
-    return Found([row["file"] for row in found], array(truth, "xy"), array(found, "xy"), array(found, "p")[..., 0], covariance)
+    guessed = np.array([np.isin([str(i) for i in range(68)], row["guessed"].split()) for row in found])
+    return Found([row["file"] for row in found], array(truth, "xy"), array(found, "xy"), array(found, "p")[..., 0], covariance, guessed)
 
 
 def card_of(model):

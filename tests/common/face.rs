@@ -13,6 +13,7 @@ pub fn face(id: u32) -> Face {
         crop: Crop::new(at, 9.0, 0.0, 9),
         landmarks: vec![Landmark { at, confidence: 1.0, covariance: Matrix2::identity() }; 68],
         presence: 1.0,
+        guessed: Vec::new(),
         measures: Default::default(),
     }
 }

@@ -41,7 +41,7 @@ fn each_field_has_its_columns() {
         ("points", 136, ["x_0", "y_67"]),
         ("pose", 12, ["pose_Tx", "pose_zz"]),
         ("eyes", 7, ["eye_right_ratio", "perclos"]),
-        ("confidence", 68, ["confidence_0", "confidence_67"]),
+        ("confidence", 69, ["confidence_0", "guessed"]),
         ("covariance", 204, ["xx_0", "yy_67"]),
     ] {
         let columns = columns(name);
@@ -88,7 +88,7 @@ fn objects_lack_the_keys_and_their_other_values_stay() {
         ("points", &["points"][..]),
         ("pose", &["pose"]),
         ("eyes", &["eyes", "mouth"]),
-        ("confidence", &["point_confidence"]),
+        ("confidence", &["point_confidence", "guessed"]),
         ("covariance", &["covariance"]),
     ] {
         let mut expected = whole.clone();

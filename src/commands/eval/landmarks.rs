@@ -15,7 +15,9 @@ use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
 use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
+use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, LookTimings};
+use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::zoo::{self, Net};
 use crate::face::{Landmark, Observer, Options};
 use crate::model::scheme::Scheme;
@@ -40,7 +42,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         Some(net) => net,
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
     };
-    let mut finder = Finder::new(&net, args.detect, args.upright)?;
+    let mut finder = Finder::new(&net, args)?;
     let mut heads = net.head.as_ref().map(|head| Heads::new(head, args.fov));
     let mut predictions =
         args.predictions.as_deref().map(|path| Predictions::create(path, finder.scheme())).transpose()?;
@@ -174,7 +176,7 @@ fn evaluate(
             found.landmarks.iter().zip(&truth).for_each(|(landmark, truth)| coverage.count(landmark, *truth));
         }
         if let Some(predictions) = &mut predictions {
-            predictions.write(&sample.file, found.as_ref().map(|found| found.landmarks.as_slice()))?;
+            predictions.write(&sample.file, found.as_ref())?;
         }
     }
     bar.finish_and_clear();
@@ -196,24 +198,35 @@ fn evaluate(
 
 /// Where the crop comes from.
 enum Finder {
-    /// Whether the crop turns with the face.
-    TruePoints(Box<Landmarker>, bool),
+    TruePoints(Box<TruePoints>),
     Detector(Box<Observer>),
 }
 
+/// Looks at crops around the true points.
+struct TruePoints {
+    landmarker: Landmarker,
+    head: Option<HeadModel>,
+    fov: FieldOfView,
+    /// Whether the crop turns with the face.
+    upright: bool,
+}
+
 impl Finder {
-    fn new(net: &Net, detect: bool, upright: bool) -> anyhow::Result<Self> {
-        if detect {
+    fn new(net: &Net, args: &EvalArgs) -> anyhow::Result<Self> {
+        let fov = args.fov.unwrap_or_else(FieldOfView::of_cut_outs);
+        if args.detect {
             let faces = zoo::shipped(zoo::FACES)?.load()?;
-            Ok(Finder::Detector(Box::new(Observer::new(&faces, net, &Options::unsmoothed())?)))
+            let options = Options { fov, ..Options::unsmoothed() };
+            Ok(Finder::Detector(Box::new(Observer::new(&faces, net, &options)?)))
         } else {
-            Ok(Finder::TruePoints(Box::new(Landmarker::new(net, 1)?), upright))
+            let (landmarker, head) = (Landmarker::new(net, 1)?, net.head.clone());
+            Ok(Finder::TruePoints(Box::new(TruePoints { landmarker, head, fov, upright: args.upright })))
         }
     }
 
     fn scheme(&self) -> &'static Scheme {
         match self {
-            Finder::TruePoints(landmarker, _) => landmarker.scheme(),
+            Finder::TruePoints(looks) => looks.landmarker.scheme(),
             Finder::Detector(observer) => observer.scheme(),
         }
     }
@@ -221,7 +234,7 @@ impl Finder {
     /// Of the model's errors; see [`crate::face::calibration`].
     fn tails(&self) -> Option<f32> {
         let calibration = match self {
-            Finder::TruePoints(landmarker, _) => landmarker.calibration(),
+            Finder::TruePoints(looks) => looks.landmarker.calibration(),
             Finder::Detector(observer) => observer.calibration(),
         };
         calibration.map(|calibration| calibration.tails)
@@ -229,8 +242,8 @@ impl Finder {
 
     fn boxes(&self) -> &'static str {
         match self {
-            Finder::TruePoints(_, false) => "true points",
-            Finder::TruePoints(_, true) => "true points, upright",
+            Finder::TruePoints(looks) if looks.upright => "true points, upright",
+            Finder::TruePoints(_) => "true points",
             Finder::Detector(_) => "detector",
         }
     }
@@ -239,26 +252,37 @@ impl Finder {
     fn find(&mut self, frame: &Frame, truth: &[Point2<f32>]) -> anyhow::Result<Option<Found>> {
         let bounds = Rect::around(truth.iter().copied()).expect("a sample has points");
         match self {
-            Finder::TruePoints(landmarker, upright) => {
-                let crop =
-                    if *upright { landmarker.crop_around_points(truth) } else { landmarker.crop_around(&bounds, 0.0) };
-                let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
-                Ok(Some(Found { is_face: look.is_face(), landmarks: look.landmarks }))
-            }
+            Finder::TruePoints(looks) => Ok(Some(looks.find(frame, truth, &bounds)?)),
             Finder::Detector(observer) => {
                 observer.forget();
                 let faces = observer.observe(frame)?.faces;
                 let overlap = |found: &Rect| found.iou(&bounds);
                 let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
                 let own = nearest.filter(|face| overlap(&face.bounds) > FOUND_IOU);
-                Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks }))
+                Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks, guessed: face.guessed }))
             }
         }
     }
 }
 
-struct Found {
-    landmarks: Vec<Landmark>,
+impl TruePoints {
+    fn find(&mut self, frame: &Frame, truth: &[Point2<f32>], bounds: &Rect) -> anyhow::Result<Found> {
+        let landmarker = &mut self.landmarker;
+        let crop =
+            if self.upright { landmarker.crop_around_points(truth) } else { landmarker.crop_around(bounds, 0.0) };
+        let look = landmarker.look(frame, &crop, &mut LookTimings::default())?;
+        let size = frame.size();
+        let pose = self.head.as_ref().and_then(|head| head.pose(&look.landmarks, &Pinhole::of(size, self.fov)));
+        let guessed = landmarker.visibility().guessed(&look.landmarks, pose.as_ref(), size);
+        Ok(Found { is_face: look.is_face(), landmarks: look.landmarks, guessed })
+    }
+}
+
+/// What was found of a face.
+pub struct Found {
+    pub landmarks: Vec<Landmark>,
+    /// Numbers of the landmarks that the picture does not show.
+    pub guessed: Vec<usize>,
     /// Whether the model takes it for a face.
     is_face: bool,
 }
