@@ -480,7 +480,7 @@ fn eval_measures_its_own_predictions_as_perfect() {
     assert_eq!(mine["box"], "true points");
     let found = std::fs::read_to_string(folder.path().join("found.csv")).unwrap();
     let widths: Vec<usize> = found.lines().map(|line| line.split(',').count()).collect();
-    assert_eq!(widths, [1 + 6 * 68; 2], "{found}");
+    assert_eq!(widths, [1 + 6 * 68 + 1; 2], "{found}");
 }
 
 #[test]

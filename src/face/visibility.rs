@@ -11,8 +11,8 @@
 //!
 //! `log c_near` is the mean over the other landmarks, each weighted by a Gaussian of its distance
 //! in the mean face; `c_face` is what three quarters of the landmarks are below, which a half that
-//! is covered does not change. `tests/accuracy/seen.py` fits the numbers on faces of which parts are
-//! covered, and measures what comes of them.
+//! is covered does not change. `tests/accuracy/seen.py` fits the numbers on faces of which parts
+//! are covered, and measures what comes of them.
 
 use std::ops::Range;
 
