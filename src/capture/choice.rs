@@ -124,10 +124,7 @@ impl SourceChoice {
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate)?;
-        let unheeded = self.unheeded(&wish);
-        if !unheeded.is_empty() {
-            log::warn!("not heeded: {}; frames of {self} are taken as they are", unheeded.join(", "));
-        }
+        self.warn_of_unheeded(&wish);
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
@@ -136,6 +133,13 @@ impl SourceChoice {
             SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
             SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
             SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, live, pace, &Resume::default())?)),
+        }
+    }
+
+    fn warn_of_unheeded(&self, wish: &CameraWish) {
+        let unheeded = self.unheeded(wish);
+        if !unheeded.is_empty() {
+            log::warn!("not heeded: {}; frames of {self} are taken as they are", unheeded.join(", "));
         }
     }
 
@@ -159,6 +163,7 @@ impl SourceChoice {
     pub fn resume(&self, live: bool, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
         match self {
             SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
+                self.warn_of_unheeded(&wish);
                 Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate)?, resume)?))
             }
             _ => Err(CaptureError::NotResumable(self.to_string())),

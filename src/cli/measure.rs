@@ -37,7 +37,8 @@ pub struct EvalArgs {
     pub json: Option<PathBuf>,
 
     /// Write what is found to a CSV file, a row for each face of the data set: file, points (x0, y0
-    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..).
+    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..),
+    /// and the numbers of the points that the picture does not show (guessed).
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
 

@@ -20,7 +20,7 @@ const PADDED: usize = (UNKNOWNS + 1).next_multiple_of(4);
 const MAX_STEPS: usize = 12;
 /// Of a fit that starts from another; one that takes more starts anew.
 const MAX_STEPS_FROM_LAST: usize = 5;
-/// Nobody sees a difference below this: radians for the turn, a hundredth of that for the relative
+/// Nobody sees a difference below this: radians of the turn, and the position as a share of the
 /// distance.
 const SMALL_STEP: f32 = 1e-4;
 /// A step turns no further, in radians.

@@ -16,6 +16,8 @@ use super::pose::{HeadPose, Pinhole};
 // What literature defines names its source. The rest is set by hand: no data set with marked
 // blinks, yawns and nods was measured.
 
+/// The pose of a head is looked for anew so often.
+const FIT_ANEW_EVERY: Duration = Duration::from_secs(1);
 /// The eyes' and the mouth's own states are learned in this time; before, those of most people
 /// serve.
 const LEARN: Duration = Duration::from_secs(3);
@@ -137,6 +139,8 @@ pub struct Person {
     at: Option<Duration>,
     /// As it was last fitted.
     head: Option<Fitted>,
+    /// When it was fitted without regard to what was before.
+    fitted_anew: Duration,
     right_eye: OwnState,
     left_eye: OwnState,
     mouth: OwnState,
@@ -211,6 +215,7 @@ impl Person {
             began: at,
             at: None,
             head: None,
+            fitted_anew: at,
             right_eye: eye.clone(),
             left_eye: eye,
             mouth: OwnState::new(0.3, 0.02),
@@ -233,11 +238,22 @@ impl Person {
         self.at.is_some_and(|at| now.saturating_sub(at) <= time)
     }
 
-    /// The pose of the person's head in the next frame, looked for from where it was.
-    pub fn pose(&mut self, head: &HeadModel, landmarks: &[Landmark], camera: &Pinhole) -> Option<HeadPose> {
-        self.head = match &self.head {
+    /// The pose of the person's head in the next frame, looked for from where it was. Now and then
+    /// it is looked for anew, so that a wrong one does not stay.
+    pub fn pose(
+        &mut self,
+        head: &HeadModel,
+        landmarks: &[Landmark],
+        camera: &Pinhole,
+        now: Duration,
+    ) -> Option<HeadPose> {
+        let last = self.head.as_ref().filter(|_| now.saturating_sub(self.fitted_anew) < FIT_ANEW_EVERY);
+        self.head = match last {
             Some(last) => head.fit_from(last, landmarks, camera),
-            None => head.fit(landmarks, camera),
+            None => {
+                self.fitted_anew = now;
+                head.fit(landmarks, camera)
+            }
         };
         self.head.as_ref().map(|fitted| fitted.pose)
     }

@@ -299,7 +299,7 @@ impl Observer {
                 self.people.len() - 1
             });
             let person = &mut self.people[index];
-            let pose = self.head.as_ref().and_then(|head| person.pose(head, &face.landmarks, &camera));
+            let pose = self.head.as_ref().and_then(|head| person.pose(head, &face.landmarks, &camera, now));
             face.guessed = self.landmarker.visibility().guessed(&face.landmarks, pose.as_ref(), size);
             let ratios = Ratios::of(&face.landmarks, pose.as_ref());
             face.measures = person.take(now, pose, ratios, &mut events);

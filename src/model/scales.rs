@@ -32,7 +32,7 @@ fn check_shapes(graph: &GraphProto) -> Result<(), ModelError> {
 }
 
 fn check_elements(op: &str, sides: &[i64]) -> Result<(), ModelError> {
-    let elements = sides.iter().fold(1, |elements: i64, side| elements.saturating_mul(*side));
+    let elements = sides.iter().fold(1, |elements: i64, side| elements.saturating_mul(side.saturating_abs()));
     if elements > MAX_ELEMENTS as i64 || sides.iter().any(|side| *side > MAX_ELEMENTS as i64) {
         return Err(signature(format!("a node {op} to {sides:?}"), "at most 2^26 elements"));
     }

@@ -48,7 +48,7 @@ pub(super) fn check_memory(bytes: usize) -> Result<(), ModelError> {
     if bytes <= MAX_MEMORY_BYTES {
         return Ok(());
     }
-    let found = format!("{} MiB of tensors that are needed at once", bytes >> 20);
+    let found = format!("{} MiB of tensors that are needed at once", bytes.div_ceil(1 << 20));
     Err(signature(found, "at most 256 MiB; export it for a smaller picture"))
 }
 

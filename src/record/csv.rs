@@ -188,13 +188,8 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>, fields: Fiel
     write!(out, "{},{},", seen.size.width, seen.size.height)?;
     if fields.confidence {
         write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].confidence))?;
-    }
-    if fields.confidence {
-        for (i, point) in face.iter().flat_map(|face| &face.guessed).enumerate() {
-            let space = if i == 0 { "" } else { " " };
-            write!(out, "{space}{point}")?;
-        }
-        out.push(b',');
+        let guessed: &[usize] = face.map_or(&[], |face| &face.guessed);
+        write_list(out, guessed.iter().map(ToString::to_string))?;
     }
     for at in UPPER_2.into_iter().filter(|_| fields.covariance) {
         write_points(out, face, |out, face, i| write!(out, "{:.4},", face.landmarks[i].covariance[at]))?;
@@ -215,14 +210,20 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>, fields: Fiel
         }
     }
     let own = seen.events.iter().filter(|event| face.is_some_and(|face| face.id == event.face));
-    for (i, event) in own.enumerate() {
-        let space = if i == 0 { "" } else { " " };
-        write!(out, "{space}{}:{:.3}", event.kind.name(), event.lasted.as_secs_f64())?;
-    }
-    out.push(b',');
+    write_list(out, own.map(|event| format!("{}:{:.3}", event.kind.name(), event.lasted.as_secs_f64())))?;
     for time in seen.timings.all() {
         write!(out, "{},", time.as_micros())?;
     }
+    Ok(())
+}
+
+/// Writes a field of several items, with a space between.
+fn write_list(out: &mut Vec<u8>, items: impl Iterator<Item = String>) -> std::io::Result<()> {
+    for (i, item) in items.enumerate() {
+        let space = if i == 0 { "" } else { " " };
+        write!(out, "{space}{item}")?;
+    }
+    out.push(b',');
     Ok(())
 }
 

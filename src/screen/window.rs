@@ -44,18 +44,16 @@ impl WindowScreen {
             shown.send(Picture::default()).expect("the receiver is here");
         }
         let window_size = size.clone();
-        thread::Builder::new()
-            .name("window".into())
-            .spawn(move || match open_window() {
-                Ok(window) => {
-                    let _ = opened.send(Ok(()));
-                    serve(window, &to_show, &shown, &window_size);
-                }
-                Err(e) => {
-                    let _ = opened.send(Err(e.to_string()));
-                }
-            })
-            .map_err(|e| ScreenError::Window(e.to_string()))?;
+        let show = move || match open_window() {
+            Ok(window) => {
+                let _ = opened.send(Ok(()));
+                serve(window, &to_show, &shown, &window_size);
+            }
+            Err(e) => {
+                let _ = opened.send(Err(e.to_string()));
+            }
+        };
+        threads::start("window", show).map_err(|e| ScreenError::Window(e.to_string()))?;
         match is_open.recv() {
             Ok(opened) => opened.map_err(ScreenError::Window)?,
             Err(_) => return Err(ScreenError::Window("its thread ended".into())),

@@ -14,8 +14,19 @@ use crate::viewer::{self, Got};
 
 const MOST_BYTES: usize = 1 << 20;
 
+/// A program that does not outlive who holds it.
+pub struct Tied(pub Child);
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 pub struct Broker {
-    mosquitto: Child,
+    mosquitto: Tied,
     port: u16,
     listener: JoinHandle<Heard>,
 }
@@ -37,7 +48,7 @@ impl Broker {
         std::fs::write(&settings, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
         // Debian puts it where the paths of users do not lead.
         let start = |program| Command::new(program).arg("-c").arg(&settings).stderr(Stdio::null()).spawn().ok();
-        let mosquitto = start("mosquitto").or_else(|| start("/usr/sbin/mosquitto"))?;
+        let mosquitto = Tied(start("mosquitto").or_else(|| start("/usr/sbin/mosquitto"))?);
         let stream = viewer::connect(port);
         Some(Broker { mosquitto, port, listener: std::thread::spawn(move || listen(stream)) })
     }
@@ -47,11 +58,10 @@ impl Broker {
     }
 
     /// When the run has ended.
-    pub fn finish(mut self) -> Heard {
+    pub fn finish(self) -> Heard {
         // What was published is on its way.
         std::thread::sleep(std::time::Duration::from_secs(1));
-        self.mosquitto.kill().unwrap();
-        self.mosquitto.wait().unwrap();
+        drop(self.mosquitto);
         self.listener.join().expect("each message is as it should be")
     }
 }

@@ -25,14 +25,14 @@ mod viewer;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use broker::Broker;
+use broker::{Broker, Tied};
 use feed::Pictures;
 use rows::Rows;
 use viewer::Viewer;
@@ -76,7 +76,7 @@ impl Wish {
 
 /// The run, and what stands around it.
 struct Soak {
-    child: Child,
+    child: Tied,
     broker: Option<Broker>,
     viewer: Viewer,
     rows: Rows,
@@ -95,8 +95,8 @@ impl Soak {
         command.args(broker.iter().flat_map(|broker| ["--publish".to_owned(), broker.url()]));
         let log = std::fs::File::create(folder.join("messages.log")).unwrap();
         command.current_dir(folder).env("RUST_LOG", "info");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let fed = feed::start(child.stdin.take().unwrap(), wish.pictures());
+        let mut child = Tied(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        let fed = feed::start(child.0.stdin.take().unwrap(), wish.pictures());
         let (viewer, rows) = (Viewer::start(page), Rows::of(folder));
         Soak { child, broker, viewer, rows, samples: Vec::new(), fed }
     }
@@ -106,17 +106,17 @@ impl Soak {
         let start = Instant::now();
         while !wish.is_done(self.fed.load(Ordering::Relaxed), start.elapsed()) {
             std::thread::sleep(SAMPLE_EVERY);
-            assert!(self.child.try_wait().unwrap().is_none(), "it ended by itself");
+            assert!(self.child.0.try_wait().unwrap().is_none(), "it ended by itself");
             let fed = self.fed.load(Ordering::Relaxed);
-            self.samples.push(Sample::take(self.child.id(), start.elapsed(), fed));
+            self.samples.push(Sample::take(self.child.0.id(), start.elapsed(), fed));
             self.rows.read_archives();
         }
     }
 
     fn stop(&mut self) -> (ExitStatus, Duration) {
         let stopping = Instant::now();
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        let status = self.child.wait().unwrap();
+        kill_process(Pid::from_child(&self.child.0), Signal::TERM).unwrap();
+        let status = self.child.0.wait().unwrap();
         let took = stopping.elapsed();
         self.rows.read_rest();
         (status, took)

@@ -66,12 +66,13 @@ impl Totals {
         let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
         let unreadable =
             some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
+        let panicked = some(self.panicked, format!("; {} panicked", counted(self.panicked, "thread", "threads")));
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
         let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
         let files = counted(self.recorded_files, "file was", "files were");
         let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
         let observing = some(self.frames, format!("; observing one: {}", self.latencies));
-        format!("{frames}{faces}{unreadable}{dropped}{damaged}{recorded}{observing}")
+        format!("{frames}{faces}{unreadable}{dropped}{damaged}{panicked}{recorded}{observing}")
     }
 }
 

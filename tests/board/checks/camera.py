@@ -9,9 +9,10 @@ from PIL import Image
 import logs
 import pictures
 
-# The overlay's dots (src/overlay): their colour, and how far a pixel of one is from its middle;
-# they are 2 px wide here.
+# The overlay's dots (src/overlay): their colour, that of points which are guessed (and of the
+# ellipses), and how far a pixel of one is from its middle; they are 2 px wide here.
 DOT = (255, 240, 80)
+GUESSED_DOT = (255, 110, 60)
 # Frames after which a face that stands still is followed as it stays.
 FOLLOWED = 8
 DOT_RADIUS_PX = 1.5
@@ -51,11 +52,12 @@ def _check_overlay(shot, expected, seen):
     """Every point has a dot, and every dot is at a point of a face seen, within 2 px; the distance of the farthest point."""
     assert shot.size == SCREEN
     # The frame is as high as the screen and stands in the middle of it.
-    dots = numpy.argwhere((numpy.asarray(shot) == DOT).all(axis=2))[:, ::-1] - [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
+    pixels = lambda colour: numpy.argwhere((numpy.asarray(shot) == colour).all(axis=2))[:, ::-1] - [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
+    dots, guessed = pixels(DOT), pixels(GUESSED_DOT)
     assert len(dots) > 0, "the screen shows no points"
-    distances = lambda points: numpy.linalg.norm(dots[:, None] - points[None], axis=2)
-    without_dot = distances(expected).min(axis=0).max()
-    without_point = distances(numpy.concatenate(seen)).min(axis=1).max()
+    distances = lambda dots, points: numpy.linalg.norm(dots[:, None] - points[None], axis=2)
+    without_dot = distances(numpy.concatenate([dots, guessed]), expected).min(axis=0).max()
+    without_point = distances(dots, numpy.concatenate(seen)).min(axis=1).max()
     assert without_dot <= 2, f"a point has no dot within {without_dot:.1f} px"
     assert without_point <= 2 + DOT_RADIUS_PX, f"a dot has no point within {without_point:.1f} px"
     return without_dot

@@ -10,6 +10,7 @@ use nalgebra::{Matrix2, Point2};
 use wingmark::dataset::{self, Sample};
 use wingmark::face::Landmark;
 use wingmark::face::openness::Ratios;
+use wingmark::face::visibility::{RIGHT_BROW_AND_EYE, RIGHT_JAW};
 use wingmark::model::scheme::IBUG_68;
 
 const TABLE: &str = "points.csv";
@@ -26,10 +27,6 @@ const TURNED_DEG: f32 = 20.0;
 /// From this yaw on the far eye and brow are guesses in both.
 const PROFILE_DEG: f32 = 60.0;
 const GUESSED: f32 = 0.3;
-/// Points of the right half of the face, which is the far one where the head is turned to its
-/// right.
-const RIGHT_JAW: std::ops::Range<usize> = 0..8;
-const RIGHT_BROW_AND_EYE: [std::ops::Range<usize>; 2] = [17..22, 36..42];
 /// Eyes that are less open than this in the mean count as closed (Soukupova and Cech's ratio).
 const CLOSED: f32 = 0.18;
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
