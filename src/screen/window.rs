@@ -2,13 +2,13 @@
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use minifb::{Key, ScaleMode, Window, WindowOptions};
 
 use super::{Canvas, Screen, ScreenError};
 use crate::picture::frame::Size;
+use crate::threads;
 
 const FIRST_SIZE: Size = Size { width: 960, height: 720 };
 /// How often the desktop's events are looked at while no picture comes.
