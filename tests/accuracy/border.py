@@ -18,8 +18,7 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-import held_out
-from predictions import OUTER_EYE_CORNERS, WINGMARK
+from predictions import OUTER_EYE_CORNERS, WINGMARK, annotated
 
 LARGEST_ERROR, SMALLEST_IOU = 0.06, 0.1
 
@@ -52,12 +51,6 @@ KINDS = {
     "upper half outside": cut((None, 0.5, None, None)), "lower half outside": cut((None, None, None, 0.5)),
     "fills the frame": cut((0, 0, 1, 1)), "frame inside the points": cut((0.12, 0.12, 0.88, 0.88)), "14 px": shrink,
 }
-
-
-def faces_of(data, split):
-    for row in csv.DictReader((data / "points.csv").open()):
-        if row["split"] == split and (split != "train" or held_out.is_held_out(row["file"])):
-            yield data / "images" / row["file"], np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])
 
 
 def boxes_of(data):
@@ -104,7 +97,7 @@ def main():
     parser.add_argument("--split", required=True, help="of `train`, those that the trainer holds out are taken")
     parser.add_argument("--model", default="small")
     arguments = parser.parse_args()
-    faces, boxes = list(faces_of(arguments.data, arguments.split)), boxes_of(arguments.data)
+    faces, boxes = list(annotated(arguments.data, arguments.split)), boxes_of(arguments.data)
     print(f"{len(faces)} faces\n\n| face | within 6 % | farther off | no face | faces elsewhere |\n|---|---|---|---|---|")
     for kind, change in KINDS.items():
         with tempfile.TemporaryDirectory() as folder:

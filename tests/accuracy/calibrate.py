@@ -18,7 +18,7 @@ import tempfile
 import numpy as np
 
 import held_out
-from predictions import evaluate
+from predictions import evaluate, put_section
 
 LEAST_CONFIDENCE = 0.05
 DEGRADATIONS = [[], ["--degrade", "cover:50"], ["--degrade", "blur:4"]]
@@ -106,8 +106,7 @@ def main():
     exponent, face_exponent, tails, spread, loss = fit(*(np.concatenate(arrays) for arrays in zip(*parts)))
     numbers = ", ".join(f"{s:.4f}" for s in spread)
     section = f"{HEAD}\nexponent = {exponent:.2f}\nface_exponent = {face_exponent:.2f}\ntails = {tails:.2f}\nspread = [{numbers}]\n"
-    head, heat = bare.split("\n[heat]\n")
-    card.write_text(f"{head.rstrip()}\n\n{section}\n[heat]\n{heat}")
+    put_section(card, bare, section)
     print(f"{sum(len(part[0]) for part in parts)} looks at held-out faces: exponent {exponent:.2f}, of the face {face_exponent:.2f}, "
           f"tails {tails:.2f}, spread {spread.min():.3f} to {spread.max():.3f}; -log likelihood {loss:.3f} a point")
 

@@ -9,6 +9,8 @@ import tomllib
 
 import numpy as np
 
+import held_out
+
 WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/debug/wingmark"
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 # iBUG's 68 points.
@@ -54,6 +56,19 @@ def evaluate(model, data, split, *options):
     covariance = array(found, ["xx", "xy", "xy", "yy"]).reshape(-1, 68, 2, 2)
     guessed = np.array([np.isin([str(i) for i in range(68)], row["guessed"].split()) for row in found])
     return Found([row["file"] for row in found], array(truth, "xy"), array(found, "xy"), array(found, "p")[..., 0], covariance, guessed)
+
+
+def annotated(data, split):
+    """Picture and points [68, 2] of each face of a split; of `train`, of those that the trainer holds out."""
+    for row in csv.DictReader((data / "points.csv").open()):
+        if row["split"] == split and (split != "train" or held_out.is_held_out(row["file"])):
+            yield data / "images" / row["file"], np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])
+
+
+def put_section(card, bare, section):
+    """Writes a card's text, which lacks the section, with it: before the table [heat]."""
+    head, heat = bare.split("\n[heat]\n")
+    card.write_text(f"{head.rstrip()}\n\n{section}\n[heat]\n{heat}")
 
 
 def card_of(model):

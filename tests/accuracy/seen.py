@@ -19,9 +19,8 @@ import tempfile
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-import held_out
 from calibrate import PAIR
-from predictions import OUTER_EYE_CORNERS, evaluate
+from predictions import OUTER_EYE_CORNERS, annotated, evaluate, put_section
 
 # As in src/face/visibility.rs.
 NEAR, LEAST_CONFIDENCE = 0.2, 0.02
@@ -30,12 +29,6 @@ FAR_JAW, FAR_BROW_AND_EYE = {1: range(8), -1: range(9, 17)}, {1: [*range(17, 22)
 HEAD = "[task.landmarks.visibility]"
 # How often each face is looked at: as it is, then covered.
 LOOKS = 5
-
-
-def faces_of(data):
-    """Picture and points [68, 2] of each face that the trainer holds out."""
-    rows = [row for row in csv.DictReader((data / "points.csv").open()) if row["split"] == "train" and held_out.is_held_out(row["file"])]
-    return [(data / "images" / row["file"], np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])) for row in rows]
 
 
 def shape_over(face, size, rng):
@@ -118,7 +111,7 @@ def logistic(x, y):
 
 
 def fit(model, data):
-    faces = sum((faces_of(folder) for folder in data), [])
+    faces = [face for folder in data for face in annotated(folder, "train")]
     with tempfile.TemporaryDirectory() as folder:
         hidden = write_covered(faces, pathlib.Path(folder))
         found = evaluate(model, folder, "train")
@@ -131,8 +124,7 @@ def fit(model, data):
     section = f"{HEAD}\nown = {own:.3f}\nnear = {near:.3f}\nface = {face:.3f}\nbias = [{numbers}]\n"
     card = model / "card.toml"
     bare = re.sub(rf"\n*{re.escape(HEAD)}.*?bias = \[[^\]]*\]\n", "\n", card.read_text(), flags=re.DOTALL)
-    head, heat = bare.split("\n[heat]\n")
-    card.write_text(f"{head.rstrip()}\n\n{section}\n[heat]\n{heat}")
+    put_section(card, bare, section)
     print(f"{model}: {len(hidden)} looks at {len(faces)} held-out faces, {hidden.mean():.1%} of the points covered; "
           f"own {own:.2f}, near {near:.2f}, face {face:.2f}")
 

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use crate::face::Landmark;
-use crate::face::head::HeadModel;
-use crate::face::pose::{FieldOfView, Pinhole};
-use crate::picture::frame::Size;
+use crate::face::pose::HeadPose;
 
 /// Heads that are turned by no more than this are told apart, in degrees.
 const NEAR_DEG: f32 = 30.0;
@@ -13,9 +10,8 @@ const NEAR_DEG: f32 = 30.0;
 const WITHIN_95: f32 = 1.96;
 
 /// Counts the heads of a split.
-pub struct Heads<'a> {
-    head: &'a HeadModel,
-    fov: FieldOfView,
+#[derive(Debug, Default)]
+pub struct Heads {
     /// True yaw, error, and the deviation that the fit gives it, in degrees.
     yaws: Vec<[f32; 3]>,
 }
@@ -33,18 +29,11 @@ pub struct HeadFigures {
     within_95_percent: f64,
 }
 
-impl<'a> Heads<'a> {
-    pub fn new(head: &'a HeadModel, fov: Option<FieldOfView>) -> Self {
-        let fov = fov.unwrap_or_else(FieldOfView::of_cut_outs);
-        Heads { head, fov, yaws: Vec::new() }
-    }
-
-    pub fn count(&mut self, size: Size, landmarks: &[Landmark], yaw_deg: f32) {
-        let camera = Pinhole::of(size, self.fov);
-        if let Some(pose) = self.head.pose(landmarks, &camera) {
-            let deviation = pose.turns_covariance()[(1, 1)].sqrt().to_degrees();
-            self.yaws.push([yaw_deg, pose.yaw_deg() - yaw_deg, deviation]);
-        }
+impl Heads {
+    /// Counts a head by the pose that was found and by its true yaw.
+    pub fn count(&mut self, pose: &HeadPose, yaw_deg: f32) {
+        let deviation = pose.turns_covariance()[(1, 1)].sqrt().to_degrees();
+        self.yaws.push([yaw_deg, pose.yaw_deg() - yaw_deg, deviation]);
     }
 
     /// The figures so far; the next split begins anew.

@@ -17,9 +17,9 @@ use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, LookTimings};
-use crate::face::pose::{FieldOfView, Pinhole};
+use crate::face::pose::{FieldOfView, HeadPose, Pinhole};
 use crate::face::zoo::{self, Net};
-use crate::face::{Landmark, Observer, Options};
+use crate::face::{Face, Landmark, Observer, Options};
 use crate::model::scheme::Scheme;
 use crate::picture;
 use crate::picture::frame::Frame;
@@ -43,14 +43,14 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         None => zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?,
     };
     let mut finder = Finder::new(&net, args)?;
-    let mut heads = net.head.as_ref().map(|head| Heads::new(head, args.fov));
+    let mut heads = Heads::default();
     let mut predictions =
         args.predictions.as_deref().map(|path| Predictions::create(path, finder.scheme())).transpose()?;
     let mut figures = serde_json::Map::new();
     let mut unreadable = faults;
     let unreadable_items = |split: &str| set.faults.iter().filter(|fault| fault.split == split).count();
     for (split, samples) in by_split(set.samples) {
-        let mut result = evaluate(&split, &samples, args.degrade, &mut finder, heads.as_mut(), predictions.as_mut())?;
+        let mut result = evaluate(&split, &samples, args.degrade, &mut finder, &mut heads, predictions.as_mut())?;
         result.unreadable_items = unreadable_items(&split);
         writeln!(results(), "{split}: {}", result.line())?;
         unreadable += result.unreadable;
@@ -144,7 +144,7 @@ fn evaluate(
     samples: &[Sample],
     degradation: Option<Degradation>,
     finder: &mut Finder,
-    mut heads: Option<&mut Heads<'_>>,
+    heads: &mut Heads,
     mut predictions: Option<&mut Predictions>,
 ) -> anyhow::Result<SplitFigures> {
     let bar = progress(samples.len()).with_prefix(split.to_owned());
@@ -168,8 +168,8 @@ fn evaluate(
             let points: Vec<_> = found.landmarks.iter().map(|landmark| landmark.at).collect();
             normalised_mean_error(finder.scheme(), &truth, &points)
         }));
-        if let (Some(heads), Some(found), Some(yaw_deg)) = (&mut heads, &found, sample.yaw_deg) {
-            heads.count(frame.size(), &found.landmarks, yaw_deg);
+        if let (Some(pose), Some(yaw_deg)) = (found.as_ref().and_then(|found| found.pose), sample.yaw_deg) {
+            heads.count(&pose, yaw_deg);
         }
         if let Some(found) = &found {
             rejected += usize::from(!found.is_face);
@@ -189,7 +189,7 @@ fn evaluate(
         boxes: finder.boxes(),
         rejected,
         ellipses_cover_percent: coverage.percent(),
-        head_pose: heads.and_then(Heads::take),
+        head_pose: heads.take(),
         missed,
         unreadable,
         unreadable_items: 0,
@@ -259,7 +259,12 @@ impl Finder {
                 let overlap = |found: &Rect| found.iou(&bounds);
                 let nearest = faces.into_iter().max_by(|a, b| overlap(&a.bounds).total_cmp(&overlap(&b.bounds)));
                 let own = nearest.filter(|face| overlap(&face.bounds) > FOUND_IOU);
-                Ok(own.map(|face| Found { is_face: true, landmarks: face.landmarks, guessed: face.guessed }))
+                Ok(own.map(|Face { landmarks, guessed, measures, .. }| Found {
+                    landmarks,
+                    guessed,
+                    pose: measures.pose,
+                    is_face: true,
+                }))
             }
         }
     }
@@ -274,7 +279,7 @@ impl TruePoints {
         let size = frame.size();
         let pose = self.head.as_ref().and_then(|head| head.pose(&look.landmarks, &Pinhole::of(size, self.fov)));
         let guessed = landmarker.visibility().guessed(&look.landmarks, pose.as_ref(), size);
-        Ok(Found { is_face: look.is_face(), landmarks: look.landmarks, guessed })
+        Ok(Found { is_face: look.is_face(), landmarks: look.landmarks, guessed, pose })
     }
 }
 
@@ -283,6 +288,8 @@ pub struct Found {
     pub landmarks: Vec<Landmark>,
     /// Numbers of the landmarks that the picture does not show.
     pub guessed: Vec<usize>,
+    /// Of the head, where it is known.
+    pose: Option<HeadPose>,
     /// Whether the model takes it for a face.
     is_face: bool,
 }
