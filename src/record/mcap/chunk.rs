@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use mcap::read::parse_record;
 use mcap::records::{Record, op};
 
@@ -12,8 +12,11 @@ pub const LZ4: &str = "lz4";
 /// A chunk holds 1024 entries at most; what unpacks to more than those can be is none of ours.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// In blocks of 64 KiB: by default a chunk of more than 256 KiB takes buffers of 9 MB to pack, and
+/// what a process once took and gave back, the system does not always get.
 pub fn pack(records: &[u8]) -> Vec<u8> {
-    let mut encoder = FrameEncoder::new(Vec::new());
+    let blocks = FrameInfo::new().block_size(BlockSize::Max64KB);
+    let mut encoder = FrameEncoder::with_frame_info(blocks, Vec::new());
     encoder.write_all(records).expect(IN_MEMORY);
     encoder.finish().expect(IN_MEMORY)
 }
