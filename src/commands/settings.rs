@@ -133,7 +133,13 @@ fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>
         SettingsError::Malformed { path: path.into(), line, problem }
     };
     let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error: toml::de::Error| {
-        malformed(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default().into())
+        let span = error.span().unwrap_or(0..0);
+        // Every value of TOML is taken, but for a number of more than 64 bits.
+        let problem = match text.get(span.clone()) {
+            Some(value) if value.parse::<i128>().is_ok() => format!("{value} is too large a number"),
+            _ => error.message().lines().next().unwrap_or_default().into(),
+        };
+        malformed(span.start, problem)
     })?;
     let known = || run.get_arguments().filter(|arg| ![OPTION, "help"].contains(&arg.get_id().as_str()));
     table
@@ -225,6 +231,7 @@ mod tests {
             ("live = 'yes'\n", "settings.toml, line 1: live is \"yes\"; expected true or false"),
             ("faces = [1]\n", "settings.toml, line 1: faces is [1]; expected a text or a number"),
             ("faces = \n", "settings.toml, line 1: "),
+            ("\nfaces = 99999999999999999999", "settings.toml, line 2: 99999999999999999999 is too large a number"),
             ("\nfaces = 0\n", "settings.toml, line 2: invalid value '0' for '--faces <N>': expected a whole number"),
             ("live = true\nmodel = \"na\\nno\"\n", "settings.toml, line 2: invalid value 'na no' for '--model"),
             ("publish = 'mqtt://me:a/b@h'\n", "settings.toml, line 1: invalid value 'mqtt://me:***@h' for '--publish"),
