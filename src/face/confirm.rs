@@ -64,6 +64,11 @@ impl Confirmer {
         self.background = net;
     }
 
+    /// Whether a first look was begun that goes on in the next frame.
+    pub fn is_looking(&self) -> bool {
+        self.background.is_looking()
+    }
+
     /// Looks at the candidates in this frame, until it has found so many faces or looked in vain so
     /// many times. A face is looked for in other turns only until there is one.
     pub fn look_at_once(

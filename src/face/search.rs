@@ -67,10 +67,15 @@ impl Search {
         self.is_of_new_scene
     }
 
+    /// Whether a search was begun that goes on in the next frame.
+    pub fn is_looking(&self) -> bool {
+        self.detector.is_looking()
+    }
+
     /// Whether a frame in which these faces were followed is searched: a search goes on, or it is
     /// time for one.
     pub fn is_due(&self, followed: &[Rect], missed: Missed) -> bool {
-        followed.is_empty() || self.detector.is_looking() || self.frames >= missed.frames_a_search()
+        followed.is_empty() || self.is_looking() || self.frames >= missed.frames_a_search()
     }
 
     /// Searches a new scene at once, in all views. After that the views take turns: where nobody is
