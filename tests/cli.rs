@@ -404,6 +404,10 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     assert!(error("short", &card, &model[..model.len() / 2]).contains("the file is cut short or another model's"));
     let other_shape = card.replacen("stride = 4", "stride = 2", 1);
     assert!(error("shape", &other_shape, &model).contains("its card says 68 maps of 64x64"));
+    let other_heat = card.replacen("zero_point = ", "zero_point = 1", 1);
+    assert!(error("heat", &other_heat, &model).contains("heat is scale"));
+    let other_work = card.replacen("gmac = 0", "gmac = 1", 1);
+    assert!(error("work", &other_work, &model).contains("gmac is 1"));
     assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
     assert!(failure(folder.path(), &["run", "--source", "clip", "--model", "faces"], 1).contains("faces finds faces"));
     let message = failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1);

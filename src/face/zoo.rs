@@ -1,5 +1,5 @@
 //! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and
-//! perhaps `shape.csv` and `head.csv`.
+//! perhaps `shape.csv`, `head.csv` and `presence.csv`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -58,37 +58,37 @@ impl Shipped {
     }
 }
 
+/// A file of a shipped net.
+macro_rules! shipped_file {
+    ($include:ident, $name:literal, $file:literal) => {
+        $include!(concat!("../../models/", $name, "/", $file))
+    };
+}
+
+/// A shipped net that finds landmarks.
+macro_rules! landmarks {
+    ($name:literal) => {
+        Shipped {
+            name: $name,
+            card: shipped_file!(include_str, $name, "card.toml"),
+            model: shipped_file!(include_bytes, $name, "model.onnx"),
+            shape: Some(shipped_file!(include_str, $name, "shape.csv")),
+            head: Some(shipped_file!(include_str, $name, "head.csv")),
+            presence: Some(shipped_file!(include_str, $name, "presence.csv")),
+        }
+    };
+}
+
 /// The nets in this binary.
 pub const SHIPPED: &[Shipped] = &[
-    Shipped {
-        name: "nano",
-        card: include_str!("../../models/nano/card.toml"),
-        model: include_bytes!("../../models/nano/model.onnx"),
-        shape: Some(include_str!("../../models/nano/shape.csv")),
-        head: Some(include_str!("../../models/nano/head.csv")),
-        presence: Some(include_str!("../../models/nano/presence.csv")),
-    },
-    Shipped {
-        name: "small",
-        card: include_str!("../../models/small/card.toml"),
-        model: include_bytes!("../../models/small/model.onnx"),
-        shape: Some(include_str!("../../models/small/shape.csv")),
-        head: Some(include_str!("../../models/small/head.csv")),
-        presence: Some(include_str!("../../models/small/presence.csv")),
-    },
+    landmarks!("nano"),
+    landmarks!("small"),
     #[cfg(feature = "base")]
+    landmarks!("base"),
     Shipped {
-        name: "base",
-        card: include_str!("../../models/base/card.toml"),
-        model: include_bytes!("../../models/base/model.onnx"),
-        shape: Some(include_str!("../../models/base/shape.csv")),
-        head: Some(include_str!("../../models/base/head.csv")),
-        presence: Some(include_str!("../../models/base/presence.csv")),
-    },
-    Shipped {
-        name: "faces",
-        card: include_str!("../../models/faces/card.toml"),
-        model: include_bytes!("../../models/faces/model.onnx"),
+        name: FACES,
+        card: shipped_file!(include_str, "faces", "card.toml"),
+        model: shipped_file!(include_bytes, "faces", "model.onnx"),
         shape: None,
         head: None,
         presence: None,
@@ -262,6 +262,8 @@ impl Files {
         card.check_file(&self.model).map_err(in_card)?;
         let model = Model::from_onnx(&self.model).map_err(|source| LoadError::Model { name: name(), source })?;
         card.check_shape(model.input_side_px(), model.output_shape()).map_err(in_card)?;
+        model.heat().map_or(Ok(()), |heat| card.check_heat(heat)).map_err(in_card)?;
+        model.macs().map_or(Ok(()), |macs| card.check_work(macs)).map_err(in_card)?;
         let [_, _, landmarks] = model.output_shape();
         let shape = self.shape.as_ref().map(|text| ShapeModel::from_csv(text, landmarks)).transpose();
         let shape = shape.map_err(|source| LoadError::Shape { name: name(), source })?;

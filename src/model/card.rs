@@ -15,6 +15,13 @@ pub(super) const MAX_INPUT_PX: u32 = 4096;
 /// Channels of a face detector's output: heat, width, height, cosine and sine of the roll.
 pub const FACE_CHANNELS: usize = 5;
 
+/// A card's `heat.scale` may be off by this share of it: a person may have written it shorter.
+const ROUNDED: f32 = 1e-3;
+/// A card's `gmac` may be off by this share of it,
+const GMAC_ROUNDED: f64 = 0.01;
+/// and by this much: cards give three places.
+const GMAC_STEP: f64 = 0.0005;
+
 /// A card whose values are within their ranges; [`ModelCard::from_toml`] lets no other through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,6 +183,13 @@ pub enum CardError {
     OtherFile { found: String, expected: String },
     #[error("the net gives {found} and reads {input_px} px, its card says {expected} and {card_px} px")]
     OtherShape { found: Shape, input_px: u32, expected: Shape, card_px: u32 },
+    #[error(
+        "heat is scale {} and zero_point {}, the net gives scale {} and zero_point {}; write the net's",
+        card.scale, card.zero_point, found.scale, found.zero_point
+    )]
+    OtherHeat { card: Quantisation, found: Quantisation },
+    #[error("gmac is {card}, the net takes {found:.3}; write the net's")]
+    OtherWork { card: f64, found: f64 },
     #[error("{name} finds {found}; expected a model that finds {expected}")]
     OtherTask { name: String, found: &'static str, expected: &'static str },
 }
@@ -223,6 +237,20 @@ impl ModelCard {
         } else {
             Err(CardError::OtherShape { found, input_px, expected, card_px: self.input_px })
         }
+    }
+
+    /// Refuses a net whose heatmaps are stored otherwise than this card says.
+    pub fn check_heat(&self, found: Quantisation) -> Result<(), CardError> {
+        let card = self.heat;
+        let is_equal = (card.scale - found.scale).abs() <= found.scale * ROUNDED && card.zero_point == found.zero_point;
+        if is_equal { Ok(()) } else { Err(CardError::OtherHeat { card, found }) }
+    }
+
+    /// Refuses a net that takes other work than this card says, counted in multiply-adds a picture.
+    pub fn check_work(&self, macs: u64) -> Result<(), CardError> {
+        let found = macs as f64 / 1e9;
+        let is_near = (self.gmac - found).abs() <= found * GMAC_ROUNDED + GMAC_STEP;
+        if is_near { Ok(()) } else { Err(CardError::OtherWork { card: self.gmac, found }) }
     }
 
     /// Rows, columns and channels of the heatmaps.
@@ -407,5 +435,22 @@ mod tests {
             card().check_shape(128, [32, 32, 5]).unwrap_err().to_string(),
             "the net gives 5 maps of 32x32 and reads 128 px, its card says 68 maps of 32x32 and 128 px"
         );
+    }
+
+    #[test]
+    fn other_heat_and_other_work_are_refused() {
+        card().check_heat(Quantisation { scale: 0.005001, zero_point: 25 }).unwrap();
+        for found in [Quantisation { scale: 0.0051, zero_point: 25 }, Quantisation { scale: 0.005, zero_point: 24 }] {
+            let message = card().check_heat(found).unwrap_err().to_string();
+            assert!(
+                message.starts_with("heat is scale 0.005 and zero_point 25, the net gives scale 0.005"),
+                "{message}"
+            );
+        }
+        card().check_work(290_400_000).unwrap();
+        let message = card().check_work(97_000_000).unwrap_err().to_string();
+        assert_eq!(message, "gmac is 0.29, the net takes 0.097; write the net's");
+        let nan = ModelCard { gmac: f64::NAN, ..card() };
+        assert!(nan.check_work(97_000_000).is_err());
     }
 }

@@ -8,14 +8,13 @@ use wingmark_kernels::{Chunk, Kernel, Program, Workspace};
 use super::ModelError;
 use super::lower::lower;
 use super::signature::check_memory;
+use crate::model::card::Quantisation;
 use crate::model::heatmaps::Heatmaps;
 
 #[derive(Clone)]
 pub(super) struct Int8Net {
     program: Arc<Program>,
-    /// Of the heatmaps.
-    scale: f32,
-    zero_point: u8,
+    heat: Quantisation,
 }
 
 pub(super) struct Int8Session {
@@ -30,7 +29,7 @@ impl Int8Net {
         drop(model);
         let program = Arc::new(Program::plan(&lowered.graph, lowered.output, kernel)?);
         check_memory(program.workspace_bytes(1))?;
-        Ok(Int8Net { program, scale: lowered.scale, zero_point: lowered.zero_point })
+        Ok(Int8Net { program, heat: Quantisation { scale: lowered.scale, zero_point: lowered.zero_point } })
     }
 
     /// Rows and columns.
@@ -46,6 +45,10 @@ impl Int8Net {
 
     pub(super) fn kernel_name(&self) -> &'static str {
         self.program.kernel().name()
+    }
+
+    pub(super) fn heat(&self) -> Quantisation {
+        self.heat
     }
 
     pub(super) fn macs(&self) -> u64 {
@@ -76,8 +79,8 @@ impl Int8Session {
             columns,
             channels,
             pitch: program.output_pitch(),
-            scale: self.net.scale,
-            zero_point: f32::from(self.net.zero_point),
+            scale: self.net.heat.scale,
+            zero_point: f32::from(self.net.heat.zero_point),
         })
     }
 

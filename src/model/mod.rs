@@ -35,6 +35,7 @@ pub use no_float::PlainNet;
 #[cfg(feature = "float")]
 pub use plain::PlainNet;
 
+use crate::model::card::Quantisation;
 use crate::model::heatmaps::Heatmaps;
 use crate::picture::crop::CropImage;
 use crate::text::message::in_one_line;
@@ -146,6 +147,14 @@ impl Model {
         match &self.net {
             Net::Int8(net) => net.kernel_name(),
             Net::Float(_) => "tract f32",
+        }
+    }
+
+    /// How its heatmaps are stored; `None` for a float net, whose heatmaps are quantised here.
+    pub fn heat(&self) -> Option<Quantisation> {
+        match &self.net {
+            Net::Int8(net) => Some(net.heat()),
+            Net::Float(_) => None,
         }
     }
 
