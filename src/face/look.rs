@@ -6,7 +6,7 @@ use nalgebra::{Point2, Similarity2};
 
 use crate::face::Landmark;
 use crate::face::decode::decode;
-use crate::face::presence::{Evidence, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel, Witness};
+use crate::face::presence::{FeatureExtractor, Features, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel};
 use crate::face::shape::ShapeModel;
 use crate::face::visibility::VisibilityModel;
 use crate::face::zoo::Net;
@@ -32,8 +32,8 @@ pub struct Landmarker {
     shape: Option<ShapeModel>,
     presence: Option<PresenceModel>,
     visibility: VisibilityModel,
-    witness: Witness,
-    evidence: Option<Evidence>,
+    extractor: FeatureExtractor,
+    features: Option<Features>,
     /// The crop that is being looked at, and how many parts of the net's work are done.
     looking: Option<(Crop, usize)>,
 }
@@ -104,8 +104,8 @@ impl Landmarker {
             shape: net.shape.clone(),
             presence: net.presence.clone(),
             visibility: VisibilityModel::new(visibility.as_ref(), net.shape.as_ref()),
-            witness: Witness::new(),
-            evidence: None,
+            extractor: FeatureExtractor::new(),
+            features: None,
             looking: None,
         })
     }
@@ -134,10 +134,10 @@ impl Landmarker {
             .expect("a scheme has landmarks")
     }
 
-    /// Evidence of the last look for the presence of a face. `None` from a net without shapes, and
-    /// where its landmarks lay in one place.
-    pub fn evidence(&self) -> Option<&Evidence> {
-        self.evidence.as_ref()
+    /// What the presence of a face in the last look was told by. `None` from a net without shapes,
+    /// and where its landmarks lay in one place.
+    pub fn features(&self) -> Option<&Features> {
+        self.features.as_ref()
     }
 
     /// Finds the landmarks in what `crop` shows of `frame`, whether a face is there or not.
@@ -191,16 +191,16 @@ impl Landmarker {
         let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
         let mut landmarks = decode(&maps);
         let fit = self.shape.as_ref().and_then(|shape| shape.refine(&mut landmarks));
-        self.evidence = fit.map(|fit| match frame {
-            Some(frame) => self.witness.evidence(&landmarks, &fit, maps.rows, frame, &frame_from_cells),
+        self.features = fit.map(|fit| match frame {
+            Some(frame) => self.extractor.extract(&landmarks, &fit, maps.rows, frame, &frame_from_cells),
             None => {
                 let crop = self.image.to_frame();
-                self.witness.evidence(&landmarks, &fit, maps.rows, &crop, &self.crop_from_cells)
+                self.extractor.extract(&landmarks, &fit, maps.rows, &crop, &self.crop_from_cells)
             }
         });
         let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
-        let presence = match (&self.presence, &self.evidence) {
-            (Some(model), evidence) => evidence.as_ref().map_or(0.0, |evidence| model.of(evidence)),
+        let presence = match (&self.presence, &self.features) {
+            (Some(model), features) => features.as_ref().map_or(0.0, |features| model.of(features)),
             (None, _) => confidence,
         };
         for (index, landmark) in landmarks.iter_mut().enumerate() {

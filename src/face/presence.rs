@@ -12,7 +12,7 @@ use nalgebra::{Point2, Similarity2, Vector2};
 use thiserror::Error;
 
 use crate::face::Landmark;
-use crate::face::shape::Fit;
+use crate::face::shape::ShapeFit;
 use crate::picture::crop::CropImage;
 use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
@@ -41,28 +41,28 @@ const HEAT_QUANTILES: [f32; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 const DISTANCE_QUANTILES: [f32; 4] = [0.25, 0.5, 0.75, 0.9];
 /// How many numbers tell of the heat.
 const HEAT: usize = HEAT_QUANTILES.len() + DISTANCE_QUANTILES.len() + 7;
-/// Numbers that the answer is made of.
-pub const EVIDENCE: usize = HEAT + (PATCH_PX * PATCH_PX) as usize;
+/// Numbers that the perceptron reads.
+pub const FEATURES: usize = HEAT + (PATCH_PX * PATCH_PX) as usize;
 /// Numbers of the table are no larger.
 const LARGEST: f32 = 1e4;
 
-/// What one look tells, in the order that `presence.csv` has.
-pub type Evidence = [f32; EVIDENCE];
+/// What the perceptron reads of one look, in the order that `presence.csv` has.
+pub type Features = [f32; FEATURES];
 
 /// The perceptron of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PresenceModel {
-    /// Added to what the units say.
+    /// Added to what the units add.
     pub bias: f32,
     pub units: Vec<Unit>,
 }
 
-/// A hidden unit: says `out * tanh(bias + weights . evidence)`.
+/// A hidden unit, which adds `out * tanh(bias + weights . features)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unit {
     pub out: f32,
     pub bias: f32,
-    pub weights: Box<Evidence>,
+    pub weights: Box<Features>,
 }
 
 #[derive(Debug, Error)]
@@ -75,15 +75,15 @@ pub enum PresenceError {
 
 impl PresenceModel {
     /// From 0 to 1.
-    pub fn of(&self, evidence: &Evidence) -> f32 {
-        let logit = self.bias + self.units.iter().map(|unit| unit.says(evidence)).sum::<f32>();
+    pub fn of(&self, features: &Features) -> f32 {
+        let logit = self.bias + self.units.iter().map(|unit| unit.output(features)).sum::<f32>();
         1.0 / (1.0 + (-logit).exp())
     }
 
     /// Reads `presence.csv`: a header, a row of which only the bias counts, then a row a hidden
     /// unit: out, bias, e1 ..
     pub fn from_csv(text: &str) -> Result<Self, PresenceError> {
-        let mut units = numbers::rows(text, EVIDENCE + 2, LARGEST)?.into_iter().map(|row| Unit {
+        let mut units = numbers::rows(text, FEATURES + 2, LARGEST)?.into_iter().map(|row| Unit {
             out: row[0],
             bias: row[1],
             weights: Box::new(std::array::from_fn(|i| row[2 + i])),
@@ -94,13 +94,13 @@ impl PresenceModel {
 
     /// As [`PresenceModel::from_csv`] reads it, with five digits.
     pub fn to_csv(&self) -> String {
-        let names = (1..=EVIDENCE).map(|i| format!(",e{i}")).collect::<String>();
+        let names = (1..=FEATURES).map(|i| format!(",e{i}")).collect::<String>();
         let row = |out: f32, bias: f32, weights: &[f32]| {
             let weights = weights.iter().map(|&weight| format!(",{}", short(weight))).collect::<String>();
             format!("{},{}{weights}\n", short(out), short(bias))
         };
         let units = self.units.iter().map(|unit| row(unit.out, unit.bias, &*unit.weights)).collect::<String>();
-        format!("out,bias{names}\n{}{units}", row(0.0, self.bias, &[0.0; EVIDENCE]))
+        format!("out,bias{names}\n{}{units}", row(0.0, self.bias, &[0.0; FEATURES]))
     }
 }
 
@@ -110,39 +110,39 @@ fn short(number: f32) -> f32 {
 }
 
 impl Unit {
-    fn says(&self, evidence: &Evidence) -> f32 {
-        let sum: f32 = self.weights.iter().zip(evidence).map(|(weight, value)| weight * value).sum();
+    fn output(&self, features: &Features) -> f32 {
+        let sum: f32 = self.weights.iter().zip(features).map(|(weight, value)| weight * value).sum();
         self.out * (self.bias + sum).tanh()
     }
 }
 
-/// Gathers the evidence of a look.
-pub struct Witness {
+/// Computes the features of a look.
+pub struct FeatureExtractor {
     patch: CropImage,
     sorted: Vec<f32>,
 }
 
-impl Default for Witness {
+impl Default for FeatureExtractor {
     fn default() -> Self {
-        Witness::new()
+        FeatureExtractor::new()
     }
 }
 
-impl Witness {
+impl FeatureExtractor {
     pub fn new() -> Self {
-        Witness { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }
+        FeatureExtractor { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }
     }
 
     /// `landmarks`, as they were decoded, in a map of `cells` a side, and how they `fit` the shapes
     /// of faces; the frame, and where the map lies in it.
-    pub fn evidence(
+    pub fn extract(
         &mut self,
         landmarks: &[Landmark],
-        fit: &Fit,
+        fit: &ShapeFit,
         cells: usize,
         frame: &Frame,
         frame_from_cells: &Similarity2<f32>,
-    ) -> Evidence {
+    ) -> Features {
         let side = cells as f32;
         let cells_from_face = fit.face_from_found.inverse();
         let contrast = self.cut(frame, &(frame_from_cells * cells_from_face));
@@ -163,10 +163,10 @@ impl Witness {
         let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
         let mean = grey.clone().sum::<f32>() / (PATCH_PX * PATCH_PX) as f32;
         let patch = grey.map(|value| ((value - mean) / (contrast + 4.0)).clamp(-3.0, 3.0));
-        let mut evidence = [0.0; EVIDENCE];
-        let told = heat.into_iter().chain(distances).chain(place).chain(patch);
-        evidence.iter_mut().zip(told).for_each(|(number, told)| *number = told);
-        evidence
+        let mut features = [0.0; FEATURES];
+        let all = heat.into_iter().chain(distances).chain(place).chain(patch);
+        features.iter_mut().zip(all).for_each(|(feature, value)| *feature = value);
+        features
     }
 
     /// Cuts the patch of the mean face, laid over the frame; gives the standard deviation of its
@@ -204,7 +204,7 @@ mod tests {
 
     fn model() -> PresenceModel {
         let unit = |out: f32, at: usize| {
-            let mut weights = Box::new([0.0; EVIDENCE]);
+            let mut weights = Box::new([0.0; FEATURES]);
             weights[at] = 2.0;
             Unit { out, bias: -0.5, weights }
         };
@@ -217,11 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_the_logistic_function_of_what_the_units_say() {
-        let mut evidence = [0.0; EVIDENCE];
-        (evidence[0], evidence[HEAT]) = (0.9, -1.0);
+    fn the_answer_is_the_logistic_function_of_the_units_sum() {
+        let mut features = [0.0; FEATURES];
+        (features[0], features[HEAT]) = (0.9, -1.0);
         let logit: f32 = 0.25 + 3.0 * (1.8f32 - 0.5).tanh() - 1.5 * (-2.5f32).tanh();
-        assert!((model().of(&evidence) - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
+        assert!((model().of(&features) - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
     }
 
     #[test]
@@ -244,9 +244,9 @@ mod tests {
         let landmark = Landmark { at: Point2::new(4.0, 4.0), confidence: 0.5, covariance: Matrix2::identity() };
         let patch_of = |roll: f32| {
             let cells_from_face = Similarity2::new(Vector2::new(4.0, 4.0), roll, 2.0);
-            let fit = Fit { face_from_found: cells_from_face.inverse(), distances: vec![0.1; 3], deviation: 1.0 };
+            let fit = ShapeFit { face_from_found: cells_from_face.inverse(), distances: vec![0.1; 3], deviation: 1.0 };
             let frame_from_cells = Similarity2::new(Vector2::repeat(3.5), 0.0, 9.0);
-            Witness::new().evidence(&[landmark; 3], &fit, 8, &frame, &frame_from_cells)[HEAT..].to_vec()
+            FeatureExtractor::new().extract(&[landmark; 3], &fit, 8, &frame, &frame_from_cells)[HEAT..].to_vec()
         };
         let (upright, leaning) = (patch_of(0.0), patch_of(std::f32::consts::FRAC_PI_2));
         let at = |patch: &[f32], x: usize, y: usize| patch[y * PATCH_PX as usize + x];

@@ -38,8 +38,8 @@ const POSE_UNREST: f32 = 30.0;
 /// Changes of a point's place in its face, as variance a second, in variances of its jitter.
 const SHAPE_UNREST: f32 = 0.4;
 /// Landmarks jitter together: so many of them say no more of the pose than one that jitters by
-/// itself.
-const LANDMARKS_A_WITNESS: f32 = 16.0;
+/// itself would.
+const CORRELATED_LANDMARKS: f32 = 16.0;
 /// A face that nobody sees goes on as it went for so long; that it grows and turns is foreseen for
 /// less, since where a face is being covered, that is what its last looks get wrong.
 const SHIFT_AHEAD: Duration = Duration::from_millis(500);
@@ -145,7 +145,7 @@ impl FaceFilter {
         self.jitter.measure(step, &self.found);
         let jitter = self.jitter.variance * calm;
         let sum: f32 = self.found.iter().map(|found| found.weight).sum();
-        self.pose.correct(&moved, LANDMARKS_A_WITNESS * jitter / sum);
+        self.pose.correct(&moved, CORRELATED_LANDMARKS * jitter / sum);
         for (point, found) in self.shape.iter_mut().zip(&self.found) {
             point.variance += SHAPE_UNREST / calm * step.as_secs_f32();
             point.correct(found, jitter);

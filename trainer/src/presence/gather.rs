@@ -1,4 +1,4 @@
-//! Looks at faces and at what is none.
+//! Looks at faces, and at places without one.
 
 use std::f32::consts::{FRAC_PI_2, PI};
 
@@ -10,7 +10,7 @@ use wingmark::dataset::Sample;
 use wingmark::dataset::degrade::Degradation;
 use wingmark::face::detect::Detector;
 use wingmark::face::look::{Landmarker, LookTimings};
-use wingmark::face::presence::Evidence;
+use wingmark::face::presence::Features;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
@@ -19,8 +19,8 @@ use super::scenes::Scene;
 use crate::augment::{self, Strength, jitter, normal};
 use crate::task::pictures;
 
-/// Crops as following makes them.
-const FOLLOWED: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, ..augment::NONE };
+/// How far a good crop is off; the numbers of the shipped `presence.csv` were fitted with these.
+const GOOD_CROP: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, ..augment::NONE };
 /// Off by less on average, in roots of the area of their box, the landmarks are the face's; by more
 /// than the second, they are not. Between them, and for faces in good crops beyond, nobody can say.
 const FOUND: f32 = 0.15;
@@ -55,7 +55,7 @@ pub enum Shows {
 
 /// What a look told, and what it was at.
 pub struct Example {
-    pub evidence: Evidence,
+    pub features: Features,
     pub shows: Shows,
     pub held_out: bool,
 }
@@ -87,15 +87,15 @@ impl Gathering {
             for (landmarker, examples) in self.landmarkers.iter_mut().zip(&mut self.examples) {
                 let mut rng = StdRng::seed_from_u64(seed);
                 let right = landmarker.crop_around_points(&points);
-                let crop = if good { jitter(&right, &FOLLOWED, &mut rng) } else { spoiled(&right, &mut rng) };
+                let crop = if good { jitter(&right, &GOOD_CROP, &mut rng) } else { spoiled(&right, &mut rng) };
                 let look = landmarker.look(&frame, &crop, &mut LookTimings::default())?;
                 let shows = match error(&points, &look.points()) {
                     ..FOUND => Shows::Face,
                     NOT_FOUND.. if !good => Shows::FaceBadly,
                     _ => continue,
                 };
-                if let Some(&evidence) = landmarker.evidence() {
-                    examples.push(Example { evidence, shows, held_out });
+                if let Some(&features) = landmarker.features() {
+                    examples.push(Example { features, shows, held_out });
                 }
             }
         }
@@ -151,8 +151,8 @@ impl Gathering {
                 let own = scene.faces.iter().any(|face| face.iou(&bounds) > SAME_FACE_IOU);
                 (own && is_upright).then_some(Shows::Face)
             };
-            if let (Some(shows), Some(&evidence)) = (shows, landmarker.evidence()) {
-                self.examples[of_net].push(Example { evidence, shows, held_out });
+            if let (Some(shows), Some(&features)) = (shows, landmarker.features()) {
+                self.examples[of_net].push(Example { features, shows, held_out });
             }
             crop = landmarker.crop_around_points(&look.points());
             if crop.square().1 < SMALLEST_PX {

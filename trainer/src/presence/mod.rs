@@ -102,7 +102,7 @@ fn told(model: &PresenceModel, examples: &[Example]) -> String {
     ]
     .map(|(name, shows)| {
         let held_out = || examples.iter().filter(|example| example.held_out && example.shows == shows);
-        let taken = |limit: f32| held_out().filter(|example| model.of(&example.evidence) >= limit).count();
+        let taken = |limit: f32| held_out().filter(|example| model.of(&example.features) >= limit).count();
         format!("{} ({}) of {} {name}", taken(IS_FACE), taken(IS_NEW_FACE), held_out().count())
     });
     format!("{} looks; of those held out are taken for faces (for new ones) {}", examples.len(), counts.join(", "))

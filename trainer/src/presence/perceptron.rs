@@ -2,7 +2,7 @@
 
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
-use wingmark::face::presence::{EVIDENCE, PresenceModel, Unit};
+use wingmark::face::presence::{FEATURES, PresenceModel, Unit};
 
 use super::gather::{Example, Shows};
 
@@ -20,23 +20,23 @@ pub fn train(examples: &[Example]) -> PresenceModel {
     tch::manual_seed(1);
     let taught: Vec<&Example> = examples.iter().filter(|example| !example.held_out).collect();
     let count = taught.len() as i64;
-    let numbers: Vec<f32> = taught.iter().flat_map(|example| example.evidence).collect();
-    let told = Tensor::from_slice(&numbers).view([count, EVIDENCE as i64]);
+    let numbers: Vec<f32> = taught.iter().flat_map(|example| example.features).collect();
+    let features = Tensor::from_slice(&numbers).view([count, FEATURES as i64]);
     let truth = Tensor::from_slice(&taught.iter().map(|e| f32::from(e.shows == Shows::Face)).collect::<Vec<_>>());
     let faces = truth.mean(Kind::Float).double_value(&[]);
     let weight = &truth * (0.5 / faces) + (&truth * -1.0 + 1.0) * (0.5 / (1.0 - faces));
-    let mean = told.mean_dim([0i64].as_slice(), false, Kind::Float);
-    let deviation = told.std_dim([0i64].as_slice(), true, false) + 1e-3;
-    let told = (told - &mean) / &deviation;
+    let mean = features.mean_dim([0i64].as_slice(), false, Kind::Float);
+    let deviation = features.std_dim([0i64].as_slice(), true, false) + 1e-3;
+    let features = (features - &mean) / &deviation;
 
     let store = nn::VarStore::new(Device::Cpu);
-    let hidden = nn::linear(store.root() / "hidden", EVIDENCE as i64, UNITS, nn::LinearConfig::default());
+    let hidden = nn::linear(store.root() / "hidden", FEATURES as i64, UNITS, nn::LinearConfig::default());
     let out = nn::linear(store.root() / "out", UNITS, 1, nn::LinearConfig::default());
     let mut optimiser = nn::AdamW { wd: 0.05, ..nn::AdamW::default() }.build(&store, 3e-3).expect("there are weights");
     for step in 0..STEPS {
         optimiser.set_lr(3e-3 * (1.0 - step as f64 / STEPS as f64));
         let some = Tensor::randint(count, [BATCH], (Kind::Int64, Device::Cpu));
-        let seen = told.index_select(0, &some).dropout(DROPOUT, true);
+        let seen = features.index_select(0, &some).dropout(DROPOUT, true);
         let logits = out.forward(&hidden.forward(&seen).tanh()).squeeze_dim(1);
         let loss = logits.binary_cross_entropy_with_logits(
             &truth.index_select(0, &some),
@@ -51,7 +51,7 @@ pub fn train(examples: &[Example]) -> PresenceModel {
     let shift = weights.matmul(&mean);
     let biases = numbers(&(hidden.bs.as_ref().expect("it has a bias") - shift));
     let (weights, outs) = (numbers(&weights), numbers(&out.ws));
-    let unit = |(i, row): (usize, &[f32; EVIDENCE])| Unit { out: outs[i], bias: biases[i], weights: Box::new(*row) };
+    let unit = |(i, row): (usize, &[f32; FEATURES])| Unit { out: outs[i], bias: biases[i], weights: Box::new(*row) };
     let units = weights.as_chunks().0.iter().enumerate().map(unit).collect();
     let mut model = PresenceModel { bias: 0.0, units };
     let faceless = examples.iter().filter(|e| e.held_out && matches!(e.shows, Shows::Nothing | Shows::Mistaken));
@@ -64,6 +64,6 @@ pub fn train(examples: &[Example]) -> PresenceModel {
 }
 
 fn logit(model: &PresenceModel, example: &Example) -> f32 {
-    let presence = model.of(&example.evidence).clamp(1e-7, 1.0 - 1e-7);
+    let presence = model.of(&example.features).clamp(1e-7, 1.0 - 1e-7);
     (presence / (1.0 - presence)).ln()
 }

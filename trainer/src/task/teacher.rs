@@ -28,7 +28,7 @@ pub struct Teacher {
 
 impl Teacher {
     /// # Errors
-    /// When the model is none of a preset's, or cannot teach `pupil`: its peaks would have to be
+    /// When the model is not one of a preset, or cannot teach `pupil`: its peaks would have to be
     /// drawn narrower.
     pub fn load(choice: &Choice, pupil: &Preset) -> Result<Teacher> {
         let net = choice.load()?;
