@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::picture::frame::{Frame, PixelFormat, Size};
 use crate::picture::jpeg;
-use crate::picture::{Bounds, JpegError, SizeError};
+use crate::picture::{Bounds, JpegError, TooLarge};
 use crate::text::{files, stand_in};
 
 /// Of a picture that is read: as large as the largest cameras' ones.
@@ -50,8 +50,8 @@ impl From<JpegError> for Problem {
     }
 }
 
-impl From<SizeError> for Problem {
-    fn from(SizeError(problem): SizeError) -> Self {
+impl From<TooLarge> for Problem {
+    fn from(TooLarge(problem): TooLarge) -> Self {
         Problem::Refused(problem)
     }
 }
@@ -97,7 +97,7 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
     Frame::from_rgb(size, pixels.into_raw()).map_err(|e| broken(e.to_string()))
 }
 
-/// What a file is that is none of ours, as the end of a message.
+/// What a file is that is no JPEG or PNG, as the end of a message.
 fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> String {
     let found = match format {
         Some(ImageFormat::WebP) => "a WebP; convert it to .png",

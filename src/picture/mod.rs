@@ -40,17 +40,17 @@ pub(crate) const FRAME_BOUNDS: Bounds = Bounds { side_px: MAX_SIDE_PX, megapixel
 /// A picture is larger than is read.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub struct SizeError(String);
+pub struct TooLarge(String);
 
 impl Bounds {
-    pub(crate) fn check(&self, size: Size) -> Result<(), SizeError> {
+    pub(crate) fn check(&self, size: Size) -> Result<(), TooLarge> {
         let Bounds { side_px, megapixels } = *self;
         if size.width.max(size.height) > side_px {
-            return Err(SizeError(format!("its size is {size}; expected at most {side_px}x{side_px}")));
+            return Err(TooLarge(format!("its size is {size}; expected at most {side_px}x{side_px}")));
         }
         let pixels = u64::from(size.width) * u64::from(size.height);
         if pixels > u64::from(megapixels) * 1_000_000 {
-            return Err(SizeError(format!("its size is {size}; expected at most {megapixels} million pixels")));
+            return Err(TooLarge(format!("its size is {size}; expected at most {megapixels} million pixels")));
         }
         if pixels > LARGE_PX {
             check_memory(size, pixels as usize * DECODING_BYTES_PER_PIXEL)?;
@@ -60,9 +60,9 @@ impl Bounds {
 }
 
 /// Decoders end the program where they find no memory; this is an error.
-fn check_memory(size: Size, bytes: usize) -> Result<(), SizeError> {
+fn check_memory(size: Size, bytes: usize) -> Result<(), TooLarge> {
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| {
-        SizeError(format!("its size is {size}, which takes {} MiB of memory; so much cannot be had here", bytes >> 20))
+        TooLarge(format!("its size is {size}, which takes {} MiB of memory; so much cannot be had here", bytes >> 20))
     })
 }
 

@@ -19,7 +19,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 pub use extent::{Extent, Walker};
 
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
-use crate::picture::{Bounds, SizeError};
+use crate::picture::{Bounds, TooLarge};
 
 /// The bytes that every JPEG begins with: start of image, and the first byte of the next marker.
 pub const START: [u8; 3] = [0xff, 0xd8, 0xff];
@@ -50,7 +50,7 @@ pub enum JpegError {
     #[error("byte {0} should begin a marker segment and does not")]
     NoMarker(usize),
     #[error("{0}")]
-    Size(#[from] SizeError),
+    Size(#[from] TooLarge),
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error("its colours are {0:?}; expected grey, YCbCr, RGB or CMYK")]
@@ -166,7 +166,7 @@ fn decode(jpeg: &[u8], frame: &mut Frame, bounds: Bounds, is_strict: bool) -> Re
 /// The JPEG with what cameras leave out of it or write twice.
 fn completed(jpeg: &[u8], has_end: bool) -> Cow<'_, [u8]> {
     let jpeg = &jpeg[last_start(jpeg)..];
-    let has_tables = has_segment_before_scan(jpeg, HUFFMAN_TABLES);
+    let has_tables = has_tables(jpeg);
     if has_tables && has_end {
         return Cow::Borrowed(jpeg);
     }
@@ -208,11 +208,11 @@ fn last_start(jpeg: &[u8]) -> usize {
 /// What a JPEG has that is not read: by its frame header (ITU-T T.81, table B.1).
 fn other_kind(jpeg: &[u8]) -> Option<&'static str> {
     let jpeg = &jpeg[last_start(jpeg)..];
-    let (code, segment) = segments_before_scan(jpeg).find(|(code, _)| {
+    let header = segments_before_scan(jpeg).find(|Segment { code, .. }| {
         (0xc0..=0xcf).contains(code) && ![HUFFMAN_TABLES, JPEG_EXTENSIONS, ARITHMETIC_CONDITIONS].contains(code)
     })?;
-    match code {
-        0xc0..=0xc2 if segment.first().is_none_or(|bits| *bits == 8) => None,
+    match header.code {
+        0xc0..=0xc2 if header.bytes.first().is_none_or(|bits| *bits == 8) => None,
         0xc0..=0xc2 => Some("samples of more than 8 bits"),
         0xc3 => Some("lossless coding"),
         0xc9 | 0xca => Some("arithmetic coding"),
@@ -221,51 +221,52 @@ fn other_kind(jpeg: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The code of each segment before the first scan, and its bytes behind the length, as many as are
-/// there.
-fn segments_before_scan(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut at = 2;
+/// A marker and what follows it up to the next one.
+#[derive(Debug, Clone, Copy)]
+struct Segment<'a> {
+    /// Where its marker begins.
+    at: usize,
+    code: u8,
+    /// Behind its length, as much as is there.
+    bytes: &'a [u8],
+}
+
+/// The segments up to the start of the first scan; fewer where something else stands in a marker's
+/// place.
+fn segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    let mut next = 2;
     std::iter::from_fn(move || {
         loop {
-            let [0xff, code, high, low] = *jpeg.get(at..at + 4)? else { return None };
-            match code {
-                START_OF_SCAN => return None,
-                0xff => at += 1,
-                _ => {
-                    let begin = at + 4;
-                    at += 2 + usize::from(u16::from_be_bytes([high, low]));
-                    return Some((code, jpeg.get(begin..at).unwrap_or(&jpeg[begin..])));
-                }
+            let [0xff, code, high, low] = *jpeg.get(next..next + 4)? else { return None };
+            if code == 0xff {
+                next += 1;
+                continue;
             }
+            let (at, begin) = (next, next + 4);
+            next += 2 + usize::from(u16::from_be_bytes([high, low]));
+            let bytes = jpeg.get(begin..next).unwrap_or(&jpeg[begin..]);
+            if code == START_OF_SCAN {
+                next = jpeg.len();
+            }
+            return Some(Segment { at, code, bytes });
         }
     })
 }
 
-/// Where the first scan begins; the end where there is none.
-fn scan_start(jpeg: &[u8]) -> usize {
-    let mut at = 2;
-    while let Some([0xff, code, high, low]) = jpeg.get(at..at + 4) {
-        match *code {
-            START_OF_SCAN => return at,
-            0xff => at += 1,
-            _ => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
-        }
-    }
-    jpeg.len()
+fn segments_before_scan(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    segments(jpeg).take_while(|segment| segment.code != START_OF_SCAN)
 }
 
-fn has_segment_before_scan(jpeg: &[u8], wanted: u8) -> bool {
-    let mut at = 2;
-    while let Some([0xff, code, high, low]) = jpeg.get(at..at + 4) {
-        match *code {
-            code if code == wanted => return true,
-            START_OF_SCAN => return false,
-            0xff => at += 1,
-            _ => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
-        }
-    }
-    // Nothing is known of it; the decoder will say what is wrong.
-    true
+/// Where the first scan begins; the end where there is none.
+fn scan_start(jpeg: &[u8]) -> usize {
+    segments(jpeg).find(|segment| segment.code == START_OF_SCAN).map_or(jpeg.len(), |scan| scan.at)
+}
+
+/// Whether there are Huffman tables before the first scan. Where no scan begins, nothing is known:
+/// the decoder will say what is wrong.
+fn has_tables(jpeg: &[u8]) -> bool {
+    let either = segments(jpeg).find(|segment| [HUFFMAN_TABLES, START_OF_SCAN].contains(&segment.code));
+    either.is_none_or(|segment| segment.code == HUFFMAN_TABLES)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ const SEQUENTIAL: [u8; 2] = [0xc0, 0xc1];
 
 /// Whether a restart marker is missing, or in another one's place.
 pub(super) fn are_missing(jpeg: &[u8]) -> bool {
-    let interval = segments_before_scan(jpeg).filter(|(code, _)| *code == RESTART_INTERVAL).last();
-    let Some((_, &[high, low])) = interval else { return false };
+    let interval = segments_before_scan(jpeg).filter(|segment| segment.code == RESTART_INTERVAL).last();
+    let Some(&[high, low]) = interval.map(|segment| segment.bytes) else { return false };
     let interval = usize::from(u16::from_be_bytes([high, low]));
     if interval == 0 {
         return false;
@@ -42,8 +42,8 @@ fn in_order(scans: &[u8]) -> Option<usize> {
 
 /// The minimum coded units of a picture that has one scan.
 fn units_of_one_scan(jpeg: &[u8], scans: &[u8]) -> Option<usize> {
-    let (_, frame) = segments_before_scan(jpeg).find(|(code, _)| SEQUENTIAL.contains(code))?;
-    let [_, height_high, height_low, width_high, width_low, count, components @ ..] = frame else { return None };
+    let header = segments_before_scan(jpeg).find(|segment| SEQUENTIAL.contains(&segment.code))?;
+    let [_, height_high, height_low, width_high, width_low, count, components @ ..] = header.bytes else { return None };
     let side = |high: &u8, low: &u8| usize::from(u16::from_be_bytes([*high, *low]));
     // A scan of one component has its blocks alone, however it is sampled.
     let components = components.chunks_exact(3).take(if *count == 1 { 0 } else { usize::from(*count) });
