@@ -90,15 +90,20 @@ fn a_panel_is_part_of_a_profile() {
     assert_eq!(board.camera.size.unwrap().width, 640);
 }
 
+/// What is said of the profile with a panel where `to` stands for `from`.
+fn said(from: &str, to: &str) -> String {
+    let with_panel = PI_4.to_owned() + PANEL;
+    assert!(with_panel.contains(from), "{from}");
+    Board::from_toml("mine.toml", &with_panel.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+/// The line of that profile that begins so.
+fn line(text: &str) -> usize {
+    1 + (PI_4.to_owned() + PANEL).lines().position(|line| line.starts_with(text)).unwrap()
+}
+
 #[test]
 fn mistakes_are_named_with_file_line_and_key() {
-    let with_panel = PI_4.to_owned() + PANEL;
-    let said = |from: &str, to: &str| {
-        assert!(with_panel.contains(from), "{from}");
-        Board::from_toml("mine.toml", &with_panel.replacen(from, to, 1)).unwrap_err().to_string()
-    };
-    let line = |text: &str| 1 + with_panel.lines().position(|line| line.starts_with(text)).unwrap();
-
     assert_eq!(said("threads = 3", "threads = 0"), "mine.toml, line 4, threads is 0; expected 1 to 4");
     assert_eq!(said("threads = 3", "threads = 5"), "mine.toml, line 4, threads is 5; expected 1 to 4");
     assert_eq!(
@@ -120,6 +125,12 @@ fn mistakes_are_named_with_file_line_and_key() {
         "mine.toml, line 2, target is \"aarch64\"; expected aarch64-unknown-linux-gnu, armv7-unknown-linux-gnueabihf, \
          x86_64-unknown-linux-gnu"
     );
+    let syntax = said("threads = 3", "threads = ");
+    assert!(syntax.starts_with("mine.toml, line 4") && syntax.lines().count() == 1, "{syntax}");
+}
+
+#[test]
+fn mistakes_about_devices_are_named_too() {
     let camera = line("[camera]");
     assert_eq!(
         said("rate = 30", "format = \"YUV2\""),
@@ -149,8 +160,6 @@ fn mistakes_are_named_with_file_line_and_key() {
     let pin = said("gpiochip0:25", "25");
     let expected = format!("mine.toml, line {}, screen.spi.data_pin: \"25\" names no pin", line("data_pin"));
     assert!(pin.starts_with(&expected), "{pin}");
-    let syntax = said("threads = 3", "threads = ");
-    assert!(syntax.starts_with("mine.toml, line 4") && syntax.lines().count() == 1, "{syntax}");
     let without_panel = Board::from_toml("mine.toml", &PI_4.replace("\"auto\"", "\"spi\"")).unwrap_err().to_string();
     assert!(without_panel.ends_with("expected a table [screen.spi] that describes the panel"), "{without_panel}");
 }
