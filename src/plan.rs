@@ -17,7 +17,7 @@ use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
 use crate::publish::page::{self, Page, Video};
-use crate::publish::{Policy, PublishError, Publisher, Settings, Stdout};
+use crate::publish::{Policy, PublishError, Publisher, ReceiverSettings, Stdout};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
@@ -118,7 +118,7 @@ impl PasswordArgs {
 }
 
 /// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
-fn publishers(args: &RunArgs, is_live: bool, settings: &Settings<'_>) -> Result<Vec<Publisher>, PublishError> {
+fn publishers(args: &RunArgs, is_live: bool, settings: &ReceiverSettings<'_>) -> Result<Vec<Publisher>, PublishError> {
     if let Some(twice) = twice(&args.publish) {
         return Err(PublishError::Twice(twice.to_string()));
     }
@@ -269,7 +269,7 @@ impl RunPlan {
         let mut publishers = {
             let password = args.password.read()?;
             let (head, every) = (landmarks.head.as_ref(), args.publish_rate);
-            let settings = Settings { head, every, password: password.as_deref(), metrics: &metrics };
+            let settings = ReceiverSettings { head, every, password: password.as_deref(), metrics: &metrics };
             publishers(args, source.is_live(), &settings)?
         };
         #[cfg(feature = "page")]

@@ -10,7 +10,7 @@ use std::{env, fs};
 use machines::Recorded;
 use wingmark::board::Board;
 use wingmark::capture::{CameraError, OtherWay};
-use wingmark::doctor::{ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Report};
+use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose};
 use wingmark::machine::{Machine, Program, Tree};
 
 /// What a machine answers that is only a folder.
@@ -109,18 +109,18 @@ fn format(name: &str, sizes: &[(&str, f64)]) -> OfferedFormat {
     OfferedFormat { format: name.into(), sizes: sizes.collect() }
 }
 
-fn report(machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
+fn report(machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Diagnosis {
     report_for(Purpose::Run, machine, architecture, kernels, answers)
 }
 
-fn report_for(purpose: Purpose, machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Report {
+fn report_for(purpose: Purpose, machine: &Recorded, architecture: &str, kernels: &str, answers: &Answers) -> Diagnosis {
     let tree = Tree::at(machine.root());
     let program = Program { architecture: architecture.into(), kernels: kernels.into() };
     let board = Board::recognise(&Machine::read(&tree, program.clone())).unwrap();
-    Report::of(&tree, program, &board, answers, purpose)
+    Diagnosis::of(&tree, program, &board, answers, purpose)
 }
 
-fn assert_golden(name: &str, report: &Report) {
+fn assert_golden(name: &str, report: &Diagnosis) {
     let path = format!("{}/tests/machines/{name}.doctor", env!("CARGO_MANIFEST_DIR"));
     let said = report.to_string();
     if env::var_os("WINGMARK_WRITE_GOLDEN").is_some() {
@@ -223,7 +223,7 @@ fn bus_and_pins_of_a_panel_have_to_be_there_and_open() {
         let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
         let answers = Answers { cameras: camera, forbidden, group, ..Answers::default() };
         let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
-        let report = Report::of(&Tree::at(pi.root()), program, &board, &answers, Purpose::Run);
+        let report = Diagnosis::of(&Tree::at(pi.root()), program, &board, &answers, Purpose::Run);
         let about_panel = report.findings.into_iter().filter(|finding| finding.remedy.is_some());
         about_panel.map(|finding| (finding.blocks, finding.found, finding.remedy.unwrap())).collect::<Vec<_>>()
     };

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::{
-    Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Program, Replay, Resume, Source, Stream,
+    Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Replay, Resume, Source, Stream, StreamProgram,
 };
 use crate::picture::built_in_picture;
 use crate::text::message::{quoted, without_passwords};
@@ -21,7 +21,7 @@ pub enum SourceChoice {
     /// A stream from standard input.
     Stdin,
     /// A camera that another program reads.
-    Program(Program),
+    Program(StreamProgram),
     /// A camera on the network.
     Http(HttpUrl),
     /// A camera, a picture, a folder of pictures, or a stream in a file or a pipe.
@@ -68,12 +68,12 @@ impl FromStr for SourceChoice {
         if let Some(pipeline) = text.strip_prefix("gst:") {
             let last = pipeline.rsplit('!').next().unwrap_or_default();
             let ends_in_fdsink = last.split_whitespace().next() == Some("fdsink") && pipeline.contains('!');
-            let program = ends_in_fdsink.then(|| Program::Gstreamer(pipeline.into()));
+            let program = ends_in_fdsink.then(|| StreamProgram::Gstreamer(pipeline.into()));
             return program.map(SourceChoice::Program).ok_or(SourceError::Gstreamer);
         }
         if let Some(number) = text.strip_prefix("rpicam:") {
             let number = number.parse().map_err(|_| SourceError::Rpicam)?;
-            return Ok(SourceChoice::Program(Program::Rpicam(number)));
+            return Ok(SourceChoice::Program(StreamProgram::Rpicam(number)));
         }
         // What other programs call cameras.
         if let Ok(number) = text.strip_prefix("video").unwrap_or(text).parse()
@@ -85,7 +85,7 @@ impl FromStr for SourceChoice {
             "" => return Err(SourceError::Empty),
             "-" => SourceChoice::Stdin,
             "clip" => SourceChoice::Clip,
-            "rpicam" => SourceChoice::Program(Program::Rpicam(0)),
+            "rpicam" => SourceChoice::Program(StreamProgram::Rpicam(0)),
             _ => SourceChoice::Path(text.into()),
         })
     }
@@ -146,9 +146,9 @@ impl SourceChoice {
     /// The options for cameras that were given and make no difference to this source.
     fn unheeded(&self, wish: &CameraWish) -> Vec<&'static str> {
         let has_its_own_rate = match self {
-            SourceChoice::Program(Program::Rpicam(_)) => return Vec::new(),
+            SourceChoice::Program(StreamProgram::Rpicam(_)) => return Vec::new(),
             SourceChoice::Path(path) if is_device(path) => return Vec::new(),
-            SourceChoice::Program(Program::Gstreamer(_)) | SourceChoice::Http(_) => true,
+            SourceChoice::Program(StreamProgram::Gstreamer(_)) | SourceChoice::Http(_) => true,
             SourceChoice::Clip | SourceChoice::Stdin | SourceChoice::Path(_) => false,
         };
         let given = [

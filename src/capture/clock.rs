@@ -40,9 +40,9 @@ impl Numbers {
 }
 
 /// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp
-/// that is none (zero), or is not later than all before it, gives way to the time of arrival.
+/// of zero, or one that is not later than all before it, gives way to the time of arrival.
 #[derive(Debug)]
-pub struct Clock {
+pub struct SourceClock {
     started: Instant,
     /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the
     /// same, and no frame arrives before it was captured, so it is what the frame of least delay
@@ -53,9 +53,9 @@ pub struct Clock {
     last: Option<Duration>,
 }
 
-impl Clock {
+impl SourceClock {
     pub fn start() -> Self {
-        Clock { started: Instant::now(), offset_nanos: None, latest_stamp: Duration::ZERO, last: None }
+        SourceClock { started: Instant::now(), offset_nanos: None, latest_stamp: Duration::ZERO, last: None }
     }
 
     /// The next frame is the first of a stream, whose driver may have begun anew.
@@ -91,7 +91,7 @@ mod tests {
 
     /// The times in microseconds of frames with these stamps, which arrive at these milliseconds.
     fn times(frames: &[(Option<u64>, u64)]) -> Vec<u128> {
-        let mut clock = Clock::start();
+        let mut clock = SourceClock::start();
         let ms = Duration::from_millis;
         frames.iter().map(|(stamp, arrived)| clock.time_at(stamp.map(ms), ms(*arrived)).as_micros()).collect()
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::piped::{Piped, Writer};
+use super::piped::{Piped, Upstream};
 use super::returning::{Lost, Opener, Returning};
 use super::{CaptureError, Origin};
 use crate::text::message::without_passwords;
@@ -200,7 +200,7 @@ impl Opener for HttpUrl {
 /// A connection that is open until this is dropped.
 pub struct Connection(TcpStream);
 
-impl Writer for Connection {
+impl Upstream for Connection {
     fn why_ended(&mut self) -> Option<String> {
         None
     }

@@ -23,7 +23,7 @@ pub enum StreamKind {
     Mjpeg,
     /// Video that another program has to decode.
     Film(&'static str),
-    /// A picture that is none of ours, or one that is read from a file alone: PNG.
+    /// A picture of a kind that is not read, or PNG, which is read from a file alone.
     Picture(&'static str),
     /// What stands in the place of a film.
     Other(&'static str),

@@ -10,7 +10,7 @@ use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 
-/// A picture that takes more bytes is none.
+/// No picture takes more bytes.
 const MAX_PICTURE_BYTES: usize = 32 << 20;
 /// Read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::picture::jpeg::tests::{busy_jpeg, jpeg, with_thumbnail};
 
-    /// The grey of each picture, or the error of each that is none.
+    /// The grey of each picture, or why it cannot be read.
     fn read_all(bytes: impl Read) -> Vec<Result<(u32, u8), String>> {
         let mut mjpeg = Mjpeg::new(bytes, Pace::default());
         let mut frame = Frame::default();

@@ -33,7 +33,7 @@ pub use film::Film;
 pub use http::{HttpError, HttpUrl};
 pub use mjpeg::{Mjpeg, MjpegError};
 pub use origin::Origin;
-pub use program::{Program, end_all};
+pub use program::{StreamProgram, end_all};
 pub use replay::{Begun, Replay, Resume};
 pub use status::Status;
 pub use stream::Stream;

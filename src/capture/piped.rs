@@ -14,25 +14,25 @@ use crate::threads;
 
 /// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by
 /// itself.
-pub trait Writer: Send {
+pub trait Upstream: Send {
     fn why_ended(&mut self) -> Option<String>;
 }
 
 /// A stream that may end at any time.
-pub struct Piped<W: Writer> {
+pub struct Piped<W: Upstream> {
     writer: W,
-    frames: Receiver<Read1>,
+    frames: Receiver<Turn>,
     /// Memory of frames that were taken.
     used: SyncSender<Frame>,
     /// One that came while its stream was opened.
-    first: Option<Read1>,
+    first: Option<Turn>,
     next: u32,
 }
 
 /// What one turn of the reader gave; an error without a fault is the end.
-type Read1 = Result<(Frame, Option<Fault>), String>;
+type Turn = Result<(Frame, Option<Fault>), String>;
 
-impl<W: Writer> Piped<W> {
+impl<W: Upstream> Piped<W> {
     /// `name` is what messages call the stream, and `words` makes one of what is wrong with it.
     pub fn start(
         writer: W,
@@ -66,7 +66,7 @@ impl<W: Writer> Piped<W> {
     }
 }
 
-impl<W: Writer> FrameStream for Piped<W> {
+impl<W: Upstream> FrameStream for Piped<W> {
     fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost> {
         let read = match self.first.take() {
             Some(first) => Ok(first),
@@ -92,7 +92,7 @@ fn read_all(
     input: Box<dyn Read + Send>,
     name: &str,
     words: fn(CaptureError) -> String,
-    give: &SyncSender<Read1>,
+    give: &SyncSender<Turn>,
     unused: &Receiver<Frame>,
 ) {
     let mut reader = match Reader::open(input, name, Pace::default()) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::piped::{Piped, Writer};
+use super::piped::{Piped, Upstream};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
 use super::{CameraWish, CaptureError, Origin, tied};
@@ -52,7 +52,7 @@ pub fn end_all() {
 
 /// Which program gives frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Program {
+pub enum StreamProgram {
     /// `rpicam-vid` with the camera of this number.
     Rpicam(u32),
     /// `gst-launch-1.0` with a pipeline that ends in `fdsink`.
@@ -60,23 +60,23 @@ pub enum Program {
 }
 
 /// As it is written on the command line, but for passwords.
-impl fmt::Display for Program {
+impl fmt::Display for StreamProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Program::Rpicam(0) => f.write_str("rpicam"),
-            Program::Rpicam(number) => write!(f, "rpicam:{number}"),
-            Program::Gstreamer(pipeline) => write!(f, "gst:{}", without_passwords(pipeline)),
+            StreamProgram::Rpicam(0) => f.write_str("rpicam"),
+            StreamProgram::Rpicam(number) => write!(f, "rpicam:{number}"),
+            StreamProgram::Gstreamer(pipeline) => write!(f, "gst:{}", without_passwords(pipeline)),
         }
     }
 }
 
-impl Program {
+impl StreamProgram {
     /// Starts it, and again whenever it ends, until the source is dropped. One that ends before its
     /// first frame is an error.
     pub fn open(&self, wish: CameraWish) -> Result<Returning<Restarting>, CaptureError> {
         let failed =
             |problem| CaptureError::Program { name: self.to_string(), program: self.program().into(), problem };
-        if let (Program::Rpicam(_), Some(format)) = (self, wish.format)
+        if let (StreamProgram::Rpicam(_), Some(format)) = (self, wish.format)
             && !matches!(format, CameraFormat::Mjpeg | CameraFormat::Jpeg)
         {
             return Err(failed(format!("gives MJPG; {format} can be had of cameras at /dev/video*")));
@@ -89,15 +89,15 @@ impl Program {
 
     fn program(&self) -> &'static str {
         match self {
-            Program::Rpicam(_) => RPICAM[0],
-            Program::Gstreamer(_) => GSTREAMER,
+            StreamProgram::Rpicam(_) => RPICAM[0],
+            StreamProgram::Gstreamer(_) => GSTREAMER,
         }
     }
 
     /// Programs that do this, the best one first, and what they are called with.
     fn commands(&self, wish: &CameraWish) -> Vec<Command> {
         match self {
-            Program::Rpicam(number) => {
+            StreamProgram::Rpicam(number) => {
                 let (size, rate) = (wish.size_near(), wish.rate_near());
                 let all = RPICAM.map(|name| {
                     let mut command = Command::new(name);
@@ -116,7 +116,7 @@ impl Program {
                 });
                 all.into()
             }
-            Program::Gstreamer(pipeline) => {
+            StreamProgram::Gstreamer(pipeline) => {
                 let mut command = Command::new(GSTREAMER);
                 command.arg("-q").args(words(pipeline));
                 vec![command]
@@ -147,7 +147,7 @@ fn words(text: &str) -> Vec<String> {
 
 /// Starts a program again and again.
 pub struct Restarting {
-    program: Program,
+    program: StreamProgram,
     wish: CameraWish,
 }
 
@@ -163,8 +163,8 @@ impl Restarting {
             }
         }
         let package = match self.program {
-            Program::Rpicam(_) => "rpicam-apps",
-            Program::Gstreamer(_) => "gstreamer1.0-tools",
+            StreamProgram::Rpicam(_) => "rpicam-apps",
+            StreamProgram::Gstreamer(_) => "gstreamer1.0-tools",
         };
         Err(format!("is not installed here; on Debian it is in the package {package}"))
     }
@@ -179,14 +179,14 @@ impl Opener for Restarting {
 
     fn origin(&self) -> Origin {
         match &self.program {
-            Program::Rpicam(_) => Origin {
+            StreamProgram::Rpicam(_) => Origin {
                 name: self.program.to_string(),
                 format: Some(CameraFormat::Mjpeg),
                 size: Some(self.wish.size_near()),
                 rate: Some(self.wish.rate_near()),
                 ..Origin::default()
             },
-            Program::Gstreamer(_) => Origin { name: GSTREAMER.into(), ..Origin::default() },
+            StreamProgram::Gstreamer(_) => Origin { name: GSTREAMER.into(), ..Origin::default() },
         }
     }
 }
@@ -247,7 +247,7 @@ impl Running {
     }
 }
 
-impl Writer for Running {
+impl Upstream for Running {
     fn why_ended(&mut self) -> Option<String> {
         let status = self.ended_within(END_WITHIN)?;
         // What it said last may not have been read yet; what it has started may go on talking.
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn rpicam_is_asked_for_the_cameras_size_and_rate() {
         let wish = CameraWish { size: Some(Size { width: 320, height: 240 }), ..CameraWish::default() };
-        let command = &Program::Rpicam(1).commands(&wish)[0];
+        let command = &StreamProgram::Rpicam(1).commands(&wish)[0];
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         let expected = "--camera 1 --timeout 0 --nopreview --codec mjpeg --width 320 --height 240 --framerate 30 --flush \
                         --output -";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::clock::{Clock, Numbers};
+use super::clock::{Numbers, SourceClock};
 use super::{CaptureError, Captured, Fault, Origin, Source, Status};
 use crate::picture::frame::Frame;
 
@@ -70,7 +70,7 @@ pub struct Returning<O: Opener> {
     /// What is to be said before the next frame.
     unsaid: Option<Status>,
     numbers: Numbers,
-    clock: Clock,
+    clock: SourceClock,
 }
 
 enum State<S> {
@@ -110,7 +110,7 @@ impl<O: Opener> Returning<O> {
             said: Status::Live,
             unsaid: None,
             numbers: Numbers::default(),
-            clock: Clock::start(),
+            clock: SourceClock::start(),
         }
     }
 

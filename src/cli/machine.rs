@@ -51,12 +51,6 @@ pub struct LatencyArgs {
     pub json: Option<PathBuf>,
 }
 
-/// From a tenth of a second to a day.
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
-    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
-}
-
 /// Look at this machine and say what is in the way of landmarks, and what to do about it.
 ///
 /// It looks at board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit

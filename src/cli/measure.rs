@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::machine::seconds;
 use super::shared::{BoardArgs, CameraArgs, os};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
@@ -37,8 +36,8 @@ pub struct EvalArgs {
     pub json: Option<PathBuf>,
 
     /// Write what is found to a CSV file, a row for each face of the data set: file, points (x0, y0
-    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..),
-    /// and the numbers of the points that the picture does not show (guessed).
+    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..), and
+    /// the numbers of the points that the picture does not show (guessed).
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
 
@@ -108,6 +107,12 @@ pub struct BenchArgs {
     /// Write the report to this file, anew after each model. boards/results/SCHEMA.md describes it.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// From a tenth of a second to a day.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
+    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
 }
 
 /// Show reports of `bench` side by side; with two of one machine, tell whether it became slower.

@@ -120,16 +120,16 @@ pub struct LogArgs {
 
     /// Start a new file at this size. The full one gets a number and the UTC time in its name.
     #[arg(long, value_name = "SIZE", default_value = "256M")]
-    pub rotate_size: limits::Size,
+    pub rotate_size: limits::ByteLimit,
 
     /// Begin another file when one is this old.
     #[arg(long, value_name = "TIME", default_value = "none")]
-    pub rotate_every: limits::Time,
+    pub rotate_every: limits::AgeLimit,
 
     /// Keep the files of each record within this total size: remove the oldest. One file takes a
     /// quarter of it at most.
     #[arg(long, value_name = "SIZE", default_value = "none")]
-    pub keep: limits::Size,
+    pub keep: limits::ByteLimit,
 
     /// Record one frame in N, or the first one in each interval (500ms, 1s, 5m). A frame with an
     /// event, such as a blink, is always recorded. It concerns files only: every frame is published

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Outcome, results, settings};
 use crate::board::Board;
 use crate::cli::DoctorArgs;
-use crate::doctor::{Finding, ModelReport, Purpose, Report, ThisMachine};
+use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine};
 use crate::machine::{Program, Tree};
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
@@ -17,7 +17,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         return write(&report, args.json, report.is_sound());
     }
     let board = Board::choose(args.board.board.as_ref())?;
-    let mut report = Report::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
+    let mut report = Diagnosis::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
     report.findings.extend(settings::fault().map(|fault| Finding {
         blocks: args.purpose != Purpose::Bench,
         found: fault.to_string(),

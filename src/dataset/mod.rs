@@ -38,14 +38,14 @@ pub struct Dataset {
     /// In the order of the data set's files; of folders, in [`folder::natural_order`].
     pub samples: Vec<Sample>,
     /// Items that could not be read.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<UnreadableItem>,
     /// Faces that a split has twice; they are among the samples once.
     pub repeated: usize,
 }
 
 /// An item that cannot be read.
 #[derive(Debug)]
-pub struct Fault {
+pub struct UnreadableItem {
     /// Where it would belong; empty where that cannot be told.
     pub split: String,
     /// What is wrong with it.
@@ -169,7 +169,7 @@ impl Collection {
     }
 
     fn fail(&mut self, split: String, error: DatasetError) {
-        self.set.faults.push(Fault { split, error });
+        self.set.faults.push(UnreadableItem { split, error });
     }
 
     fn shared(&mut self, path: &Path) -> Arc<Path> {

@@ -9,8 +9,8 @@ use nalgebra::Point2;
 use crate::model::scheme::IBUG_68;
 use crate::picture::geometry::Rect;
 
-/// A face or the distance between its eyes that is smaller than this, in pixels, is none to measure
-/// by.
+/// Errors are not measured by a face, or a distance between its eyes, that is smaller than this, in
+/// pixels.
 const SMALLEST_PX: f32 = 0.5;
 /// No coordinate of a picture is further from its first pixel than this.
 const FARTHEST_PX: f32 = 1e6;

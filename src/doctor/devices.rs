@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{CameraReport, Locked, Screen};
+use super::{CameraReport, Locked, ScreenReport};
 use crate::board::Board;
 use crate::capture::CameraError;
 use crate::machine::Tree;
@@ -41,11 +41,11 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
 }
 
 /// Outputs of DRM cards, framebuffers and SPI buses.
-pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
+pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<ScreenReport> {
     let node = |folder: &Path| Path::new("/dev").join(folder.file_name().unwrap_or_default());
     let screen = |device: PathBuf, name: String, shows: String, is_ready: bool| {
         let may_open = probe.may_open(&device);
-        Screen { device, name, shows, is_ready, may_open }
+        ScreenReport { device, name, shows, is_ready, may_open }
     };
     let outputs = tree.entries("sys/class/drm", "card").into_iter().filter_map(|folder| {
         let name = folder.file_name()?.to_string_lossy().into_owned();
@@ -69,7 +69,12 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<Screen> {
 }
 
 /// Devices that a run may open: cameras, displays, and the bus and pins of the profile's panel.
-pub(super) fn wanted(cameras: &[CameraReport], screens: &[Screen], board: &Board, tree: &Tree) -> BTreeSet<PathBuf> {
+pub(super) fn wanted(
+    cameras: &[CameraReport],
+    screens: &[ScreenReport],
+    board: &Board,
+    tree: &Tree,
+) -> BTreeSet<PathBuf> {
     let cameras = cameras.iter().map(|camera| camera.device.clone());
     let screens = screens.iter().filter(|screen| screen.is_ready).map(|screen| screen.device.clone());
     let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices).filter(|device| is_there(tree, device));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::devices::is_there;
-use super::{Finding, Locked, OfferedFormat, Probe, Purpose, Report, service};
+use super::{Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, service};
 use crate::board::Board;
 use crate::capture::v4l2::formats;
 use crate::machine::{LEAST_MIB, Tree, warnings};
@@ -15,7 +15,7 @@ const LEAST_DISK_MIB: u64 = 64;
 /// A run takes 43 MiB with `base`, the program's own pages among them, and more for large pictures.
 const ENOUGH_MEMORY_MIB: u64 = 64;
 
-pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
     let purpose = report.purpose;
     let is_camera = |device: &Path| report.cameras.iter().any(|camera| camera.device == device);
     let mut found = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn findings(report: &Report, board: &Board, tree: &Tree, probe: &dyn 
     found
 }
 
-fn program(report: &Report, board: &Board) -> Vec<Finding> {
+fn program(report: &Diagnosis, board: &Board) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(fault) = &report.kernel_fault {
         let remedy = format!("unset {0}, or run with {0}=portable", wingmark_kernels::kernel::ENVIRONMENT);
@@ -83,7 +83,7 @@ fn program(report: &Report, board: &Board) -> Vec<Finding> {
     found
 }
 
-fn cameras(report: &Report) -> Option<Finding> {
+fn cameras(report: &Diagnosis) -> Option<Finding> {
     if report.cameras.is_empty() {
         return Some(Finding::obstacle(
             "no camera was found".into(),
@@ -117,7 +117,7 @@ fn cameras(report: &Report) -> Option<Finding> {
 }
 
 /// Two cameras of one make change their numbers as they are plugged in.
-fn twins(report: &Report) -> Option<Finding> {
+fn twins(report: &Diagnosis) -> Option<Finding> {
     let cameras = report.cameras.iter().filter(|camera| !camera.formats.is_empty());
     let cameras: Vec<(&Path, &str)> =
         cameras.filter_map(|camera| Some((&*camera.device, camera.name.as_deref()?))).collect();
@@ -130,7 +130,7 @@ fn twins(report: &Report) -> Option<Finding> {
     ))
 }
 
-fn screens(report: &Report, board: &Board) -> Option<Finding> {
+fn screens(report: &Diagnosis, board: &Board) -> Option<Finding> {
     let is_wanted = board.screen != ScreenChoice::None && board.screen_settings.spi.is_none();
     let is_there = report.screens.iter().any(|screen| screen.is_ready);
     (is_wanted && !is_there).then(|| {

@@ -35,7 +35,7 @@ pub enum Purpose {
 
 /// All that was seen. `Display` gives it as a table, serde as JSON.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct Diagnosis {
     pub board: Profile,
     pub machine: Machine,
     pub state: State,
@@ -43,7 +43,7 @@ pub struct Report {
     pub kernel_fault: Option<String>,
     pub models: Vec<ModelCheck>,
     pub cameras: Vec<CameraReport>,
-    pub screens: Vec<Screen>,
+    pub screens: Vec<ScreenReport>,
     pub locked: Vec<Locked>,
     /// Devices that the kernel has and that are not among this system's files, as in a container.
     pub missing: Vec<PathBuf>,
@@ -108,7 +108,7 @@ pub struct OfferedSize {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Screen {
+pub struct ScreenReport {
     pub device: PathBuf,
     /// The output, or the driver.
     pub name: String,
@@ -152,13 +152,13 @@ impl Finding {
     }
 }
 
-impl Report {
-    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe, purpose: Purpose) -> Report {
+impl Diagnosis {
+    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe, purpose: Purpose) -> Diagnosis {
         let cameras = devices::cameras(tree, probe, purpose != Purpose::Bench);
         let screens = devices::screens(tree, probe);
         let wanted = devices::wanted(&cameras, &screens, board, tree);
         let (locked, missing) = devices::locked_and_missing(wanted, &cameras, tree, probe);
-        let mut report = Report {
+        let mut report = Diagnosis {
             board: Profile {
                 slug: board.slug.clone(),
                 name: board.name.clone(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::devices::{group, is_there};
-use super::{Finding, Probe, Report};
+use super::{Diagnosis, Finding, Probe};
 use crate::machine::Tree;
 
 /// Where units are looked for.
@@ -13,7 +13,7 @@ const UNIT: &str = "wingmark.service";
 /// Groups of the unit's user.
 const GROUPS: [&str; 2] = ["video", "render"];
 
-pub(super) fn findings(report: &Report, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
     let mut found = Vec::new();
     if !is_there(tree, Path::new("/run/systemd/system")) {
         found.push(Finding::obstacle(

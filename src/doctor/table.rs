@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{CameraReport, OfferedFormat, Report};
+use super::{CameraReport, Diagnosis, OfferedFormat};
 use crate::machine::Frequency;
 
 /// Width of the names on the left.
@@ -13,7 +13,7 @@ fn row(f: &mut Formatter<'_>, name: &str, text: impl Display) -> fmt::Result {
     writeln!(f, "{name:<NAMES$}{text}")
 }
 
-impl Display for Report {
+impl Display for Diagnosis {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.machine_rows(f)?;
         self.state_rows(f)?;
@@ -22,7 +22,7 @@ impl Display for Report {
     }
 }
 
-impl Report {
+impl Diagnosis {
     /// What the machine is.
     fn machine_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let machine = &self.machine;

@@ -9,12 +9,12 @@ const USUAL_STEP: Duration = Duration::from_micros(33_333);
 /// nobody set it or a camera's clock was set back, counts as one frame of thirty a second, so that
 /// what depends on time goes on.
 #[derive(Debug, Default)]
-pub struct Clock {
+pub struct FrameClock {
     now: Duration,
     stamp: Option<Duration>,
 }
 
-impl Clock {
+impl FrameClock {
     /// The time of the next frame, later than that of the one before; the first one's is zero.
     pub fn at(&mut self, captured_at: Duration) -> Duration {
         if let Some(before) = self.stamp.replace(captured_at) {
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn stamps_are_taken_where_they_go_on_and_time_goes_on_where_they_do_not() {
-        let mut clock = Clock::default();
+        let mut clock = FrameClock::default();
         let seconds = [5.0, 5.1, 5.1, 0.0, 0.5];
         let times = seconds.map(|stamp| clock.at(Duration::from_secs_f32(stamp)).as_secs_f32());
         let expected = [0.0, 0.1, 0.133_333, 0.166_666, 0.666_666];

@@ -5,7 +5,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 use nalgebra::Vector2;
 
 use crate::face::decode::decode_peak;
-use crate::face::views::View;
+use crate::face::views::FrameView;
 use crate::face::zoo::Net;
 use crate::model::card::{CardError, Task};
 use crate::model::heatmaps::{Heat, Heatmaps};
@@ -38,7 +38,7 @@ pub struct Detector {
     session: Session,
     image: CropImage,
     /// The view that is being looked at, and how many parts of the work are done.
-    look: Option<(View, usize)>,
+    look: Option<(FrameView, usize)>,
     output: Output,
 }
 
@@ -80,15 +80,19 @@ impl Detector {
 
     /// Finds faces, whichever way up, in all views of the frame, best first.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        self.detect_in(frame, View::all(frame.size(), self.image.side_px))
+        self.detect_in(frame, FrameView::all(frame.size(), self.image.side_px))
     }
 
     /// Finds faces in the frame rotated by a quarter, a half and three, best first.
     pub fn detect_rotated(&mut self, frame: &Frame) -> Result<Vec<Detection>, ModelError> {
-        self.detect_in(frame, View::rotated(frame.size(), self.image.side_px))
+        self.detect_in(frame, FrameView::rotated(frame.size(), self.image.side_px))
     }
 
-    fn detect_in(&mut self, frame: &Frame, views: impl Iterator<Item = View>) -> Result<Vec<Detection>, ModelError> {
+    fn detect_in(
+        &mut self,
+        frame: &Frame,
+        views: impl Iterator<Item = FrameView>,
+    ) -> Result<Vec<Detection>, ModelError> {
         let mut found = Vec::new();
         for view in views {
             self.take(frame, view);
@@ -100,10 +104,10 @@ impl Detector {
     /// Takes a look at one view of the frame, for [`Detector::go_on`]: views take turns, beginning
     /// with the whole frame at turn 0. A look that was not finished is forgotten.
     pub fn begin(&mut self, frame: &Frame, turn: usize) {
-        self.take(frame, View::in_turn(frame.size(), self.image.side_px, turn));
+        self.take(frame, FrameView::in_turn(frame.size(), self.image.side_px, turn));
     }
 
-    fn take(&mut self, frame: &Frame, view: View) {
+    fn take(&mut self, frame: &Frame, view: FrameView) {
         self.image.fill(frame, &view.crop);
         brighten(&mut self.image);
         self.look = Some((view, 0));

@@ -74,7 +74,8 @@ impl Hysteresis {
 /// What is known of a face beside its landmarks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measures {
-    /// Where the head is and looks; none where the net's card has no head model.
+    /// Where the head is and looks; `None` where the model's folder has no `head.csv`, and where
+    /// the landmarks are no head's.
     pub pose: Option<HeadPose>,
     /// Heights over widths of eyes and mouth.
     pub ratios: Ratios,
@@ -106,6 +107,10 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them.
+    pub const ALL: [EventKind; 5] =
+        [EventKind::Blink, EventKind::EyesClosed, EventKind::EyesOpened, EventKind::Yawn, EventKind::Nod];
+
     /// As it stands in records and messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::face::clock::Clock;
+use crate::face::clock::FrameClock;
 use crate::face::confirm::{Confirmer, LookContext};
 use crate::face::detect::{Detection, Detector};
 use crate::face::head::HeadModel;
@@ -91,7 +91,7 @@ pub struct Observer {
     /// How many crops of that frame the landmark net saw.
     looks: usize,
     confirmer: Confirmer,
-    clock: Clock,
+    clock: FrameClock,
     scene: SceneWatch,
     most_faces: usize,
     said_more_faces: bool,
@@ -142,7 +142,7 @@ impl Observer {
             detections: Vec::new(),
             looks: 0,
             confirmer: Confirmer::new(background),
-            clock: Clock::default(),
+            clock: FrameClock::default(),
             scene: SceneWatch::default(),
             most_faces: options.most_faces.get(),
             said_more_faces: false,

@@ -65,7 +65,7 @@ pub struct Point {
 
 /// How well landmarks fit the shapes of faces.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fit {
+pub struct ShapeFit {
     /// Lays what was found over the mean face.
     pub face_from_found: Similarity2<f32>,
     /// How far each landmark was found from where the modes would have it, as a share of the face's
@@ -137,7 +137,7 @@ impl ShapeModel {
     ///
     /// # Panics
     /// When there are not as many landmarks as the model has.
-    pub fn refine(&self, landmarks: &mut [Landmark]) -> Option<Fit> {
+    pub fn refine(&self, landmarks: &mut [Landmark]) -> Option<ShapeFit> {
         assert_eq!(landmarks.len(), self.points.len(), "landmarks of another scheme");
         let mut errors = landmarks.to_vec();
         errors.iter_mut().for_each(|landmark| landmark.covariance = error_covariance(landmark, NOISE, EXPONENT));
@@ -161,7 +161,7 @@ impl ShapeModel {
             landmark.at = found_from_face * Point2::from(point.mean + shared + own);
         }
         let deviation = z.fixed_rows::<MODES>(0).norm_squared() / MODES as f32;
-        Some(Fit { face_from_found, distances, deviation })
+        Some(ShapeFit { face_from_found, distances, deviation })
     }
 
     /// Lays landmarks, with the covariances of their errors, over the mean face, the surer ones

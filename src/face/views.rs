@@ -21,25 +21,31 @@ const CUT: f32 = 0.01;
 
 /// A square of a frame, as the detector's input.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct View {
+pub struct FrameView {
     /// From pixels of the input to those of the frame.
     pub crop: Crop,
     /// What of the frame it shows whole: nothing is cut at the frame's own edges.
     whole: Rect,
 }
 
-impl View {
+/// How many squares make up a frame of that size, beside the view of all of it.
+fn squares(size: Size) -> usize {
+    let (longer, shorter) = (size.width.max(size.height), size.width.min(size.height));
+    match longer as f32 / shorter as f32 {
+        ..SQUARE => 0,
+        ratio => (ratio.ceil() as usize).min(MOST_SQUARES),
+    }
+}
+
+impl FrameView {
     /// All views of a frame, in pictures of `side_px`: the whole frame first, then the squares from
     /// left to right or from top to bottom.
-    pub fn all(size: Size, side_px: u32) -> impl Iterator<Item = View> {
+    pub fn all(size: Size, side_px: u32) -> impl Iterator<Item = FrameView> {
         let (width, height) = (size.width as f32, size.height as f32);
         let (longer, shorter) = (width.max(height), width.min(height));
-        let squares = match longer / shorter {
-            ..SQUARE => 0,
-            ratio => (ratio.ceil() as usize).min(MOST_SQUARES),
-        };
+        let squares = squares(size);
         let everything = Rect::new(f32::NEG_INFINITY, f32::NEG_INFINITY, f32::INFINITY, f32::INFINITY);
-        let first = View { crop: Crop::of_frame(size, side_px), whole: everything };
+        let first = FrameView { crop: Crop::of_frame(size, side_px), whole: everything };
         let square = move |i: usize| {
             let start = (longer - shorter) * i as f32 / (squares - 1) as f32;
             let from = if i == 0 { f32::NEG_INFINITY } else { start + CUT * shorter };
@@ -50,16 +56,16 @@ impl View {
             } else {
                 (Point2::new(across, along), Rect::new(f32::NEG_INFINITY, from, f32::INFINITY, to))
             };
-            View { crop: Crop::new(centre, shorter, 0.0, side_px), whole }
+            FrameView { crop: Crop::new(centre, shorter, 0.0, side_px), whole }
         };
         std::iter::once(first).chain((0..squares).map(square))
     }
 
     /// The whole frame, rotated by a quarter, by a half and by three: a face that fills much of it
     /// is seen best the right way up.
-    pub fn rotated(size: Size, side_px: u32) -> impl Iterator<Item = View> {
-        let whole = View::all(size, side_px).next().expect("a frame has a view");
-        let rotated = move |roll| View { crop: Crop::of_turned_frame(size, roll, 1.0, side_px), ..whole };
+    pub fn rotated(size: Size, side_px: u32) -> impl Iterator<Item = FrameView> {
+        let whole = FrameView::all(size, side_px).next().expect("a frame has a view");
+        let rotated = move |roll| FrameView { crop: Crop::of_turned_frame(size, roll, 1.0, side_px), ..whole };
         [FRAC_PI_2, PI, -FRAC_PI_2].into_iter().map(rotated)
     }
 
@@ -69,10 +75,10 @@ impl View {
     }
 
     /// The views take turns, the whole frame before each of the squares.
-    pub fn in_turn(size: Size, side_px: u32, turn: usize) -> View {
-        let squares = View::all(size, side_px).count() - 1;
+    pub fn in_turn(size: Size, side_px: u32, turn: usize) -> FrameView {
+        let squares = squares(size);
         let number = if turn.is_multiple_of(2) || squares == 0 { 0 } else { 1 + turn / 2 % squares };
-        View::all(size, side_px).nth(number).expect("a frame has a view")
+        FrameView::all(size, side_px).nth(number).expect("a frame has a view")
     }
 
     /// Whether a box, in frame pixels, ends before the view was cut.
@@ -87,7 +93,7 @@ mod tests {
     use super::*;
 
     fn corners(size: Size) -> Vec<[f32; 4]> {
-        View::all(size, 320)
+        FrameView::all(size, 320)
             .map(|view| {
                 let [top_left, _, bottom_right, _] = view.crop.corners_in_frame();
                 [top_left.x, top_left.y, bottom_right.x, bottom_right.y]
@@ -110,7 +116,7 @@ mod tests {
     #[test]
     fn rotated_views_show_the_whole_frame() {
         let size = Size { width: 640, height: 480 };
-        for (view, degrees) in View::rotated(size, 320).zip([90.0, 180.0, -90.0_f32]) {
+        for (view, degrees) in FrameView::rotated(size, 320).zip([90.0, 180.0, -90.0_f32]) {
             let off = (view.roll().to_degrees() - degrees).rem_euclid(360.0);
             assert!(off.min(360.0 - off) < 1e-3, "{off}");
             let corners = view.crop.corners_in_frame();
@@ -123,18 +129,18 @@ mod tests {
     #[test]
     fn the_whole_frame_comes_before_each_square() {
         let size = Size { width: 640, height: 480 };
-        let views: Vec<View> = View::all(size, 320).collect();
-        let turns = [0, 1, 2, 3, 4, 5].map(|turn| View::in_turn(size, 320, turn));
+        let views: Vec<FrameView> = FrameView::all(size, 320).collect();
+        let turns = [0, 1, 2, 3, 4, 5].map(|turn| FrameView::in_turn(size, 320, turn));
         assert_eq!(turns, [0, 1, 0, 2, 0, 1].map(|number| views[number]));
         assert_eq!(
-            View::in_turn(Size { width: 9, height: 9 }, 320, 1).crop,
+            FrameView::in_turn(Size { width: 9, height: 9 }, 320, 1).crop,
             Crop::of_frame(Size { width: 9, height: 9 }, 320)
         );
     }
 
     #[test]
     fn a_face_at_a_cut_is_left_to_another_view_and_one_at_the_frames_edge_is_not() {
-        let views: Vec<View> = View::all(Size { width: 640, height: 480 }, 320).collect();
+        let views: Vec<FrameView> = FrameView::all(Size { width: 640, height: 480 }, 320).collect();
         let seen_by = |bounds: Rect| views.iter().map(|view| view.shows_whole(&bounds)).collect::<Vec<_>>();
         assert_eq!(seen_by(Rect::new(440.0, 10.0, 479.0, 60.0)), [true, false, true]);
         assert_eq!(seen_by(Rect::new(-4.0, -9.0, 30.0, 60.0)), [true, true, false]);

@@ -28,7 +28,7 @@ impl Process {
     }
 }
 
-/// The number in a line such as `VmHWM:     1234 kB` of proc_pid_status(5).
+/// The number in a line such as `VmHWM:     1234 kB` of proc_pid_status(5) or proc_meminfo(5).
 pub fn status_number(status: &str, key: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::process::status_number;
 use super::throttling::Throttling;
 use super::tree::Tree;
 
@@ -119,7 +120,5 @@ fn power_mode(tree: &Tree) -> Option<PowerMode> {
 
 /// A line of `/proc/meminfo`.
 pub(super) fn memory_mib(tree: &Tree, key: &str) -> Option<u64> {
-    let text = tree.text("proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib / 1024)
+    status_number(&tree.text("proc/meminfo")?, key).map(|kib| kib / 1024)
 }

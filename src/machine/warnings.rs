@@ -11,7 +11,7 @@ const FELL_BELOW: f64 = 0.9;
 const HOT_CELSIUS: f64 = 80.0;
 /// No zone is so hot: it measures nothing.
 const IMPOSSIBLE_CELSIUS: f64 = 150.0;
-/// A limit below this is none: drivers give 0 or less for trip points that are switched off.
+/// A limit below this is no limit: drivers give 0 or less for trip points that are switched off.
 const LOWEST_LIMIT_CELSIUS: f64 = 40.0;
 /// Parts of the names of zones that no core is in. Some measure nothing: NVIDIA's `PMIC-Die` has
 /// 100 degrees for ever.

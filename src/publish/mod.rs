@@ -23,7 +23,7 @@ use thiserror::Error;
 pub use json::Datagrams;
 pub use publisher::Publisher;
 pub use stdout::Stdout;
-pub use target::{Settings, Target, TargetError};
+pub use target::{ReceiverSettings, Target, TargetError};
 
 use crate::record::entry::Entry;
 use crate::record::provenance::Provenance;

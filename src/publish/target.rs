@@ -40,7 +40,7 @@ pub struct Address {
 }
 
 /// What receivers need beside their address.
-pub struct Settings<'a> {
+pub struct ReceiverSettings<'a> {
     /// The mean head of the landmark net.
     pub head: Option<&'a HeadModel>,
     /// From one message of the state to the next, at least.
@@ -161,7 +161,7 @@ impl std::fmt::Display for Target {
 
 impl Target {
     /// The receiver, not connected yet.
-    pub fn receiver(&self, settings: &Settings<'_>) -> Box<dyn Receiver> {
+    pub fn receiver(&self, settings: &ReceiverSettings<'_>) -> Box<dyn Receiver> {
         match self {
             Target::Udp(protocol, Address { host, port }) => {
                 let udp = Udp::new(self.to_string(), host.clone(), *port);
@@ -178,7 +178,7 @@ impl Target {
         }
     }
 
-    /// Has a broker forget what it retains of us; `password` as in [`Settings`].
+    /// Has a broker forget what it retains of us; `password` as in [`ReceiverSettings`].
     pub fn forget(&self, password: Option<&str>) -> Result<(), super::PublishError> {
         let Target::Mqtt(broker) = self else { return Ok(()) };
         let failed = |source| super::PublishError::Mqtt { target: self.to_string(), source };

@@ -15,7 +15,7 @@ use super::encode::Encoder;
 use super::entry::Entry;
 use super::provenance::Provenance;
 
-/// A block holds 1024 entries at most; what unpacks to more than those can be is none of ours.
+/// A block holds 1024 entries at most; those take less.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Packs the blocks of a format of text.

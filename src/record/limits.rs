@@ -15,25 +15,25 @@ pub enum LimitError {
 
 /// A number of bytes, or none. Reads what [`size`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub Option<u64>);
+pub struct ByteLimit(pub Option<u64>);
 
 /// A time, or none. Reads what [`time`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Time(pub Option<Duration>);
+pub struct AgeLimit(pub Option<Duration>);
 
-impl FromStr for Size {
+impl FromStr for ByteLimit {
     type Err = LimitError;
 
     fn from_str(text: &str) -> Result<Self, LimitError> {
-        size(text).map(Size)
+        size(text).map(ByteLimit)
     }
 }
 
-impl FromStr for Time {
+impl FromStr for AgeLimit {
     type Err = LimitError;
 
     fn from_str(text: &str) -> Result<Self, LimitError> {
-        time(text).map(Time)
+        time(text).map(AgeLimit)
     }
 }
 

@@ -79,8 +79,7 @@ impl Storage for Disk {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            // A name that is no text is none that a log gives; a file that vanished meanwhile is no
-            // error.
+            // The names that a log gives are text; a file that vanished meanwhile is no error.
             let (Ok(name), Ok(about)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
             if about.is_file() {
                 found.push(Listed { name, bytes: about.len(), modified: about.modified()? });

@@ -31,7 +31,7 @@ pub enum ScreenChoice {
     None,
 }
 
-/// The value of `--screen` is none that this version knows.
+/// A text that names no kind of screen.
 #[derive(Debug, Error)]
 #[error(
     "expected auto, drm, fb, spi, window, png:DIR or none; drm and fb may name a device, such as drm:/dev/dri/card1"

@@ -39,13 +39,13 @@ impl Screen for PngFolder {
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
         let path = PngFolder::path(&self.folder, canvas.sequence);
         write(&path, canvas).map_err(|source| {
-            // Half a picture is none.
+            // A file that is cut short would be taken for a picture.
             let _ = std::fs::remove_file(&path);
             ScreenError::Write { path, source }
         })
     }
 
-    /// Each file is a frame, and a notice is none.
+    /// Each file shows a frame; a notice gets no file.
     fn present_notice(&mut self, _: &Canvas) -> Result<(), ScreenError> {
         Ok(())
     }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::picture::frame::Size;
 
-/// A value of a setting that is none of those expected.
+/// A setting has a value that is not possible.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[allow(missing_docs)] // The messages say what each is.
 pub enum SettingError {

@@ -12,7 +12,7 @@ use wingmark::capture::Status;
 use wingmark::face::measure::{Event, EventKind};
 use wingmark::face::{Observation, Timings, zoo};
 use wingmark::publish::page::Page;
-use wingmark::publish::{Policy, Publisher, Settings, Target};
+use wingmark::publish::{Policy, Publisher, ReceiverSettings, Target};
 use wingmark::record::metrics::Metrics;
 use wingmark::record::provenance::{Chosen, Provenance};
 
@@ -46,7 +46,7 @@ impl Board {
         let metrics = Arc::<Metrics>::default();
         metrics.describe(&Arc::new(made_by));
         let target: Target = format!("mqtt://127.0.0.1:{broker}/fleet/{number:02}").parse().unwrap();
-        let receiver = target.receiver(&Settings {
+        let receiver = target.receiver(&ReceiverSettings {
             head: None,
             every: Duration::from_millis(200),
             password: None,

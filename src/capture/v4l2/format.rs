@@ -32,7 +32,7 @@ pub enum CameraFormat {
     Jpeg,
 }
 
-/// The format is none that frames are taken in.
+/// Frames are not taken in this format.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("unknown format; expected one of YUYV, UYVY, NV12, YU12 (I420), MJPG, JPEG, GREY, RGB3 (RGB24), BGR3 (BGR24)")]
 pub struct UnknownFormat;

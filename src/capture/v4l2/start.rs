@@ -3,7 +3,7 @@
 use super::buffers::Buffers;
 use super::{CameraError, CameraFormat, CameraWish, Device};
 
-/// Starts a camera in the best mode for a wish, of a format that is none of `tried`.
+/// Starts a camera in the best mode for a wish, in a format that is not among `tried`.
 ///
 /// Where its driver refuses that mode, as it does where the bus has no room for the frames, the
 /// other formats have their turn, if none was asked for. The error is that of the best mode.

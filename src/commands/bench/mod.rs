@@ -75,7 +75,7 @@ fn measure_all(
 fn begun(args: &BenchArgs, board: Board) -> Report {
     let machine = Machine::here();
     let before = State::read(&Tree::here());
-    let built_for_speed = if matches!(env!("WINGMARK_OPT_LEVEL"), "0" | "1") {
+    let slow_build = if matches!(env!("WINGMARK_OPT_LEVEL"), "0" | "1") {
         vec!["this program was built with little optimisation; build it with the profiles of Cargo.toml".into()]
     } else {
         Vec::new()
@@ -96,7 +96,7 @@ fn begun(args: &BenchArgs, board: Board) -> Report {
         before,
         models: Vec::new(),
         peers: Vec::new(),
-        warnings: built_for_speed,
+        warnings: slow_build,
     }
 }
 

@@ -213,7 +213,7 @@ impl Figures {
     }
 }
 
-/// A detection that overlaps every known face less is none of them.
+/// A detection that overlaps each known face by less is at none of them.
 const UNMATCHED_IOU: f32 = 0.1;
 
 #[derive(Debug, Default, Serialize)]

@@ -14,7 +14,7 @@ use log::{error, info, warn};
 
 use self::complaints::Complaints;
 use self::patience::Patience;
-use self::summary::Summary;
+use self::summary::JsonSummary;
 use self::totals::Totals;
 use super::renewal::{Renewal, RenewalError, Renewed};
 use super::slate::Verdict;
@@ -48,7 +48,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
-    let json_summary = args.json_summary.as_deref().map(Summary::to).transpose()?;
+    let json_summary = args.json_summary.as_deref().map(JsonSummary::to).transpose()?;
     let panicked_before = threads::panicked();
     let plan = RunPlan::open(args)?;
     signals.opened();
@@ -83,7 +83,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     };
     run.totals.recorded_files = plan.recorded_files;
     let has_stdout =
-        args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(Summary::is_to_stdout);
+        args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(JsonSummary::is_to_stdout);
     let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.

@@ -14,20 +14,20 @@ use crate::record::metrics::Metrics;
 use crate::text::files;
 
 /// Where the summary goes.
-pub struct Summary {
+pub struct JsonSummary {
     /// `None` is standard output.
     file: Option<PathBuf>,
 }
 
-impl Summary {
+impl JsonSummary {
     /// Looks whether the file can be written, so that this is known before the run. `-` is standard
     /// output.
     pub fn to(path: &Path) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
-            return Ok(Summary { file: None });
+            return Ok(JsonSummary { file: None });
         }
         check_writable(path)?;
-        Ok(Summary { file: Some(path.into()) })
+        Ok(JsonSummary { file: Some(path.into()) })
     }
 
     pub fn is_to_stdout(&self) -> bool {

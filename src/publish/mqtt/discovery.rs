@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::face::measure::EventKind;
 use crate::machine::VERSION;
 
 /// Home Assistant says here when it has started.
@@ -73,7 +74,7 @@ pub fn config(id: &str, prefix: &str) -> Value {
         "event".into(),
         json!({
             "p": "event", "name": "Face event", "uniq_id": format!("{id}_event"), "stat_t": format!("{prefix}/events"),
-            "evt_typ": ["blink", "eyes_closed", "eyes_opened", "yawn", "nod"],
+            "evt_typ": EventKind::ALL.map(EventKind::name),
             "val_tpl": "{{ {'event_type': value_json.event, 'face': value_json.face, \
                         'lasted_s': value_json.lasted_s} | to_json }}",
         }),
@@ -92,14 +93,14 @@ pub fn config(id: &str, prefix: &str) -> Value {
 mod tests {
     use super::*;
     use crate::face::measure::EventKind;
-    use crate::publish::mqtt::state::{self, Run};
+    use crate::publish::mqtt::state::{self, RunFigures};
     use crate::record::entry::Entry;
 
     #[test]
     fn each_component_names_what_the_state_has() {
         let config = config("wingmark_desk", "desk");
         let components = config["cmps"].as_object().unwrap();
-        let state = state::state(&Entry::now(Default::default()), None, None, &Run::default());
+        let state = state::state(&Entry::now(Default::default()), None, None, &RunFigures::default());
         for (key, component) in components {
             assert!(component["uniq_id"].as_str().unwrap().starts_with("wingmark_desk_"));
             if component["stat_t"] == "desk/state" {

@@ -2,7 +2,7 @@
 //!
 //! | topic below the prefix | what | retained |
 //! |---|---|---|
-//! | `available` | `online`; `offline` at the end, by last will where the end was none of ours | yes |
+//! | `available` | `online`; `offline` at the end, by last will where the connection broke | yes |
 //! | `about` | who speaks: `made_by` of the JSON Schema | yes |
 //! | `state` | the nearest face's numbers and the run's, at most so many times a second as is asked for | yes |
 //! | `faces` | every face's measures, as often | yes |
@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use self::session::Session;
-use self::state::Run;
+use self::session::BrokerSession;
+use self::state::RunFigures;
 use super::backoff::Backoff;
 use super::{PublishError, Receiver};
 use crate::face::Observation;
@@ -87,7 +87,7 @@ impl Broker {
     /// Removes all that is retained, and with it the device in Home Assistant.
     pub fn forget(&self) -> Result<(), SessionError> {
         let available = self.topic("available");
-        let mut session = Session::open(self, &available)?;
+        let mut session = BrokerSession::open(self, &available)?;
         for topic in [
             discovery::topic(&self.device_id()),
             self.topic("about"),
@@ -107,7 +107,7 @@ pub struct Mqtt {
     broker: Broker,
     every: Duration,
     metrics: Arc<Metrics>,
-    session: Option<Session>,
+    session: Option<BrokerSession>,
     /// When the last session began, until it failed.
     opened_at: Option<Instant>,
     backoff: Backoff,
@@ -117,7 +117,7 @@ pub struct Mqtt {
     frame_at: Instant,
     /// Whom the state is about.
     nearest: Nearest,
-    run: Run,
+    run: RunFigures,
     run_at: Option<(Instant, u64)>,
     /// Who was said to speak.
     about: Option<Arc<Provenance>>,
@@ -138,7 +138,7 @@ impl Mqtt {
             sent_at: None,
             frame_at: Instant::now(),
             nearest: Nearest::default(),
-            run: Run::default(),
+            run: RunFigures::default(),
             run_at: None,
             about: None,
         }
@@ -147,7 +147,7 @@ impl Mqtt {
     /// Ends the connection where it does not go on.
     fn attempt(
         &mut self,
-        work: impl FnOnce(&mut Self, &mut Session) -> Result<(), SessionError>,
+        work: impl FnOnce(&mut Self, &mut BrokerSession) -> Result<(), SessionError>,
     ) -> Result<(), PublishError> {
         let done = self.connected().and_then(|mut session| {
             work(self, &mut session)?;
@@ -171,12 +171,12 @@ impl Mqtt {
         Err(PublishError::Mqtt { target: self.name.clone(), source })
     }
 
-    fn connected(&mut self) -> Result<Session, SessionError> {
+    fn connected(&mut self) -> Result<BrokerSession, SessionError> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None if !self.backoff.is_over() => return Err(SessionError::Waiting(self.failure.clone())),
             None => {
-                let mut session = Session::open(&self.broker, &self.broker.topic("available"))?;
+                let mut session = BrokerSession::open(&self.broker, &self.broker.topic("available"))?;
                 self.opened_at = Some(Instant::now());
                 self.announce(&mut session)?;
                 session.subscribe(discovery::STATUS)?;
@@ -192,7 +192,7 @@ impl Mqtt {
         Ok(session)
     }
 
-    fn announce(&mut self, session: &mut Session) -> Result<(), SessionError> {
+    fn announce(&mut self, session: &mut BrokerSession) -> Result<(), SessionError> {
         let id = self.broker.device_id();
         let config = discovery::config(&id, &self.broker.prefix).to_string();
         session.publish(&discovery::topic(&id), config.as_bytes(), true)?;
@@ -202,7 +202,7 @@ impl Mqtt {
     }
 
     /// Once a connection, and when a run has taken another model.
-    fn say_who_speaks(&mut self, session: &mut Session) -> Result<(), SessionError> {
+    fn say_who_speaks(&mut self, session: &mut BrokerSession) -> Result<(), SessionError> {
         let made_by = self.metrics.made_by();
         if let Some(made_by) = made_by.as_ref().filter(|_| made_by != self.about) {
             session.publish(&self.broker.topic("about"), made_by.to_json().as_bytes(), true)?;
@@ -212,7 +212,12 @@ impl Mqtt {
     }
 
     /// `frame` is the number of the frame that the entry is of, where there is one.
-    fn send_state(&mut self, session: &mut Session, entry: &Entry, frame: Option<u32>) -> Result<(), SessionError> {
+    fn send_state(
+        &mut self,
+        session: &mut BrokerSession,
+        entry: &Entry,
+        frame: Option<u32>,
+    ) -> Result<(), SessionError> {
         self.look_at_run();
         self.say_who_speaks(session)?;
         self.sent_at = Some(Instant::now());

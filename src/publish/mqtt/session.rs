@@ -79,7 +79,7 @@ impl From<io::Error> for SessionError {
     }
 }
 
-pub struct Session {
+pub struct BrokerSession {
     transport: Transport,
     received: BytesMut,
     pinged_at: Instant,
@@ -87,11 +87,12 @@ pub struct Session {
     answered: bool,
 }
 
-impl Session {
+impl BrokerSession {
     /// `will` is a topic that says "offline", retained, when this connection breaks.
     pub fn open(broker: &Broker, will: &str) -> Result<Self, SessionError> {
         let transport = Transport::open(&broker.host, broker.port, broker.tls)?;
-        let mut session = Session { transport, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
+        let mut session =
+            BrokerSession { transport, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
         session.greet(broker, will)?;
         Ok(session)
     }

@@ -10,7 +10,7 @@ use crate::record::jsonl;
 
 /// What is known of the run beside what is seen.
 #[derive(Debug, Default)]
-pub struct Run {
+pub struct RunFigures {
     /// Frames observed a second.
     pub fps: Option<f64>,
     pub dropped: u64,
@@ -22,7 +22,7 @@ pub struct Run {
 
 /// One object without objects in it, about one face of the entry; null is unknown. `frame` is the
 /// number of the frame that shows it.
-pub fn state(entry: &Entry, frame: Option<u32>, face: Option<&Face>, run: &Run) -> Value {
+pub fn state(entry: &Entry, frame: Option<u32>, face: Option<&Face>, run: &RunFigures) -> Value {
     let unknown = Measures::default();
     let Measures { pose, right_eye, left_eye, mouth, perclos, eyes_closed, .. } =
         face.map_or(&unknown, |face| &face.measures);

@@ -46,7 +46,7 @@ impl MediaRange {
 /// What is no weight weighs nothing.
 fn thousandths(text: &str) -> u16 {
     let weight: f32 = text.parse().unwrap_or(0.0);
-    // A number that is none becomes 0.
+    // NaN becomes 0.
     (weight.clamp(0.0, 1.0) * 1000.0).round() as u16
 }
 

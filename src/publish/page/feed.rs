@@ -14,7 +14,7 @@ use crate::record::jsonl;
 const MOST_EVENTS: usize = 256;
 
 #[derive(Default)]
-pub struct Feed {
+pub struct EventFeed {
     newest: Newest<Shown>,
     recent: Mutex<Recent>,
 }
@@ -34,7 +34,7 @@ struct Recent {
 
 /// Where a viewer stands.
 pub struct Cursor<'a> {
-    feed: &'a Feed,
+    feed: &'a EventFeed,
     _viewer: Viewer<'a, Shown>,
     seen: u64,
     events: u64,
@@ -50,7 +50,7 @@ pub enum Next {
     End,
 }
 
-impl Feed {
+impl EventFeed {
     /// Encodes once for all viewers, and not at all without one.
     pub fn show(&self, entry: &Entry) {
         let events = {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_viewer_who_misses_frames_misses_no_event() {
-        let feed = Feed::default();
+        let feed = EventFeed::default();
         feed.show(&entry(0));
         let (mut quick, mut slow) = (feed.cursor(), feed.cursor());
         feed.show(&entry(1));
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_nobody() {
-        let feed = Feed::default();
+        let feed = EventFeed::default();
         drop(feed.cursor());
         feed.show(&entry(0));
         assert!(matches!(feed.cursor().next(Duration::ZERO), Next::Nothing));

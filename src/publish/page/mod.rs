@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use self::feed::Feed;
+use self::feed::EventFeed;
 use self::guests::Guests;
 use self::server::Server;
 use super::{PublishError, Receiver};
@@ -39,7 +39,7 @@ pub use video::Video;
 /// Serves until it is dropped.
 pub struct Page {
     address: SocketAddr,
-    feed: Arc<Feed>,
+    feed: Arc<EventFeed>,
     video: Option<Arc<Video>>,
     guests: Arc<Guests>,
     accepts: Option<JoinHandle<()>>,
@@ -56,7 +56,7 @@ impl Page {
         if token.is_none() && !at.ip().is_loopback() {
             return Err(PublishError::NoToken(at));
         }
-        let feed = Arc::<Feed>::default();
+        let feed = Arc::<EventFeed>::default();
         let video = with_video.then(Video::start).transpose().map_err(PublishError::Thread)?;
         let guests = Arc::<Guests>::default();
         let server =

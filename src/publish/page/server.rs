@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::feed::{Feed, Next};
+use super::feed::{EventFeed, Next};
 use super::guests::{Guests, Pass};
 use super::newest::Look;
 use super::request::{self, Request};
@@ -28,7 +28,7 @@ const STACK_BYTES: usize = 256 << 10;
 const NAP: Duration = Duration::from_millis(50);
 
 pub struct Server {
-    pub feed: Arc<Feed>,
+    pub feed: Arc<EventFeed>,
     pub video: Option<Arc<Video>>,
     pub metrics: Arc<Metrics>,
     pub token: Option<Token>,

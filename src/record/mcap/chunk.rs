@@ -9,7 +9,7 @@ use mcap::records::{Record, op};
 /// The name of that compression in MCAP.
 pub const LZ4: &str = "lz4";
 
-/// A chunk holds 1024 entries at most; what unpacks to more than those can be is none of ours.
+/// A chunk holds 1024 entries at most; those take less.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// In blocks of 64 KiB: by default a chunk of more than 256 KiB takes buffers of 9 MB to pack, and

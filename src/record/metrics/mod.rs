@@ -18,6 +18,7 @@ use crate::machine::Tree;
 use crate::record::log::Log;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
+use crate::text::files;
 use crate::threads;
 
 pub use exposition::MetricsFormat;
@@ -290,10 +291,9 @@ fn put_receivers(text: &mut Exposition, receivers: &[(String, Arc<Tally>)]) {
     }
 }
 
-/// `None` where the folder is not there, or is none of a file system.
+/// `None` where the folder is not there, or lies on no file system.
 fn free_bytes(file: &Path) -> Option<u64> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let about = rustix::fs::statvfs(folder).ok()?;
+    let about = rustix::fs::statvfs(files::folder_of(file)).ok()?;
     Some(about.f_bavail * about.f_frsize)
 }
 
