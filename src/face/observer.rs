@@ -265,8 +265,8 @@ impl Observer {
     ) -> Result<Vec<Look>, ModelError> {
         let is_new_scene = self.search.is_of_new_scene();
         let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
-        // While every face is where it should be, a search and a look at a candidate take turns: both
-        // in one frame would hold it up.
+        // While every face is where it should be, a search and a look at a candidate take turns:
+        // both in one frame would hold it up.
         let take_turns = !followed.is_empty() && missed == Missed::Nobody;
         if self.search.is_due(followed, missed) && !(take_turns && self.confirmer.is_looking()) {
             let start = Instant::now();
