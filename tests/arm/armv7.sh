@@ -15,13 +15,14 @@ program=$CARGO_TARGET_DIR/$target/board/wingmark
 stat -c '%s bytes' "$program"
 $emulator -L $sysroot "$program" demo --out "$out/there"
 
-# OpenFace's columns: the fifth says whether there is a face, 6 to 141 are its points.
-awk -F, 'FNR == 1 { next }
+# OpenFace's columns: the fifth says whether there is a face, x_0 .. y_67 are its points.
+awk -F, 'FNR == 1 { for (i = 1; i <= NF; i++) is_point[i] = $i ~ /^[xy]_[0-9]+$/; columns = NF; next }
     NR == FNR { here[FNR] = $0; expected++; next }
     {
         found += $5
         split(here[FNR], point)
-        for (i = 6; i <= 141; i++) {
+        for (i = 1; i <= columns; i++) {
+            if (!is_point[i]) continue
             off = $i - point[i]
             if (off ^ 2 > farthest ^ 2) farthest = off
         }
