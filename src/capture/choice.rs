@@ -124,7 +124,7 @@ impl SourceChoice {
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate)?;
-        self.warn_of_unheeded(&wish);
+        self.warn_of_ignored(&wish);
         match self {
             SourceChoice::Clip => Ok(Box::new(Clip::of(built_in_picture()))),
             SourceChoice::Stdin => Ok(Box::new(Stream::stdin(live, pace))),
@@ -136,15 +136,15 @@ impl SourceChoice {
         }
     }
 
-    fn warn_of_unheeded(&self, wish: &CameraWish) {
-        let unheeded = self.unheeded(wish);
-        if !unheeded.is_empty() {
-            log::warn!("not heeded: {}; frames of {self} are taken as they are", unheeded.join(", "));
+    fn warn_of_ignored(&self, wish: &CameraWish) {
+        let ignored = self.ignored(wish);
+        if !ignored.is_empty() {
+            log::warn!("ignored: {}; frames of {self} are taken as they are", ignored.join(", "));
         }
     }
 
     /// The options for cameras that were given and make no difference to this source.
-    fn unheeded(&self, wish: &CameraWish) -> Vec<&'static str> {
+    fn ignored(&self, wish: &CameraWish) -> Vec<&'static str> {
         let has_its_own_rate = match self {
             SourceChoice::Program(StreamProgram::Rpicam(_)) => return Vec::new(),
             SourceChoice::Path(path) if is_device(path) => return Vec::new(),
@@ -163,7 +163,7 @@ impl SourceChoice {
     pub fn resume(&self, live: bool, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
         match self {
             SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
-                self.warn_of_unheeded(&wish);
+                self.warn_of_ignored(&wish);
                 Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate)?, resume)?))
             }
             _ => Err(CaptureError::NotResumable(self.to_string())),
@@ -238,8 +238,8 @@ mod tests {
             ("gst:videotestsrc ! jpegenc ! fdsink", &["--camera-size", "--camera-rate"]),
         ] {
             let source: SourceChoice = source.parse().unwrap();
-            assert_eq!(source.unheeded(&wish), expected, "{source}");
-            assert!(source.unheeded(&CameraWish::default()).is_empty());
+            assert_eq!(source.ignored(&wish), expected, "{source}");
+            assert!(source.ignored(&CameraWish::default()).is_empty());
         }
     }
 

@@ -119,10 +119,10 @@ impl<O: Opener> Returning<O> {
             self.opener.lost();
         }
         self.state = State::Gone { look_at: Instant::now() + wait, wait };
-        self.wait(Status::Gone { name: self.name.clone(), reason })
+        self.waiting(Status::Gone { name: self.name.clone(), reason })
     }
 
-    fn wait(&mut self, status: Status) -> Captured {
+    fn waiting(&mut self, status: Status) -> Captured {
         self.status = status;
         Captured::Waiting(self.status.clone())
     }
@@ -143,7 +143,7 @@ impl<O: Opener> Returning<O> {
                 // yet.
                 match self.status {
                     Status::Unusable { .. } => Captured::Waiting(self.status.clone()),
-                    _ => self.wait(Status::Returning { name: self.name.clone() }),
+                    _ => self.waiting(Status::Returning { name: self.name.clone() }),
                 }
             }
             Err(lost) => self.is_gone(lost, (wait * 2).min(LOOK_AGAIN[1])),
@@ -179,7 +179,7 @@ impl<O: Opener> Returning<O> {
             self.is_gone(Lost(format!("no frame for {} s", since.as_secs())), Duration::ZERO)
         } else if since >= STALLED_AFTER {
             let since = Duration::from_secs(since.as_secs());
-            self.wait(Status::Stalled { name: self.name.clone(), since })
+            self.waiting(Status::Stalled { name: self.name.clone(), since })
         } else {
             Captured::Waiting(self.status.clone())
         }

@@ -19,7 +19,7 @@ type Job = (Command, Sender<io::Result<Child>>);
 static STARTER: Mutex<Option<Sender<Job>>> = Mutex::new(None);
 
 /// Starts a program that the kernel ends when this process ends. Where this process is killed,
-/// nothing else would, and the program would keep its camera. The kernel heeds the thread that
+/// nothing else would, and the program would keep its camera. The kernel goes by the thread that
 /// starts a program, and whoever opens a source may do so on one that ends: so it is always the
 /// same thread, which does not.
 pub fn spawn(mut command: Command) -> io::Result<Child> {

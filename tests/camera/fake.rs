@@ -244,7 +244,7 @@ impl Run {
         self.said.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }
 
-    /// Ends it by SIGKILL, which it cannot heed.
+    /// Ends it by SIGKILL, which it cannot catch.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,7 +1,7 @@
 //! `wingmark latency`: how long a picture takes from this program over a screen and a camera back
 //! to it.
 
-mod glass;
+mod delays;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::cli::LatencyArgs;
 use crate::picture::frame::{Frame, Size};
 use crate::report::Quantiles;
 use crate::screen::{Canvas, Screen};
-use glass::{Cells, Delays, Flip, Sight, Spot, delays};
+use delays::{Cells, Delays, Flip, Sight, Spot, delays};
 
 /// The screen keeps a colour this long at least, and as long as this again at most. Longer delays
 /// are not found.

@@ -161,7 +161,7 @@ impl Run {
             match taken {
                 Taken::Value if self.is_enough() => {}
                 Taken::Value => self.observe(&mut frame)?,
-                Taken::Nothing => self.wait(),
+                Taken::Nothing => self.remind(),
                 Taken::Closed => break,
             }
         }
@@ -272,8 +272,8 @@ impl Run {
         }
     }
 
-    /// No frame came for a moment.
-    fn wait(&mut self) {
+    /// No frame came for a moment: says now and then that none comes.
+    fn remind(&mut self) {
         if let Some(message) = self.watch.reminder(Instant::now()) {
             warn!("{message}");
         }

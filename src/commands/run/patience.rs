@@ -8,7 +8,7 @@ use crate::publish::Publisher;
 use crate::record::log::Log;
 
 /// Holds back the frames of a source that can wait, so that a slow log and a slow reader of
-/// standard output lose none of them, and signals are heeded meanwhile.
+/// standard output lose none of them, and signals are acted on meanwhile.
 #[derive(Debug, Default)]
 pub struct Patience {
     since: Option<Instant>,

@@ -1,4 +1,5 @@
-//! Glass to glass: from handing a picture to a screen to having a camera's frame that shows it.
+//! From handing a picture to a screen to having a camera's frame that shows it (glass-to-glass
+//! latency).
 //!
 //! A screen flips between black and white; the camera sees it. The delay of a flip ends with the
 //! first frame in hand whose mean brightness is past the middle of the two, so that a frame in the
@@ -47,7 +48,7 @@ pub struct Delays {
 }
 
 #[derive(Debug, Error, PartialEq)]
-pub enum GlassError {
+pub enum SpotError {
     #[error(
         "the camera does not see the screen: black and white differ by {0:.0} of 255, expected {LEAST_CONTRAST} or more; \
          point it at the screen and darken the room"
@@ -81,11 +82,11 @@ impl Cells {
 
 impl Spot {
     /// Finds the screen from a frame that shows it black and one that shows it white.
-    pub fn find(black: &Cells, white: &Cells) -> Result<Spot, GlassError> {
+    pub fn find(black: &Cells, white: &Cells) -> Result<Spot, SpotError> {
         let contrast: Vec<f64> = white.0.iter().zip(&black.0).map(|(white, black)| white - black).collect();
         let best = contrast.iter().copied().fold(0.0, f64::max);
         if best < LEAST_CONTRAST {
-            return Err(GlassError::NoContrast(best));
+            return Err(SpotError::NoContrast(best));
         }
         let cells: Vec<usize> = (0..contrast.len()).filter(|&i| contrast[i] >= best * SCREEN_SHARE).collect();
         Ok(Spot { black: black.mean(&cells), white: white.mean(&cells), cells })
