@@ -8,6 +8,8 @@
 pub mod card;
 #[cfg(feature = "float")]
 mod float;
+#[cfg(feature = "float")]
+mod growth;
 mod guard;
 pub mod heatmaps;
 mod int8;

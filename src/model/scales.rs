@@ -3,6 +3,7 @@
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
+use super::growth::check_growth;
 use super::signature::{MAX_ELEMENTS, signature};
 
 /// More than any net for pictures enlarges a tensor by.
@@ -18,7 +19,8 @@ const MAX_PAD: i64 = 4096;
 pub(super) fn check_numbers(graph: &GraphProto) -> Result<(), ModelError> {
     check_scales(graph)?;
     check_shapes(graph)?;
-    check_pads(graph)
+    check_pads(graph)?;
+    check_growth(graph)
 }
 
 fn check_shapes(graph: &GraphProto) -> Result<(), ModelError> {
@@ -55,7 +57,9 @@ fn check_pads(graph: &GraphProto) -> Result<(), ModelError> {
 fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
     for node in graph.node.iter().filter(|node| node.op_type == "Resize") {
         let constant = |input: usize| Constant::of(graph, node.input.get(input)?);
-        let scales = constant(2).map_or(vec![], |scales| scales.floats());
+        // Of files before the eleventh set of operators, the scales are the second input.
+        let place = if node.input.len() == 2 { 1 } else { 2 };
+        let scales = constant(place).map_or(vec![], |scales| scales.floats());
         if let Some(scale) = scales.iter().find(|scale| !(0.0..=MAX_SCALE).contains(*scale)) {
             return Err(signature(format!("a node Resize by {scale}"), "scales of at most 64"));
         }
@@ -67,7 +71,7 @@ fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
 
 /// Numbers that stand in the file, in one of the forms that ONNX has for them.
 #[derive(Default)]
-struct Constant<'a> {
+pub(super) struct Constant<'a> {
     /// Little endian.
     raw: &'a [u8],
     floats: &'a [f32],
@@ -76,7 +80,7 @@ struct Constant<'a> {
 
 impl<'a> Constant<'a> {
     /// The initializer of this name, or what a node `Constant` says under it.
-    fn of(graph: &'a GraphProto, name: &str) -> Option<Self> {
+    pub(super) fn of(graph: &'a GraphProto, name: &str) -> Option<Self> {
         if name.is_empty() {
             return None;
         }
@@ -93,12 +97,12 @@ impl<'a> Constant<'a> {
         })
     }
 
-    fn floats(&self) -> Vec<f32> {
+    pub(super) fn floats(&self) -> Vec<f32> {
         let raw = self.raw.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
         raw.chain(self.floats.iter().copied()).collect()
     }
 
-    fn integers(&self) -> Vec<i64> {
+    pub(super) fn integers(&self) -> Vec<i64> {
         let raw = self.raw.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
         raw.chain(self.integers.iter().copied()).collect()
     }
