@@ -124,6 +124,21 @@ impl StatusWatch {
         Some(format!("{}{unsaid}; no frames for {} s", self.status, lasted.as_secs()))
     }
 
+    /// What was counted and not said when the run ends.
+    pub fn rest(&mut self, now: Instant) -> Option<String> {
+        let lasts = self.since.filter(|_| !self.was_announced).map(|since| now.saturating_duration_since(since));
+        let unsaid = std::mem::take(&mut self.unsaid);
+        let times = counted(unsaid, "more time", "more times");
+        match (lasts, unsaid) {
+            (None, 0) => None,
+            (None, _) => Some(format!("frames stopped {times} before the end")),
+            (Some(lasts), 0) => Some(format!("{}; no frames for {} s", self.status, lasts.as_secs())),
+            (Some(lasts), _) => {
+                Some(format!("{}; no frames for {} s; frames stopped {times} before", self.status, lasts.as_secs()))
+            }
+        }
+    }
+
     /// Of a source that says nothing for long.
     fn quiet(&mut self, now: Instant) -> Option<String> {
         let since = now.saturating_duration_since(*self.last_frame.get_or_insert(now));
@@ -198,11 +213,35 @@ mod tests {
         assert!((50..=64).contains(&said.len()), "{} lines", said.len());
         assert_eq!(said[6], "camera gone: it ended; looking for it; frames stopped 57 more times since");
         assert_eq!(watch.reconnects(), 595);
+        // The end says what was not said yet.
+        let times = |line: &String| line.split("stopped ").nth(1)?.split(' ').next()?.parse::<usize>().ok();
+        let again = said.iter().filter(|line| line.starts_with("frames come again")).count();
+        let counted: usize = said.iter().filter_map(times).sum();
+        let rest = watch.rest(start).unwrap();
+        assert_eq!(again + counted + times(&rest).unwrap(), 595, "{rest}");
+        assert_eq!(watch.rest(start), None);
         // A long one is said, after a minute at the latest.
         let at = |seconds: u64| start + Duration::from_secs(597 + seconds);
         assert_eq!(watch.change(gone("unplugged"), at(0)), None);
         assert!(watch.reminder(at(60)).is_some_and(|said| said.contains("no frames for 60 s")));
         assert!(watch.change(Status::Live, at(61)).is_some());
+    }
+
+    #[test]
+    fn an_end_without_frames_is_said_if_it_was_not() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = StatusWatch::default();
+        for second in 0..5 {
+            watch.change(gone("it ended"), at(second));
+            watch.change(Status::Live, at(second));
+        }
+        watch.change(gone("unplugged"), at(5));
+        let expected = "camera gone: unplugged; looking for it; no frames for 4 s; frames stopped 2 more times before";
+        assert_eq!(watch.rest(at(9)).unwrap(), expected);
+        let mut watch = StatusWatch::default();
+        watch.change(gone("unplugged"), start);
+        assert_eq!(watch.rest(at(9)), None);
     }
 
     #[test]

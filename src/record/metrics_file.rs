@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::metrics::{Metrics, MetricsFormat};
 use crate::text::files;
-use crate::threads;
+use crate::threads::{self, Ended};
 
 #[derive(Debug, Error)]
 pub enum MetricsFileError {
@@ -23,12 +23,15 @@ pub enum MetricsFileError {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot start a thread to write metrics: {0}")]
     Thread(io::Error),
+    #[error("the last figures are not in {0}: the disk did not take them in time")]
+    NotFinished(PathBuf),
 }
 
-/// Writes the figures of a run until it is dropped, and once more then.
+/// Writes the figures of a run at an interval, and once more at its end.
 pub struct MetricsFile {
-    stop: Option<Sender<()>>,
-    writer: Option<JoinHandle<()>>,
+    path: PathBuf,
+    stop: Sender<()>,
+    writer: JoinHandle<()>,
 }
 
 impl MetricsFile {
@@ -40,18 +43,18 @@ impl MetricsFile {
         }
         files::replace(path, &metrics.text(MetricsFormat::Prometheus)).map_err(failed)?;
         let (stop, stopped) = mpsc::channel();
-        let path = path.to_path_buf();
+        let owned_path = path.to_path_buf();
         let write_on = move || {
             let mut failing = false;
             loop {
                 let more = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
-                let written = files::replace(&path, &metrics.text(MetricsFormat::Prometheus));
+                let written = files::replace(&owned_path, &metrics.text(MetricsFormat::Prometheus));
                 // Said once for each time of trouble: the figures themselves come back with the
                 // next file.
                 if let Err(e) = &written
                     && !failing
                 {
-                    log::warn!("cannot write metrics to {}: {e}", path.display());
+                    log::warn!("cannot write metrics to {}: {e}", owned_path.display());
                 }
                 failing = written.is_err();
                 if !more {
@@ -62,16 +65,18 @@ impl MetricsFile {
         let thread = Builder::new().name("metrics".into());
         let writer = threads::start_beside(thread, "the metrics file is not written any more", write_on)
             .map_err(MetricsFileError::Thread)?;
-        Ok(MetricsFile { stop: Some(stop), writer: Some(writer) })
+        Ok(MetricsFile { path: path.into(), stop, writer })
     }
-}
 
-impl Drop for MetricsFile {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(writer) = self.writer.take() {
+    /// Writes the last figures, waiting no longer than until `deadline`: a disk that hangs holds up
+    /// no end.
+    pub fn finish(self, deadline: Instant) -> Result<(), MetricsFileError> {
+        let MetricsFile { path, stop, writer } = self;
+        drop(stop);
+        match threads::join_until(writer, deadline) {
+            Ended::NotYet => Err(MetricsFileError::NotFinished(path)),
             // A panic of the thread has been said and counted.
-            let _ = writer.join();
+            Ended::Whole | Ended::Panicked => Ok(()),
         }
     }
 }
@@ -82,6 +87,7 @@ mod tests {
     use crate::face::Observation;
 
     const EVERY: Duration = Duration::from_secs(10);
+    const WITHIN: Duration = Duration::from_secs(60);
 
     #[test]
     fn the_file_holds_the_last_figures_when_the_run_ends() {
@@ -91,7 +97,7 @@ mod tests {
         let file = MetricsFile::start(&path, EVERY, Arc::clone(&metrics)).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_frames_total 0\n"));
         metrics.count(&Observation::default());
-        drop(file);
+        file.finish(Instant::now() + WITHIN).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_frames_total 1\n"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -103,8 +109,23 @@ mod tests {
         let file = MetricsFile::start(&folder.path().join("a.prom"), EVERY, Arc::clone(&metrics)).unwrap();
         metrics.poison();
         let before = threads::panicked();
-        drop(file);
+        file.finish(Instant::now() + WITHIN).unwrap();
         assert!(threads::panicked() > before);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_waited_for_no_longer_than_asked() {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::channel::<()>();
+        let hang = move || {
+            let _ = stopped.recv();
+            let _ = ended.recv();
+        };
+        let writer = threads::start("hangs", hang).unwrap();
+        let file = MetricsFile { path: "a.prom".into(), stop, writer };
+        let error = file.finish(Instant::now() + Duration::from_millis(20)).unwrap_err().to_string();
+        assert!(error.starts_with("the last figures are not in a.prom: "), "{error}");
+        drop(end);
     }
 
     #[test]

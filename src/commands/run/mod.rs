@@ -308,6 +308,8 @@ impl Run {
     fn finish(&mut self, feed: Feed, within: Duration) -> bool {
         self.service.stopping();
         self.complaints.rest().for_each(|said| error!("{said}"));
+        self.watch.rest(Instant::now()).iter().for_each(|said| warn!("{said}"));
+        self.totals.reconnects = self.watch.reconnects();
         let deadline = Instant::now() + within;
         self.display.iter().for_each(Display::close);
         let mut kept = true;
@@ -330,8 +332,9 @@ impl Run {
         if let Err(e) = feed.stop(deadline.min(Instant::now() + TICK * 5)) {
             error!("{e}");
         }
-        // Writes the last figures.
-        self.metrics_file = None;
+        if let Some(Err(e)) = self.metrics_file.take().map(|file| file.finish(deadline)) {
+            warn!("{e}");
+        }
         self.totals.panicked = threads::panicked() - self.panicked_before;
         kept
     }

@@ -12,6 +12,8 @@ pub struct Totals {
     pub with_a_face: usize,
     pub unreadable: usize,
     pub damaged: usize,
+    /// How often the source came back after it was gone.
+    pub reconnects: u64,
     /// Those, and unreadable ones, that no frame has counted yet among what was dropped before it.
     uncounted: u32,
     pub screen_failures: usize,
@@ -69,10 +71,12 @@ impl Totals {
         let panicked = some(self.panicked, format!("; {} panicked", counted(self.panicked, "thread", "threads")));
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
         let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
+        let times = counted(self.reconnects, "time", "times");
+        let reconnects = some(self.reconnects as usize, format!("; gone and back {times}"));
         let files = counted(self.recorded_files, "file was", "files were");
         let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
         let observing = some(self.frames, format!("; observing one: {}", self.latencies));
-        format!("{frames}{faces}{unreadable}{dropped}{damaged}{panicked}{recorded}{observing}")
+        format!("{frames}{faces}{unreadable}{dropped}{damaged}{reconnects}{panicked}{recorded}{observing}")
     }
 }
 
@@ -102,6 +106,12 @@ mod tests {
             totals.count(&Observation { dropped, ..Observation::default() });
         }
         assert_eq!(totals.dropped, 1);
+    }
+
+    #[test]
+    fn a_source_that_was_gone_is_counted() {
+        let totals = Totals { damaged: 2, reconnects: 1, ..Totals::default() };
+        assert_eq!(totals.summary(), "0 frames; 2 damaged; gone and back 1 time");
     }
 
     #[test]
