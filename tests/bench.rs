@@ -182,7 +182,7 @@ fn wrong_usage_is_told_from_failure() {
         (&["bench", "--model", "tall"], 2, "model \"tall\" is not known"),
         (&["compare"], 2, "REPORT.json"),
         (&["bench", "--model", "faces", "--seconds", "0.1"], 1, "faces finds faces"),
-        (&["bench", "--source", "gone", "--seconds", "0.1"], 1, "cannot read gone"),
+        (&["bench", "--source", "gone", "--seconds", "0.1"], 1, "there is no gone; expected a file"),
         (&["bench", "--seconds", "0.1", "--json", "no/folder.json"], 1, "cannot write no/folder.json"),
     ] {
         let output = wingmark(folder.path(), arguments);

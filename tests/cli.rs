@@ -177,7 +177,7 @@ fn sources_that_are_none_are_refused() {
     std::fs::write(folder.path().join("notes.txt"), "hello").unwrap();
     for (source, expected) in [
         ("empty", "holds no picture; expected files named .jpg, .jpeg or .png"),
-        ("nothing.png", "cannot read nothing.png"),
+        ("nothing.png", "there is no nothing.png; expected a file, a folder, a camera (/dev/video0, rpicam"),
         ("notes.txt", "notes.txt is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
     ] {
         let message = failure(folder.path(), &["run", "--screen", "none", "--source", source], 1);
@@ -192,6 +192,7 @@ fn what_is_no_camera_is_refused() {
         ("/dev/video99", "there is no /dev/video99; "),
         ("/dev/v4l/by-id/usb-Camera-index0", "there is no /dev/v4l/by-id/usb-Camera-index0; "),
         ("/dev/null", "/dev/null is no camera"),
+        ("/dev/tty", "/dev/tty is no camera"),
     ] {
         let message = failure(folder.path(), &["run", "--source", source, "--record", "seen.csv"], 1);
         assert!(message.contains(expected), "{message}");

@@ -36,6 +36,10 @@ pub enum SourceError {
     Empty,
     #[error("there is no such file; cameras are named by their nodes, such as /dev/video{0}")]
     Number(u32),
+    #[error("cameras and files are named by their paths: {0}")]
+    Path(String),
+    #[error("a ribbon camera is named rpicam (Raspberry Pi), or gst:\"nvarguscamerasrc ! .. ! fdsink\" (Jetson)")]
+    Ribbon,
     #[error("expected rpicam, or rpicam:N for the camera of number N")]
     Rpicam,
     #[error(
@@ -60,9 +64,11 @@ impl FromStr for SourceChoice {
             && is_protocol(protocol)
             && !Path::new(text).exists()
         {
-            return match protocol.eq_ignore_ascii_case("http") {
-                true => Ok(SourceChoice::Http(format!("http://{rest}").parse()?)),
-                false => Err(SourceError::Protocol(text.into())),
+            return match &*protocol.to_ascii_lowercase() {
+                "http" => Ok(SourceChoice::Http(format!("http://{rest}").parse()?)),
+                "file" | "v4l2" | "v4l" => Err(SourceError::Path(rest.into())),
+                "csi" | "libcamera" | "argus" => Err(SourceError::Ribbon),
+                _ => Err(SourceError::Protocol(text.into())),
             };
         }
         if let Some(pipeline) = text.strip_prefix("gst:") {
@@ -215,7 +221,9 @@ mod tests {
             ("", "expected a camera, a file, a folder"),
             ("0", "such as /dev/video0"),
             ("HTTPS://cam/x", "ffmpeg -v error -i 'HTTPS://cam/x'"),
-            ("v4l2:///dev/video0", "ffmpeg -v error -i 'v4l2:///dev/video0'"),
+            ("v4l2:///dev/video0", "named by their paths: /dev/video0"),
+            ("file:///a/film.mp4", "named by their paths: /a/film.mp4"),
+            ("csi://0", "a ribbon camera is named rpicam"),
             ("https://cam/x", "ffmpeg -v error -i 'https://cam/x'"),
             ("rtsp://cam/x", "ffmpeg -v error -i 'rtsp://cam/x'"),
             ("rtsp://me:se/cret@cam/x", "ffmpeg -v error -i 'rtsp://me:***@cam/x'"),

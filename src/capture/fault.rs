@@ -1,5 +1,7 @@
 //! What is wrong with a frame.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use thiserror::Error;
 
 use crate::picture::JpegError;
@@ -20,17 +22,21 @@ pub enum Fault {
     Jpeg(#[from] JpegError),
 }
 
-/// Says what is wrong with pictures that are shown all the same, each kind once.
-#[derive(Debug, Default)]
+/// Says what is wrong with pictures that are shown all the same, each kind once. Its clones know
+/// what was said, so that a source that is opened anew does not say it again.
+#[derive(Debug, Default, Clone)]
 pub struct FlawWatch {
-    said: Vec<Flaw>,
+    said: Arc<Mutex<Vec<Flaw>>>,
 }
 
 impl FlawWatch {
     /// `name` is what a message calls a picture.
-    pub fn say(&mut self, flaw: Option<Flaw>, name: impl FnOnce() -> String) {
-        let Some(flaw) = flaw.filter(|flaw| !self.said.contains(flaw)) else { return };
-        self.said.push(flaw);
-        log::warn!("{} {flaw}; said once", name());
+    pub fn say(&self, flaw: Option<Flaw>, name: impl FnOnce() -> String) {
+        let Some(flaw) = flaw else { return };
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.contains(&flaw) {
+            log::warn!("{} {flaw}; said once", name());
+            said.push(flaw);
+        }
     }
 }

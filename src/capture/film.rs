@@ -16,6 +16,8 @@ use crate::threads;
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
 /// What ffmpeg adds to an error, about options that are not the user's.
 const ADVICE: &str = "To ignore this,";
+/// What ffmpeg says of a film without pictures.
+const NO_STREAM: &str = "matches no streams";
 /// ffmpeg writes a frame's time before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
@@ -121,7 +123,12 @@ impl Film {
         match status {
             Ok(status) if status.success() => Ok(false),
             Ok(status) => {
-                let problem = format!("failed ({status}): {last}");
+                let has_none = last.contains(NO_STREAM);
+                let problem = if has_none {
+                    "finds no pictures in it, only sound".into()
+                } else {
+                    format!("failed ({status}): {last}")
+                };
                 Err(CaptureError::Program { name: self.name.clone(), program: self.program.clone(), problem })
             }
             Err(source) => Err(CaptureError::Read { path: self.name.clone().into(), source }),

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::piped::{Piped, Upstream};
 use super::returning::{Lost, Opener, Returning};
-use super::{CaptureError, Origin};
+use super::{CaptureError, FlawWatch, Origin};
 use crate::text::message::without_passwords;
 use crate::text::percent;
 
@@ -50,6 +50,8 @@ pub enum HttpError {
     Status(String),
     #[error("it wants a password by {0}; only basic authentication is known; let another program fetch the stream")]
     OtherPassword(String),
+    #[error("it refuses this user and password")]
+    WrongPassword,
     #[error("it sends us elsewhere more than {MAX_REDIRECTS} times")]
     Circle,
     #[error("it wants a user and a password: http://USER:PASSWORD@HOST/PATH (sent in the clear)")]
@@ -109,29 +111,15 @@ impl std::fmt::Display for HttpUrl {
 
 impl HttpUrl {
     /// Connects, and again whenever the connection ends, until the source is dropped.
-    pub fn open(&self) -> Result<Returning<HttpUrl>, CaptureError> {
+    pub fn open(&self) -> Result<Returning<Connecting>, CaptureError> {
         let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
-        let mut stream = self.connect().map_err(|e| failed(e.to_string()))?;
+        let opener = Connecting { url: self.clone(), flaws: FlawWatch::default() };
+        let mut stream = opener.connect().map_err(|e| failed(e.to_string()))?;
         stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| {
             // The error has the address already.
             failed(reason.strip_prefix(&format!("{self} ")).map_or_else(|| reason.clone(), |rest| format!("it {rest}")))
         })?;
-        Ok(Returning::new(format!("camera {self}"), self.clone(), stream))
-    }
-
-    fn connect(&self) -> Result<Piped<Connection>, HttpError> {
-        let mut url = self.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let socket = url.send_request()?;
-            let connection = Connection(socket.try_clone()?);
-            match answer(BufReader::new(socket))? {
-                Answer::Body(body) => {
-                    return Ok(Piped::start(connection, Box::new(body), self.to_string(), |e| e.to_string())?);
-                }
-                Answer::Redirect(to) => url = url.redirected(&to)?,
-            }
-        }
-        Err(HttpError::Circle)
+        Ok(Returning::new(format!("camera {self}"), opener, stream))
     }
 
     fn send_request(&self) -> Result<TcpStream, HttpError> {
@@ -185,7 +173,33 @@ impl HttpUrl {
     }
 }
 
-impl Opener for HttpUrl {
+/// Connects again and again.
+pub struct Connecting {
+    url: HttpUrl,
+    flaws: FlawWatch,
+}
+
+impl Connecting {
+    fn connect(&self) -> Result<Piped<Connection>, HttpError> {
+        let mut url = self.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let socket = url.send_request()?;
+            let connection = Connection(socket.try_clone()?);
+            match answer(BufReader::new(socket)) {
+                Ok(Answer::Body(body)) => {
+                    let (name, flaws) = (self.url.to_string(), self.flaws.clone());
+                    return Ok(Piped::start(connection, Box::new(body), name, why_ended, flaws)?);
+                }
+                Ok(Answer::Redirect(to)) => url = url.redirected(&to)?,
+                Err(HttpError::NoPassword) if url.user.is_some() => return Err(HttpError::WrongPassword),
+                Err(e) => return Err(e),
+            }
+        }
+        Err(HttpError::Circle)
+    }
+}
+
+impl Opener for Connecting {
     type Stream = Piped<Connection>;
 
     fn open(&mut self) -> Result<Piped<Connection>, Lost> {
@@ -193,7 +207,17 @@ impl Opener for HttpUrl {
     }
 
     fn origin(&self) -> Origin {
-        Origin { name: self.to_string(), ..Origin::default() }
+        Origin { name: self.url.to_string(), ..Origin::default() }
+    }
+}
+
+/// Why a stream is over, without its address, which messages have already.
+fn why_ended(error: CaptureError) -> String {
+    match error {
+        CaptureError::Read { source, .. } => source.to_string(),
+        CaptureError::Mjpeg { source, .. } => source.to_string(),
+        CaptureError::Y4m { source, .. } => source.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -258,79 +282,143 @@ impl<R: BufRead> BufRead for Until<R> {
     }
 }
 
-/// Reads the head of an answer.
+/// Reads the head of an answer. Those that a server sends before it, as `100 Continue`, are passed
+/// over.
 pub fn answer<R: BufRead>(reader: R) -> Result<Answer<R>, HttpError> {
     answer_within(reader, READ_WITHIN)
 }
 
 fn answer_within<R: BufRead>(mut reader: R, within: Duration) -> Result<Answer<R>, HttpError> {
-    let mut head = Vec::new();
     let mut limited = Until(&mut reader, Instant::now() + within).take(MAX_HEAD_BYTES);
     loop {
-        let before = head.len();
-        limited.read_until(b'\n', &mut head).map_err(in_words)?;
-        match &head[before..] {
-            b"\r\n" | b"\n" if before > 0 => break,
-            [.., b'\n'] => {}
-            [] if before == 0 => return Err(HttpError::NoAnswer),
-            _ => return Err(HttpError::NoHttp),
+        let head = Head::read(&mut limited)?;
+        if !head.is_interim() {
+            return head.answer(reader);
         }
     }
-    let head = String::from_utf8_lossy(&head);
-    let mut lines = head.lines();
-    let status = lines.next().filter(|line| line.starts_with("HTTP/1.")).ok_or(HttpError::NoHttp)?;
-    let (_, status) = status.split_once(' ').ok_or(HttpError::NoHttp)?;
-    let fields: Vec<(&str, &str)> =
-        lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.trim(), value.trim())).collect();
-    let field =
-        |wanted: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
-    match status.trim().get(..3) {
-        Some("200") => {}
-        Some("301" | "302" | "303" | "307" | "308") => {
-            return field("Location").map(|to| Answer::Redirect(to.into())).ok_or(HttpError::NoHttp);
+}
+
+/// Status and fields of an answer.
+struct Head {
+    /// From its number on, as `404 Not Found`.
+    status: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    fn read(reader: &mut impl BufRead) -> Result<Head, HttpError> {
+        let mut head = Vec::new();
+        loop {
+            let before = head.len();
+            reader.read_until(b'\n', &mut head).map_err(in_words)?;
+            match &head[before..] {
+                b"\r\n" | b"\n" if before > 0 => break,
+                [.., b'\n'] => {}
+                [] if before == 0 => return Err(HttpError::NoAnswer),
+                _ => return Err(HttpError::NoHttp),
+            }
         }
-        Some("401") => {
-            let way = field("WWW-Authenticate").and_then(|way| way.split_whitespace().next()).unwrap_or("Basic");
-            let is_known = way.eq_ignore_ascii_case("basic");
-            return Err(if is_known { HttpError::NoPassword } else { HttpError::OtherPassword(way.into()) });
+        Head::of(&String::from_utf8_lossy(&head))
+    }
+
+    fn of(text: &str) -> Result<Head, HttpError> {
+        let mut lines = text.lines();
+        let status = lines.next().filter(|line| line.starts_with("HTTP/1.")).ok_or(HttpError::NoHttp)?;
+        let (_, status) = status.split_once(' ').ok_or(HttpError::NoHttp)?;
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for line in lines {
+            // A line that begins with a blank goes on with the one before (RFC 9112, 5.2).
+            if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), fields.last_mut()) {
+                *value = format!("{value} {line}").trim().into();
+            } else if let Some((name, value)) = line.split_once(':') {
+                fields.push((name.trim().into(), value.trim().into()));
+            }
         }
-        _ => return Err(HttpError::Status(status.trim().into())),
+        Ok(Head { status: status.trim().into(), fields })
     }
-    let kind = field("Content-Type").unwrap_or_default();
-    // A stream has no length.
-    if kind.to_ascii_lowercase().starts_with("image/") && field("Content-Length").is_some() {
-        return Err(HttpError::OnePicture(kind.into()));
+
+    /// Another head follows this one, on the same connection. 101 is none of these: what follows it
+    /// is another protocol.
+    fn is_interim(&self) -> bool {
+        self.status.starts_with('1') && !self.status.starts_with("101")
     }
-    let is = |names: &[&str]| names.iter().any(|name| kind.to_ascii_lowercase().contains(name));
-    if is(&PLAYLISTS) {
-        return Err(HttpError::Playlist(kind.into()));
+
+    /// All that stand under this name.
+    fn all<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.fields.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.map(|(_, value)| value.as_str())
     }
-    if is(&OTHER_KINDS) {
-        return Err(HttpError::Kind(kind.into()));
+
+    fn first<'a>(&'a self, wanted: &'a str) -> Option<&'a str> {
+        self.all(wanted).next()
     }
-    let is_chunked = field("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-    Ok(Answer::Body(Body { reader, chunk: is_chunked.then_some(0), has_begun: false }))
+
+    /// What the server wants where it wants a password.
+    fn wants_password(&self) -> HttpError {
+        let ways: Vec<&str> = self.all("WWW-Authenticate").filter_map(|way| way.split_whitespace().next()).collect();
+        match ways.first() {
+            Some(way) if !ways.iter().any(|way| way.eq_ignore_ascii_case("basic")) => {
+                HttpError::OtherPassword((*way).into())
+            }
+            _ => HttpError::NoPassword,
+        }
+    }
+
+    fn answer<R>(&self, reader: R) -> Result<Answer<R>, HttpError> {
+        match self.status.get(..3) {
+            Some("200") => {}
+            Some("301" | "302" | "303" | "307" | "308") => {
+                return self.first("Location").map(|to| Answer::Redirect(to.into())).ok_or(HttpError::NoHttp);
+            }
+            Some("401") => return Err(self.wants_password()),
+            _ => return Err(HttpError::Status(self.status.clone())),
+        }
+        let kind = self.first("Content-Type").unwrap_or_default();
+        // A stream has no length.
+        if kind.to_ascii_lowercase().starts_with("image/") && self.first("Content-Length").is_some() {
+            return Err(HttpError::OnePicture(kind.into()));
+        }
+        let is = |names: &[&str]| names.iter().any(|name| kind.to_ascii_lowercase().contains(name));
+        if is(&PLAYLISTS) {
+            return Err(HttpError::Playlist(kind.into()));
+        }
+        if is(&OTHER_KINDS) {
+            return Err(HttpError::Kind(kind.into()));
+        }
+        let is_chunked = self.first("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+        let next = if is_chunked { Next::Length { is_first: true } } else { Next::Rest };
+        Ok(Answer::Body(Body { reader, next }))
+    }
 }
 
 /// What follows the head, without the lines between its chunks.
 #[derive(Debug)]
 pub struct Body<R> {
     reader: R,
-    /// What is left of the present chunk; `None` where there are none.
-    chunk: Option<u64>,
-    has_begun: bool,
+    next: Next,
+}
+
+/// What the reader of a body stands before.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// All that comes until the connection ends.
+    Rest,
+    /// The line that says how long a chunk is; behind a chunk, its line end is before it.
+    Length { is_first: bool },
+    /// So many bytes of a chunk.
+    Chunk(u64),
+    /// The end, whatever stands behind the last chunk.
+    End,
 }
 
 impl<R: BufRead> Body<R> {
     /// The length of the next chunk; 0 for the last one.
-    fn next_chunk(&mut self) -> io::Result<u64> {
+    fn length(&mut self, is_first: bool) -> io::Result<u64> {
         let mut line = Vec::new();
-        // The line end behind the chunk before.
-        for _ in 0..=usize::from(self.has_begun) {
+        for _ in 0..=usize::from(!is_first) {
             line.clear();
             (&mut self.reader).take(MAX_HEAD_BYTES).read_until(b'\n', &mut line).map_err(in_words)?;
         }
-        self.has_begun = true;
         let text = String::from_utf8_lossy(&line);
         let digits = text.split(';').next().unwrap_or_default().trim();
         if digits.is_empty() {
@@ -342,14 +430,24 @@ impl<R: BufRead> Body<R> {
 
 impl<R: BufRead> Read for Body<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some(mut left) = self.chunk else { return self.reader.read(into).map_err(in_words) };
-        if left == 0 && !into.is_empty() {
-            left = self.next_chunk()?;
+        if into.is_empty() {
+            return Ok(0);
         }
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
-        let read = self.reader.read(&mut into[..most]).map_err(in_words)?;
-        self.chunk = Some(left - read as u64);
-        Ok(read)
+        if let Next::Length { is_first } = self.next {
+            let length = self.length(is_first)?;
+            self.next = if length == 0 { Next::End } else { Next::Chunk(length) };
+        }
+        match self.next {
+            Next::Chunk(left) => {
+                let most = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+                let read = self.reader.read(&mut into[..most]).map_err(in_words)?;
+                let left = left - read as u64;
+                self.next = if left == 0 { Next::Length { is_first: false } } else { Next::Chunk(left) };
+                Ok(read)
+            }
+            Next::Rest => self.reader.read(into).map_err(in_words),
+            Next::Length { .. } | Next::End => Ok(0),
+        }
     }
 }
 
@@ -452,6 +550,31 @@ mod tests {
     }
 
     #[test]
+    fn heads_are_read_however_servers_write_them() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n\
+                        HTTP/1.1 200 OK\r\n\r\nbody";
+        assert_eq!(body(interim), Ok(b"body".to_vec()));
+        let folded = b"HTTP/1.1 200 OK\r\ncontent-type: multipart/x-mixed-replace;\r\n\tboundary=x\r\n\
+                       TRANSFER-ENCODING :\r\n chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+        assert_eq!(body(folded), Ok(b"ab".to_vec()));
+        let folded = body(b"HTTP/1.1 200 OK\r\nContent-Type:\r\n text/html\r\n\r\n").unwrap_err();
+        assert!(folded.contains("it sends text/html"), "{folded}");
+        // Heads without an end are one.
+        let error = body(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)).unwrap_err();
+        assert!(error.contains("without an answer") || error.contains("no HTTP"), "{error}");
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_chunk_is_no_chunk() {
+        let bytes =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 12\r\n\r\nHTTP/1.1 400";
+        let Ok(Answer::Body(mut body)) = answer(&bytes[..]) else { panic!("there is a body") };
+        let mut buffer = [0; 9];
+        let read = [(); 4].map(|()| body.read(&mut buffer).unwrap());
+        assert_eq!(read, [1, 0, 0, 0]);
+    }
+
+    #[test]
     fn a_server_that_says_nothing_is_said_to() {
         #[derive(Debug)]
         struct Silent;
@@ -492,6 +615,11 @@ mod tests {
             (b"HTTP/1.1 404 Not Found\r\n\r\n", "it answers 404 Not Found"),
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "http://USER:PASSWORD@HOST/PATH"),
             (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x\r\n\r\n", "it wants a password by Digest"),
+            (
+                b"HTTP/1.1 401 No\r\nwww-authenticate: Digest realm=x\r\nwww-authenticate: basic realm=x\r\n\r\n",
+                "it wants a user and a password",
+            ),
+            (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "it answers 101 Switching Protocols"),
             (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "it sends text/html"),
             (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}", "it sends application/json; expected"),
             (

@@ -1,7 +1,7 @@
 //! What a stream of bytes is, told by what it begins with.
 
 use super::y4m;
-use crate::picture::jpeg;
+use crate::picture::{HEIF_BRANDS, jpeg};
 use crate::text::stand_in;
 
 /// So many bytes tell every kind.
@@ -13,9 +13,6 @@ const PACKET_START: u8 = 0x47;
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
 /// format before it).
 const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
-/// What pictures of HEIF say that they are.
-const HEIF_BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"];
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamKind {
     Y4m,
@@ -43,7 +40,7 @@ impl StreamKind {
             StreamKind::Mjpeg
         } else if has(4, b"ftyp") && [b"avif", b"avis"].iter().any(|brand| has(8, *brand)) {
             StreamKind::Picture("AVIF")
-        } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, brand)) {
+        } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, *brand)) {
             StreamKind::Picture("HEIC")
         } else if ATOMS.iter().any(|atom| has(4, atom)) {
             StreamKind::Film("MP4 or QuickTime")

@@ -47,7 +47,12 @@ pub struct Mjpeg<R> {
 impl<R: Read> Mjpeg<R> {
     /// Pictures that `reader` gives one after the other, timed by `pace`.
     pub fn new(reader: R, pace: Pace) -> Self {
-        let (buffer, walker, flaws) = (Vec::new(), Walker::default(), FlawWatch::default());
+        Mjpeg::watched(reader, pace, FlawWatch::default())
+    }
+
+    /// What is wrong with its pictures is said by `flaws`.
+    pub(super) fn watched(reader: R, pace: Pace, flaws: FlawWatch) -> Self {
+        let (buffer, walker) = (Vec::new(), Walker::default());
         Mjpeg { reader, buffer, walker, next: 0, passed: 0, pace, ended: false, flaws }
     }
 

@@ -123,9 +123,13 @@ pub enum CaptureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
     #[error(
+        "there is no {0}; expected a file, a folder, a camera (/dev/video0, rpicam, gst:\"..\", http://..), - or clip"
+    )]
+    NotThere(PathBuf),
+    #[error(
         "{folder} holds no picture; expected files named .jpg, .jpeg or .png, or films such as .mp4 and .y4m{hint}"
     )]
-    NoPictures { folder: PathBuf, hint: &'static str },
+    NoPictures { folder: PathBuf, hint: String },
     #[error("{0} is no file; only a run over files can go on where one stopped")]
     NotResumable(String),
     #[error(transparent)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::returning::{Arrival, FrameStream, Lost};
 use super::stream::Reader;
-use super::{CaptureError, Fault, MjpegError, Pace};
+use super::{CaptureError, Fault, FlawWatch, MjpegError, Pace};
 use crate::picture::frame::Frame;
 use crate::threads;
 
@@ -33,16 +33,18 @@ pub struct Piped<W: Upstream> {
 type Turn = Result<(Frame, Option<Fault>), String>;
 
 impl<W: Upstream> Piped<W> {
-    /// `name` is what messages call the stream, and `words` makes one of what is wrong with it.
+    /// `name` is what messages call the stream, `words` makes one of what is wrong with it, and
+    /// `flaws` says what is wrong with its pictures.
     pub fn start(
         writer: W,
         input: Box<dyn Read + Send>,
         name: String,
         words: fn(CaptureError) -> String,
+        flaws: FlawWatch,
     ) -> io::Result<Self> {
         let (give, frames) = mpsc::sync_channel(1);
         let (used, unused) = mpsc::sync_channel(2);
-        let read = move || read_all(input, &name, words, &give, &unused);
+        let read = move || read_all(Reader::open(input, &name, Pace::default(), flaws), &name, words, &give, &unused);
         threads::start_beside(Builder::new().name("stream".into()), "the stream of a camera is opened anew", read)?;
         Ok(Piped { writer, frames, used, first: None, next: 0 })
     }
@@ -89,13 +91,13 @@ impl<W: Upstream> FrameStream for Piped<W> {
 
 /// Gives frames until nobody wants them or there are no more.
 fn read_all(
-    input: Box<dyn Read + Send>,
+    opened: Result<Reader, CaptureError>,
     name: &str,
     words: fn(CaptureError) -> String,
     give: &SyncSender<Turn>,
     unused: &Receiver<Frame>,
 ) {
-    let mut reader = match Reader::open(input, name, Pace::default()) {
+    let mut reader = match opened {
         Ok(reader) => reader,
         Err(e) => return drop(give.send(Err(words(e)))),
     };

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use super::piped::{Piped, Upstream};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
-use super::{CameraWish, CaptureError, Origin, tied};
-use crate::text::message::without_passwords;
+use super::{CameraWish, CaptureError, FlawWatch, Origin, tied};
+use crate::text::message::{in_one_line, shortened, without_passwords};
 use crate::threads;
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
@@ -81,7 +81,7 @@ impl StreamProgram {
         {
             return Err(failed(format!("gives MJPG; {format} can be had of cameras at /dev/video*")));
         }
-        let mut opener = Restarting { program: self.clone(), wish };
+        let mut opener = Restarting { program: self.clone(), wish, was_started: false, flaws: FlawWatch::default() };
         let mut stream = opener.start().map_err(failed)?;
         stream.wait_for_first(FIRST_FRAME_WITHIN).map_err(|Lost(reason)| failed(reason))?;
         Ok(Returning::new(format!("camera {self}"), opener, stream))
@@ -117,8 +117,10 @@ impl StreamProgram {
                 all.into()
             }
             StreamProgram::Gstreamer(pipeline) => {
+                // As people have tried it in a shell.
+                let is_call = |word: &String| word == GSTREAMER || word.starts_with('-');
                 let mut command = Command::new(GSTREAMER);
-                command.arg("-q").args(words(pipeline));
+                command.arg("-q").args(words(pipeline).into_iter().skip_while(is_call));
                 vec![command]
             }
         }
@@ -149,17 +151,25 @@ fn words(text: &str) -> Vec<String> {
 pub struct Restarting {
     program: StreamProgram,
     wish: CameraWish,
+    /// One that ends is started again and again, which is said the first time.
+    was_started: bool,
+    flaws: FlawWatch,
 }
 
 impl Restarting {
     fn start(&mut self) -> Result<Piped<Running>, String> {
         for mut command in self.program.commands(&self.wish) {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            log::info!("starting {}", without_passwords(&format!("{command:?}")));
+            let level = if self.was_started { log::Level::Debug } else { log::Level::Info };
+            log::log!(level, "starting {}", without_passwords(&format!("{command:?}")));
             match tied::spawn(command) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(format!("cannot be started: {e}")),
-                Ok(child) => return listen(child, self.program.to_string()).map_err(|e| format!("failed: {e}")),
+                Ok(child) => {
+                    self.was_started = true;
+                    let flaws = self.flaws.clone();
+                    return listen(child, self.program.to_string(), flaws).map_err(|e| format!("failed: {e}"));
+                }
             }
         }
         let package = match self.program {
@@ -200,14 +210,14 @@ pub struct Running {
     messages: JoinHandle<()>,
 }
 
-fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
+fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<Running>> {
     let (stdout, stderr) = (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
     RUNNING.lock().expect(UNPOISONED).push(Pid::from_child(&child));
     let last_line = Arc::<Mutex<String>>::default();
     let said = Arc::clone(&last_line);
     let keep_last = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let line = without_passwords(String::from_utf8_lossy(&line).trim());
+            let line = without_passwords(&shortened(&in_one_line(&String::from_utf8_lossy(&line))));
             log::debug!("{line}");
             if !line.is_empty() {
                 *said.lock().expect(UNPOISONED) = line;
@@ -217,7 +227,7 @@ fn listen(mut child: Child, name: String) -> io::Result<Piped<Running>> {
     let thread = Builder::new().name("messages".into());
     let messages = threads::start_beside(thread, "what a program says is not read any more", keep_last)?;
     let running = Running { child, last_line, messages };
-    Piped::start(running, Box::new(stdout), name, in_words)
+    Piped::start(running, Box::new(stdout), name, in_words, flaws)
 }
 
 /// What is wrong with what a program writes, after "which".
@@ -297,6 +307,13 @@ mod tests {
         ];
         assert_eq!(words(pipeline), expected);
         assert_eq!(words("  "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pipeline_may_be_the_whole_call() {
+        let program = StreamProgram::Gstreamer("gst-launch-1.0 -v videotestsrc ! fdsink".into());
+        let command = &program.commands(&CameraWish::default())[0];
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["-q", "videotestsrc", "!", "fdsink"]);
     }
 
     #[test]

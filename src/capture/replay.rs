@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +84,11 @@ impl Replay {
     /// frames are `live` or not; `pace` is that of what has none of its own.
     pub fn open(path: &Path, live: bool, pace: Pace, resume: &Resume) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { path: path.into(), source };
-        let is_folder = std::fs::metadata(path).map_err(failed)?.is_dir();
+        let about = std::fs::metadata(path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => CaptureError::NotThere(path.into()),
+            _ => failed(source),
+        });
+        let is_folder = about?.is_dir();
         let mut files = if is_folder { files_in(path)? } else { vec![path.into()] };
         let is_last = |file: &Path| resume.begun.as_ref().is_some_and(|begun| *begun.source == *name(file));
         let is_done = |file: &Path| resume.done.contains(&*name(file)) || (is_last(file) && is_named_like_one(file));
@@ -243,7 +247,11 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
         }
     }
     if files.is_empty() {
-        let hint = if folders > 0 { "; folders in it are not looked into" } else { "" };
+        let hint = match others.first() {
+            Some(first) => format!("; convert those of other kinds, such as {}, to .png or .jpg", first.display()),
+            None if folders > 0 => "; folders in it are not looked into".into(),
+            None => String::new(),
+        };
         return Err(CaptureError::NoPictures { folder: folder.into(), hint });
     }
     if let Some(first) = others.first() {
@@ -372,8 +380,11 @@ mod tests {
         assert!(empty.contains("holds no picture; expected files named .jpg, .jpeg or .png"), "{empty}");
         std::fs::create_dir(folder.path().join("album")).unwrap();
         assert!(error(folder.path()).ends_with("; folders in it are not looked into"));
+        std::fs::write(folder.path().join("IMG_1.HEIC"), []).unwrap();
+        let of_a_phone = error(folder.path());
+        assert!(of_a_phone.ends_with("IMG_1.HEIC, to .png or .jpg"), "{of_a_phone}");
         let missing = error(&folder.path().join("nothing.png"));
-        assert!(missing.starts_with("cannot read ") && missing.contains("nothing.png"), "{missing}");
+        assert!(missing.starts_with("there is no ") && missing.contains("nothing.png"), "{missing}");
     }
 
     #[test]

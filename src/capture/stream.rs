@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::kind::{HEAD_BYTES, StreamKind};
-use super::{CaptureError, Captured, Film, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
+use super::{CaptureError, Captured, Film, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
 use crate::text::message::quoted;
 
@@ -69,7 +69,12 @@ type Input = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
 
 impl Reader {
     /// `name` is what messages call the stream. Returns when its first bytes are there.
-    pub(super) fn open(mut reader: Box<dyn Read + Send>, name: &str, pace: Pace) -> Result<Self, CaptureError> {
+    pub(super) fn open(
+        mut reader: Box<dyn Read + Send>,
+        name: &str,
+        pace: Pace,
+        flaws: FlawWatch,
+    ) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { path: name.into(), source };
         let mut head = Vec::new();
         // A Y4M header is told at once: its writer may wait for us before the frames.
@@ -83,7 +88,7 @@ impl Reader {
         match kind {
             StreamKind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
             StreamKind::Mjpeg => {
-                let mut mjpeg = Mjpeg::new(input, pace);
+                let mut mjpeg = Mjpeg::watched(input, pace, flaws);
                 mjpeg.begin().map_err(|source| mjpeg_error(name, source))?;
                 Ok(Reader::Mjpeg(mjpeg))
             }
@@ -163,7 +168,7 @@ impl Stream {
             None => Box::new(io::stdin()),
             Some(path) => Box::new(File::open(path).map_err(failed)?),
         };
-        self.reader = Some(Reader::open(reader, &self.name(), self.pace)?);
+        self.reader = Some(Reader::open(reader, &self.name(), self.pace, FlawWatch::default())?);
         self.opened_at = Instant::now();
         Ok(())
     }
@@ -234,7 +239,8 @@ mod tests {
     /// What is said of bytes on standard input, or else the numbers of their frames.
     fn said(bytes: &[u8]) -> Result<Vec<u32>, String> {
         let input = Box::new(Cursor::new(bytes.to_vec()));
-        let mut reader = Reader::open(input, STDIN, Pace::default()).map_err(|e| e.to_string())?;
+        let mut reader =
+            Reader::open(input, STDIN, Pace::default(), FlawWatch::default()).map_err(|e| e.to_string())?;
         let mut frame = Frame::default();
         let mut numbers = Vec::new();
         while reader.read_into(&mut frame, STDIN).map_err(|e| e.to_string())? {
@@ -270,7 +276,8 @@ mod tests {
     fn what_is_called_like_a_film_is_one() {
         let error = |name: &str, bytes: &[u8]| {
             let input = Box::new(Cursor::new(bytes.to_vec()));
-            let error = Reader::open(input, name, Pace::default()).err().expect("it is of no kind");
+            let error =
+                Reader::open(input, name, Pace::default(), FlawWatch::default()).err().expect("it is of no kind");
             film_by_name(Path::new(name), error).to_string()
         };
         let film = error("it's a.MTS", b"no bytes that are known");

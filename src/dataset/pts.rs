@@ -169,6 +169,7 @@ mod tests {
     fn one_bad_item_costs_itself() {
         let good = file(68);
         let places = "5 5\n".repeat(68);
+        let missing = file(68).replacen("\n2.5 10", "\n-1 -1", 1).replacen("\n7.5 10", "\n-1 -1", 1);
         let one_place = format!("{{\n{places}}}");
         let set = set(&[
             ("a.PTS", &good),
@@ -182,6 +183,8 @@ mod tests {
             ("e.jpg", ""),
             ("f.pts", &one_place),
             ("f.jpg", ""),
+            ("g.pts", &missing),
+            ("g.jpg", ""),
             ("__MACOSX/._a.pts", "\0\u{5}\u{16}\u{7}"),
             ("._a.pts", "\0\u{5}\u{16}\u{7}"),
         ]);
@@ -193,9 +196,10 @@ mod tests {
             "d.pts, line 1: there is d.bmp beside it, which is no JPEG or PNG; convert it to .png",
             "e.pts, line 43: expected 68 points, found 39",
             "f.pts, line 1: its points all lie in one place",
+            "g.pts, line 1: 2 of its points stand before the picture's corner, as missing ones do; expected all",
         ]) {
             assert!(error.ends_with(expected), "{error}");
         }
-        assert_eq!(errors.len(), 5, "{errors:?}");
+        assert_eq!(errors.len(), 6, "{errors:?}");
     }
 }

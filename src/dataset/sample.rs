@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nalgebra::Point2;
 
 use crate::model::scheme::IBUG_68;
+use crate::picture::frame::Size;
 use crate::picture::geometry::Rect;
 
 /// Errors are not measured by a face, or a distance between its eyes, that is smaller than this, in
@@ -53,6 +54,22 @@ impl Sample {
         Rect::around(self.points.iter().copied()).expect("a sample has points")
     }
 
+    /// Whether its points can be about a picture of this size; part of a face may lie outside.
+    ///
+    /// # Errors
+    /// In words, where the middle of the points lies outside: of another picture, or in other units.
+    pub fn check_in(&self, size: Size) -> Result<(), String> {
+        let (bounds, Size { width, height }) = (self.bounds(), size);
+        let middle = nalgebra::center(&bounds.min, &bounds.max);
+        let is_within = (0.0..width as f32).contains(&middle.x) && (0.0..height as f32).contains(&middle.y);
+        let Point2 { coords } = middle;
+        if is_within {
+            Ok(())
+        } else {
+            Err(format!("its points lie about ({:.0}, {:.0}), outside of its picture of {size}", coords.x, coords.y))
+        }
+    }
+
     /// Whether it is the same face of the same picture, however its numbers are written.
     pub(super) fn is_same_face(&self, other: &Sample) -> bool {
         let mut pairs = self.points.iter().zip(&other.points);
@@ -70,6 +87,13 @@ pub(super) fn check(points: &[Point2<f32>]) -> Result<(), String> {
     if (points[right] - points[left]).norm() < SMALLEST_PX {
         return Err("its outer eye corners lie in one place, and errors are measured by their distance".into());
     }
+    let is_marked = |a: &&Point2<f32>| a.x <= 0.0 && a.y <= 0.0 && points.iter().filter(|b| a == b).count() > 1;
+    let marked = points.iter().filter(is_marked).count();
+    if marked > 0 {
+        return Err(format!(
+            "{marked} of its points stand before the picture's corner, as missing ones do; expected all"
+        ));
+    }
     Ok(())
 }
 
@@ -78,5 +102,30 @@ pub(super) fn coordinate(text: &str) -> Result<f32, String> {
     match text.trim().parse::<f32>() {
         Ok(value) if value.abs() <= FARTHEST_PX => Ok(value),
         _ => Err(format!("expected a coordinate, found {:?}", text.trim())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_that_are_about_no_part_of_a_picture_are_refused() {
+        let points: Vec<_> = (0..68).map(|i| Point2::new(i as f32, 10.0 + (i % 7) as f32)).collect();
+        let moved = |x: f32| Sample {
+            picture: "a.jpg".into(),
+            file: "a.jpg".into(),
+            split: "test".into(),
+            points: points.iter().map(|point| Point2::new(point.x + x, point.y)).collect(),
+            yaw_deg: None,
+            place: AnnotationLine { path: Path::new("a.pts").into(), line: 1 },
+        };
+        let size = Size { width: 100, height: 80 };
+        for at_the_border in [0.0, -33.0, 66.0] {
+            moved(at_the_border).check_in(size).unwrap();
+        }
+        let error = moved(5000.0).check_in(size).unwrap_err();
+        assert_eq!(error, "its points lie about (5034, 13), outside of its picture of 100x80");
+        moved(-40.0).check_in(size).unwrap_err();
     }
 }

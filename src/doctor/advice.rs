@@ -71,7 +71,7 @@ fn on_camera(error: &CameraError) -> Option<String> {
             };
             errors.iter().filter(has_way).chain(errors).find_map(on_camera)
         }
-        CameraError::Silent { .. } => Some("plug it in anew, or into another port without a hub".into()),
+        CameraError::Silent { .. } | CameraError::NoAnswer { .. } => Some("plug it in anew, or into another port without a hub".into()),
         CameraError::Refused { .. } => Some(
             "other cameras may take its bus: try --camera-format MJPG, a smaller --camera-size, a lower --camera-rate, or \
              another port"

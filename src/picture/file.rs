@@ -19,6 +19,15 @@ const MAX_FILE_BYTES: u64 = MAX_DECODED_MIB << 20;
 /// What a picture's samples may take in memory: those of 8 bits of the largest picture.
 const MAX_DECODED_MIB: u64 = 256;
 
+/// What pictures of HEIF say that they are, behind `ftyp`.
+pub const HEIF_BRANDS: [&[u8; 4]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"];
+/// Of a PNG, the bytes that hold width and height, each in four, big endian.
+const PNG_SIZE: std::ops::Range<usize> = 16..24;
+/// A sample of each of four channels in 16 bits.
+const MAX_PIXEL_BYTES: u64 = 8;
+/// What a PNG may hold besides its pixels, as a colour profile, unpacked.
+const MAX_EXTRA_BYTES: u64 = 4 << 20;
+
 /// Why a file is no picture.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
@@ -106,7 +115,8 @@ fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> String {
         Some(ImageFormat::Tiff) => "a TIFF; convert it to .png",
         Some(ImageFormat::Avif) => "an AVIF; convert it to .png",
         _ if bytes.is_empty() => "empty",
-        _ if bytes.get(4..8) == Some(b"ftyp") => "a HEIC or a film; convert it to .png",
+        _ if HEIF_BRANDS.iter().any(|brand| bytes.get(8..12) == Some(&brand[..])) => "a HEIC; convert it to .png",
+        _ if bytes.get(4..8) == Some(b"ftyp") => "a film; name it .mp4, so that ffmpeg decodes it",
         _ if bytes.iter().all(|byte| *byte == 0) => "zeros alone; copy it again",
         _ => return stand_in::of(bytes).map(|other| format!(": it is {other}")).unwrap_or_default(),
     };
@@ -131,7 +141,7 @@ fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation),
 
 fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Problem> {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_MIB << 20);
+    limits.max_alloc = Some(png_bytes(bytes));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
@@ -144,6 +154,13 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Problem> {
     }
     let orientation = decoder.orientation()?;
     Ok((DynamicImage::from_decoder(decoder)?, orientation))
+}
+
+/// What decoding a PNG may take in memory: as much as its pixels, and a little.
+fn png_bytes(bytes: &[u8]) -> u64 {
+    let sides = bytes.get(PNG_SIZE).unwrap_or_default().as_chunks().0;
+    let pixels = sides.iter().fold(1, |pixels: u64, side| pixels.saturating_mul(u32::from_be_bytes(*side).into()));
+    (pixels.saturating_mul(MAX_PIXEL_BYTES).min(MAX_DECODED_MIB << 20)) + MAX_EXTRA_BYTES
 }
 
 #[cfg(test)]
@@ -209,6 +226,25 @@ mod tests {
         }
     }
 
+    /// A profile is of no use here, and a small file may hold a large one.
+    #[test]
+    fn what_a_png_holds_besides_its_pixels_takes_little_memory() {
+        let png = encoded(ImageFormat::Png);
+        let size = Size { width: 40, height: 30 };
+        assert_eq!(png_bytes(&png), 40 * 30 * 8 + MAX_EXTRA_BYTES);
+        assert_eq!(png_bytes(&png[..20]), 8 + MAX_EXTRA_BYTES);
+        let mut profile = b"name\0\0".to_vec();
+        let mut packed = flate2::write::ZlibEncoder::new(&mut profile, flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &vec![0; 64 << 20]).unwrap();
+        packed.finish().unwrap();
+        let mut chunk = [&(profile.len() as u32).to_be_bytes()[..], b"iCCP", &profile].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&chunk[4..]);
+        chunk.extend(sum.sum().to_be_bytes());
+        let with_profile = [&png[..33], &chunk, &png[33..]].concat();
+        assert_eq!(decode(&with_profile, Path::new("a")).unwrap().size(), size);
+    }
+
     #[test]
     fn what_is_no_picture_is_named() {
         let error = decode(b"hello", Path::new("notes.txt")).unwrap_err().to_string();
@@ -216,9 +252,10 @@ mod tests {
         for (bytes, expected) in [
             (&b""[..], "a.jpg is no JPEG or PNG picture: it is empty"),
             (b"RIFF\x20\0\0\0WEBPVP8 ", "a.jpg is no JPEG or PNG picture: it is a WebP; convert it to .png"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a.jpg is no JPEG or PNG picture: it is a HEIC; convert it to .png"),
             (
-                b"\0\0\0\x18ftypheic\0\0\0\0",
-                "a.jpg is no JPEG or PNG picture: it is a HEIC or a film; convert it to .png",
+                b"\0\0\0\x18ftypisom\0\0\0\0",
+                "a.jpg is no JPEG or PNG picture: it is a film; name it .mp4, so that ffmpeg decodes it",
             ),
         ] {
             assert_eq!(decode(bytes, Path::new("a.jpg")).unwrap_err().to_string(), expected);

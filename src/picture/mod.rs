@@ -16,7 +16,7 @@ use frame::Size;
 use thiserror::Error;
 
 pub use built_in::built_in_picture;
-pub use file::{PictureError, decode, is_named_like_one, read};
+pub use file::{HEIF_BRANDS, PictureError, decode, is_named_like_one, read};
 pub use jpeg::JpegError;
 
 /// Longest side of a frame that is taken from a stream or a camera.

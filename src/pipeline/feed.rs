@@ -153,7 +153,9 @@ mod tests {
                     self.name = name;
                     Captured::Nothing
                 }
-                Some(Step::Error) => return Err(CaptureError::NoPictures { folder: "here".into(), hint: "" }),
+                Some(Step::Error) => {
+                    return Err(CaptureError::NoPictures { folder: "here".into(), hint: String::new() });
+                }
             })
         }
 

@@ -11,6 +11,15 @@ pub fn in_one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The beginning of a text that may be of any length, as a program's last words.
+pub fn shortened(text: &str) -> String {
+    const MOST: usize = 300;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text.into(),
+    }
+}
+
 /// The text with `***` for each password in it: of a URL (`rtsp://USER:PASSWORD@HOST`), and of a
 /// property that is called one (`user-pw=PASSWORD`, `password=..`).
 pub fn without_passwords(text: &str) -> String {

@@ -31,6 +31,7 @@ fn each_kind_of_camera_is_named_with_what_to_do() {
         ),
         (format!("{}streamon-error 28\n", usb(&frames)), "has no room for its frames; other cameras may take its bus"),
         ("card bcm2835-isp\nformat YUYV\nsize 320x240\n".into(), "no camera was found"),
+        (format!("hangs\n{}", usb(&frames)), "the driver of /dev/video0 gives no answer within 15 s"),
     ] {
         fake.plug(0, &camera);
         let (code, said) = fake.doctor("");

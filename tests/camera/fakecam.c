@@ -28,7 +28,7 @@ typedef struct { int count; unsigned values[MOST_OFFERS][6]; } offers;
 typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_error; char frames[256]; } format;
 typedef struct {
   char card[32], bus[32], stamps[16];
-  unsigned capabilities, flags;
+  unsigned capabilities, flags, set[3];
   int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs;
   double rate;
   int formats;
@@ -90,6 +90,7 @@ static int describe(const char *node, description *c) {
     else if (IS("planes")) c->planes = atoi(value);
     else if (IS("pitch")) c->pitch = atoi(value);
     else if (IS("rate")) c->rate = atof(value);
+    else if (IS("set-up") && sscanf(value, "%ux%u", c->set, c->set + 1)) c->set[2] = code(strchr(value, ' ') + 1);
     else if (IS("busy")) c->is_busy = 1;
     else if (IS("endless")) c->is_endless = 1;
     else if (IS("hangs")) c->hangs = 1;
@@ -176,7 +177,7 @@ int statx(int folder, const char *restrict path, int flags, unsigned mask, struc
   char buffer[512];
   const char *to = led(path, buffer);
   long done = syscall(SYS_statx, folder, to, flags, mask, found);
-  if (!done && to != path && S_ISREG(found->stx_mode)) found->stx_mode = S_IFCHR | 0660;
+  if (!done && to != path && S_ISREG(found->stx_mode)) found->stx_mode = S_IFCHR | 0660, found->stx_rdev_major = 81;
   return done;
 }
 int stat64(const char *restrict path, struct stat64 *restrict found) {
@@ -184,7 +185,7 @@ int stat64(const char *restrict path, struct stat64 *restrict found) {
   const char *to = led(path, buffer);
   int (*next)(const char *, struct stat64 *) = real("stat64");
   int done = next(to, found);
-  if (!done && to != path && S_ISREG(found->st_mode)) found->st_mode = S_IFCHR | 0660;
+  if (!done && to != path && S_ISREG(found->st_mode)) found->st_mode = S_IFCHR | 0660, found->st_rdev = 81 << 8;
   return done;
 }
 DIR *opendir(const char *path) {
@@ -247,7 +248,6 @@ static size_t plane_bytes(opened *o, int plane) {
 
 static int set_format(opened *o, struct v4l2_format *f) {
   description *c = &o->camera;
-  if (c->hangs) sleep(60);
   if (c->is_busy) return fail(EBUSY);
   unsigned fourcc = c->planes ? f->fmt.pix_mp.pixelformat : f->fmt.pix.pixelformat;
   o->chosen = offered(o, fourcc) ? offered(o, fourcc) : &c->format[0];
@@ -339,7 +339,7 @@ static int answer(opened *o, unsigned request, void *argument) {
     if (!f || (at = enumerate(o, &f->ranges, &s->index)) < 0) return fail(EINVAL);
     unsigned *v = f->ranges.values[at];
     s->type = V4L2_FRMSIZE_TYPE_STEPWISE;
-    s->stepwise = (struct v4l2_frmsize_stepwise){v[0], v[2], v[4], v[1], v[3], v[5]};
+    s->stepwise = (struct v4l2_frmsize_stepwise){v[0], v[1], v[4], v[2], v[3], v[5]};
     return 0;
   }
   case (unsigned)VIDIOC_ENUM_FRAMEINTERVALS: {
@@ -350,6 +350,12 @@ static int answer(opened *o, unsigned request, void *argument) {
     return memcpy(&s->discrete, f->intervals.values[at], sizeof s->discrete), 0;
   }
   case (unsigned)VIDIOC_S_FMT: return set_format(o, argument);
+  case (unsigned)VIDIOC_G_FMT: {
+    struct v4l2_format *f = argument;
+    if (!c->set[0]) return fail(EINVAL);
+    // Both structures begin with width, height and code.
+    return memcpy(&f->fmt.pix, c->set, sizeof c->set), 0;
+  }
   case (unsigned)VIDIOC_S_PARM: return 0;
   case (unsigned)VIDIOC_REQBUFS: {
     struct v4l2_requestbuffers *r = argument;
@@ -375,6 +381,7 @@ static int answer(opened *o, unsigned request, void *argument) {
   }
   case (unsigned)VIDIOC_DQBUF: return take(o, argument);
   case (unsigned)VIDIOC_STREAMON:
+    if (c->set[0] && (o->width != c->set[0] || o->height != c->set[1] || o->chosen->fourcc != c->set[2])) return fail(EPIPE);
     if (o->chosen->streamon_error) return fail(o->chosen->streamon_error);
     return o->is_streaming = 1, o->next_at = now(), 0;
   case (unsigned)VIDIOC_STREAMOFF: return o->is_streaming = 0, o->queue_length = 0, 0;
@@ -391,6 +398,7 @@ long syscall(long number, ...) {
   va_end(more);
   opened *o = number == SYS_ioctl ? of((int)a[0]) : NULL;
   if (o) {
+    if (o->camera.hangs && (unsigned)a[1] == (unsigned)VIDIOC_S_FMT) sleep(60);
     pthread_mutex_lock(&lock);
     int done = answer(o, (unsigned)a[1], (void *)a[2]);
     pthread_mutex_unlock(&lock);

@@ -29,6 +29,7 @@ fn the_first_camera_that_gives_frames_is_taken() {
         ("busy", format!("busy\n{}", usb(&frames))),
         ("metadata", "capabilities 04800000\n".into()),
         ("silent", "format YUYV\nsize 320x240\n".into()),
+        ("hangs", format!("hangs\n{}", usb(&frames))),
         ("processor", format!("card bcm2835-isp\nformat YUYV\nsize 320x240\nframes {frames}\n")),
     ] {
         fake.plug(0, &first);
@@ -145,6 +146,50 @@ fn another_format_is_tried_where_the_first_does_not_start() {
     fake.plug(0, &format!("{}streamon-error 28\n{mjpeg}", usb(&frames)));
     let Outcome { code, said, .. } = fake.run("--source /dev/video0 --camera-format YUYV --frames 3");
     assert!(code == 1 && said.contains("try --camera-format MJPG, a smaller --camera-size"), "{said}");
+}
+
+/// What is the same each time that a camera is opened anew is said the first time.
+#[test]
+fn a_format_that_is_refused_again_and_again_is_said_once() {
+    let Some(fake) = Fake::new() else { return };
+    let (frames, whole) = (fake.face("YUYV", 320, 240), fake::jpeg());
+    let unended = fake.file("unended.jpg", &whole[..whole.len() - 2]);
+    let mjpeg = format!("format MJPG\nsize 320x240\ninterval 1/30\nframes {unended}\n");
+    let camera = format!("{}streamon-error 28\n{mjpeg}", usb(&frames));
+    fake.plug(0, &camera);
+    let run = fake.start("--source /dev/video0");
+    run.wait_for_rows(2);
+    for times in 1..=3 {
+        fake.unplug(0);
+        std::thread::sleep(Duration::from_millis(500));
+        fake.plug(0, &camera);
+        run.wait_for_words("frames come again", times);
+    }
+    let Outcome { code, said, .. } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    for once in ["has no room for its frames; MJPG is taken", "has no end marker"] {
+        assert_eq!(said.matches(once).count(), 1, "{once}: {said}");
+    }
+    assert!(said.contains("; gone and back 3 times"), "{said}");
+}
+
+/// Nothing but what was set for the whole pipeline starts.
+#[test]
+fn a_pipeline_that_a_media_controller_has_set_up_is_taken_as_it_is() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("UYVY", 320, 240);
+    let set_up = format!(
+        "card rkisp1_mainpath\ncapabilities 24000001\nset-up 320x240 UYVY\n\
+         format YUYV\nsizes 32 4416 16 3312 8 8\nformat UYVY\nsizes 32 4416 16 3312 8 8\nframes {frames}\n"
+    );
+    fake.plug(0, &set_up);
+    for source in ["", "--source /dev/video0"] {
+        let Outcome { code, rows, said } = fake.run(&format!("{source} --frames 3"));
+        assert_eq!((code, rows.len()), (0, 3), "{said}");
+        assert!(rows.iter().all(|row| row.has_face()), "{said}");
+    }
+    let Outcome { code, said, .. } = fake.run("--source /dev/video0 --camera-size 640x480");
+    assert!(code == 1 && said.contains("part of a pipeline that a media controller sets up"), "{said}");
 }
 
 #[test]

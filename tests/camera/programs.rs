@@ -59,6 +59,10 @@ fn a_program_that_gives_nothing_fails_the_run_with_what_it_said() {
     let Outcome { code, said, .. } = fake.run("--source rpicam");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("ended (exit status: 255): ERROR: no cameras available"), "{said}");
+    // Its last words may be long, and coloured.
+    stand_in(&fake, "rpicam-vid", "printf '\\033[31mERROR: bad\\033[0m %050000d\\n' 1 >&2; exit 3");
+    let Outcome { code, said, .. } = fake.run("--source rpicam");
+    assert!(code == 1 && said.contains("ERROR: bad") && !said.contains('\u{1b}') && said.len() < 600, "{said}");
     let bare = Fake::without_camera();
     bare.environment.borrow_mut().push(("PATH", bare.path("nothing")));
     let Outcome { code, said, .. } = bare.run("--source rpicam");
@@ -175,6 +179,11 @@ fn a_film_is_decoded_by_ffmpeg_with_its_times() {
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
     assert!(code == 1 && said.contains("failed (exit status: 1): film.mp4: Invalid data found"), "{said}");
 
+    let no_picture = "[ \"$1\" = -version ] && exit; echo \"Stream map '0:v:0' matches no streams.\" >&2; exit 1";
+    stand_in(&fake, "ffmpeg", no_picture);
+    let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
+    assert!(code == 1 && said.contains("finds no pictures in it, only sound"), "{said}");
+
     fake.environment.borrow_mut().push(("WINGMARK_FFMPEG", String::new()));
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
     assert!(code == 1 && said.contains("which ffmpeg makes readable: ffmpeg -v error -i "), "{said}");
@@ -240,11 +249,16 @@ fn a_server_that_gives_no_stream_is_said_to() {
         (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "it sends text/html; expected MJPEG"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n\0\0\0\x20ftypisom", "is a film (MP4 or QuickTime)"),
         (b"", "it ends the connection without an answer"),
+        (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "it wants a user and a password: http://USER"),
+        (b"HTTP/1.1 302 Found\r\nlocation: /stream\r\n\r\n", "it sends us elsewhere more than 4 times"),
     ] {
-        let url = server(vec![answer.to_vec()]);
+        let url = server(vec![answer.to_vec(); 5]);
         let Outcome { code, said, .. } = fake.run(&format!("--source {url}"));
         assert!(code == 1 && said.contains(expected), "{said} lacks {expected}");
     }
+    let refused = server(vec![b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n".to_vec()]);
+    let Outcome { code, said, .. } = fake.run(&format!("--source {}", refused.replace("//", "//me:secret@")));
+    assert!(code == 1 && said.contains("it refuses this user and password") && !said.contains("secret"), "{said}");
     let Outcome { code, said, .. } = fake.run("--source http://127.0.0.1:1/stream");
     assert!(code == 1 && said.contains("cannot connect to 127.0.0.1:1"), "{said}");
 }

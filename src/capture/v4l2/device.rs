@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use v4l::sys;
@@ -20,6 +21,8 @@ const GSTREAMER: [&[u8; 4]; 17] = [
     b"AR24", b"XR24", b"AB24", b"XB24", b"Y16 ",
 ];
 
+/// All devices of V4L2 have this number.
+const VIDEO_MAJOR: u32 = 81;
 /// As long as a driver says how long a frame takes.
 const CAN_SET_RATE: u32 = sys::V4L2_CAP_TIMEPERFRAME;
 /// Nodes of image processors and codecs that look like cameras, by what their drivers are called.
@@ -73,7 +76,11 @@ impl Device {
     pub fn open(path: &Path) -> Result<Self, CameraError> {
         let failed = |source| CameraError::from_io(path, "opening", source);
         // The crate panics at a path that has a zero byte, and this does not.
-        std::fs::metadata(path).map_err(failed)?;
+        let about = std::fs::metadata(path).map_err(failed)?;
+        // Opening another device may do something: a watchdog of hardware begins to run.
+        if rustix::fs::major(about.rdev()) != VIDEO_MAJOR {
+            return Err(CameraError::NotACamera(path.into()));
+        }
         let handle = v4l::Device::with_path(path).map_err(failed)?;
         let (description, capabilities) = query(&handle).map_err(|e| match e.raw_os_error() {
             Some(ENOTTY | EINVAL) => CameraError::NotACamera(path.into()),
@@ -156,6 +163,7 @@ impl Device {
 
     /// Chooses a mode of a format that is not one of `tried`, sets it and starts frames.
     pub(super) fn start(mut self, wish: &CameraWish, tried: &[CameraFormat]) -> Result<Buffers, CameraError> {
+        let wish = &if self.is_in_pipeline { self.as_set_up(*wish) } else { *wish };
         let mut modes = self.modes(wish);
         if modes.is_empty() {
             let fourccs = self.fourccs();
@@ -177,6 +185,22 @@ impl Device {
         self.rate = choice.interval.and_then(|interval| self.set_interval(interval));
         log::debug!("{}: {} {}", self.path.display(), layout.format, layout.size);
         Buffers::start(self, layout).map_err(|e| e.in_mode(&choice))
+    }
+
+    /// The wish for a node whose pipeline a media controller may have set up: what is set there is
+    /// aimed at, since any other format and size is refused.
+    fn as_set_up(&self, mut wish: CameraWish) -> CameraWish {
+        // SAFETY: the structure consists of integers, and a union of such structures, for which
+        // zeros are values.
+        let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
+        format.type_ = self.queue.code();
+        // SAFETY: VIDIOC_G_FMT is defined with this structure.
+        if unsafe { ioctl(&self.handle, vidioc::VIDIOC_G_FMT, &mut format) }.is_ok() {
+            let (size, fourcc, _) = self.format_set(&format);
+            wish.aim.size = size;
+            wish.aim.format = CameraFormat::from_fourcc(fourcc.to_le_bytes()).or(wish.aim.format);
+        }
+        wish
     }
 
     fn set_format(&self, choice: &ChosenMode, wish: &CameraWish) -> Result<Layout, CameraError> {

@@ -1,20 +1,25 @@
 //! The first camera that gives pictures, among nodes of which many look like one.
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::identity::nodes;
 use super::start::start;
 use super::stream::V4l2Stream;
 use super::{CameraError, CameraWish, Device, Identity};
-use crate::capture::fault::Fault;
+use crate::capture::fault::{Fault, FlawWatch};
 use crate::capture::returning::{Arrival, FrameStream};
 use crate::picture::frame::Frame;
+use crate::threads;
 
 /// How long a camera's first frame may take.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(3);
 /// How long after it a sound one may take.
 const SOUND_FRAME_WITHIN: Duration = Duration::from_secs(1);
+
+/// A driver that keeps who calls it for longer is given up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What came of a trial.
 enum Trial {
@@ -46,7 +51,8 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     let mut damaged = None;
     for device in devices {
         let identity = Identity::of(&device);
-        match try_formats(device, wish) {
+        let wish = *wish;
+        match answered(identity.path(), move || try_formats(device, &wish)) {
             Ok(Trial::Sound(stream)) => {
                 say(&passed_over);
                 return Ok((identity, stream));
@@ -73,13 +79,33 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
 
 /// Has a camera stream until a frame came that can be used; the error says why there is none.
 pub fn try_out(path: &Path) -> Result<(), CameraError> {
-    let device = Device::open(path)?;
-    let card = device.description().card.clone();
-    match try_formats(device, &CameraWish::default())? {
+    let owned_path = path.to_path_buf();
+    let (card, tried) = answered(path, move || {
+        let device = Device::open(&owned_path)?;
+        let card = device.description().card.clone();
+        Ok((card, try_formats(device, &CameraWish::default())?))
+    })?;
+    match tried {
         Trial::Sound(_) => Ok(()),
         Trial::Damaged(_, fault) => Err(CameraError::Damaged { path: path.into(), card, fault }),
         Trial::Silent => Err(CameraError::Silent { path: path.into(), card, within: FIRST_FRAME_WITHIN }),
     }
+}
+
+/// What comes of a trial of a camera, on a thread of its own: one whose driver never returns is
+/// left to it.
+pub(super) fn answered<T: Send + 'static>(
+    path: &Path,
+    trial: impl FnOnce() -> Result<T, CameraError> + Send + 'static,
+) -> Result<T, CameraError> {
+    let (say, answer) = mpsc::channel();
+    let tell = move || {
+        // Nobody listens any more if it took too long.
+        let _ = say.send(trial());
+    };
+    threads::start("camera", tell).map_err(|e| CameraError::from_io(path, "starting a thread", e))?;
+    let hangs = CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN };
+    answer.recv_timeout(ANSWER_WITHIN).unwrap_or(Err(hangs))
 }
 
 fn say(passed_over: &[CameraError]) {
@@ -92,7 +118,7 @@ fn say(passed_over: &[CameraError]) {
 /// no room on the bus for raw frames, and compressed ones need a tenth of it.
 fn try_formats(device: Device, wish: &CameraWish) -> Result<Trial, CameraError> {
     let path = device.path().to_path_buf();
-    let stream = V4l2Stream::new(start(device, wish, &[])?);
+    let stream = V4l2Stream::new(start(device, wish, &[])?, FlawWatch::default());
     let silent = stream.format();
     match trial(stream) {
         Trial::Silent if wish.format.is_none() => {}
@@ -101,8 +127,8 @@ fn try_formats(device: Device, wish: &CameraWish) -> Result<Trial, CameraError> 
     let Ok(other) = Device::open(&path).and_then(|device| start(device, wish, &[silent])) else {
         return Ok(Trial::Silent);
     };
-    log::info!("{}: no frame comes in {silent}; trying {}", path.display(), other.layout().format);
-    Ok(trial(V4l2Stream::new(other)))
+    log::info!("{}: no frame comes in {silent}; trying {}", path.display(), other.buffers.layout().format);
+    Ok(trial(V4l2Stream::new(other, FlawWatch::default())))
 }
 
 fn trial(mut stream: V4l2Stream) -> Trial {

@@ -26,12 +26,12 @@ pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
 pub use identity::nodes;
 
-use super::fault::Fault;
+use super::fault::{Fault, FlawWatch};
 use super::returning::Returning;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
-use first::first;
 pub use first::try_out;
+use first::{answered, first};
 use identity::Identity;
 use start::start;
 use stream::{V4l2, V4l2Stream};
@@ -45,8 +45,11 @@ impl Camera {
         let (identity, stream) = match path {
             None => first(&wish)?,
             Some(path) => {
-                let device = Device::open(path)?;
-                (Identity::of(&device), V4l2Stream::new(start(device, &wish, &[])?))
+                let owned_path = path.to_path_buf();
+                answered(path, move || {
+                    let device = Device::open(&owned_path)?;
+                    Ok((Identity::of(&device), V4l2Stream::new(start(device, &wish, &[])?, FlawWatch::default())))
+                })?
             }
         };
         let name = format!("camera {}", identity.path().display());
@@ -79,6 +82,8 @@ pub enum CameraError {
     InPipeline { path: PathBuf, card: String, way: OtherWay },
     #[error("no camera was found: {path} ({card}) looks like one, and gave no frame within {} s", .within.as_secs())]
     Silent { path: PathBuf, card: String, within: Duration },
+    #[error("the driver of {path} gives no answer within {} s", .within.as_secs())]
+    NoAnswer { path: PathBuf, within: Duration },
     #[error("{path} ({card}) gives frames of which none can be used: {fault}")]
     Damaged { path: PathBuf, card: String, fault: Fault },
     #[error("no camera was found that gives pictures: {}", each(.0))]

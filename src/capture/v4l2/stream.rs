@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::buffers::{Buffers, Filled};
 use super::identity::Identity;
-use super::start::start;
+use super::start::{Started, start};
 use super::{CameraError, CameraFormat, CameraWish, Description};
 use crate::capture::returning::{Arrival, FrameStream, Lost, Opener};
 use crate::capture::{Fault, FlawWatch, Origin};
@@ -23,11 +23,27 @@ pub struct V4l2 {
     tried: Vec<CameraFormat>,
     /// Those of which it was said: all have their turn again and again.
     said: Vec<CameraFormat>,
+    /// Why its best mode was refused when it was opened last, which is said when that is new.
+    refused: Option<String>,
+    flaws: FlawWatch,
 }
 
 impl V4l2 {
     pub fn new(identity: Identity, wish: CameraWish, stream: &V4l2Stream) -> Self {
-        V4l2 { identity, wish, origin: stream.origin(), format: stream.format(), tried: Vec::new(), said: Vec::new() }
+        let (origin, format, flaws) = (stream.origin(), stream.format(), stream.flaws.clone());
+        let mut camera =
+            V4l2 { identity, wish, origin, format, tried: Vec::new(), said: Vec::new(), refused: None, flaws };
+        camera.say_refused(stream);
+        camera
+    }
+
+    fn say_refused(&mut self, stream: &V4l2Stream) {
+        if let Some(refused) = &stream.refused
+            && self.refused != stream.refused
+        {
+            log::warn!("{refused}");
+        }
+        self.refused.clone_from(&stream.refused);
     }
 
     fn open_once(&mut self) -> Result<V4l2Stream, CameraError> {
@@ -39,7 +55,8 @@ impl V4l2 {
             self.tried.clear();
             opened = start(self.identity.find()?, &self.wish, &self.tried);
         }
-        let stream = V4l2Stream::new(opened?);
+        let stream = V4l2Stream::new(opened?, self.flaws.clone());
+        self.say_refused(&stream);
         (self.origin, self.format) = (stream.origin(), stream.format());
         Ok(stream)
     }
@@ -80,14 +97,16 @@ impl Opener for V4l2 {
 /// Copies frames out of a driver's memory, once, since that may be slow to read.
 pub struct V4l2Stream {
     buffers: Buffers,
+    /// Why it is not in the best mode.
+    refused: Option<String>,
     /// A frame before it is decompressed.
     jpeg: Vec<u8>,
     flaws: FlawWatch,
 }
 
 impl V4l2Stream {
-    pub fn new(buffers: Buffers) -> Self {
-        V4l2Stream { buffers, jpeg: Vec::new(), flaws: FlawWatch::default() }
+    pub fn new(Started { buffers, refused }: Started, flaws: FlawWatch) -> Self {
+        V4l2Stream { buffers, refused, jpeg: Vec::new(), flaws }
     }
 
     pub fn format(&self) -> CameraFormat {

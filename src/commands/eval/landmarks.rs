@@ -151,7 +151,7 @@ fn evaluate(
     let mut errors = Vec::with_capacity(samples.len());
     let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::of(finder.tails()));
     for sample in bar.wrap_iter(samples.iter()) {
-        let frame = match picture::read(&sample.picture) {
+        let frame = match picture_of(sample) {
             Ok(frame) => frame,
             Err(e) => {
                 bar.suspend(|| error!("{}: {e}", sample.place));
@@ -194,6 +194,12 @@ fn evaluate(
         unreadable,
         unreadable_items: 0,
     })
+}
+
+/// A face's picture, if its points can be about it.
+fn picture_of(sample: &Sample) -> Result<Frame, String> {
+    let frame = picture::read(&sample.picture).map_err(|e| e.to_string())?;
+    sample.check_in(frame.size()).map(|()| frame)
 }
 
 /// Where the crop comes from.
