@@ -120,6 +120,22 @@ def kinds(lab):
     return ", ".join(results) + "; of two equal cameras the one that was named"
 
 
+def pipeline(lab):
+    """A real driver's nodes that a media controller has to set up: named, passed over, refused in a line, read once set up."""
+    with lab.machine(lab.share("sh pipeline.sh")) as board:
+        console = board.finish()
+    way = "is part of a pipeline that a media controller sets up, and gives no frames by itself; give --source gst:"
+    refused = re.search(r"^REFUSED 1, 1 line: (.*)$", console, re.MULTILINE)
+    assert refused and f"/dev/video2 (vimc) {way}" in refused.group(1), console
+    named = re.search(r"^DOCTOR (.*)$", console, re.MULTILINE)
+    assert named and way in named.group(1), console
+    taken = re.search(r"^TAKEN (camera vivid.*)$", console, re.MULTILINE)
+    assert taken, console
+    set_up = re.search(r"^SET-UP (3 frames, .*)$", console, re.MULTILINE)
+    assert set_up and '"width":160,"height":120' in set_up.group(1), console
+    return f"vimc refused in one line and named by doctor; {taken.group(1)}; once set up, {set_up.group(1)}"
+
+
 def camera_faults(lab, cycles=100):
     """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
     share = lab.share(f"sh camera_faults.sh {cycles}")
@@ -149,4 +165,4 @@ def stops(lab):
     return "; ".join(f"{state}: {ms}" for state, ms in took)
 
 
-TESTS = [camera, formats, kinds, camera_faults, stops]
+TESTS = [camera, formats, kinds, pipeline, camera_faults, stops]

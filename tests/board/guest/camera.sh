@@ -9,15 +9,34 @@ camera_plug() {
 }
 
 # camera_pattern: a vivid that is a webcam with a test pattern (/dev/video0).
-camera_pattern() {
-    modprobe vivid n_devs=1 node_types=1 num_inputs=1 input_types=0
-    until [ -e /dev/video0 ]; do sleep 0.1; done
-}
+camera_pattern() { camera_beside 0; }
 
 # cameras_equal: two vivids of one make (/dev/video0, /dev/video1), as camera_pattern.
 cameras_equal() {
     modprobe vivid n_devs=2 node_types=1,1 num_inputs=1,1 input_types=0,0
     until [ -e /dev/video1 ]; do sleep 0.1; done
+}
+
+# pipeline_plug: a vimc, whose nodes /dev/video0 to /dev/video2 are those of a media controller. What
+# the last one reads goes through a converter of colours and a scaler, which nobody has set up.
+pipeline_plug() {
+    modprobe vimc
+    until [ -e /dev/video2 ]; do sleep 0.1; done
+}
+
+# camera_beside NUMBER: as camera_pattern, where other nodes come before it.
+camera_beside() {
+    modprobe vivid n_devs=1 node_types=1 num_inputs=1 input_types=0
+    until [ -e /dev/video$1 ]; do sleep 0.1; done
+}
+
+# pipeline_set_up WIDTH HEIGHT: has vimc's /dev/video2 give frames of that size.
+pipeline_set_up() {
+    for pad in '"Sensor A":0[fmt:SRGGB8_1X8' '"Debayer A":0[fmt:SRGGB8_1X8' '"Debayer A":1[fmt:RGB888_1X24' \
+        '"Scaler":0[fmt:RGB888_1X24' '"Scaler":1[fmt:RGB888_1X24'; do
+        media-ctl -d /dev/media0 -V "$pad/$1x$2]"
+    done
+    v4l2-ctl -d2 --set-fmt-video=width=$1,height=$2,pixelformat=RGB3
 }
 
 # camera_shows FOURCC FILE: 640x480 pictures of FILE, over and over, 60 a second.
