@@ -57,7 +57,7 @@ impl Sample {
     /// Whether its points can be about a picture of this size; part of a face may lie outside.
     ///
     /// # Errors
-    /// In words, where the middle of the points lies outside: of another picture, or in other units.
+    /// In words, where the middle of the points lies outside, as those of another picture may.
     pub fn check_in(&self, size: Size) -> Result<(), String> {
         let (bounds, Size { width, height }) = (self.bounds(), size);
         let middle = nalgebra::center(&bounds.min, &bounds.max);

@@ -17,8 +17,8 @@ cameras_equal() {
     until [ -e /dev/video1 ]; do sleep 0.1; done
 }
 
-# pipeline_plug: a vimc, whose nodes /dev/video0 to /dev/video2 are those of a media controller. What
-# the last one reads goes through a converter of colours and a scaler, which nobody has set up.
+# pipeline_plug: a vimc, whose nodes /dev/video0 to 2 are those of a media controller. What the last
+# one reads goes through a converter of colours and a scaler, which nobody has set up.
 pipeline_plug() {
     modprobe vimc
     until [ -e /dev/video2 ]; do sleep 0.1; done
