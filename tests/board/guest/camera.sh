@@ -30,8 +30,8 @@ camera_beside() {
     until [ -e /dev/video$1 ]; do sleep 0.1; done
 }
 
-# pipeline_set_up WIDTH HEIGHT: has vimc's /dev/video2 give frames of that size. /dev/video0 hangs on
-# the same sensor, and has to fit it, too.
+# pipeline_set_up WIDTH HEIGHT: has vimc's /dev/video2 give frames of that size. /dev/video0, on the
+# same sensor, has to fit it, too.
 pipeline_set_up() {
     for pad in '"Sensor A":0[fmt:SRGGB8_1X8' '"Debayer A":0[fmt:SRGGB8_1X8' '"Debayer A":1[fmt:RGB888_1X24' \
         '"Scaler":0[fmt:RGB888_1X24' '"Scaler":1[fmt:RGB888_1X24'; do
