@@ -265,16 +265,17 @@ impl Observer {
     ) -> Result<Vec<Look>, ModelError> {
         let is_new_scene = self.search.is_of_new_scene();
         let most_in_vain = if is_new_scene { IN_VAIN_IN_NEW_SCENE } else { IN_VAIN_ALONE };
-        // While every face is where it should be, a search and a look at a candidate take turns:
-        // both in one frame would hold it up.
+        // While every face is where it should be, a search and a look at a candidate take turns, so
+        // that no frame runs both nets. What was begun first goes on first.
         let take_turns = !followed.is_empty() && missed == Missed::Nobody;
-        if self.search.is_due(followed, missed) && !(take_turns && self.confirmer.is_looking()) {
+        let look_goes_on = take_turns && self.confirmer.is_looking();
+        if self.search.is_due(followed, missed) && !look_goes_on {
             let start = Instant::now();
             self.detections = self.search.go_on(frame, followed, missed)?;
             spent.detect += start.elapsed();
         }
         self.confirmer.take(self.search.unfollowed(&self.detections), now);
-        if take_turns && self.search.is_looking() {
+        if take_turns && !look_goes_on && self.search.is_looking() {
             return Ok(Vec::new());
         }
         let found = self.look_at_candidates(frame, followed, most_in_vain, &mut spent.looks)?;

@@ -109,3 +109,17 @@ fn light_that_is_switched_on_and_a_flash_change_nobody() {
         assert_one_face(&seen, |_| true, what);
     }
 }
+
+/// That one is missed begins a search, also while a look at the third one goes on.
+#[test]
+fn a_third_person_is_seen_though_another_is_missed_meanwhile() {
+    let persons = [person(false), person(true)];
+    let all = [(&persons[0], 10, 70), (&persons[1], 480, 85), (&persons[0], 245, 80)];
+    for missed in [40, 52, 55] {
+        let is_there = |person: usize, i: usize| [true, i != missed, i >= 20][person];
+        let there = |i: usize| (0..3).filter(|person| is_there(*person, i)).map(|person| all[person]).collect();
+        let frames = (0..80).map(there).map(|persons: Vec<_>| scene(&persons, 1.0));
+        let faces: Vec<_> = observations(frames).iter().map(|observation| observation.faces.len()).collect();
+        assert_eq!(faces[79], 3, "missed in frame {missed}: {faces:?}");
+    }
+}
