@@ -15,6 +15,9 @@ use crate::record::metrics::Metrics;
 use crate::text::percent::decoded;
 
 const USUAL_PREFIX: &str = "wingmark";
+/// A packet of MQTT has 65,535 bytes for a topic, a broker less; Home Assistant's description of
+/// the device names the prefix many times.
+const LONGEST_PREFIX: usize = 1000;
 
 /// A receiver that is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,10 @@ pub enum TargetError {
     Unknown,
     #[error("this build has no TLS; build it with the feature tls, or name mqtt://, which goes in the clear")]
     NoTls,
-    #[error("the prefix of MQTT topics has no +, no #, no control characters and nothing empty between two /")]
+    #[error(
+        "the prefix of MQTT topics has no +, no #, no control characters, no $ at its beginning, nothing empty between \
+         two /, and at most 1000 bytes"
+    )]
     Prefix,
     #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]
     At,
@@ -127,7 +133,9 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     let Address { host, port } = Address::read(address, Some(if tls { 8883 } else { 1883 }))?;
     let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
     let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
-    if prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.split('/').any(str::is_empty) {
+    // What begins with $ is the broker's own: it drops what others publish there.
+    let is_wrong = prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.starts_with('$');
+    if is_wrong || prefix.split('/').any(str::is_empty) || prefix.len() > LONGEST_PREFIX {
         return Err(TargetError::Prefix);
     }
     let (user, password) = match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
@@ -255,6 +263,8 @@ mod tests {
             "mqtt://host/a+b",
             "mqtt://host/a/#",
             "mqtt://host/a//b",
+            "mqtt://host/$SYS/a",
+            &format!("mqtt://host/{}", "a".repeat(LONGEST_PREFIX + 1)),
             "mqtt://host/%zz",
             "mqtt://host/%",
             "mqtt://me:%@host",

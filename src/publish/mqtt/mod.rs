@@ -70,14 +70,20 @@ impl Broker {
     /// each machine, so that two that share a prefix do not end each other's. MQTT 3.1.1 guarantees
     /// 23 letters and digits.
     fn client_id(&self, host_name: &str) -> String {
-        let hash = Sha256::digest(format!("{host_name}\n{}", self.prefix));
-        format!("wingmark{:014x}", u64::from_be_bytes(hash[..8].try_into().expect("eight bytes")) >> 8)
+        format!("wingmark{:014x}", hash(&format!("{host_name}\n{}", self.prefix)) >> 8)
     }
 
-    /// Of the device in Home Assistant, which allows letters, digits, `_` and `-`.
+    /// Of the device in Home Assistant, which allows letters, digits, `_` and `-`. Where these are
+    /// not enough to tell the prefix from any other, its hash is added.
     fn device_id(&self) -> String {
-        let slug = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-        format!("wingmark_{}", self.prefix.chars().map(slug).collect::<String>())
+        let is_kept = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let slug = |c: char| Some(c.to_ascii_lowercase()).filter(|c| is_kept(*c)).unwrap_or('_');
+        let name: String = self.prefix.chars().map(slug).collect();
+        if self.prefix.chars().all(|c| is_kept(c) || c == '/') {
+            format!("wingmark_{name}")
+        } else {
+            format!("wingmark_{name}_{:08x}", hash(&self.prefix) >> 32)
+        }
     }
 
     fn topic(&self, name: &str) -> String {
@@ -100,6 +106,11 @@ impl Broker {
         session.settle()?;
         session.close()
     }
+}
+
+/// The same on each machine.
+fn hash(text: &str) -> u64 {
+    u64::from_be_bytes(Sha256::digest(text)[..8].try_into().expect("eight bytes"))
 }
 
 pub struct Mqtt {
@@ -283,6 +294,7 @@ impl Drop for Mqtt {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
@@ -340,7 +352,11 @@ mod tests {
         assert_eq!(id, broker("car/Dash board").client_id("desk"));
         assert_ne!(id, broker("car").client_id("desk"));
         assert_ne!(id, broker("car/Dash board").client_id("shelf"));
-        assert_eq!(broker("car/Dash board").device_id(), "wingmark_car_dash_board");
+        assert_eq!(broker("hall/desk-07").device_id(), "wingmark_hall_desk-07");
+        let alike = ["car/dash board", "car/Dash board", "car/dash_board", "car/dash/board", "日本", "東京"];
+        let ids: BTreeSet<String> = alike.iter().map(|prefix| broker(prefix).device_id()).collect();
+        assert_eq!(ids.len(), alike.len(), "{ids:?}");
+        assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))), "{ids:?}");
         assert!(!format!("{:?}", broker("car")).contains("hush"));
     }
 }
