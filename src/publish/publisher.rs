@@ -158,7 +158,7 @@ impl Publisher {
         if panicked && !panic_was_said {
             say_panicked(&name);
         }
-        if panicked || (has_all && ended == Ended::NotYet) {
+        if ended != Ended::Whole {
             tally.count_left_behind(given, Cause::NotSent, NOT_SENT);
         }
         let (sent, lost) = (counted(tally.written(), "frame was sent", "frames were sent"), tally.lost());

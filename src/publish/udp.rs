@@ -26,8 +26,11 @@ impl Udp {
                 self.backoff.worked();
                 Ok(())
             }
-            // Nobody listens there yet, as an earlier datagram came to know; the socket stays good.
-            Err(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => Err(self.failed(source)),
+            // An earlier datagram met nobody there. The socket stays good, and this one goes out.
+            Err(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+                let _ = self.connected().and_then(|socket| socket.send(datagram));
+                Err(self.failed(source))
+            }
             Err(source) => {
                 if self.backoff.is_over() {
                     self.socket = None;
