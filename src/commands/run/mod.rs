@@ -187,8 +187,9 @@ impl Run {
         if self.selector.takes(&seen) {
             self.logs.iter_mut().try_for_each(|log| log.record(&seen))?;
         }
-        self.publish(frame, &seen);
+        // Receivers say how the run stands, too, which this frame is part of.
         self.metrics.count(&seen);
+        self.publish(frame, &seen);
         self.totals.count(&seen);
         self.show(|display| display.show(frame, seen));
         // This may have been the last frame of a camera that is known to be gone.
