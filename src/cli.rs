@@ -41,16 +41,23 @@ impl Cli {
             && record.contains(&RecordChoice::Stdout)
         {
             let words = "--json-summary - and --record - cannot share standard output; give the summary a file";
-            Cli::command().error(ErrorKind::ArgumentConflict, words).exit();
+            wrong_run(ErrorKind::ArgumentConflict, words);
         }
         if let Command::Run(RunArgs { serve: ServeArgs { serve: Some(at), token_file: None, .. }, .. }) = &cli.command
             && !at.ip().is_loopback()
         {
             let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");
-            Cli::command().error(ErrorKind::MissingRequiredArgument, words).exit();
+            wrong_run(ErrorKind::MissingRequiredArgument, &words);
         }
         cli
     }
+}
+
+/// Ends the process as clap does, with how `run` is used.
+fn wrong_run(kind: ErrorKind, words: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand_mut("run").expect("there is such a command").error(kind, words).exit()
 }
 
 /// Says what is wrong and ends the process as clap does, without the passwords in what was given.

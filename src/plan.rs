@@ -110,6 +110,7 @@ impl PasswordArgs {
         let Some(path) = &self.publish_password_file else { return Ok(std::env::var(PASSWORD_VARIABLE).ok()) };
         let text =
             files::read_text(path).with_context(|| format!("cannot read the password from {}", path.display()))?;
+        files::warn_of_readers(path);
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(line.into())),
             _ => anyhow::bail!("{}: the first line is empty; expected a password", path.display()),
@@ -139,6 +140,7 @@ impl ServeArgs {
     fn open(&self, metrics: &Arc<Metrics>) -> Result<(Option<Publisher>, Option<Arc<Video>>), PublishError> {
         let Some(at) = self.serve else { return Ok((None, None)) };
         let token = self.token_file.as_deref().map(page::Token::read).transpose()?;
+        self.token_file.iter().for_each(|path| files::warn_of_readers(path));
         let page = Page::open(at, token, self.serve_video, Arc::clone(metrics))?;
         let video = page.video();
         let publisher = Publisher::start(format!("http://{}", page.address()), Policy::Newest, Box::new(page))?;

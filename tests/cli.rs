@@ -3,7 +3,9 @@
 #[path = "common/program.rs"]
 mod program;
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -350,7 +352,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 17] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -367,10 +369,37 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
         (&["run", "--source=rtsp://me:sec/ret@cam/x"], "'rtsp://me:***@cam/x' for '--source"),
         (&["run", "--publish=mqtt://me:sec/ret@hub"], "'mqtt://me:***@hub' for '--publish"),
+        (&["run", "--publish-rate", "2"], "--publish <URL>"),
+        (&["run", "--publish-password-file", "a"], "--publish <URL>"),
+        (&["run", "--metrics", "a.prom", "--metrics-every", "none"], "expected a number with ms, s, m, h or d"),
+        (&["run", "--record", "-", "--json-summary", "-"], "Usage: wingmark run"),
     ];
     for (arguments, expected) in cases {
         let message = failure(folder.path(), arguments, 2);
         assert!(message.contains(expected) && !message.contains("sec/ret"), "{message}");
+    }
+}
+
+#[test]
+fn a_secret_that_every_user_can_read_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str, mode: u32| {
+        std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+    };
+    mode("", 0o755);
+    std::fs::write(folder.path().join("password"), "hush\n").unwrap();
+    let settings = "publish = \"mqtt://me:hush@127.0.0.1:9/desk\"\npublish-password-file = \"password\"\n";
+    std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
+    for (rights, expected) in [(0o644, 1), (0o640, 0)] {
+        mode("password", rights);
+        mode("settings.toml", rights);
+        let words = ["run", "--settings", "settings.toml", "--source", "clip", "--screen", "none", "--frames", "1"];
+        let output = wingmark(folder.path(), &words);
+        let said = text(&output.stderr);
+        for name in ["password", "settings.toml"] {
+            assert_eq!(said.matches(&format!("{name} holds a secret")).count(), expected, "{rights:o}: {said}");
+        }
+        assert!(output.status.success() && !said.contains("hush"), "{said}");
     }
 }
 

@@ -351,6 +351,10 @@ fn a_summary_that_cannot_be_written_is_known_before_the_run_and_hides_nothing() 
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{output:?}");
     assert!(text(&output.stderr).contains("cannot write pipe: nobody reads the pipe"), "{output:?}");
+    let output = run(folder.path(), &["--source", "album", "--metrics", "-"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("standard output is no file"), "{output:?}");
+    assert!(!folder.path().join("-").exists());
     let output = run(folder.path(), &["--source", "album", "--metrics", "pipe"]);
     assert!(text(&output.stderr).contains("it is a pipe; expected a file"), "{output:?}");
 }

@@ -23,6 +23,7 @@ pub struct DemoArgs {
 
 /// Follow faces in pictures and video; show them, record them, or both.
 #[derive(Debug, Args)]
+#[command(mut_arg("publish_password_file", |arg| arg.requires("publish")))]
 pub struct RunArgs {
     /// A TOML file with more options by the same names: record = ["faces.csv"], faces = 2. The
     /// command line goes before it. Without this option, /etc/wingmark.toml is read where it
@@ -71,7 +72,7 @@ pub struct RunArgs {
     pub publish: Vec<Target>,
 
     /// How often a broker gets the state in a second; it gets events at once.
-    #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate)]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate, requires = "publish")]
     pub publish_rate: Duration,
 
     #[command(flatten)]

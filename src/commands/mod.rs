@@ -52,7 +52,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => {
+            settings::warn_of_readers(args.settings.as_deref());
+            run::run(&args)
+        }
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Testcard(args) => testcard::run(&args),

@@ -20,7 +20,7 @@ use toml::{Spanned, Value};
 
 use crate::cli::Cli;
 use crate::text::files;
-use crate::text::message::{in_one_line, without_passwords_of};
+use crate::text::message::{in_one_line, without_passwords, without_passwords_of};
 
 /// Read where it is there and `--settings` names no other file.
 const USUAL: &str = "/etc/wingmark.toml";
@@ -63,6 +63,15 @@ pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
     }
     Cli::try_parse_from(&all).map_err(|error| SettingsError::Refused { path, problem: problem(&error, &all) })?;
     Ok(all)
+}
+
+/// Says so where every user of the machine can read a password in the settings file, which
+/// `--settings` names or which is the usual one.
+pub fn warn_of_readers(named: Option<&Path>) {
+    let path = named.unwrap_or(Path::new(USUAL));
+    if files::read_text(path).is_ok_and(|text| without_passwords(&text) != text) {
+        files::warn_of_readers(path);
+    }
 }
 
 /// The options that are not the same in two lists of such arguments as [`arguments`] adds.

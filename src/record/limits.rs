@@ -11,6 +11,8 @@ pub enum LimitError {
     Size(String),
     #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\"")]
     Time(String),
+    #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h")]
+    Interval(String),
 }
 
 /// A number of bytes, or none. Reads what [`size`] reads.
@@ -72,7 +74,7 @@ pub fn time(text: &str) -> Result<Option<Duration>, LimitError> {
 
 /// Reads a time that is not `none`.
 pub fn interval(text: &str) -> Result<Duration, LimitError> {
-    time(text)?.ok_or_else(|| LimitError::Time(text.into()))
+    time(text).ok().flatten().ok_or_else(|| LimitError::Interval(text.into()))
 }
 
 #[cfg(test)]
@@ -109,5 +111,9 @@ mod tests {
             time("10").unwrap_err().to_string(),
             "\"10\" is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\""
         );
+        for wrong in ["10", "none"] {
+            let said = interval(wrong).unwrap_err().to_string();
+            assert!(said.ends_with("such as 90s or 1h"), "{said}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 #[cfg(feature = "program")]
 use std::io::Write;
 use std::io::{self, Read};
+#[cfg(feature = "program")]
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,23 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is no UTF-8; save it as UTF-8"))
     })
+}
+
+/// Says so where every user of the machine can read a file of secrets.
+#[cfg(feature = "program")]
+pub fn warn_of_readers(path: &Path) {
+    if is_open_to_all(path) {
+        let path = path.display();
+        log::warn!("{path} holds a secret, and every user of this machine can read it; chmod o= {path} mends that");
+    }
+}
+
+/// Whether a file and the folders on the way let every user read it.
+#[cfg(feature = "program")]
+fn is_open_to_all(path: &Path) -> bool {
+    let Ok(path) = fs::canonicalize(path) else { return false };
+    let lets = |path: &Path, others: u32| fs::metadata(path).is_ok_and(|found| found.mode() & others != 0);
+    lets(&path, 0o4) && path.ancestors().skip(1).all(|folder| lets(folder, 0o1))
 }
 
 /// What a path links to, there or not.
@@ -147,7 +166,25 @@ pub fn check_writable(path: &Path) -> io::Result<()> {
 
 #[cfg(all(test, feature = "program"))]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn a_file_is_open_to_all_where_it_and_its_folder_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, "hush").unwrap();
+        for (of_folder, of_file, is_open) in
+            [(0o755, 0o644, true), (0o711, 0o604, true), (0o700, 0o644, false), (0o755, 0o640, false)]
+        {
+            fs::set_permissions(folder.path(), Permissions::from_mode(of_folder)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(of_file)).unwrap();
+            assert_eq!(is_open_to_all(&file), is_open, "{of_folder:o} {of_file:o}");
+        }
+        assert!(!is_open_to_all(&folder.path().join("none")));
+    }
 
     #[test]
     fn what_can_be_written_is_told_and_not_touched() {
