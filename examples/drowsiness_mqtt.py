@@ -6,12 +6,14 @@
 """
 
 import json
+import os
 import sys
 from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 
 MOST_PERCLOS = 0.15  # Above it people drive as if they were drunk (Wierwille 1994).
+PASSWORD = os.environ.get("WINGMARK_MQTT_PASSWORD")
 place = urlsplit(sys.argv[1])
 prefix = unquote(place.path).strip("/") or "wingmark"
 is_drowsy = False
@@ -29,7 +31,7 @@ def hear(_client, _data, message):
 
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-client.username_pw_set(unquote(place.username), unquote(place.password or "")) if place.username else None
+client.username_pw_set(unquote(place.username), PASSWORD or unquote(place.password or "")) if place.username else None
 client.on_connect = lambda client, *_: client.subscribe([(f"{prefix}/events", 0), (f"{prefix}/state", 0)])
 client.on_message = hear
 client.connect(place.hostname, place.port or 1883)
