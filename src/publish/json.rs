@@ -41,8 +41,11 @@ impl Datagrams {
 impl Receiver for Datagrams {
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
         // Each face goes out, whatever became of the one before.
-        let sent = datagrams(entry).into_iter().map(|datagram| self.0.send(&datagram));
-        sent.fold(Ok(()), |all, one| all.and(one))
+        let mut sent = Ok(());
+        for datagram in datagrams(entry) {
+            sent = sent.and(self.0.send(&datagram));
+        }
+        sent
     }
 }
 
