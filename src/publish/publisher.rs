@@ -113,7 +113,7 @@ impl Publisher {
         self.gone.load(Ordering::Relaxed)
     }
 
-    /// Whether [`publish`](Self::publish) does not wait now. Who has to react to signals asks first.
+    /// Whether [`publish`](Self::publish) does not wait now. Who has to act on signals asks first.
     pub fn has_room(&self) -> bool {
         self.slot.has_room()
     }
