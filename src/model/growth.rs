@@ -3,18 +3,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
 use super::scales::Constant;
 use super::signature::{MAX_ELEMENTS, signature};
 
-/// Operators whose result is as large as their input.
-const ALIKE: [&str; 19] = [
+/// Operators whose result is no larger than their first input.
+const ALIKE: [&str; 35] = [
     "Abs",
+    "ArgMax",
+    "ArgMin",
     "Cast",
     "Ceil",
     "Clip",
+    "CumSum",
+    "DepthToSpace",
+    "DequantizeLinear",
     "Erf",
     "Exp",
     "Floor",
@@ -24,21 +29,56 @@ const ALIKE: [&str; 19] = [
     "Log",
     "Neg",
     "Not",
+    "QuantizeLinear",
     "Reciprocal",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
     "Relu",
+    "Round",
     "Sigmoid",
+    "Slice",
     "Softmax",
+    "SpaceToDepth",
+    "Split",
     "Sqrt",
     "Tanh",
 ];
 /// And those that give it other sides.
 const RESHAPED: [&str; 5] = ["Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
 /// Operators of which a side of 1 is repeated to fit the other input.
-const BROADCAST: [&str; 12] =
-    ["Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Or", "Pow", "Sub"];
+const BROADCAST: [&str; 19] = [
+    "Add",
+    "And",
+    "Div",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Max",
+    "Mean",
+    "Min",
+    "Mod",
+    "Mul",
+    "Or",
+    "PRelu",
+    "Pow",
+    "Sub",
+    "Sum",
+    "Where",
+];
+/// Operators whose result has at most as many numbers as one has pairs of both inputs' numbers.
+const CROSSED: [&str; 5] = ["Conv", "Gather", "Gemm", "MatMul", "MatMulInteger"];
 /// Operators that make more of a tensor, and which of their inputs may say how much more.
 const ENLARGING: [(&str, &[usize]); 5] =
     [("Expand", &[1]), ("Pad", &[1]), ("Resize", &[1, 2, 3]), ("Tile", &[1]), ("Upsample", &[1])];
+
+/// Sides that a tensor has at most; tract knows no more of one's shape.
+const MAX_RANK: u64 = 64;
 
 /// How large a constant is at most.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,18 +106,19 @@ fn product(sides: &[u64]) -> u64 {
     sides.iter().fold(1, |elements: u64, side| elements.saturating_mul(*side))
 }
 
-/// Refuses constants that nodes make larger than any tensor of a net for pictures.
+/// Refuses constants that nodes make larger than any tensor of a net for pictures, or of which
+/// nobody can say how large they become.
 pub(super) fn check_growth(graph: &GraphProto) -> Result<(), ModelError> {
-    let mut known: HashMap<&str, Option<Extent>> =
-        graph.initializer.iter().map(|tensor| (&*tensor.name, Some(Extent::of(tensor)))).collect();
+    let mut known: HashMap<&str, Extent> =
+        graph.initializer.iter().map(|tensor| (&*tensor.name, Extent::of(tensor))).collect();
     let mut to_come: HashSet<&str> = graph.node.iter().flat_map(|node| &node.output).map(|name| &**name).collect();
     for node in &graph.node {
         let inputs = || node.input.iter().filter(|name| !name.is_empty());
         if let Some(name) = inputs().find(|name| to_come.contains(&***name)) {
             return Err(signature(format!("a node that reads {name:?} before it is made"), "nodes in their order"));
         }
-        let made =
-            if inputs().all(|name| known.contains_key(&**name)) { Some(made(graph, node, &known)?) } else { None };
+        let extents: Option<Vec<Extent>> = inputs().map(|name| known.get(&**name).cloned()).collect();
+        let made = extents.map(|extents| made(graph, node, extents)).transpose()?;
         for output in &node.output {
             to_come.remove(&**output);
             known.extend(made.clone().map(|made| (&**output, made)));
@@ -86,49 +127,51 @@ pub(super) fn check_growth(graph: &GraphProto) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// What a node makes of constants; `None` where that is not known.
-fn made(
-    graph: &GraphProto,
-    node: &NodeProto,
-    known: &HashMap<&str, Option<Extent>>,
-) -> Result<Option<Extent>, ModelError> {
+/// What a node makes of these constants.
+fn made(graph: &GraphProto, node: &NodeProto, extents: Vec<Extent>) -> Result<Extent, ModelError> {
     let op = &*node.op_type;
-    let extents = node.input.iter().filter(|name| !name.is_empty()).map(|name| known[&**name].clone());
-    let extents: Vec<Option<Extent>> = extents.collect();
-    let first = extents.first().cloned().flatten();
     let made = match op {
-        "Constant" => node.attribute.first().map(written),
+        "Constant" => Some(written(graph, node)),
         "ConstantOfShape" => numbers(graph, node, &[0]).map(By::sides),
-        "Concat" => extents.into_iter().try_fold(0, joined).map(Extent::of_elements),
-        _ if ALIKE.contains(&op) => first,
-        _ if RESHAPED.contains(&op) => first.map(|extent| Extent::of_elements(extent.elements)),
+        "Shape" | "Size" => Some(Extent::of_elements(MAX_RANK)),
+        "Concat" => Some(Extent::of_elements(extents.iter().fold(0, |n, extent| n.saturating_add(extent.elements)))),
+        _ if ALIKE.contains(&op) => extents.into_iter().next(),
+        _ if RESHAPED.contains(&op) => extents.first().map(|extent| Extent::of_elements(extent.elements)),
         _ if BROADCAST.contains(&op) => {
-            let sides: Option<Vec<Vec<u64>>> = extents.into_iter().map(|extent| extent?.sides).collect();
-            sides.and_then(|sides| sides.into_iter().reduce(broadcast)).map(Extent::of_sides)
+            let sides: Option<Vec<Vec<u64>>> = extents.iter().map(|extent| extent.sides.clone()).collect();
+            let fitted = sides.and_then(|sides| sides.into_iter().reduce(broadcast)).map(Extent::of_sides);
+            Some(fitted.unwrap_or_else(|| crossed(&extents)))
         }
-        _ => match ENLARGING.iter().find(|(name, _)| *name == op) {
-            None => None,
-            Some((_, inputs)) => {
-                let enlarged = first.zip(numbers(graph, node, inputs)).map(|(of, by)| enlarged(op, &of, by));
-                let expected = "constants that are as the net uses them (onnxsim computes them)";
-                Some(enlarged.ok_or_else(|| signature(format!("a node {op} of what other nodes compute"), expected))?)
-            }
-        },
+        _ if CROSSED.contains(&op) => Some(crossed(&extents)),
+        _ => {
+            let by = ENLARGING.iter().find(|(name, _)| *name == op).and_then(|(_, by)| numbers(graph, node, by));
+            extents.first().zip(by).map(|(of, by)| enlarged(op, of, by))
+        }
     };
-    if let Some(elements) = made.as_ref().map(|made| made.elements).filter(|found| *found > MAX_ELEMENTS as u64) {
-        return Err(signature(format!("a node {op} that makes {elements} numbers of constants"), "at most 2^26"));
+    let Some(made) = made else {
+        let expected = "constants that are as the net uses them (onnxsim computes them)";
+        return Err(signature(format!("a node {op} that computes a constant of unknown size"), expected));
+    };
+    if made.elements > MAX_ELEMENTS as u64 {
+        return Err(signature(
+            format!("a node {op} that makes {} numbers of constants", made.elements),
+            "at most 2^26",
+        ));
     }
     Ok(made)
 }
 
 /// What a node `Constant` says.
-fn written(attribute: &AttributeProto) -> Extent {
-    let numbers = attribute.floats.len().max(attribute.ints.len()).max(1);
-    attribute.t.as_ref().map_or_else(|| Extent::of_sides(vec![numbers as u64]), Extent::of)
+fn written(graph: &GraphProto, node: &NodeProto) -> Extent {
+    let tensor = node.attribute.iter().find_map(|attribute| attribute.t.as_ref());
+    let numbers = node.output.first().and_then(|name| Constant::of(graph, name));
+    let numbers = numbers.map_or(1, |constant| constant.floats().len().max(constant.integers().len()).max(1));
+    tensor.map_or_else(|| Extent::of_sides(vec![numbers as u64]), Extent::of)
 }
 
-fn joined(elements: u64, other: Option<Extent>) -> Option<u64> {
-    Some(elements.saturating_add(other?.elements))
+/// As many numbers as the tensors have together, each with each.
+fn crossed(extents: &[Extent]) -> Extent {
+    Extent::of_elements(extents.iter().fold(1, |elements: u64, extent| elements.saturating_mul(extent.elements.max(1))))
 }
 
 /// By how much a node enlarges its input.
@@ -200,6 +243,8 @@ fn broadcast(a: Vec<u64>, b: Vec<u64>) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use tract_onnx::pb::AttributeProto;
+
     use super::*;
 
     fn tensor(name: &str, dims: &[i64], integers: &[i64]) -> TensorProto {
@@ -263,7 +308,39 @@ mod tests {
         written.attribute =
             vec![AttributeProto { name: "value_floats".into(), floats: vec![1.0; 8], ..Default::default() }];
         assert!(said(&weights, &[written, node("Tile", &["c", "n"], "y")]).unwrap_err().contains("makes 134217728"));
-        let error = said(&weights, &[node("MatMul", &["w", "w"], "v"), node("Tile", &["v", "n"], "y")]).unwrap_err();
-        assert!(error.contains("a node Tile of what other nodes compute"), "{error}");
+    }
+
+    #[test]
+    fn constants_of_which_nobody_says_how_large_they_become_are_refused() {
+        let few = [tensor("a", &[4], &[9; 4]), tensor("b", &[4], &[9; 4])];
+        let computed = node("Mul", &["a", "b"], "n");
+        for unknown in [
+            node("Tile", &["a", "n"], "y"),
+            node("ConstantOfShape", &["n"], "y"),
+            node("Range", &["a", "n", "b"], "y"),
+            node("OneHot", &["a", "n", "b"], "y"),
+            node("RandomNormal", &[], "y"),
+        ] {
+            let error = said(&few, &[computed.clone(), unknown]).unwrap_err();
+            assert!(error.contains("that computes a constant of unknown size"), "{error}");
+        }
+        let long = [tensor("a", &[1 << 16, 1], &[]), tensor("b", &[1, 1 << 16], &[])];
+        assert!(said(&long, &[node("MatMul", &["a", "b"], "y")]).unwrap_err().contains("a node MatMul that makes"));
+        let turned = [node("Transpose", &["a"], "t"), node("Add", &["t", "a"], "y")];
+        assert!(said(&long, &turned).unwrap_err().contains("a node Add that makes"));
+        said(&few, &[node("MatMul", &["a", "b"], "y"), node("Where", &["a", "b", "y"], "z")]).unwrap();
+    }
+
+    /// The attribute that counts is the one by the name that tract reads.
+    #[test]
+    fn a_constants_size_is_that_of_its_tensor() {
+        let mut written = node("Constant", &[], "c");
+        let value = Some(TensorProto { dims: vec![1 << 10], ..TensorProto::default() });
+        written.attribute = vec![
+            AttributeProto { name: "value_float".into(), ..AttributeProto::default() },
+            AttributeProto { name: "value".into(), t: value, ..AttributeProto::default() },
+        ];
+        let by = [tensor("n", &[1], &[1 << 17])];
+        assert!(said(&by, &[written, node("Tile", &["c", "n"], "y")]).unwrap_err().contains("makes 134217728 numbers"));
     }
 }
