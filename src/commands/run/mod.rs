@@ -313,6 +313,7 @@ impl Run {
         self.totals.reconnects = self.watch.reconnects();
         let deadline = Instant::now() + within;
         self.display.iter().for_each(Display::close);
+        self.metrics_file.iter_mut().for_each(MetricsFile::close);
         let mut kept = true;
         for publisher in self.publishers.drain(..) {
             kept &= publisher.finish(deadline);
@@ -334,7 +335,7 @@ impl Run {
             error!("{e}");
         }
         if let Some(Err(e)) = self.metrics_file.take().map(|file| file.finish(deadline)) {
-            warn!("{e}");
+            error!("{e}");
         }
         self.totals.panicked = threads::panicked() - self.panicked_before;
         kept
