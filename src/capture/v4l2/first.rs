@@ -1,7 +1,8 @@
 //! The first camera that gives pictures, among nodes of which many look like one.
 
+use std::io;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::identity::nodes;
@@ -38,7 +39,8 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     let mut passed_over = Vec::new();
     let mut devices = Vec::new();
     for path in nodes() {
-        match Device::open(&path) {
+        let node = path.clone();
+        match answered(&path, move || Device::open(&node)) {
             Ok(device) => devices.push(device),
             Err(CameraError::NotACamera(path)) => log::info!("{} is passed over: it gives no pictures", path.display()),
             Err(e) => passed_over.push(e),
@@ -104,8 +106,15 @@ pub(super) fn answered<T: Send + 'static>(
         let _ = say.send(trial());
     };
     threads::start("camera", tell).map_err(|e| CameraError::from_io(path, "starting a thread", e))?;
-    let hangs = CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN };
-    answer.recv_timeout(ANSWER_WITHIN).unwrap_or(Err(hangs))
+    answer.recv_timeout(ANSWER_WITHIN).unwrap_or_else(|why| {
+        Err(match why {
+            RecvTimeoutError::Timeout => CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN },
+            // The panic has been said.
+            RecvTimeoutError::Disconnected => {
+                CameraError::from_io(path, "trying it", io::Error::other("the trial ended early"))
+            }
+        })
+    })
 }
 
 fn say(passed_over: &[CameraError]) {
@@ -115,13 +124,14 @@ fn say(passed_over: &[CameraError]) {
 }
 
 /// Tries the best format, and where nothing comes, the next best one: other cameras may have left
-/// no room on the bus for raw frames, and compressed ones need a tenth of it.
+/// no room on the bus for raw frames, and compressed ones need a tenth of it. In a media
+/// controller's pipeline any other format is refused, and would stay set.
 fn try_formats(device: Device, wish: &CameraWish) -> Result<Trial, CameraError> {
-    let path = device.path().to_path_buf();
+    let (path, is_in_pipeline) = (device.path().to_path_buf(), device.is_in_pipeline());
     let stream = V4l2Stream::new(start(device, wish, &[])?, FlawWatch::default());
     let silent = stream.format();
     match trial(stream) {
-        Trial::Silent if wish.format.is_none() => {}
+        Trial::Silent if wish.format.is_none() && !is_in_pipeline => {}
         tried => return Ok(tried),
     }
     let Ok(other) = Device::open(&path).and_then(|device| start(device, wish, &[silent])) else {
