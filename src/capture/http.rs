@@ -154,14 +154,17 @@ impl HttpUrl {
     }
 
     fn redirected(&self, to: &str) -> Result<HttpUrl, HttpError> {
-        let absolute = match to.split_once("://") {
+        // An address may stand in a query, too.
+        let is_protocol = |(name, _): &(&str, &str)| name.bytes().all(|b| b.is_ascii_alphanumeric());
+        let asked = self.path.split('?').next().unwrap_or_default();
+        let absolute = match to.split_once("://").filter(is_protocol) {
             Some((protocol, rest)) if protocol.eq_ignore_ascii_case("http") => format!("http://{rest}"),
             Some(_) => to.into(),
             None if to.starts_with("//") => format!("http:{to}"),
             None if to.starts_with('/') => format!("http://{}{to}", self.host),
+            None if to.starts_with('?') => format!("http://{}{asked}{to}", self.host),
             // Beside the address that was asked for.
             None => {
-                let asked = self.path.split('?').next().unwrap_or_default();
                 let folder = &asked[..asked.rfind('/').map_or(0, |at| at + 1)];
                 format!("http://{}{folder}{to}", self.host)
             }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
@@ -117,14 +118,27 @@ impl StreamProgram {
                 all.into()
             }
             StreamProgram::Gstreamer(pipeline) => {
-                // As people have tried it in a shell.
-                let is_call = |word: &String| word == GSTREAMER || word.starts_with('-');
                 let mut command = Command::new(GSTREAMER);
-                command.arg("-q").args(words(pipeline).into_iter().skip_while(is_call));
+                command.arg("-q").args(pipeline_words(pipeline));
                 vec![command]
             }
         }
     }
+}
+
+/// A pipeline as people have tried it in a shell: without the call before it, and without options
+/// that write messages between the frames. Others are GStreamer's to read.
+fn pipeline_words(text: &str) -> Vec<String> {
+    const TALKATIVE: [&str; 6] = ["-v", "--verbose", "-t", "--tags", "-m", "--messages"];
+    let mut words = words(text);
+    if words.first().is_some_and(|word| Path::new(word).file_name().is_some_and(|name| name == GSTREAMER)) {
+        words.remove(0);
+    }
+    let options = words.iter().take_while(|word| word.starts_with('-')).count();
+    let rest = words.split_off(options);
+    words.retain(|option| !TALKATIVE.contains(&&**option));
+    words.extend(rest);
+    words
 }
 
 /// The words of a pipeline, as a shell would part them.
@@ -217,7 +231,7 @@ fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<
     let said = Arc::clone(&last_line);
     let keep_last = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let line = without_passwords(&shortened(&in_one_line(&String::from_utf8_lossy(&line))));
+            let line = as_message(&line);
             log::debug!("{line}");
             if !line.is_empty() {
                 *said.lock().expect(UNPOISONED) = line;
@@ -228,6 +242,11 @@ fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<
     let messages = threads::start_beside(thread, "what a program says is not read any more", keep_last)?;
     let running = Running { child, last_line, messages };
     Piped::start(running, Box::new(stdout), name, in_words, flaws)
+}
+
+/// A line of a program's messages, for ours. It is cut only when no password is left in it.
+fn as_message(line: &[u8]) -> String {
+    shortened(&without_passwords(&in_one_line(&String::from_utf8_lossy(line))))
 }
 
 /// What is wrong with what a program writes, after "which".
@@ -314,6 +333,16 @@ mod tests {
         let program = StreamProgram::Gstreamer("gst-launch-1.0 -v videotestsrc ! fdsink".into());
         let command = &program.commands(&CameraWish::default())[0];
         assert_eq!(command.get_args().collect::<Vec<_>>(), ["-q", "videotestsrc", "!", "fdsink"]);
+        let options = "/usr/bin/gst-launch-1.0 -v -e --gst-debug-level 3 a ! b -v";
+        assert_eq!(pipeline_words(options), ["-e", "--gst-debug-level", "3", "a", "!", "b", "-v"]);
+    }
+
+    #[test]
+    fn a_message_is_cut_only_when_its_password_is_gone() {
+        for before in 280..300 {
+            let line = format!("{} rtsp://me:secretsecret@camera/1", "x".repeat(before));
+            assert!(!as_message(line.as_bytes()).contains("se"), "{}", as_message(line.as_bytes()));
+        }
     }
 
     #[test]

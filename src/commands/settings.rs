@@ -143,7 +143,7 @@ fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>
     };
     let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error: toml::de::Error| {
         let span = error.span().unwrap_or(0..0);
-        // Every value of TOML is taken, but for a number of more than 64 bits.
+        // What reads as a whole number and was not taken has more than 64 bits.
         let problem = match text.get(span.clone()) {
             Some(value) if value.parse::<i128>().is_ok() => format!("{value} is too large a number"),
             _ => error.message().lines().next().unwrap_or_default().into(),
