@@ -388,9 +388,11 @@ fn a_secret_that_every_user_can_read_is_told_once() {
     };
     mode("", 0o755);
     std::fs::write(folder.path().join("password"), "hush\n").unwrap();
+    // Folders for what is temporary may be closed themselves.
+    let is_reached = folder.path().ancestors().all(|f| f.metadata().unwrap().permissions().mode() & 0o1 != 0);
     let settings = "publish = \"mqtt://me:hush@127.0.0.1:9/desk\"\npublish-password-file = \"password\"\n";
     std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
-    for (rights, expected) in [(0o644, 1), (0o640, 0)] {
+    for (rights, expected) in [(0o644, usize::from(is_reached)), (0o640, 0)] {
         mode("password", rights);
         mode("settings.toml", rights);
         let words = ["run", "--settings", "settings.toml", "--source", "clip", "--screen", "none", "--frames", "1"];

@@ -20,7 +20,7 @@ use crate::record::jsonl;
 
 /// Of a datagram that goes through a usual network in one piece.
 pub const MOST_BYTES: usize = 1400;
-/// So many events fit beside the points of a face, whatever the numbers.
+/// So many events fit beside the points of a face in a usual frame.
 const EVENTS_EACH: usize = 2;
 
 /// An object of JSON a face, in a datagram each.

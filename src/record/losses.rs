@@ -73,11 +73,17 @@ pub struct Tally {
     lost_bytes: [AtomicU64; Cause::COUNT],
     /// Why the latest were lost.
     reason: Mutex<String>,
+    /// Whether the thread that writes was given up: what it may do later has been counted.
+    is_final: Mutex<bool>,
 }
+
+const UNPOISONED: &str = "nobody panics while holding it";
 
 impl Tally {
     pub fn count_written(&self, entries: u64) {
-        self.written.fetch_add(entries, Relaxed);
+        if !*self.is_final.lock().expect(UNPOISONED) {
+            self.written.fetch_add(entries, Relaxed);
+        }
     }
 
     /// Bytes that are safe on the medium.
@@ -87,14 +93,22 @@ impl Tally {
 
     /// `reason` is what messages say.
     pub fn count_lost(&self, entries: u64, cause: Cause, reason: &str) {
-        self.lost[cause as usize].fetch_add(entries, Relaxed);
-        reason.clone_into(&mut self.reason.lock().expect("nobody panics while holding the reason"));
+        if !*self.is_final.lock().expect(UNPOISONED) {
+            self.add_lost(entries, cause, reason);
+        }
     }
 
-    /// Counts what was given to a thread that is gone and that it neither wrote nor counted;
-    /// `given` is all that it was ever given.
+    fn add_lost(&self, entries: u64, cause: Cause, reason: &str) {
+        self.lost[cause as usize].fetch_add(entries, Relaxed);
+        reason.clone_into(&mut self.reason.lock().expect(UNPOISONED));
+    }
+
+    /// Counts what was given to a thread that is gone or was given up, and that it neither wrote
+    /// nor counted; `given` is all that it was ever given. What it counts from now on is in that.
     pub fn count_left_behind(&self, given: u64, cause: Cause, reason: &str) {
-        self.count_lost(given.saturating_sub(self.written() + self.lost()), cause, reason);
+        let mut is_final = self.is_final.lock().expect(UNPOISONED);
+        *is_final = true;
+        self.add_lost(given.saturating_sub(self.written() + self.lost()), cause, reason);
     }
 
     /// Entries that are safe on the medium.
@@ -126,7 +140,7 @@ impl Tally {
 
     /// Why the latest were lost.
     pub fn reason(&self) -> String {
-        self.reason.lock().expect("nobody panics while holding the reason").clone()
+        self.reason.lock().expect(UNPOISONED).clone()
     }
 }
 
@@ -188,6 +202,18 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Cause::COUNT);
+    }
+
+    #[test]
+    fn what_a_thread_does_that_was_given_up_is_counted_already() {
+        let tally = Tally::default();
+        tally.count_written(5);
+        tally.count_left_behind(8, Cause::NotSent, "late");
+        tally.count_written(1);
+        tally.count_lost(1, Cause::NotSent, "late");
+        assert_eq!((tally.written(), tally.lost()), (5, 3));
+        tally.count_left_behind(9, Cause::NotSent, "late");
+        assert_eq!((tally.written(), tally.lost()), (5, 4));
     }
 
     #[test]
