@@ -197,8 +197,11 @@ impl Device {
         // SAFETY: VIDIOC_G_FMT is defined with this structure.
         if unsafe { ioctl(&self.handle, vidioc::VIDIOC_G_FMT, &mut format) }.is_ok() {
             let (size, fourcc, _) = self.format_set(&format);
-            wish.aim.size = size;
-            wish.aim.format = CameraFormat::from_fourcc(fourcc.to_le_bytes()).or(wish.aim.format);
+            // Nothing is set up where a side is 0.
+            if size.width > 0 && size.height > 0 {
+                wish.aim.size = size;
+                wish.aim.format = CameraFormat::from_fourcc(fourcc.to_le_bytes()).or(wish.aim.format);
+            }
         }
         wish
     }
