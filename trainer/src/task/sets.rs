@@ -191,7 +191,7 @@ mod tests {
         let mut text = String::from("file,split");
         (0..68).for_each(|i| write!(text, ",x{i},y{i}").unwrap());
         write!(text, ",yaw\na.jpg,train").unwrap();
-        (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100, i / 34 * 100).unwrap());
+        (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100 + 9, i / 34 * 100 + 9).unwrap());
         write!(text, ",{yaw_deg}").unwrap();
         std::fs::write(folder.path().join("points.csv"), text).unwrap();
         dataset::open_split(folder.path(), Some("train")).unwrap().remove(0)
@@ -238,7 +238,7 @@ mod tests {
         (0..68).for_each(|i| write!(text, ",x{i},y{i}").unwrap());
         for (file, spread) in [("a.jpg", "0"), ("b.jpg", "0.01"), ("c.jpg", "0.02")] {
             write!(text, "\n{file},train,{spread}").unwrap();
-            (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100, i / 34 * 100).unwrap());
+            (0..68).for_each(|i| write!(text, ",{},{}", i % 2 * 100 + 9, i / 34 * 100 + 9).unwrap());
         }
         std::fs::write(folder.path().join("points.csv"), &text).unwrap();
         let labelled = Set { folder: folder.path().into(), ..set("") };
@@ -260,7 +260,7 @@ mod tests {
             for i in 0..68 {
                 // Of an eye, corners 20 apart and lids above and below the line between them.
                 let (x, y) = match i {
-                    36..48 => ([0, 6, 14, 20, 14, 6][i % 6], [0, -lid, -lid, 0, lid, lid][i % 6]),
+                    36..48 => ([9, 15, 23, 29, 23, 15][i % 6], [9, 9 - lid, 9 - lid, 9, 9 + lid, 9 + lid][i % 6]),
                     _ => (i as i32, 50),
                 };
                 write!(text, ",{x},{y}").unwrap();
