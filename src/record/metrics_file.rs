@@ -30,7 +30,7 @@ pub enum MetricsFileError {
 /// Writes the figures of a run at an interval, and once more at its end.
 pub struct MetricsFile {
     path: PathBuf,
-    stop: Option<Sender<()>>,
+    stop: Sender<()>,
     writer: JoinHandle<()>,
 }
 
@@ -68,19 +68,14 @@ impl MetricsFile {
         let thread = Builder::new().name("metrics".into());
         let writer = threads::start_beside(thread, "the metrics file is not written any more", write_on)
             .map_err(MetricsFileError::Thread)?;
-        Ok(MetricsFile { path: path.into(), stop: Some(stop), writer })
+        Ok(MetricsFile { path: path.into(), stop, writer })
     }
 
-    /// Has the last figures written, and does not wait for it.
-    pub fn close(&mut self) {
-        self.stop = None;
-    }
-
-    /// Writes the last figures if that has not begun, waiting no longer than until `deadline`: a
-    /// disk that hangs holds up no end.
-    pub fn finish(mut self, deadline: Instant) -> Result<(), MetricsFileError> {
-        self.close();
-        let MetricsFile { path, writer, .. } = self;
+    /// Writes the last figures, waiting no longer than until `deadline`: a disk that hangs holds up
+    /// no end.
+    pub fn finish(self, deadline: Instant) -> Result<(), MetricsFileError> {
+        let MetricsFile { path, stop, writer } = self;
+        drop(stop);
         match threads::join_until(writer, deadline) {
             Ended::NotYet => Err(MetricsFileError::NotFinished(path)),
             // A panic of the thread has been said and counted.
@@ -130,7 +125,7 @@ mod tests {
             let _ = ended.recv();
         };
         let writer = threads::start("hangs", hang).unwrap();
-        let file = MetricsFile { path: "a.prom".into(), stop: Some(stop), writer };
+        let file = MetricsFile { path: "a.prom".into(), stop, writer };
         let error = file.finish(Instant::now() + Duration::from_millis(20)).unwrap_err().to_string();
         assert!(error.starts_with("the last figures are not in a.prom: "), "{error}");
         drop(end);

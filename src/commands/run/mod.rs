@@ -313,7 +313,6 @@ impl Run {
         self.totals.reconnects = self.watch.reconnects();
         let deadline = Instant::now() + within;
         self.display.iter().for_each(Display::close);
-        self.metrics_file.iter_mut().for_each(MetricsFile::close);
         let mut kept = true;
         for publisher in self.publishers.drain(..) {
             kept &= publisher.finish(deadline);
@@ -334,6 +333,9 @@ impl Run {
         if let Err(e) = feed.stop(deadline.min(Instant::now() + TICK * 5)) {
             error!("{e}");
         }
+        // The last figures have what the logs wrote, so they come after; the logs may have taken all
+        // the time.
+        let deadline = deadline.max(Instant::now() + TICK * 5);
         if let Some(Err(e)) = self.metrics_file.take().map(|file| file.finish(deadline)) {
             error!("{e}");
         }
