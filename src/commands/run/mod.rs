@@ -333,8 +333,8 @@ impl Run {
         if let Err(e) = feed.stop(deadline.min(Instant::now() + TICK * 5)) {
             error!("{e}");
         }
-        // The last figures have what the logs wrote, so they come after; the logs may have taken all
-        // the time.
+        // The last figures have what the logs wrote, so they come after them; those may have taken
+        // all the time.
         let deadline = deadline.max(Instant::now() + TICK * 5);
         if let Some(Err(e)) = self.metrics_file.take().map(|file| file.finish(deadline)) {
             error!("{e}");
