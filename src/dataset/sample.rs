@@ -54,20 +54,18 @@ impl Sample {
         Rect::around(self.points.iter().copied()).expect("a sample has points")
     }
 
-    /// Whether its points can be about a picture of this size; part of a face may lie outside.
+    /// Whether its points can be about a picture of this size; much of a face may lie outside.
     ///
     /// # Errors
-    /// In words, where the middle of the points lies outside, as those of another picture may.
+    /// In words, where all points lie outside, as those of another picture may.
     pub fn check_in(&self, size: Size) -> Result<(), String> {
-        let (bounds, Size { width, height }) = (self.bounds(), size);
-        let middle = nalgebra::center(&bounds.min, &bounds.max);
-        let is_within = (0.0..width as f32).contains(&middle.x) && (0.0..height as f32).contains(&middle.y);
-        let Point2 { coords } = middle;
-        if is_within {
-            Ok(())
-        } else {
-            Err(format!("its points lie about ({:.0}, {:.0}), outside of its picture of {size}", coords.x, coords.y))
+        let [width, height] = [size.width, size.height].map(|side| side as f32);
+        let is_within = |point: &Point2<f32>| (0.0..width).contains(&point.x) && (0.0..height).contains(&point.y);
+        if self.points.iter().any(is_within) {
+            return Ok(());
         }
+        let centre = self.bounds().centre();
+        Err(format!("its points lie about ({:.0}, {:.0}), outside of its picture of {size}", centre.x, centre.y))
     }
 
     /// Whether it is the same face of the same picture, however its numbers are written.
@@ -121,11 +119,11 @@ mod tests {
             place: AnnotationLine { path: Path::new("a.pts").into(), line: 1 },
         };
         let size = Size { width: 100, height: 80 };
-        for at_the_border in [0.0, -33.0, 66.0] {
+        for at_the_border in [0.0, -60.0, 90.0] {
             moved(at_the_border).check_in(size).unwrap();
         }
         let error = moved(5000.0).check_in(size).unwrap_err();
         assert_eq!(error, "its points lie about (5034, 13), outside of its picture of 100x80");
-        moved(-40.0).check_in(size).unwrap_err();
+        moved(-68.0).check_in(size).unwrap_err();
     }
 }
