@@ -77,7 +77,7 @@ const CROSSED: [&str; 5] = ["Conv", "Gather", "Gemm", "MatMul", "MatMulInteger"]
 const ENLARGING: [(&str, &[usize]); 5] =
     [("Expand", &[1]), ("Pad", &[1]), ("Resize", &[1, 2, 3]), ("Tile", &[1]), ("Upsample", &[1])];
 
-/// Sides that a tensor has at most; tract knows no more of one's shape.
+/// Sides that a tensor has at most.
 const MAX_RANK: u64 = 64;
 
 /// How large a constant is at most.
@@ -131,7 +131,7 @@ pub(super) fn check_growth(graph: &GraphProto) -> Result<(), ModelError> {
 fn made(graph: &GraphProto, node: &NodeProto, extents: Vec<Extent>) -> Result<Extent, ModelError> {
     let op = &*node.op_type;
     let made = match op {
-        "Constant" => Some(written(graph, node)),
+        "Constant" => Some(written(node)),
         "ConstantOfShape" => numbers(graph, node, &[0]).map(By::sides),
         "Shape" | "Size" => Some(Extent::of_elements(MAX_RANK)),
         "Concat" => Some(Extent::of_elements(extents.iter().fold(0, |n, extent| n.saturating_add(extent.elements)))),
@@ -162,11 +162,13 @@ fn made(graph: &GraphProto, node: &NodeProto, extents: Vec<Extent>) -> Result<Ex
 }
 
 /// What a node `Constant` says.
-fn written(graph: &GraphProto, node: &NodeProto) -> Extent {
+fn written(node: &NodeProto) -> Extent {
     let tensor = node.attribute.iter().find_map(|attribute| attribute.t.as_ref());
-    let numbers = node.output.first().and_then(|name| Constant::of(graph, name));
-    let numbers = numbers.map_or(1, |constant| constant.floats().len().max(constant.integers().len()).max(1));
-    tensor.map_or_else(|| Extent::of_sides(vec![numbers as u64]), Extent::of)
+    let numbers = || {
+        let listed = Constant::in_node(node);
+        listed.map_or(1, |constant| constant.floats().len().max(constant.integers().len()).max(1)) as u64
+    };
+    tensor.map_or_else(|| Extent::of_sides(vec![numbers()]), Extent::of)
 }
 
 /// As many numbers as the tensors have together, each with each.

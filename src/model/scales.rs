@@ -88,8 +88,12 @@ impl<'a> Constant<'a> {
             return Some(tensor.into());
         }
         let is_it = |node: &&NodeProto| node.op_type == "Constant" && node.output.iter().any(|output| output == name);
-        let attributes = &graph.node.iter().find(is_it)?.attribute;
-        attributes.iter().find_map(|attribute| match &*attribute.name {
+        graph.node.iter().find(is_it).and_then(Constant::in_node)
+    }
+
+    /// What a node `Constant` says, as a tensor or a list.
+    pub(super) fn in_node(node: &'a NodeProto) -> Option<Self> {
+        node.attribute.iter().find_map(|attribute| match &*attribute.name {
             "value" => attribute.t.as_ref().map(Constant::from),
             "value_floats" => Some(Constant { floats: &attribute.floats, ..Constant::default() }),
             "value_ints" => Some(Constant { integers: &attribute.ints, ..Constant::default() }),
