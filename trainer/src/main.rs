@@ -33,7 +33,7 @@ use loss::Loss;
 use net::Precision;
 use presets::{PRESETS, Preset};
 use task::landmarks::{Landmarks, Method};
-use task::sets::{self, Set};
+use task::sets::Set;
 use task::teacher::Teacher;
 use task::{Task, faces, pictures};
 use tch::Device;
@@ -92,7 +92,7 @@ struct Learn {
     preset: String,
     /// Folders with a `train` split, each perhaps with how its points were made and what they
     /// count: `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N`,
-    /// `closed=N` (docs/training.md). May be given several times.
+    /// `closed=N`, `turned=N` (docs/training.md). May be given several times.
     #[arg(long, required = true)]
     data: Vec<Set>,
     /// Sets whose faces are learned too, and none of which is held out, such as those that `label`
@@ -181,7 +181,7 @@ impl Learn {
     fn task(&self) -> Result<Arc<dyn Task>> {
         let preset = self.preset()?;
         if preset.name == "faces" {
-            return Ok(Arc::new(faces::Scenes::load(preset, &sets::folders(&self.data))?));
+            return Ok(Arc::new(faces::Scenes::load(preset, &self.data)?));
         }
         let strength = augment::LANDMARKS.times(self.strength);
         let mut faces = pictures::load(&self.data)?;

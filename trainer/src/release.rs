@@ -21,7 +21,7 @@ use crate::presets::Preset;
 use crate::quantise;
 use crate::task::faces::{self, Scenes};
 use crate::task::landmarks::Landmarks;
-use crate::task::sets::{self, Set};
+use crate::task::sets::Set;
 use crate::task::{Task, pictures};
 
 /// Heat from which a peak is a face.
@@ -77,7 +77,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let detects = state.recipe.channels == faces::CHANNELS;
     let task: Box<dyn Task> = if detects {
-        Box::new(Scenes::load(preset, &sets::folders(&args.data))?)
+        Box::new(Scenes::load(preset, &args.data)?)
     } else {
         let faces = pictures::load(&args.data)?;
         Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, None, faces))

@@ -27,6 +27,8 @@ const TURNED_DEG: f32 = 20.0;
 /// From this yaw on the far eye and brow are guesses in both.
 const PROFILE_DEG: f32 = 60.0;
 const GUESSED: f32 = 0.3;
+/// From this yaw on a face counts as turned to the side.
+const SIDE_DEG: f32 = 45.0;
 /// Eyes that are less open than this in the mean count as closed (Soukupova and Cech's ratio).
 const CLOSED: f32 = 0.18;
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
@@ -43,9 +45,11 @@ pub struct Set {
     /// `weight=W`: what each of its points counts, 1 where it is not said.
     weight: f32,
     /// `times=N`: how often an epoch shows each face.
-    times: usize,
+    pub times: usize,
     /// `closed=N`: that many times as often where its eyes are closed.
     closed: usize,
+    /// `turned=N`: that many times as often where its head is turned to the side.
+    turned: usize,
 }
 
 /// A face of a set, and what it counts.
@@ -65,21 +69,18 @@ pub fn has_closed_eyes(points: &[Point2<f32>]) -> bool {
     Ratios::of(&landmarks, None).eyes().is_some_and(|ratio| ratio < CLOSED)
 }
 
-/// The folders alone, for what looks at pictures and not at points.
-pub fn folders(sets: &[Set]) -> Vec<PathBuf> {
-    sets.iter().map(|set| set.folder.clone()).collect()
-}
-
 impl FromStr for Set {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Set, String> {
         let (folder, options) = text.split_once(':').unwrap_or((text, ""));
-        let mut set = Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1, closed: 1 };
+        let mut set =
+            Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1, closed: 1, turned: 1 };
         for option in options.split(',').filter(|option| !option.is_empty()) {
             let wrong = || {
                 format!(
-                    "{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1), times=N or closed=N"
+                    "{option:?} of {folder}: expected 3d, masked, weight=W (above 0, at most 1), times=N, closed=N or \
+                     turned=N"
                 )
             };
             let count = |value: &str| value.parse().ok().filter(|&n| n > 0).ok_or_else(wrong);
@@ -92,6 +93,7 @@ impl FromStr for Set {
                 }
                 Some(("times", value)) => set.times = count(value)?,
                 Some(("closed", value)) => set.closed = count(value)?,
+                Some(("turned", value)) => set.turned = count(value)?,
                 _ => return Err(wrong()),
             }
         }
@@ -123,10 +125,17 @@ impl Set {
                 if let Some(spread) = spreads.get(&sample.file) {
                     weights.iter_mut().for_each(|weight| *weight *= 1.0 / (1.0 + (spread / SPREAD).powi(2)));
                 }
-                let closed = if has_closed_eyes(&sample.points) { self.closed } else { 1 };
-                Annotated { sample, weights, times: self.times * closed }
+                let times = self.times_of(&sample);
+                Annotated { sample, weights, times }
             })
             .collect())
+    }
+
+    /// How often an epoch shows a face.
+    pub fn times_of(&self, face: &Sample) -> usize {
+        let closed = if has_closed_eyes(&face.points) { self.closed } else { 1 };
+        let turned = if face.yaw_deg.is_some_and(|yaw| yaw.abs() > SIDE_DEG) { self.turned } else { 1 };
+        self.times * closed * turned
     }
 
     /// What each point of a face counts, from 0 to 1. `other` is a second annotation of it.
@@ -199,11 +208,12 @@ mod tests {
 
     #[test]
     fn a_set_is_read_as_it_is_written() {
-        let read: Set = "a/b:3d,weight=0.5,times=3,closed=4".parse().unwrap();
-        let expected = Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3, closed: 4 };
+        let read: Set = "a/b:3d,weight=0.5,times=3,closed=4,turned=2".parse().unwrap();
+        let expected =
+            Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3, closed: 4, turned: 2 };
         assert_eq!(read, expected);
         assert_eq!("a/b".parse::<Set>().unwrap().weight, 1.0);
-        for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times", "a:closed=0"] {
+        for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times", "a:closed=0", "a:turned=x"] {
             let error = wrong.parse::<Set>().unwrap_err();
             assert!(error.contains("of a: expected 3d, masked, weight=W"), "{error}");
         }
@@ -270,6 +280,12 @@ mod tests {
         let eyes = Set { folder: folder.path().into(), ..set("times=2,closed=4") };
         let times: Vec<usize> = eyes.samples().unwrap().iter().map(|face| face.times).collect();
         assert_eq!(times, [2, 8]);
+    }
+
+    #[test]
+    fn a_face_is_shown_more_often_where_it_is_turned_to_the_side() {
+        let often = set("times=2,turned=3");
+        assert_eq!([-60.0, -30.0, 0.0, 50.0].map(|yaw| often.times_of(&face(yaw))), [6, 2, 2, 6]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod scene;
 mod sources;
 
 use std::f32::consts::{PI, TAU};
-use std::path::PathBuf;
+use std::iter::repeat_n;
 
 use anyhow::{Result, ensure};
 use nalgebra::{Point2, UnitComplex, Vector2};
@@ -19,6 +19,7 @@ use wingmark::picture::geometry::{Crop, Rect, crop_from_cells};
 
 use self::scene::{Extent, Placed, Scene};
 use self::sources::{Picture, Pictures};
+use super::sets::Set;
 use super::{Example, Task};
 use crate::augment::normal;
 use crate::loss::{BatchMaps, Loss, batch_loss, weight_map};
@@ -40,8 +41,6 @@ const VISIBLE: f32 = 0.6;
 const SIZE_WEIGHT: f32 = 120.0;
 const ROLL_WEIGHT: f32 = 30.0;
 const HELD_OUT_SCENES: u64 = 256;
-/// Whole photographs are few, and every one is many different frames.
-const SCENE_REPEATS: usize = 4;
 
 pub struct Scenes {
     preset: Preset,
@@ -52,13 +51,11 @@ pub struct Scenes {
 }
 
 impl Scenes {
-    pub fn load(preset: Preset, folders: &[PathBuf]) -> Result<Self> {
-        let Pictures { train, held_out } = sources::load(folders)?;
+    pub fn load(preset: Preset, sets: &[Set]) -> Result<Self> {
+        let Pictures { train, held_out } = sources::load(sets)?;
         ensure!(!train.is_empty() && !held_out.is_empty(), "there are too few pictures to hold some out");
         log::info!("{} pictures, and {} held out", train.len(), held_out.len());
-        let repeats =
-            |(i, picture): (usize, &Picture)| std::iter::repeat_n(i, if picture.is_scene { SCENE_REPEATS } else { 1 });
-        let order = train.iter().enumerate().flat_map(repeats).collect();
+        let order = train.iter().enumerate().flat_map(|(i, picture)| repeat_n(i, picture.times)).collect();
         let mut scenes = Scenes { preset, pictures: train, order, held_out: vec![] };
         for number in 0..HELD_OUT_SCENES {
             let mut rng = StdRng::seed_from_u64(number);
@@ -184,9 +181,9 @@ fn log_uniform(rng: &mut StdRng, low: f32, high: f32) -> f32 {
     rng.random_range(low.ln()..high.ln()).exp()
 }
 
-/// How a picture is turned: half of them hardly, half of them any way.
+/// How a picture is turned: a third of them hardly, the others any way.
 fn any_roll(rng: &mut StdRng) -> f32 {
-    if rng.random_bool(0.5) { (normal(rng) * 12.0).to_radians() } else { rng.random_range(-PI..PI) }
+    if rng.random_bool(0.35) { (normal(rng) * 12.0).to_radians() } else { rng.random_range(-PI..PI) }
 }
 
 /// The crop that shows the square of `side` picture pixels around `at` in the middle of the scene,

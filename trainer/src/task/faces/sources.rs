@@ -1,6 +1,6 @@
 //! Pictures with the faces that are known in them, and where others may be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -11,8 +11,11 @@ use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
+use crate::task::sets::Set;
 use crate::task::{detected, pictures};
 
+/// Whole photographs are few, and every one is many different frames.
+const SCENE_REPEATS: usize = 4;
 /// One photograph of this many is held out.
 const HELD_OUT: u64 = 8;
 /// Two boxes that overlap more are of one face.
@@ -59,6 +62,8 @@ pub struct Picture {
     pub unsure: Vec<Rect>,
     /// A whole photograph with people in it, and not one that was cut around a face.
     pub is_scene: bool,
+    /// How often an epoch begins a frame with it.
+    pub times: usize,
 }
 
 #[derive(Default)]
@@ -74,45 +79,48 @@ struct Entry {
     faces: Vec<Known>,
     unsure: Vec<Rect>,
     is_scene: bool,
+    times: usize,
 }
 
 /// Reads the training pictures of all folders: whole pictures with `boxes.csv` and `ignore.csv`,
 /// and pictures with points (`points.csv`, splits `train` and `unlabelled`), whose other faces
 /// `all_faces.csv` tells. AFW's pictures are left out, since detectors are measured on them.
-pub fn load(folders: &[PathBuf]) -> Result<Pictures> {
+pub fn load(sets: &[Set]) -> Result<Pictures> {
     let mut entries = Vec::new();
-    for folder in folders {
-        if dataset::boxes::are_in(folder) {
-            entries.extend(scenes(folder)?);
+    for set in sets {
+        if dataset::boxes::are_in(&set.folder) {
+            entries.extend(scenes(set)?);
         } else {
-            entries.extend(portraits(folder)?);
+            entries.extend(portraits(set)?);
         }
     }
     ensure!(!entries.is_empty(), "there is nothing to train on; name at least one folder with --data");
     let bar = ProgressBar::new(entries.len() as u64).with_message("reading pictures");
     let mut pictures = Pictures::default();
-    for Entry { path, file, faces, unsure, is_scene } in bar.wrap_iter(entries.into_iter()) {
-        let picture = Picture { frame: Arc::new(pictures::read(&path)?), faces, unsure, is_scene };
+    for Entry { path, file, faces, unsure, is_scene, times } in bar.wrap_iter(entries.into_iter()) {
+        let picture = Picture { frame: Arc::new(pictures::read(&path)?), faces, unsure, is_scene, times };
         if is_held_out(&file) { pictures.held_out.push(picture) } else { pictures.train.push(picture) }
     }
     Ok(pictures)
 }
 
-fn scenes(folder: &Path) -> Result<Vec<Entry>> {
+fn scenes(set: &Set) -> Result<Vec<Entry>> {
     let entry = |scene: dataset::boxes::Scene| Entry {
         unsure: scene.ignored,
         path: scene.picture,
         file: scene.file,
         faces: scene.faces.into_iter().map(Known::of_box).collect(),
         is_scene: true,
+        times: SCENE_REPEATS * set.times,
     };
-    Ok(dataset::boxes::open(folder)?.into_iter().map(entry).collect())
+    Ok(dataset::boxes::open(&set.folder)?.into_iter().map(entry).collect())
 }
 
-fn portraits(folder: &Path) -> Result<Vec<Entry>> {
-    let mut seen = detected::read(folder)?.unwrap_or_default();
-    let (samples, is_truth) = detected::labelled(folder)?;
+fn portraits(set: &Set) -> Result<Vec<Entry>> {
+    let mut seen = detected::read(&set.folder)?.unwrap_or_default();
+    let (samples, is_truth) = detected::labelled(&set.folder)?;
     let entries = samples.into_iter().map(|sample| {
+        let times = set.times_of(&sample);
         let own = Known::of_landmarks(sample.points);
         let bounds = own.bounds();
         let rows = seen.remove(&sample.file).unwrap_or_default();
@@ -129,7 +137,7 @@ fn portraits(folder: &Path) -> Result<Vec<Entry>> {
         for row in others {
             if row.is_sure() { faces.push(Known::of_box(row.bounds())) } else { unsure.push(row.bounds()) }
         }
-        Entry { path: sample.picture, file: sample.file, faces, unsure, is_scene: false }
+        Entry { path: sample.picture, file: sample.file, faces, unsure, is_scene: false, times }
     });
     Ok(entries.collect())
 }
