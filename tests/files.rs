@@ -4,7 +4,7 @@
 mod program;
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -325,9 +325,12 @@ fn no_file_is_written_over_another_one_or_over_what_is_read() {
     let folder = album(&["1.jpg"]);
     fs::copy(folder.path().join("album/1.jpg"), folder.path().join("1.jpg")).unwrap();
     for (arguments, expected) in [
-        (&["--source", "album", "--record", "a.csv", "--metrics", "a.csv"][..], "by --record and by --metrics"),
+        (
+            &["--source", "album", "--json-summary", "a.prom", "--metrics", "a.prom"][..],
+            "by --json-summary and by --metrics",
+        ),
         (&["--source", "album", "--record", "a.csv", "--json-summary", "./a.csv"], "by --record and by --json-summary"),
-        (&["--source", "1.jpg", "--metrics", "1.jpg"], "by --source and by --metrics"),
+        (&["--source", "1.jpg", "--json-summary", "1.jpg"], "by --source and by --json-summary"),
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -341,6 +344,34 @@ fn no_file_is_written_over_another_one_or_over_what_is_read() {
 }
 
 #[test]
+fn what_another_run_writes_is_left_alone() {
+    let folder = album(&["1.jpg"]);
+    let record = folder.path().join("a.csv");
+    let arguments = [&RUN[..], &["--source", "-", "--record", "a.csv", "--flush-every", "10ms"]].concat();
+    let mut child = command(folder.path(), &arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&fs::read(PORTRAIT).unwrap()).unwrap();
+    let began = Instant::now();
+    while !record.exists() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::os::unix::fs::symlink("a.csv", folder.path().join("b.csv")).unwrap();
+    for name in ["a.csv", "b.csv"] {
+        let output = run(folder.path(), &["--source", "album", "--record", name]);
+        let expected = format!("cannot write {name}: another run writes it");
+        assert!(output.status.code() == Some(1) && text(&output.stderr).contains(&expected), "{output:?}");
+    }
+    // Another record in the same folder is none of it.
+    assert!(run(folder.path(), &["--source", "album", "--record", "c.csv"]).status.success());
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(rows(&record).len(), 1);
+    // What a run that has ended left is set aside, as ever.
+    assert!(run(folder.path(), &["--source", "album", "--record", "a.csv"]).status.success());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+}
+
+#[test]
 fn a_summary_that_cannot_be_written_is_known_before_the_run_and_hides_nothing() {
     let folder = album(&["1.jpg"]);
     let output = run(folder.path(), &["--source", "album", "--record", "a.csv", "--json-summary", "no/where.json"]);
@@ -351,11 +382,8 @@ fn a_summary_that_cannot_be_written_is_known_before_the_run_and_hides_nothing() 
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).starts_with("1 frame, a face in each"), "{output:?}");
     assert!(text(&output.stderr).contains("cannot write pipe: nobody reads the pipe"), "{output:?}");
-    let output = run(folder.path(), &["--source", "album", "--metrics", "-"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(text(&output.stderr).contains("standard output is no file"), "{output:?}");
-    assert!(!folder.path().join("-").exists());
-    let output = run(folder.path(), &["--source", "album", "--metrics", "pipe"]);
+    mkfifoat(CWD, folder.path().join("pipe.prom"), Mode::RUSR | Mode::WUSR).unwrap();
+    let output = run(folder.path(), &["--source", "album", "--metrics", "pipe.prom"]);
     assert!(text(&output.stderr).contains("it is a pipe; expected a file"), "{output:?}");
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::{RecordError, journal};
+use super::{RecordError, journal, storage};
 use crate::text::files;
 
 /// Of the file systems that Linux has.
@@ -37,6 +37,7 @@ impl Destination {
             }
             _ => {}
         }
+        storage::check_free(&target).map_err(|busy| refused(busy.to_string()))?;
         let folder = files::folder_of(&target);
         let in_folder = |problem: std::io::Error| refused(format!("{}: {problem}", folder.display()));
         fs::create_dir_all(folder).and_then(|()| files::check_folder(folder)).map_err(in_folder)?;
@@ -53,6 +54,7 @@ impl Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::storage::Storage;
 
     fn refusal(path: &Path) -> String {
         Destination::prepare(path).unwrap_err().to_string()
@@ -89,6 +91,10 @@ mod tests {
         std::os::unix::fs::symlink("loop.csv", root.path().join("loop.csv")).unwrap();
         let around = refusal(&root.path().join("loop.csv"));
         assert!(around.ends_with("it is a link that leads back to itself"), "{around}");
+        let taken = storage::Disk.create(&root.path().join("taken.csv")).unwrap();
+        assert!(refusal(&root.path().join("taken.csv")).ends_with("taken.csv: another run writes it"));
+        drop(taken);
+        assert!(Destination::prepare(&root.path().join("taken.csv")).is_ok());
         // The full file would have a name that no file can have.
         let name = |bytes: usize| root.path().join("x".repeat(bytes - 4) + ".csv");
         assert!(Destination::prepare(&name(231)).is_ok());

@@ -38,9 +38,6 @@ impl MetricsFile {
     /// Writes the file for the first time before it returns, then at that interval.
     pub fn start(path: &Path, every: Duration, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
         let failed = |source| MetricsFileError::Write { path: path.into(), source };
-        if path.as_os_str() == "-" {
-            return Err(failed(io::Error::other("standard output is no file, which is replaced each time")));
-        }
         if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
             return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
         }

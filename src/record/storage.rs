@@ -1,6 +1,6 @@
 //! What the log asks of a file system, so that tests can fail each call in turn or pull the plug.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
@@ -36,6 +36,24 @@ pub trait Storage {
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>>;
 }
 
+/// The file, which other runs find taken until it is closed, however its process ends.
+fn locked(file: File) -> io::Result<File> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(io::ErrorKind::ResourceBusy, "another run writes it")),
+        // Some file systems of networks know no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// Whether no other run writes a file: it would lose it, and the files before it to the cap.
+pub fn check_free(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(path) {
+        Ok(file) => locked(file).map(drop),
+        // Who may not write it may yet rename it; what else is wrong is found when it is written.
+        Err(_) => Ok(()),
+    }
+}
+
 /// The machine's own file systems.
 #[derive(Debug, Clone, Copy)]
 pub struct Disk;
@@ -44,11 +62,11 @@ impl Storage for Disk {
     type File = File;
 
     fn create(&mut self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().append(true).create_new(true).open(path)
+        OpenOptions::new().append(true).create_new(true).open(path).and_then(locked)
     }
 
     fn open(&mut self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().append(true).open(path)
+        OpenOptions::new().append(true).open(path).and_then(locked)
     }
 
     fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
@@ -68,6 +86,7 @@ impl Storage for Disk {
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        check_free(from)?;
         std::fs::rename(from, to)
     }
 
