@@ -18,7 +18,6 @@ pub use self::run::{DemoArgs, PasswordArgs, PublishArgs, ReloadArgs, RunArgs, Se
 pub use self::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs};
 use crate::face::zoo;
 use crate::machine::{COMMIT, VERSION};
-use crate::record::RecordChoice;
 use crate::text::message::without_passwords_of;
 
 /// Face landmarks in real time on small boards.
@@ -36,18 +35,10 @@ impl Cli {
     /// Reads a command line; where it is wrong, says why and ends the process with code 2.
     pub fn read(arguments: Vec<OsString>) -> Self {
         let cli = Cli::try_parse_from(&arguments).unwrap_or_else(|error| refuse(&error, &arguments));
-        if let Command::Run(RunArgs { json_summary: Some(path), record, .. }) = &cli.command
-            && path.as_os_str() == "-"
-            && record.contains(&RecordChoice::Stdout)
+        if let Command::Run(args) = &cli.command
+            && let Some((kind, words)) = args.contradiction()
         {
-            let words = "--json-summary - and --record - cannot share standard output; give the summary a file";
-            wrong_run(ErrorKind::ArgumentConflict, words);
-        }
-        if let Command::Run(RunArgs { serve: ServeArgs { serve: Some(at), token_file: None, .. }, .. }) = &cli.command
-            && !at.ip().is_loopback()
-        {
-            let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");
-            wrong_run(ErrorKind::MissingRequiredArgument, &words);
+            wrong_run(kind, &words);
         }
         cli
     }

@@ -25,7 +25,10 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    match commands::run(Cli::read(arguments)) {
+    if !arguments.idle.is_empty() {
+        log::info!("settings that concern nothing in this run: {}", arguments.idle.join(", "));
+    }
+    match commands::run(Cli::read(arguments.all)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! From the command line to opened and checked parts, so that what follows need not check again.
 
 use std::collections::HashSet;
+use std::env::VarError;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
 use crate::publish::page::{self, Page, Video};
-use crate::publish::{Policy, PublishError, Publisher, ReceiverSettings, Stdout};
+use crate::publish::{Policy, PublishError, Publisher, ReceiverSettings, Stdout, Target};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
@@ -99,15 +100,15 @@ impl LogArgs {
     }
 }
 
-/// What stands in a list before the place where it stands again.
-fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
-    list.iter().enumerate().find(|(i, item)| list[..*i].contains(item)).map(|(_, item)| item)
-}
-
 impl PasswordArgs {
     /// The password, if there is one.
     pub fn read(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.publish_password_file else { return Ok(std::env::var(PASSWORD_VARIABLE).ok()) };
+        let Some(path) = &self.publish_password_file else {
+            return match std::env::var(PASSWORD_VARIABLE) {
+                Err(VarError::NotUnicode(_)) => anyhow::bail!("{PASSWORD_VARIABLE} is no UTF-8"),
+                password => Ok(password.ok()),
+            };
+        };
         let text =
             files::read_text(path).with_context(|| format!("cannot read the password from {}", path.display()))?;
         files::warn_of_readers(path);
@@ -120,9 +121,6 @@ impl PasswordArgs {
 
 /// Starts a thread for each receiver; standard output gets every frame of a source that can wait.
 fn publishers(args: &RunArgs, is_live: bool, settings: &ReceiverSettings<'_>) -> Result<Vec<Publisher>, PublishError> {
-    if let Some(twice) = twice(&args.publish) {
-        return Err(PublishError::Twice(twice.to_string()));
-    }
     let mut publishers = Vec::new();
     if args.record.contains(&RecordChoice::Stdout) {
         let policy = if is_live { Policy::Newest } else { Policy::Every };
@@ -270,6 +268,11 @@ impl RunPlan {
         metrics.describe(&made_by);
         let mut publishers = {
             let password = args.password.read()?;
+            if password.is_some() && !args.publish.is_empty() && !args.publish.iter().any(Target::wants_password) {
+                log::warn!(
+                    "the password is sent to nobody: no URL of --publish names a user without one, mqtt://USER@HOST"
+                );
+            }
             let (head, every) = (landmarks.head.as_ref(), args.publish_rate);
             let settings = ReceiverSettings { head, every, password: password.as_deref(), metrics: &metrics };
             publishers(args, source.is_live(), &settings)?

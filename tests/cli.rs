@@ -352,7 +352,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 25] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -372,12 +372,55 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--publish-rate", "2"], "--publish <URL>"),
         (&["run", "--publish-password-file", "a"], "--publish <URL>"),
         (&["run", "--metrics", "a.prom", "--metrics-every", "none"], "expected a number with ms, s, m, h or d"),
+        (&["run", "--metrics", "a.txt"], "expected a file that ends in .prom"),
+        (&["run", "--metrics", "-"], "expected a file that ends in .prom"),
+        (&["run", "--metrics", "a.prom/"], "expected a file that ends in .prom"),
         (&["run", "--record", "-", "--json-summary", "-"], "Usage: wingmark run"),
+        (&["run", "--record", "-", "--record", "a.csv", "--record", "-"], "--record - is given twice"),
+        (&["run", "--publish", "udp://h:1", "--publish", "udp://h:1"], "--publish udp://h:1 is given twice"),
+        (
+            &["run", "--publish", "mqtt://a:sec%2fret@h", "--publish", "mqtt://b@h/wingmark/"],
+            "mqtt://b@h:1883/wingmark are the",
+        ),
+        (&["run", "--record-when", "face"], "--record <FILE|->"),
+        (&["run", "--serve", "0.0.0.0:1"], "give --token-file FILE with it"),
     ];
     for (arguments, expected) in cases {
         let message = failure(folder.path(), arguments, 2);
         assert!(message.contains(expected) && !message.contains("sec/ret"), "{message}");
     }
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.toml"), "record-when = 'face'\nfaces = 1\n").unwrap();
+    let arguments = ["run", "--settings", "a.toml", "--source", PORTRAIT, "--screen", "none"];
+    for (wanted, expected) in [
+        ("info,inof", "[WARN ] RUST_LOG: \"inof\" is passed over; expected off, error, "),
+        ("info", "[INFO ] settings that concern nothing in this run: record-when\n"),
+    ] {
+        let output = command(folder.path(), &arguments).env("RUST_LOG", wanted).output().unwrap();
+        assert!(output.status.success() && text(&output.stderr).contains(expected), "{output:?}");
+    }
+    let password = |arguments: &[&str]| {
+        let all = [&["run", "--settings", "none", "--source", PORTRAIT, "--screen", "none"], arguments].concat();
+        let output = command(folder.path(), &all).env("WINGMARK_MQTT_PASSWORD", "hush").output().unwrap();
+        assert!(output.status.success() && !text(&output.stderr).contains("hush"), "{output:?}");
+        text(&output.stderr).contains("the password is sent to nobody")
+    };
+    assert!(password(&["--publish", "mqtt://127.0.0.1:9"]));
+    assert!(!password(&["--publish", "mqtt://127.0.0.1:9", "--publish", "mqtt://me@127.0.0.1:9/desk"]));
+    assert!(!password(&[]));
+    // What the settings file hides, another program does not.
+    std::fs::write(folder.path().join("b.toml"), "source = 'gst:rtspsrc user-pw=hush ! fdsink'\n").unwrap();
+    let output = command(folder.path(), &["run", "--settings", "b.toml"]).env("PATH", "").output().unwrap();
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("gst-launch-1.0 has the pipeline's password on its command line, which is seen by "),
+        "{said}"
+    );
+    assert!(!said.contains("hush"), "{said}");
 }
 
 #[test]

@@ -82,6 +82,14 @@ impl StreamProgram {
         {
             return Err(failed(format!("gives MJPG; {format} can be had of cameras at /dev/video*")));
         }
+        if let StreamProgram::Gstreamer(pipeline) = self
+            && without_passwords(pipeline) != *pipeline
+        {
+            log::warn!(
+                "{GSTREAMER} has the pipeline's password on its command line, which is seen by everybody on this machine \
+                 (ps), unless /proc is mounted with hidepid=2"
+            );
+        }
         let mut opener = Restarting { program: self.clone(), wish, was_started: false, flaws: FlawWatch::default() };
         let mut stream = opener.start().map_err(failed)?;
         stream.wait_for_first(FIRST_FRAME_WITHIN).map_err(|Lost(reason)| failed(reason))?;

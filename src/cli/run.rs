@@ -2,10 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
 
 use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
 use crate::capture::SourceChoice;
@@ -88,7 +91,7 @@ pub struct RunArgs {
 
     /// Write metrics to this file at an interval, in the text format of Prometheus:
     /// docs/metrics.md.
-    #[arg(long, value_name = "FILE.prom")]
+    #[arg(long, value_name = "FILE.prom", value_parser = metrics_file())]
     pub metrics: Option<PathBuf>,
 
     /// How often the figures are written.
@@ -109,6 +112,37 @@ pub struct RunArgs {
     /// Stop after this many frames.
     #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>)]
     pub frames: Option<NonZeroU32>,
+}
+
+impl RunArgs {
+    /// Which options contradict each other, where a parser of single options cannot know.
+    pub(crate) fn contradiction(&self) -> Option<(ErrorKind, String)> {
+        let to_stdout = self.record.iter().filter(|record| **record == RecordChoice::Stdout).count();
+        if to_stdout > 1 {
+            return Some((ErrorKind::ArgumentConflict, "--record - is given twice; give it once".into()));
+        }
+        if to_stdout > 0 && self.json_summary.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+            let words = "--json-summary - and --record - cannot share standard output; give the summary a file";
+            return Some((ErrorKind::ArgumentConflict, words.into()));
+        }
+        for (i, second) in self.publish.iter().enumerate() {
+            if let Some(first) = self.publish[..i].iter().find(|first| first.is_same_place(second)) {
+                let words = if first == second {
+                    format!("--publish {second} is given twice; give it once")
+                } else {
+                    format!("--publish {first} and --publish {second} are the same place; give one of them")
+                };
+                return Some((ErrorKind::ArgumentConflict, words));
+            }
+        }
+        match self.serve {
+            ServeArgs { serve: Some(at), token_file: None, .. } if !at.ip().is_loopback() => {
+                let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");
+                Some((ErrorKind::MissingRequiredArgument, words))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
@@ -144,6 +178,18 @@ pub struct PublishArgs {
 
     #[command(flatten)]
     pub password: PasswordArgs,
+}
+
+/// Of other files in its folder, node_exporter reads none.
+fn metrics_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|name| {
+        let is_read = name.as_bytes().ends_with(b".prom");
+        if is_read {
+            Ok(PathBuf::from(name))
+        } else {
+            Err("expected a file that ends in .prom, as node_exporter reads them")
+        }
+    })
 }
 
 /// From one message to the next.

@@ -84,7 +84,7 @@ impl Renewal {
     /// at work.
     pub fn of(given: Vec<OsString>, board: Board, digest: [u8; 32]) -> Self {
         // What the run began with was read without an error.
-        let all = settings::arguments(given.clone()).unwrap_or_else(|_| given.clone());
+        let all = settings::arguments(given.clone()).map_or_else(|_| given.clone(), |read| read.all);
         let settings = all[given.len()..].to_vec();
         Renewal { given, board, now: AtWork { settings, digest }, under_way: None, again: false, slate: Slate::new() }
     }
@@ -134,7 +134,7 @@ impl Renewal {
 }
 
 fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed, RenewalError> {
-    let all = settings::arguments(given.to_vec())?;
+    let all = settings::arguments(given.to_vec())?.all;
     let args = run_args(&all)?;
     let choice = args.model.as_ref().unwrap_or(&board.model);
     let files = choice.read()?;

@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory, Parser};
 use thiserror::Error;
 use toml::{Spanned, Value};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::text::files;
 use crate::text::message::{in_one_line, without_passwords, without_passwords_of};
 
@@ -37,32 +37,62 @@ pub enum SettingsError {
     Refused { path: PathBuf, problem: String },
 }
 
+/// The arguments of a process, with those of its settings file.
+#[derive(Debug)]
+pub struct Arguments {
+    pub all: Vec<OsString>,
+    /// The settings that need an option which stands nowhere: they concern nothing in this run.
+    pub idle: Vec<String>,
+}
+
 /// The arguments of the process, and for `run` those of the settings file that they leave open.
 ///
 /// # Errors
 /// When the file cannot be read or has a key that is no option of `run`. The parser reports what is
 /// wrong on the command line itself.
-pub fn arguments(given: Vec<OsString>) -> Result<Vec<OsString>, SettingsError> {
-    let cli = Cli::command();
-    let Ok(matches) = cli.clone().try_get_matches_from(&given) else { return Ok(given) };
-    let Some((COMMAND, matches)) = matches.subcommand() else { return Ok(given) };
+pub fn arguments(given: Vec<OsString>) -> Result<Arguments, SettingsError> {
+    let alone = |given| Ok(Arguments { all: given, idle: Vec::new() });
+    let cli = built();
+    let matches = cli.clone().try_get_matches_from(&given);
+    // What an option needs may stand in the file.
+    let is_short = matches.as_ref().is_err_and(|error| error.kind() == ErrorKind::MissingRequiredArgument);
+    let matches = if is_short { Cli::command().ignore_errors(true).try_get_matches_from(&given) } else { matches };
+    let Ok(matches) = matches else { return alone(given) };
+    let Some((COMMAND, matches)) = matches.subcommand() else { return alone(given) };
     let named = matches.get_one::<PathBuf>(OPTION).cloned();
     let Some(path) = named.or_else(|| Some(PathBuf::from(USUAL)).filter(|path| path.exists())) else {
-        return Ok(given);
+        return alone(given);
     };
     if path.as_os_str() == "none" {
-        return Ok(given);
+        return alone(given);
     }
     let text = files::read_text(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
     let run = cli.find_subcommand(COMMAND).expect("there is such a command");
-    let mut all = given;
-    for setting in settings(run, &path, &text)? {
-        if matches.value_source(&setting.id) != Some(ValueSource::CommandLine) {
-            all.extend(setting.arguments);
-        }
+    let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let mut open = settings(run, &path, &text)?;
+    open.retain(|setting| !is_given(&setting.id));
+    let set: BTreeSet<String> =
+        open.iter().filter(|setting| !setting.arguments.is_empty()).map(|s| s.id.clone()).collect();
+    let is_idle = |setting: &Setting| setting.needs.iter().any(|id| !is_given(id) && !set.contains(id));
+    let (idle, at_work): (Vec<Setting>, Vec<Setting>) = open.into_iter().partition(is_idle);
+    let mut all = given.clone();
+    all.extend(at_work.into_iter().flat_map(|setting| setting.arguments));
+    match Cli::try_parse_from(&all).map(|cli| contradiction(&cli)) {
+        Ok(None) => Ok(Arguments { all, idle: idle.into_iter().map(|setting| setting.name).collect() }),
+        Ok(Some(problem)) => match Cli::try_parse_from(&given) {
+            Ok(cli) if contradiction(&cli).is_some() => alone(given),
+            _ => Err(SettingsError::Refused { path, problem }),
+        },
+        // The command line's own fault, which the file does not mend.
+        Err(error) if is_short && error.kind() == ErrorKind::MissingRequiredArgument => alone(given),
+        Err(error) => Err(SettingsError::Refused { path, problem: problem(&error, &all) }),
     }
-    Cli::try_parse_from(&all).map_err(|error| SettingsError::Refused { path, problem: problem(&error, &all) })?;
-    Ok(all)
+}
+
+/// Which options of a run contradict each other.
+fn contradiction(cli: &Cli) -> Option<String> {
+    let Command::Run(args) = &cli.command else { return None };
+    args.contradiction().map(|(_, words)| words)
 }
 
 /// Says so where every user of the machine can read a password in the settings file, which
@@ -108,7 +138,7 @@ fn fault_of(path: &Path) -> Option<SettingsError> {
 
 /// Whether a file of this text says only what `run` knows; `path` is for messages.
 pub fn check(path: &Path, text: &str) -> Result<(), SettingsError> {
-    let cli = Cli::command();
+    let cli = built();
     settings(cli.find_subcommand(COMMAND).expect("there is such a command"), path, text).map(drop)
 }
 
@@ -120,20 +150,45 @@ fn problem(error: &clap::Error, arguments: &[OsString]) -> String {
     in_one_line(said.trim_start_matches("error: "))
 }
 
-/// What is wrong with a setting's value, whatever the others say.
-fn fault_in_value(setting: &Setting) -> Option<String> {
-    let name = std::env!("CARGO_PKG_NAME");
-    let alone = [name.into(), COMMAND.into()].into_iter().chain(setting.arguments.iter().cloned());
-    let error = Cli::try_parse_from(alone).err()?;
-    let is_in_value = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
-    is_in_value.then(|| problem(&error, &setting.arguments))
-}
-
 /// A line of the file, as the command line would have it.
 struct Setting {
+    name: String,
     /// Of the argument.
     id: String,
     arguments: Vec<OsString>,
+    /// The ids of the arguments without which it says nothing.
+    needs: Vec<String>,
+}
+
+impl Setting {
+    /// What is wrong with its value, whatever the other settings say, is the error.
+    fn read(run: &clap::Command, arg: &clap::Arg, arguments: Vec<OsString>) -> Result<Self, String> {
+        let name = std::env!("CARGO_PKG_NAME");
+        let alone = [name.into(), COMMAND.into()].into_iter().chain(arguments.iter().cloned());
+        let needs = match Cli::try_parse_from(alone) {
+            Err(error) if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
+                return Err(problem(&error, &arguments));
+            }
+            Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => missing(run, &error),
+            _ => Vec::new(),
+        };
+        let name = arg.get_long().unwrap_or_default().into();
+        Ok(Setting { name, id: arg.get_id().to_string(), arguments, needs })
+    }
+}
+
+/// The command line; only once it is built its arguments have the names that messages call them by.
+fn built() -> clap::Command {
+    let mut cli = Cli::command();
+    cli.build();
+    cli
+}
+
+/// The ids of the arguments that the parser of command lines misses.
+fn missing(run: &clap::Command, error: &clap::Error) -> Vec<String> {
+    let Some(ContextValue::Strings(shown)) = error.get(ContextKind::InvalidArg) else { return Vec::new() };
+    let is_shown = |arg: &&clap::Arg| shown.contains(&arg.to_string());
+    run.get_arguments().filter(is_shown).map(|arg| arg.get_id().to_string()).collect()
 }
 
 fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>, SettingsError> {
@@ -167,11 +222,7 @@ fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>
                 };
                 malformed(value.span().start, format!("{name} is {}; expected {expected}", value.get_ref()))
             })?;
-            let setting = Setting { id: arg.get_id().to_string(), arguments };
-            match fault_in_value(&setting) {
-                Some(problem) => Err(malformed(value.span().start, problem)),
-                None => Ok(setting),
-            }
+            Setting::read(run, arg, arguments).map_err(|problem| malformed(value.span().start, problem))
         })
         .collect()
 }
@@ -209,7 +260,7 @@ mod tests {
         let count = given.len();
         let folder = format!("{}/", folder.path().display());
         arguments(given)
-            .map(|all| all[count..].iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
+            .map(|read| read.all[count..].iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
             .map_err(|error| error.to_string().replace(&folder, ""))
     }
 
@@ -221,6 +272,33 @@ mod tests {
         let some = ["--faces=2", "--live", "--record-every=1s"];
         assert_eq!(with(text, "wingmark run --record c.jsonl").unwrap(), some);
         assert_eq!(with("", "wingmark run").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_concerns_nothing_in_a_run_is_no_fault() {
+        let text = "faces = 2\nmetrics-every = '1s'\npublish-rate = 2\npublish-password-file = 'a'\nrecord-every = '1s'\n\
+                    record-fields = 'pose'\nrecord-when = 'face'\nresume = true\nserve-video = true\ntoken-file = 'b'\n";
+        assert_eq!(with(text, "wingmark run").unwrap(), ["--faces=2"]);
+        let logged = ["--faces=2", "--record-every=1s", "--record-fields=pose", "--record-when=face"];
+        assert_eq!(with(text, "wingmark run --record a.csv").unwrap(), logged);
+        let shown = ["--faces=2", "--serve-video", "--token-file=b"];
+        assert_eq!(with(text, "wingmark run --serve 8080").unwrap(), shown);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "record-when = 'face'\nserve-video = false\ntoken-file = 'b'\n").unwrap();
+        let given = ["wingmark", "run", "--settings", path.to_str().unwrap()].map(OsString::from);
+        assert_eq!(arguments(given.into()).unwrap().idle, ["record-when", "token-file"]);
+        // A wrong value is one all the same.
+        assert!(with("record-every = '1'\nrecord-when = 'often'\n", "wingmark run").unwrap_err().contains("line 2: "));
+    }
+
+    #[test]
+    fn what_an_option_on_the_command_line_needs_may_stand_in_the_file() {
+        let text = "record = 'a.csv'\npublish = 'udp://h:1'\n";
+        let line = "wingmark run --record-every 1s --publish-rate 2";
+        assert_eq!(with(text, line).unwrap(), ["--publish=udp://h:1", "--record=a.csv"]);
+        // Where it does not, the command line is at fault, which its parser says.
+        assert_eq!(with("faces = 2\n", line).unwrap(), [""; 0]);
     }
 
     #[test]
@@ -244,7 +322,12 @@ mod tests {
             ("\nfaces = 0\n", "settings.toml, line 2: invalid value '0' for '--faces <N>': expected a whole number"),
             ("live = true\nmodel = \"na\\nno\"\n", "settings.toml, line 2: invalid value 'na no' for '--model"),
             ("publish = 'mqtt://me:a/b@h'\n", "settings.toml, line 1: invalid value 'mqtt://me:***@h' for '--publish"),
-            ("record-every = '1s'\n", "settings.toml: the following required arguments were not provided: --record"),
+            (
+                "record = 'a.csv'\nsource = 'b'\nresume = true\nrecord-every = '1s'\n",
+                "settings.toml: the argument '--re",
+            ),
+            ("record = ['-', '-']\n", "settings.toml: --record - is given twice"),
+            ("serve = '0.0.0.0:1'\n", "settings.toml: --serve 0.0.0.0:1 is open to other machines; give --token-file"),
         ] {
             let error = with(text, "wingmark run").unwrap_err();
             assert!(error.starts_with(expected) && error.lines().count() == 1, "{error}");
@@ -283,6 +366,6 @@ mod tests {
         assert!(error.ends_with("/dev/zero: it is too large; expected at most 1 MiB"), "{error}");
         let error = arguments("/nowhere.toml").unwrap_err().to_string();
         assert!(error.starts_with("cannot read the settings in /nowhere.toml: "), "{error}");
-        assert_eq!(arguments("none").unwrap().len(), 4);
+        assert_eq!(arguments("none").unwrap().all.len(), 4);
     }
 }

@@ -55,8 +55,6 @@ pub enum PublishError {
     StdoutClosed,
     #[error("standard output: {0}")]
     Stdout(std::io::Error),
-    #[error("{0} is published to twice; give it once")]
-    Twice(String),
     #[error("cannot start a thread to publish: {0}")]
     Thread(std::io::Error),
     #[cfg(feature = "page")]

@@ -193,6 +193,21 @@ impl Target {
         with_password(broker, password).forget().map_err(failed)
     }
 
+    /// Whether the same messages would come there twice, by whatever user's name.
+    pub fn is_same_place(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::Mqtt(one), Target::Mqtt(other)) => {
+                one.host.eq_ignore_ascii_case(&other.host) && (one.port, &one.prefix) == (other.port, &other.prefix)
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Whether it has a user, and no password of its own.
+    pub fn wants_password(&self) -> bool {
+        matches!(self, Target::Mqtt(Broker { user: Some(_), password: None, .. }))
+    }
+
     /// Whether something of what is sent there stays.
     pub fn is_retained(&self) -> bool {
         matches!(self, Target::Mqtt(_))
