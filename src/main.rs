@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {
-            log::error!("{}", wingmark::doctor::in_one_line(error.as_ref()));
+            log::error!("{}", wingmark::doctor::with_advice(error.as_ref()));
             ExitCode::FAILURE
         }
     }

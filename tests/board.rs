@@ -142,7 +142,7 @@ fn mistakes_about_devices_are_named_too() {
     assert_eq!(
         said("640x480", "640"),
         format!(
-            "mine.toml, line {}, camera.size is \"640\"; expected width and height of 16 to 8192 pixels, such as 640x480",
+            "mine.toml, line {}, camera.size is \"640\"; expected width and height of 16 to 4096 pixels, such as 640x480",
             camera + 1
         )
     );

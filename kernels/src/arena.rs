@@ -8,7 +8,8 @@ pub(crate) struct Need {
     pub last: usize,
 }
 
-const ALIGN: usize = 64;
+/// Tensors begin at multiples of so many bytes.
+pub(crate) const ALIGN: usize = 64;
 
 /// Where what is needed lies.
 pub(crate) struct Arena {

@@ -10,7 +10,7 @@ use crate::step::Step;
 
 /// Cycles below which work is not worth another thread's attention: claiming a chunk and seeing the
 /// last one done takes some hundreds.
-const CHUNK_CYCLES: usize = 2_500;
+const CHUNK_CYCLES: u64 = 2_500;
 
 /// Chunks of a large step for each thread, so that nobody waits long for the last one.
 const CHUNKS_A_THREAD: usize = 4;
@@ -26,7 +26,8 @@ impl Chunking {
     pub(crate) fn new(step: &Step, kernel: &dyn InstructionSet, threads: usize) -> Self {
         let pieces = step.pieces(kernel);
         let most = if threads == 1 { 1 } else { threads * CHUNKS_A_THREAD };
-        let count = (step.cycles(kernel) / CHUNK_CYCLES).min(most).min(pieces).max(1);
+        let worth = usize::try_from(step.cycles(kernel) / CHUNK_CYCLES).unwrap_or(usize::MAX);
+        let count = worth.min(most).min(pieces).max(1);
         Chunking { pieces, count }
     }
 

@@ -17,6 +17,11 @@ impl Shape {
     pub fn elements(&self) -> usize {
         self.rows * self.columns * self.channels
     }
+
+    /// As [`Shape::elements`]; `None` where that is more than this machine counts to.
+    pub(crate) fn checked_elements(&self) -> Option<usize> {
+        product(&[self.rows, self.columns, self.channels])
+    }
 }
 
 impl fmt::Display for Shape {
@@ -59,10 +64,12 @@ impl Convolution {
     fn output_shape(&self, input: Shape) -> Result<Shape, GraphError> {
         let name = "Convolution";
         let channels = self.output_channels();
-        let weights = channels * self.window[0] * self.window[1] * input.channels;
-        if self.weights.len() != weights || channels == 0 {
+        let weights = product(&[channels, self.window[0], self.window[1], input.channels]);
+        if weights != Some(self.weights.len()) || channels == 0 {
             let found = format!("{} weights", self.weights.len());
-            return Err(unsuited(name, found, format!("{weights} for {channels} channels out of {input}")));
+            let [rows, columns] = self.window;
+            let expected = format!("{channels} x {rows} x {columns} x {} of them", input.channels);
+            return Err(unsuited(name, found, expected));
         }
         if self.multipliers.len() != channels || !self.multipliers.iter().all(|m| m.is_finite()) {
             let found = format!("{} scales", self.multipliers.len());
@@ -79,11 +86,12 @@ impl Convolution {
     /// or stands still.
     pub(crate) fn output_size(&self, input: Shape) -> Option<[usize; 2]> {
         let [top, left, bottom, right] = self.padding;
-        let along = |padded: usize, axis: usize| {
+        let along = |length: usize, before: usize, after: usize, axis: usize| {
+            let padded = length.checked_add(before)?.checked_add(after)?;
             let last = padded.checked_sub(self.window[axis]).filter(|_| self.window[axis] > 0)?;
-            Some(last.checked_div(self.stride[axis])? + 1)
+            last.checked_div(self.stride[axis])?.checked_add(1)
         };
-        Some([along(input.rows + top + bottom, 0)?, along(input.columns + left + right, 1)?])
+        Some([along(input.rows, top, bottom, 0)?, along(input.columns, left, right, 1)?])
     }
 }
 
@@ -151,7 +159,7 @@ impl Operator {
             Operator::Input(shape) => count(0).map(|()| *shape),
             Operator::Constant(shape, values) => {
                 count(0)?;
-                if values.len() != shape.elements() {
+                if shape.checked_elements() != Some(values.len()) {
                     return Err(unsuited(name, format!("{} bytes", values.len()), shape.to_string()));
                 }
                 Ok(*shape)
@@ -177,14 +185,16 @@ impl Operator {
             }
             Operator::Upsample => {
                 count(1)?;
-                Ok(Shape { rows: inputs[0].rows * 2, columns: inputs[0].columns * 2, ..inputs[0] })
+                let twice = |side: usize| side.saturating_mul(2);
+                Ok(Shape { rows: twice(inputs[0].rows), columns: twice(inputs[0].columns), ..inputs[0] })
             }
             Operator::Concat => {
                 let first = *inputs.first().ok_or(GraphError::Inputs { operator: name, found: 0, expected: 1 })?;
                 if let Some(other) = inputs.iter().find(|i| (i.rows, i.columns) != (first.rows, first.columns)) {
                     return Err(unsuited(name, format!("{first} and {other}"), "equal rows and columns".into()));
                 }
-                Ok(Shape { channels: inputs.iter().map(|input| input.channels).sum(), ..first })
+                let channels = inputs.iter().fold(0, |all: usize, input| all.saturating_add(input.channels));
+                Ok(Shape { channels, ..first })
             }
             Operator::Lookup(_) => count(1).map(|()| inputs[0]),
         }
@@ -207,9 +217,23 @@ pub struct Graph {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphError {
-    Inputs { operator: &'static str, found: usize, expected: usize },
-    Unsuited { operator: &'static str, found: String, expected: String },
-    PaddingDiffers { found: [u8; 2] },
+    Inputs {
+        operator: &'static str,
+        found: usize,
+        expected: usize,
+    },
+    Unsuited {
+        operator: &'static str,
+        found: String,
+        expected: String,
+    },
+    PaddingDiffers {
+        found: [u8; 2],
+    },
+    /// A tensor that is empty, or together with the others larger than memory can be.
+    Size {
+        found: Shape,
+    },
 }
 
 impl fmt::Display for GraphError {
@@ -223,6 +247,12 @@ impl fmt::Display for GraphError {
             }
             GraphError::PaddingDiffers { found: [a, b] } => {
                 write!(f, "two convolutions pad one tensor with different zero points, {a} and {b}")
+            }
+            GraphError::Size { found } => {
+                write!(
+                    f,
+                    "a tensor of {found}, padding left out; expected none that is empty, and all to fit into memory"
+                )
             }
         }
     }
@@ -250,6 +280,9 @@ impl Graph {
 
     /// Adds a node.
     pub fn add(&mut self, operator: Operator, inputs: &[Tensor]) -> Result<Tensor, GraphError> {
+        if let Operator::Input(shape) = operator {
+            return Err(unsuited("Input", format!("{shape} behind the first node"), "one, the first".into()));
+        }
         let shapes: Vec<_> = inputs.iter().map(|input| self.shape(*input)).collect();
         let shape = operator.output_shape(&shapes)?;
         self.nodes.push(Node { operator, inputs: inputs.to_vec(), shape });
@@ -259,11 +292,17 @@ impl Graph {
     /// Multiply-accumulates of all convolutions.
     pub fn macs(&self) -> u64 {
         let convolutions = self.nodes.iter().filter_map(|node| match &node.operator {
-            Operator::Convolution(c) => Some((c.weights.len() * node.shape.rows * node.shape.columns) as u64),
+            // Of a large net more than 32 bits hold.
+            Operator::Convolution(c) => Some([c.weights.len(), node.shape.rows, node.shape.columns]),
             _ => None,
         });
-        convolutions.sum()
+        convolutions.map(|factors| factors.map(|factor| factor as u64).iter().product::<u64>()).sum()
     }
+}
+
+/// `None` where it is more than this machine counts to.
+fn product(factors: &[usize]) -> Option<usize> {
+    factors.iter().try_fold(1, |product: usize, factor| product.checked_mul(*factor))
 }
 
 fn unsuited(operator: &'static str, found: String, expected: String) -> GraphError {

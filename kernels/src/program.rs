@@ -12,7 +12,7 @@ use crate::graph::{Graph, GraphError, Operator, Shape, Tensor};
 use crate::kernel::{Convolve, Corrections, Kernel};
 use crate::pack::{PackedWeights, pack};
 use crate::pool::{Chunks, Pool};
-use crate::step::{ConvolutionJob, Job, Step, View, copying_cycles};
+use crate::step::{ConvolutionJob, Job, PlacedOperand, Step, copying_cycles};
 use crate::tensor::{BLOCK, Placement, place};
 use crate::winograd::{self, WinogradJob};
 
@@ -43,7 +43,7 @@ pub struct Chunk {
     /// Number of its step. Step 0, the copying of the picture, is the caller's alone.
     pub step: usize,
     /// What it takes one thread as it is planned, roughly.
-    pub cycles: usize,
+    pub cycles: u64,
 }
 
 impl Workspace {
@@ -155,12 +155,12 @@ impl Program {
     /// How many steps stand before part `part` of `parts`.
     fn steps_before(&self, part: usize, parts: usize) -> usize {
         let cycles = || self.steps.iter().map(|step| step.cycles(self.kernel.0));
-        let all: usize = cycles().sum();
+        let all: u64 = cycles().sum();
         let mut done = 0;
         let before = cycles().take_while(|cycles| {
-            let begins_in = done * parts / all.max(1);
+            let begins_in = done * parts as u64 / all.max(1);
             done += cycles;
-            begins_in < part
+            begins_in < part as u64
         });
         before.count()
     }
@@ -201,7 +201,7 @@ impl Program {
                 // SAFETY: kernels are only handed out when supported, the arena is of the planned
                 // size, and nobody else has it.
                 unsafe { step.run(self.kernel.0, arena, 0, chunking.pieces(chunk)) };
-                done(Chunk { step: number, cycles: step.cycles(self.kernel.0) / chunking.count() });
+                done(Chunk { step: number, cycles: step.cycles(self.kernel.0) / chunking.count() as u64 });
             }
         }
     }
@@ -275,13 +275,13 @@ fn assign_memory(steps: &[Fused<'_>], placements: &mut [Option<Placement>], inpu
 }
 
 fn job(step: &Fused<'_>, at: &impl Fn(usize) -> Placement, kernel: Kernel) -> Job {
-    let view = |operand: &Operand| View { placement: at(operand.tensor), halved: operand.halved };
+    let placed = |operand: &Operand| PlacedOperand { placement: at(operand.tensor), halved: operand.halved };
     match &step.work {
         Work::Convolution(fused) => {
-            let operands = fused.sums.iter().map(|sum| view(&sum.operand)).collect();
+            let operands = fused.sums.iter().map(|sum| placed(&sum.operand)).collect();
             convolution_job(fused, at(fused.input), at(step.result), operands, kernel)
         }
-        Work::Addition { addition, a, b } => Job::Addition { addition: *addition, a: view(a), b: view(b) },
+        Work::Addition { addition, a, b } => Job::Addition { addition: *addition, a: placed(a), b: placed(b) },
         Work::MaxPool(input) => Job::MaxPool(at(*input)),
         Work::Upsample(input) => Job::Upsample(at(*input)),
         Work::Concat(parts) => Job::Concat(parts.iter().map(|part| at(*part)).collect()),
@@ -294,7 +294,7 @@ fn convolution_job(
     fused: &FusedConvolution<'_>,
     input: Placement,
     output: Placement,
-    operands: Vec<View>,
+    operands: Vec<PlacedOperand>,
     kernel: Kernel,
 ) -> Job {
     let convolution = fused.convolution;

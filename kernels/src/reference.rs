@@ -3,10 +3,10 @@
 
 use crate::graph::{Addition, Convolution, Graph, Operator, Shape, Tensor};
 
-/// `acc` as a stored value: `round(acc * multiplier) + zero_point`, half to even, clamped.
-pub fn requantise(acc: i32, multiplier: f32, zero_point: u8) -> u8 {
+/// `sum` as a stored value: `round(sum * multiplier) + zero_point`, half to even, clamped.
+pub fn requantise(sum: i32, multiplier: f32, zero_point: u8) -> u8 {
     let zero_point = f32::from(zero_point);
-    let value = (acc as f32 * multiplier).clamp(-zero_point, 255.0 - zero_point);
+    let value = (sum as f32 * multiplier).clamp(-zero_point, 255.0 - zero_point);
     (value.round_ties_even() + zero_point) as u8
 }
 
@@ -26,7 +26,7 @@ fn convolution(input: &[u8], shape: Shape, convolution: &Convolution) -> Vec<u8>
             for (channel, kernel) in
                 convolution.weights.chunks(convolution.weights.len() / convolution.bias.len()).enumerate()
             {
-                let mut acc = convolution.bias[channel];
+                let mut sum = convolution.bias[channel];
                 for y in 0..window_rows {
                     for x in 0..window_columns {
                         let from_row = (row * convolution.stride[0] + y).wrapping_sub(convolution.padding[0]);
@@ -38,11 +38,12 @@ fn convolution(input: &[u8], shape: Shape, convolution: &Convolution) -> Vec<u8>
                             &input[(from_row * shape.columns + from_column) * shape.channels..][..shape.channels];
                         let weights = &kernel[(y * window_columns + x) * shape.channels..][..shape.channels];
                         for (value, weight) in pixel.iter().zip(weights) {
-                            acc += (i32::from(*value) - zero_point) * i32::from(*weight);
+                            // Modulo 2^32, as the kernels add: a bias may be of any size.
+                            sum = sum.wrapping_add((i32::from(*value) - zero_point) * i32::from(*weight));
                         }
                     }
                 }
-                output.push(requantise(acc, convolution.multipliers[channel], convolution.output_zero_point));
+                output.push(requantise(sum, convolution.multipliers[channel], convolution.output_zero_point));
             }
         }
     }

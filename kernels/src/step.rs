@@ -10,11 +10,11 @@ use crate::winograd::WinogradJob;
 
 /// Bytes that a step without multiplications writes a cycle: maxima of four, or copies of few bytes
 /// each.
-const BYTES_A_CYCLE: usize = 4;
+const BYTES_A_CYCLE: u64 = 4;
 
 /// What it takes to write a tensor without multiplications.
-pub(crate) fn copying_cycles(shape: Shape) -> usize {
-    shape.elements() / BYTES_A_CYCLE
+pub(crate) fn copying_cycles(shape: Shape) -> u64 {
+    shape.elements() as u64 / BYTES_A_CYCLE
 }
 
 /// A step and where its result lies.
@@ -29,7 +29,7 @@ pub(crate) struct Step {
 pub(crate) enum Job {
     Convolution(ConvolutionJob),
     Winograd(WinogradJob),
-    Addition { addition: Addition, a: View, b: View },
+    Addition { addition: Addition, a: PlacedOperand, b: PlacedOperand },
     MaxPool(Placement),
     Upsample(Placement),
     Concat(Vec<Placement>),
@@ -37,14 +37,14 @@ pub(crate) enum Job {
     Constant(Vec<u8>),
 }
 
-/// An operand; `halved` is read at half the row and column.
+/// An operand and where it lies; `halved` is read at half the row and column.
 #[derive(Clone, Copy)]
-pub(crate) struct View {
+pub(crate) struct PlacedOperand {
     pub placement: Placement,
     pub halved: bool,
 }
 
-impl View {
+impl PlacedOperand {
     fn at(&self, row: usize, column: usize) -> usize {
         if self.halved { self.placement.at(row / 2, column / 2) } else { self.placement.at(row, column) }
     }
@@ -58,17 +58,18 @@ pub(crate) struct ConvolutionJob {
     pub padding: [usize; 2],
     pub biases: Vec<i32>,
     pub biases_vary: bool,
-    pub operands: Vec<View>,
+    pub operands: Vec<PlacedOperand>,
 }
 
 impl Step {
     /// What the step takes one thread, roughly; at least one, so that the last step of a frame
     /// belongs to its last part.
-    pub(crate) fn cycles(&self, kernel: &dyn InstructionSet) -> usize {
+    pub(crate) fn cycles(&self, kernel: &dyn InstructionSet) -> u64 {
         let shape = self.output.shape;
         let cycles = match &self.job {
             Job::Convolution(job) => {
-                shape.elements() * job.convolve.window_rows * job.convolve.weights.row_bytes / kernel.macs_a_cycle()
+                let taps = job.convolve.window_rows * job.convolve.weights.row_bytes;
+                shape.elements() as u64 * taps as u64 / kernel.macs_a_cycle()
             }
             Job::Winograd(job) => job.work() / kernel.macs_a_cycle(),
             _ => copying_cycles(shape),
@@ -166,7 +167,7 @@ impl Step {
         &self,
         kernel: &dyn InstructionSet,
         addition: &Addition,
-        [a, b]: [&View; 2],
+        [a, b]: [&PlacedOperand; 2],
         arena: *mut u8,
         rows: Range<usize>,
     ) {
@@ -254,7 +255,7 @@ impl<'a> Cursor<'a> {
     /// Stands at pixel number `first`.
     fn new(step: &'a Step, job: &'a ConvolutionJob, arena: *mut u8, first: usize) -> Self {
         let mut operand_pitches = [[0; 2]; MAX_SUMS];
-        for (pitches, View { placement, halved }) in operand_pitches.iter_mut().zip(&job.operands) {
+        for (pitches, PlacedOperand { placement, halved }) in operand_pitches.iter_mut().zip(&job.operands) {
             *pitches = [placement.pitch, if *halved { 0 } else { placement.pitch }];
         }
         let (row, column) = (first / step.output.shape.columns, first % step.output.shape.columns);
@@ -332,8 +333,8 @@ impl ConvolutionJob {
             output: arena.wrapping_add(step.output.at(row, column)),
             ..Pixel::NONE
         };
-        for (pointer, view) in pixel.operands.iter_mut().zip(&self.operands) {
-            *pointer = arena.wrapping_add(view.at(row, column));
+        for (pointer, operand) in pixel.operands.iter_mut().zip(&self.operands) {
+            *pointer = arena.wrapping_add(operand.at(row, column));
         }
         pixel
     }

@@ -1,5 +1,6 @@
 //! Where a tensor's pixels lie.
 
+use crate::arena::ALIGN;
 use crate::fuse::{Fused, Work};
 use crate::graph::{Graph, GraphError, Shape, Tensor};
 
@@ -40,6 +41,14 @@ impl Placement {
         rows * self.row_pitch() + self.side * self.pitch + SLACK
     }
 
+    /// As [`Placement::bytes`]; `None` where that is more than this machine counts to.
+    fn checked_bytes(&self) -> Option<usize> {
+        let row = self.shape.columns.checked_add(self.side)?.checked_mul(self.pitch)?;
+        let rows = self.top.checked_add(self.shape.rows)?.checked_add(self.bottom)?;
+        let side = self.side.checked_mul(self.pitch)?;
+        rows.checked_mul(row)?.checked_add(side)?.checked_add(SLACK)
+    }
+
     /// The pieces of the frame, as arena offset and length.
     pub(crate) fn frame(&self) -> impl Iterator<Item = (usize, usize)> {
         let (row, side) = (self.row_pitch(), self.side * self.pitch);
@@ -57,17 +66,20 @@ pub(crate) fn place(graph: &Graph, steps: &[Fused<'_>]) -> Result<Vec<Option<Pla
     for tensor in [input].into_iter().chain(steps.iter().map(|step| step.result)) {
         let shape = graph.shape(Tensor(tensor));
         let packed = can_be_packed(steps, tensor);
-        let pitch = if packed { shape.channels } else { shape.channels.next_multiple_of(BLOCK) };
+        let whole_blocks = || shape.channels.checked_next_multiple_of(BLOCK).ok_or(GraphError::Size { found: shape });
+        let pitch = if packed { shape.channels } else { whole_blocks()? };
         placements[tensor] = Some(Placement { shape, pitch, side: 0, top: 0, bottom: 0, zero_point: 0, start: 0 });
     }
     for step in steps {
         let Work::Convolution(fused) = &step.work else { continue };
         let [top, left, bottom, right] = fused.convolution.padding;
-        let Some(place) = placements[fused.input].as_mut().filter(|_| top + left + bottom + right > 0) else {
+        let Some(place) =
+            placements[fused.input].as_mut().filter(|_| [top, left, bottom, right].iter().any(|padding| *padding > 0))
+        else {
             continue;
         };
         let zero_point = fused.convolution.input_zero_point;
-        let framed = place.top + place.side + place.bottom > 0;
+        let framed = [place.top, place.side, place.bottom].iter().any(|padding| *padding > 0);
         if framed && place.zero_point != zero_point {
             return Err(GraphError::PaddingDiffers { found: [place.zero_point, zero_point] });
         }
@@ -76,7 +88,21 @@ pub(crate) fn place(graph: &Graph, steps: &[Fused<'_>]) -> Result<Vec<Option<Pla
         place.side = place.side.max(left).max(right);
         place.bottom = place.bottom.max(bottom);
     }
+    check_sizes(graph, &placements)?;
     Ok(placements)
+}
+
+/// Refuses what would make an offset in the arena wrap around: each is at most the sum of all
+/// tensors.
+fn check_sizes(graph: &Graph, placements: &[Option<Placement>]) -> Result<(), GraphError> {
+    let mut left = isize::MAX as usize;
+    for (node, placement) in graph.nodes().iter().zip(placements) {
+        let is_empty = node.shape.checked_elements().is_none_or(|elements| elements == 0);
+        let bytes = placement.map_or(Some(0), |placement| placement.checked_bytes());
+        let after = bytes.and_then(|bytes| left.checked_sub(bytes.checked_next_multiple_of(ALIGN)?));
+        left = after.filter(|_| !is_empty).ok_or(GraphError::Size { found: node.shape })?;
+    }
+    Ok(())
 }
 
 /// Whether nobody handles the tensor in whole blocks. A picture of three channels costs a fifth

@@ -147,3 +147,44 @@ fn frames_shared_by_threads_are_the_same() {
         }
     }
 }
+
+/// In release builds, sums and products of sides wrap around: no offset may come of one that did.
+#[test]
+fn sizes_that_no_memory_holds_are_refused() {
+    const HALF: usize = usize::MAX / 2;
+    let mut random = Random(2);
+    let shape = Shape { rows: 64, columns: 64, channels: 2 };
+    for padding in [[HALF, 0, HALF, 0], [HALF, 0, HALF + 3, 0], [0, usize::MAX, 0, 0], [HALF >> 20, HALF >> 20, 0, 0]] {
+        let mut graph = Graph::new(shape);
+        let mut convolution = random.convolution(2, 16, 3, 1, 0);
+        convolution.padding = padding;
+        let added = graph.add(Operator::Convolution(convolution), &[graph.input()]);
+        let planned = added.and_then(|output| Program::plan(&graph, output, Kernel::portable()).map(drop));
+        assert!(planned.is_err(), "{padding:?}");
+    }
+    for shape in [
+        Shape { rows: HALF, columns: 4, channels: 1 },
+        Shape { rows: HALF >> 8, columns: HALF >> 8, channels: 3 },
+        Shape { rows: 2, columns: 2, channels: usize::MAX },
+        Shape { rows: 0, columns: 4, channels: 3 },
+        Shape { rows: 4, columns: 4, channels: 0 },
+    ] {
+        let mut graph = Graph::new(shape);
+        let output = graph.add(Operator::Upsample, &[graph.input()]).unwrap();
+        let error = Program::plan(&graph, output, Kernel::portable()).err().expect("no such tensor").to_string();
+        assert!(error.starts_with("a tensor of "), "{error}");
+    }
+    let mut convolution = random.convolution(2, 16, 3, 1, 1);
+    convolution.window = [1 << (usize::BITS / 2 + 1); 2];
+    assert!(Graph::new(shape).add(Operator::Convolution(convolution), &[Graph::new(shape).input()]).is_err());
+    assert!(Graph::new(shape).add(Operator::Input(shape), &[]).is_err());
+}
+
+/// More than 32 bits count, as in a 32-bit program.
+#[test]
+fn the_work_of_a_large_net_is_counted() {
+    let mut graph = Graph::new(Shape { rows: 1 << 20, columns: 1 << 10, channels: 1 });
+    let convolution = Random(1).convolution(1, 16, 1, 1, 0);
+    graph.add(Operator::Convolution(convolution), &[graph.input()]).unwrap();
+    assert_eq!(graph.macs(), 16 << 30);
+}

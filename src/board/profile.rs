@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Board, CameraProfile, Recognise};
 use crate::capture::v4l2::CameraFormat;
 use crate::face::pose::FieldOfView;
+use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
@@ -63,7 +64,7 @@ pub(super) struct Invalid {
 const TARGETS: [&str; 3] = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "x86_64-unknown-linux-gnu"];
 const MAX_CORES: usize = 256;
 /// Width and height of a camera's picture.
-const CAMERA_SIDE_PX: RangeInclusive<u32> = 16..=8192;
+const CAMERA_SIDE_PX: RangeInclusive<u32> = 16..=MAX_SIDE_PX;
 /// As many as a chip of the kernel may have.
 const MAX_GPIO_LINES: u32 = 1024;
 
@@ -116,13 +117,18 @@ impl RawCamera {
         });
         let size = self.size.as_deref().map(|size| match size.parse::<Size>() {
             Ok(known) if [known.width, known.height].iter().all(|side| CAMERA_SIDE_PX.contains(side)) => Ok(known),
-            _ => invalid("camera.size", size, "width and height of 16 to 8192 pixels, such as 640x480"),
+            _ => {
+                let (least, most) = CAMERA_SIDE_PX.into_inner();
+                invalid("camera.size", size, format!("width and height of {least} to {most} pixels, such as 640x480"))
+            }
         });
         if let Some(rate) = self.rate {
             within("camera.rate", rate, 1, 1000)?;
         }
         let fov = self.fov.map(|degrees| {
-            FieldOfView::new(degrees as f32).or_else(|_| invalid("camera.fov", degrees, "5 to 150 degrees"))
+            let (least, most) = FieldOfView::DEGREES.into_inner();
+            FieldOfView::new(degrees as f32)
+                .or_else(|_| invalid("camera.fov", degrees, format!("{least} to {most} degrees")))
         });
         let (format, size, fov) = (format.transpose()?, size.transpose()?, fov.transpose()?);
         Ok(CameraProfile { device: self.device, format, size, rate: self.rate, fov })

@@ -145,11 +145,11 @@ impl SourceChoice {
     fn warn_of_ignored(&self, wish: &CameraWish) {
         let ignored = self.ignored(wish);
         if !ignored.is_empty() {
-            log::warn!("ignored: {}; frames of {self} are taken as they are", ignored.join(", "));
+            log::warn!("not used: the camera's {}; frames of {self} are taken as they are", ignored.join(", "));
         }
     }
 
-    /// The options for cameras that were given and make no difference to this source.
+    /// What is wished of a camera and makes no difference to this source.
     fn ignored(&self, wish: &CameraWish) -> Vec<&'static str> {
         let has_its_own_rate = match self {
             SourceChoice::Program(StreamProgram::Rpicam(_)) => return Vec::new(),
@@ -158,11 +158,11 @@ impl SourceChoice {
             SourceChoice::Clip | SourceChoice::Stdin | SourceChoice::Path(_) => false,
         };
         let given = [
-            ("--camera-format", wish.format.is_some()),
-            ("--camera-size", wish.size.is_some()),
-            ("--camera-rate", wish.rate.is_some() && has_its_own_rate),
+            ("format", wish.format.is_some()),
+            ("size", wish.size.is_some()),
+            ("rate", wish.rate.is_some() && has_its_own_rate),
         ];
-        given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect()
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(wish, _)| wish).collect()
     }
 
     /// Opens files of which some frames were recorded earlier.
@@ -234,16 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn options_for_cameras_that_change_nothing_are_known() {
+    fn wishes_that_change_nothing_are_known() {
         let size = Some(crate::picture::frame::Size { width: 320, height: 240 });
         let wish = CameraWish { size, rate: Some(15.0), ..CameraWish::default() };
         for (source, expected) in [
             ("rpicam", &[][..]),
             ("/dev/video0", &[]),
-            ("-", &["--camera-size"]),
-            ("film.mp4", &["--camera-size"]),
-            ("http://cam/x", &["--camera-size", "--camera-rate"]),
-            ("gst:videotestsrc ! jpegenc ! fdsink", &["--camera-size", "--camera-rate"]),
+            ("-", &["size"]),
+            ("film.mp4", &["size"]),
+            ("http://cam/x", &["size", "rate"]),
+            ("gst:videotestsrc ! jpegenc ! fdsink", &["size", "rate"]),
         ] {
             let source: SourceChoice = source.parse().unwrap();
             assert_eq!(source.ignored(&wish), expected, "{source}");

@@ -13,6 +13,8 @@ const PACKET_START: u8 = 0x47;
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
 /// format before it).
 const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
+
+/// What a stream of bytes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamKind {
     Y4m,

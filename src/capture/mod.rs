@@ -21,6 +21,7 @@ pub mod v4l2;
 mod y4m;
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ use crate::picture::frame::{Frame, FrameError};
 
 /// Frames a second of sources that have no clock of their own, unless told otherwise.
 const NOMINAL_RATE: u32 = 30;
+/// Frames a second of all sources.
+const RATES: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// When frames of a source without a clock are captured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,11 +66,14 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Of so many frames a second, 0.01 to 1000; `None` is thirty.
+    /// Of so many frames a second; `None` is thirty.
+    ///
+    /// # Errors
+    /// With a rate below 0.01 or above 1000.
     pub fn of(rate: Option<f64>) -> Result<Self, CaptureError> {
         match rate {
             None => Ok(Pace::default()),
-            Some(rate) if (0.01..=1000.0).contains(&rate) => Ok(Pace { rate }),
+            Some(rate) if RATES.contains(&rate) => Ok(Pace { rate }),
             Some(rate) => Err(CaptureError::Rate(rate)),
         }
     }
@@ -153,7 +159,7 @@ pub enum CaptureError {
     /// A source made a frame whose size, stride and number of bytes do not fit together.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    #[error("a rate of {0}; expected 0.01 to 1000 frames a second")]
+    #[error("a rate of {0}; expected {least} to {most} frames a second", least = RATES.start(), most = RATES.end())]
     Rate(f64),
     #[error("the thread that captures panicked")]
     Panicked,

@@ -12,9 +12,9 @@ use super::{CaptureError, Fault, FlawWatch, MjpegError, Pace};
 use crate::picture::frame::Frame;
 use crate::threads;
 
-/// Ends what writes to the pipe; the thread ends by that. Says what is known of why it ended by
-/// itself.
+/// What writes to the pipe. Dropping it ends that, and the reading thread with it.
 pub trait Upstream: Send {
+    /// What is known of why it ended by itself.
     fn why_ended(&mut self) -> Option<String>;
 }
 

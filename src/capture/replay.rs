@@ -25,7 +25,7 @@ const PNG: &[u8] = b"\x89PNG";
 /// time. What cannot be read is an error for its turn, and the next file follows.
 pub struct Replay {
     files: std::vec::IntoIter<PathBuf>,
-    film: Option<Film>,
+    film: Option<Playing>,
     /// A film of which an earlier run recorded a part.
     begun: Option<Begun>,
     live: bool,
@@ -37,7 +37,7 @@ pub struct Replay {
 }
 
 /// A film that is being shown.
-struct Film {
+struct Playing {
     frames: Box<dyn Source>,
     name: Arc<str>,
     /// Number and time of its first frame.
@@ -61,13 +61,13 @@ pub struct Resume {
 pub struct Begun {
     /// Its file, as records name it.
     pub source: String,
-    /// Number and time of its first frame.
+    /// Number of its first frame.
     pub first: u32,
     /// The time of its first frame, since the start of the whole run.
     pub first_at: Duration,
-    /// Number and time of its last frame that was recorded.
+    /// Number of its last frame that was recorded.
     pub last: u32,
-    /// The time of the last frame that is done.
+    /// The time of that frame, since the start of the whole run.
     pub last_at: Duration,
 }
 
@@ -136,7 +136,7 @@ impl Replay {
             Some(begun) => (begun.first, begun.first_at, begun.last.saturating_add(1)),
             None => (self.next, self.time(self.next), 0),
         };
-        self.film = Some(Film { frames, name, first, first_at, resume_at });
+        self.film = Some(Playing { frames, name, first, first_at, resume_at });
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl Replay {
 
     /// The next frame of the film, without those that were recorded earlier; [`Captured::End`]
     /// where there is none.
-    fn film_into(film: &mut Film, frame: &mut Frame) -> Result<Captured, CaptureError> {
+    fn film_into(film: &mut Playing, frame: &mut Frame) -> Result<Captured, CaptureError> {
         loop {
             let captured = film.frames.capture_into(frame)?;
             if captured == Captured::Frame {

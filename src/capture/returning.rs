@@ -114,24 +114,25 @@ impl<O: Opener> Returning<O> {
         }
     }
 
-    fn is_gone(&mut self, Lost(reason): Lost, wait: Duration) -> Captured {
+    /// Notes that the source is gone, and that it is looked for after `wait`.
+    fn lose(&mut self, Lost(reason): Lost, wait: Duration) -> Captured {
         if let State::Open { .. } = self.state {
             self.opener.lost();
         }
         self.state = State::Gone { look_at: Instant::now() + wait, wait };
-        self.waiting(Status::Gone { name: self.name.clone(), reason })
+        self.set_status(Status::Gone { name: self.name.clone(), reason })
     }
 
-    fn waiting(&mut self, status: Status) -> Captured {
+    fn set_status(&mut self, status: Status) -> Captured {
         self.status = status;
         Captured::Waiting(self.status.clone())
     }
 
     /// Looks for a source that is gone when it is time to.
     fn look(&mut self, look_at: Instant, wait: Duration) -> Captured {
-        let early = look_at.saturating_duration_since(Instant::now());
-        if !early.is_zero() {
-            std::thread::sleep(early.min(PATIENCE));
+        let left = look_at.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            std::thread::sleep(left.min(PATIENCE));
             return Captured::Waiting(self.status.clone());
         }
         match self.opener.open() {
@@ -143,16 +144,16 @@ impl<O: Opener> Returning<O> {
                 // yet.
                 match self.status {
                     Status::Unusable { .. } => Captured::Waiting(self.status.clone()),
-                    _ => self.waiting(Status::Returning { name: self.name.clone() }),
+                    _ => self.set_status(Status::Returning { name: self.name.clone() }),
                 }
             }
-            Err(lost) => self.is_gone(lost, (wait * 2).min(LOOK_AGAIN[1])),
+            // A source that stalled was looked for at once, without a wait to double.
+            Err(lost) => self.lose(lost, (wait * 2).clamp(LOOK_AGAIN[0], LOOK_AGAIN[1])),
         }
     }
 
-    /// A damaged frame takes its number. One that is one of many tells that the source cannot be
-    /// used.
-    fn damaged(&mut self, fault: &Fault) -> Captured {
+    /// Counts a damaged frame. After many of them the source cannot be used as it is.
+    fn count_damaged(&mut self, fault: &Fault) -> Captured {
         let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
         damage.frames = damage.frames.saturating_add(1);
         let (after, frames) = UNUSABLE_AFTER;
@@ -176,10 +177,10 @@ impl<O: Opener> Returning<O> {
             if is_silent {
                 self.opener.try_other();
             }
-            self.is_gone(Lost(format!("no frame for {} s", since.as_secs())), Duration::ZERO)
+            self.lose(Lost(format!("no frame for {} s", since.as_secs())), Duration::ZERO)
         } else if since >= STALLED_AFTER {
             let since = Duration::from_secs(since.as_secs());
-            self.waiting(Status::Stalled { name: self.name.clone(), since })
+            self.set_status(Status::Stalled { name: self.name.clone(), since })
         } else {
             Captured::Waiting(self.status.clone())
         }
@@ -203,7 +204,7 @@ impl<O: Opener> Returning<O> {
                 (*last_frame, *is_silent) = (Instant::now(), false);
                 frame.stamp(self.numbers.number(arrival.sequence), self.clock.time(arrival.captured_at));
                 if let Some(fault) = arrival.fault {
-                    return self.damaged(&fault);
+                    return self.count_damaged(&fault);
                 }
                 *damage = Damage { since: *last_frame, frames: 0 };
                 self.status = Status::Live;
@@ -213,7 +214,7 @@ impl<O: Opener> Returning<O> {
                 let (last_frame, is_silent) = (*last_frame, *is_silent);
                 self.quiet(last_frame, is_silent)
             }
-            Err(lost) => self.is_gone(lost, LOOK_AGAIN[0]),
+            Err(lost) => self.lose(lost, LOOK_AGAIN[0]),
         }
     }
 
@@ -466,6 +467,23 @@ mod tests {
         assert_eq!(others, [1; 5]);
     }
 
+    /// The first look is at once. Those after it wait, so that nothing turns without a pause.
+    #[test]
+    fn a_camera_that_stalls_and_cannot_be_opened_is_looked_for_more_and_more_rarely() {
+        let script = Script::of([Step::Quiet(11), Step::Missing, Step::Missing, Step::Missing], 0);
+        let mut camera = Returning::new("camera".into(), script.clone(), script);
+        let State::Open { last_frame, .. } = &mut camera.state else { panic!("it is open") };
+        *last_frame = Instant::now() - Duration::from_secs(11);
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            camera.capture_into(&mut Frame::default()).unwrap();
+            let State::Gone { look_at, wait } = &mut camera.state else { panic!("it is gone") };
+            waits.push(wait.as_millis());
+            *look_at = Instant::now();
+        }
+        assert_eq!(waits, [0, 250, 500, 1000]);
+    }
+
     #[test]
     fn some_damaged_frames_make_no_camera_unusable() {
         let steps = [Step::Frame(0), Step::DamagedFor(1, 9), Step::Frame(2), Step::Damaged(3), Step::Damaged(4)];
@@ -478,7 +496,7 @@ mod tests {
     fn looks_become_rarer_up_to_a_limit_and_no_call_takes_long() {
         let script = Script::of([Step::Missing; 20], 0);
         let mut camera = Returning::new("camera".into(), script.clone(), script);
-        camera.is_gone(unplugged(), LOOK_AGAIN[0]);
+        camera.lose(unplugged(), LOOK_AGAIN[0]);
         let mut waits = Vec::new();
         for _ in 0..8 {
             let State::Gone { look_at, wait } = &mut camera.state else { panic!("it is gone") };

@@ -33,7 +33,7 @@ pub enum Y4mError {
     #[error("its header lacks {0}")]
     Missing(&'static str),
     #[error("{found:?} in its header is wrong; expected {expected}")]
-    Parameter { found: String, expected: &'static str },
+    Parameter { found: String, expected: String },
     #[error("it ends before its first frame")]
     NoFrame,
     #[error("frame {0} does not begin with a line FRAME")]
@@ -71,12 +71,13 @@ impl Header {
         let (mut width, mut height) = (None, None);
         let (mut chroma, mut full_range, mut rate) = (Chroma::C420, false, (NOMINAL_RATE, 1));
         for parameter in String::from_utf8_lossy(text).split_ascii_whitespace() {
-            let wrong = |expected| Y4mError::Parameter { found: parameter.into(), expected };
+            let wrong = |expected: &str| Y4mError::Parameter { found: parameter.into(), expected: expected.into() };
             let side = |text: &str| match text.parse() {
                 Ok(side @ 1..=MAX_SIDE_PX) => Ok(Some(side)),
-                _ => Err(wrong(
-                    "a width (W) and a height (H) of 1 to 4096; larger ones are made smaller by ffmpeg's -vf scale=1920:-2",
-                )),
+                _ => Err(wrong(&format!(
+                    "a width (W) and a height (H) of 1 to {MAX_SIDE_PX}; larger ones are made smaller by ffmpeg's -vf \
+                     scale=1920:-2"
+                ))),
             };
             let Some((kind, value)) = parameter.split_at_checked(1) else { continue };
             match kind {

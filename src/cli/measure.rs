@@ -109,10 +109,12 @@ pub struct BenchArgs {
     pub json: Option<PathBuf>,
 }
 
-/// From a tenth of a second to a day.
 fn seconds(text: &str) -> Result<f64, String> {
+    // From a tenth of a second to a day.
+    const LEAST: f64 = 0.1;
+    const MOST: f64 = 86_400.0;
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
-    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.1 to 86400".into()) }
+    if (LEAST..=MOST).contains(&seconds) { Ok(seconds) } else { Err(format!("expected {LEAST} to {MOST}")) }
 }
 
 /// Show reports of `bench` side by side; with two of one machine, tell whether it became slower.

@@ -193,10 +193,14 @@ fn metrics_file() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// From one message to the next.
-fn publish_rate(text: &str) -> Result<Duration, &'static str> {
+fn publish_rate(text: &str) -> Result<Duration, String> {
+    const LEAST: f64 = 0.01;
+    const MOST: f64 = 100.0;
     let rate: f64 = text.parse().map_err(|_| "expected messages a second, such as 5")?;
-    let is_sound = (0.01..=100.0).contains(&rate);
-    if is_sound { Ok(Duration::from_secs_f64(1.0 / rate)) } else { Err("expected 0.01 to 100 messages a second") }
+    if !(LEAST..=MOST).contains(&rate) {
+        return Err(format!("expected {LEAST} to {MOST} messages a second"));
+    }
+    Ok(Duration::from_secs_f64(1.0 / rate))
 }
 
 /// The page for a browser.

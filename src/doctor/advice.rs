@@ -5,13 +5,14 @@ use std::error::Error;
 use crate::board::BoardError;
 use crate::capture::{CameraError, CaptureError, OtherWay, SourceError};
 use crate::face::zoo::LoadError;
+use crate::publish::PublishError;
 use crate::record::RecordError;
 use crate::report::ReportError;
 use crate::screen::ScreenError;
 
 /// An error and its causes, the first line of each, and what to do. What the text already says is
 /// not said again.
-pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
+pub fn with_advice(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut advice = on(error);
     let mut cause = error.source();
@@ -40,6 +41,15 @@ fn on(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref().and_then(on_record))
         .or_else(|| error.downcast_ref().and_then(on_report))
         .or_else(|| error.downcast_ref().and_then(on_model))
+        .or_else(|| error.downcast_ref().and_then(on_publish))
+}
+
+fn on_publish(error: &PublishError) -> Option<String> {
+    match error {
+        #[cfg(feature = "page")]
+        PublishError::NoToken(_) => Some("give --token-file with it".into()),
+        _ => None,
+    }
 }
 
 fn on_model(error: &LoadError) -> Option<String> {
@@ -139,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_error_says_what_is_wrong_and_the_option_that_helps() {
-        let said = |error: CaptureError| in_one_line(anyhow::Error::from(error).as_ref());
+        let said = |error: CaptureError| with_advice(anyhow::Error::from(error).as_ref());
         assert_eq!(
             said(CameraError::None.into()),
             "no camera was found (no /dev/video* gives pictures); give --source PATH for pictures and video, or try \
@@ -160,7 +170,7 @@ mod tests {
         let cause = ReportError::Truncated("a.json".into());
         let error = Err::<(), _>(cause).context("cannot compare").unwrap_err();
         assert_eq!(
-            in_one_line(error.as_ref()),
+            with_advice(error.as_ref()),
             "cannot compare: a.json is cut short; expected a whole report; `wingmark bench --json FILE` writes one"
         );
     }

@@ -34,7 +34,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
             Err(e) => (Vec::new(), Err(e)),
         };
         let is_busy = matches!(tried, Err(CameraError::Busy(_)));
-        let fault = tried.err().map(|e| super::in_one_line(&e));
+        let fault = tried.err().map(|e| super::with_advice(&e));
         Some(CameraReport { device, name, formats, may_open: true, fault, is_busy })
     });
     cameras.collect()

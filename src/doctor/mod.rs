@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub use advice::in_one_line;
+pub use advice::with_advice;
 pub use model::{ModelReport, Sound};
 pub use probe::{Probe, ThisMachine};
 

@@ -8,7 +8,7 @@ use crate::face::golden::{self, Agreement};
 use crate::face::zoo::Choice;
 use crate::model::card::{ModelCard, Task};
 
-use super::advice::in_one_line;
+use super::advice::with_advice;
 
 /// What became of a model's card, hash, shapes and golden sample. `Display` gives it as a table,
 /// serde as JSON.
@@ -39,7 +39,7 @@ impl ModelReport {
         let checked = choice.read().map_err(golden::CheckError::from).and_then(|files| golden::checked(&files));
         let (fault, sound) = match checked {
             Ok((net, golden)) => (None, Some(Sound::of(net.card, golden))),
-            Err(e) => (Some(in_one_line(&e)), None),
+            Err(e) => (Some(with_advice(&e)), None),
         };
         ModelReport { model: choice.to_string(), fault, sound }
     }

@@ -3,12 +3,13 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, access};
 use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
-use crate::capture::v4l2::{CameraError, CameraWish, Device, try_out};
+use crate::capture::v4l2::{CameraError, CameraWish, Device, answered, try_out};
 use crate::face::zoo;
+use crate::text::files;
 
 pub trait Probe {
     /// Whether this user may read and write a device.
@@ -61,22 +62,8 @@ impl Probe for ThisMachine {
     }
 
     fn camera_formats(&self, path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
-        let device = match Device::open(path) {
-            Err(CameraError::NotACamera(_)) => return Ok(Vec::new()),
-            opened => opened?,
-        };
-        let modes = device.modes(&CameraWish::default());
-        let formats = device.fourccs().into_iter().map(|fourcc| {
-            let modes = modes.iter().filter(|mode| mode.format.fourcc() == fourcc);
-            let sizes = modes.map(|mode| {
-                let rate = mode.intervals.iter().map(|interval| interval.rate()).reduce(f64::max);
-                OfferedSize { size: mode.size.to_string(), rate }
-            });
-            OfferedFormat { format: String::from_utf8_lossy(&fourcc).trim().into(), sizes: sizes.collect() }
-        });
-        let formats: Vec<OfferedFormat> = formats.collect();
-        let is_readable = formats.iter().any(OfferedFormat::is_readable);
-        if device.is_in_pipeline() && !is_readable { Err(device.in_pipeline()) } else { Ok(formats) }
+        let owned_path = path.to_path_buf();
+        answered(path, move || offered(&owned_path))
     }
 
     fn try_camera(&self, path: &Path) -> Result<(), CameraError> {
@@ -84,14 +71,13 @@ impl Probe for ThisMachine {
     }
 
     fn free_disk_mib(&self) -> Option<u64> {
-        let disk = statvfs(".").ok()?;
-        Some(disk.f_bavail * disk.f_frsize / (1024 * 1024))
+        Some(files::free_bytes(Path::new("."))? / (1024 * 1024))
     }
 
     fn models(&self) -> Vec<ModelCheck> {
         let check = |shipped: &'static zoo::Shipped| ModelCheck {
             name: shipped.name.into(),
-            fault: zoo::Choice::Shipped(shipped).load().err().map(|e| e.to_string()),
+            fault: zoo::Choice::Shipped(shipped).load().err().map(|e| super::with_advice(&e)),
         };
         zoo::SHIPPED.iter().map(check).collect()
     }
@@ -105,4 +91,23 @@ impl Probe for ThisMachine {
             Ok(_) => None,
         }
     }
+}
+
+fn offered(path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
+    let device = match Device::open(path) {
+        Err(CameraError::NotACamera(_)) => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let modes = device.modes(&CameraWish::default());
+    let formats = device.fourccs().into_iter().map(|fourcc| {
+        let modes = modes.iter().filter(|mode| mode.format.fourcc() == fourcc);
+        let sizes = modes.map(|mode| {
+            let rate = mode.intervals.iter().map(|interval| interval.rate()).reduce(f64::max);
+            OfferedSize { size: mode.size.to_string(), rate }
+        });
+        OfferedFormat { format: String::from_utf8_lossy(&fourcc).trim().into(), sizes: sizes.collect() }
+    });
+    let formats: Vec<OfferedFormat> = formats.collect();
+    let is_readable = formats.iter().any(OfferedFormat::is_readable);
+    if device.is_in_pipeline() && !is_readable { Err(device.pipeline_error()) } else { Ok(formats) }
 }

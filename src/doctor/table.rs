@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{CameraReport, Diagnosis, OfferedFormat};
 use crate::machine::Frequency;
+use crate::text::message::counted;
 
 /// Width of the names on the left.
 const NAMES: usize = 10;
@@ -36,7 +37,11 @@ impl Diagnosis {
         row(f, "cpu", format_args!("{} x {cpu}, {}{limit}", machine.cpu.cores, machine.architecture))?;
         row(f, "", machine.cpu.features.join(" "))?;
         let state = if self.kernel_fault.is_some() { "not to be used" } else { "self-test passed" };
-        row(f, "kernels", format_args!("{}, {state}; {}", machine.kernels, threads(self.board.threads)))
+        row(
+            f,
+            "kernels",
+            format_args!("{}, {state}; {}", machine.kernels, counted(self.board.threads, "thread", "threads")),
+        )
     }
 
     /// How the machine does.
@@ -103,7 +108,7 @@ impl Diagnosis {
                 finding.remedy.iter().try_for_each(|remedy| writeln!(f, "  {remedy}"))?;
             }
         }
-        if self.findings.iter().all(|finding| !finding.blocks) {
+        if self.is_clear() {
             writeln!(f, "\nNothing is in the way.")?;
         }
         Ok(())
@@ -119,10 +124,6 @@ impl Diagnosis {
         ];
         told.into_iter().filter(|(_, is_told)| !is_told).map(|(what, _)| what).collect()
     }
-}
-
-fn threads(number: usize) -> String {
-    if number == 1 { "1 thread".into() } else { format!("{number} threads") }
 }
 
 fn clock(policy: &Frequency) -> String {

@@ -7,6 +7,7 @@
 //! to the left of the picture), pitch when the person looks down, roll when the head turns
 //! clockwise in the picture. `docs/measures.md` draws it; [`super::fit`] finds it.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use nalgebra::{Matrix2, Matrix3, Matrix6, Point2, Rotation3, Vector2, Vector3, Vector6};
@@ -23,13 +24,16 @@ pub struct FieldOfView {
 
 /// A field of view that no pinhole camera has.
 #[derive(Debug, Error)]
-#[error("expected 5 to 150 degrees, such as 60")]
+#[error("expected {} to {} degrees, such as 60", FieldOfView::DEGREES.start(), FieldOfView::DEGREES.end())]
 pub struct FieldOfViewError;
 
 impl FieldOfView {
+    /// Those that a pinhole camera has.
+    pub(crate) const DEGREES: RangeInclusive<f32> = 5.0..=150.0;
+
     /// A horizontal field of view in degrees.
     pub fn new(degrees: f32) -> Result<Self, FieldOfViewError> {
-        if (5.0..=150.0).contains(&degrees) { Ok(FieldOfView { degrees }) } else { Err(FieldOfViewError) }
+        if FieldOfView::DEGREES.contains(&degrees) { Ok(FieldOfView { degrees }) } else { Err(FieldOfViewError) }
     }
 
     /// 15 degrees, of usual pictures of faces: most are cut from photographs taken from afar.

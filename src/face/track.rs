@@ -1,6 +1,7 @@
 //! Follows faces from frame to frame: where to look next, who is who, and what to forget.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,19 +35,21 @@ pub enum Smoothing {
     On(Strength),
 }
 
+const STRENGTHS: RangeInclusive<f32> = 0.1..=10.0;
+
 /// 0.1 to 10; 1 is what the net's jitter asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Strength(f32);
 
 /// Smoothing that does not work.
 #[derive(Debug, Error)]
-#[error("expected off, or a strength of 0.1 to 10")]
+#[error("expected off, or a strength of {} to {}", STRENGTHS.start(), STRENGTHS.end())]
 pub struct SmoothingError;
 
 impl Smoothing {
     /// Smoothing of a strength of 0.1 to 10.
     pub fn of_strength(strength: f32) -> Result<Self, SmoothingError> {
-        if (0.1..=10.0).contains(&strength) { Ok(Smoothing::On(Strength(strength))) } else { Err(SmoothingError) }
+        if STRENGTHS.contains(&strength) { Ok(Smoothing::On(Strength(strength))) } else { Err(SmoothingError) }
     }
 }
 

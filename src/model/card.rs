@@ -17,9 +17,9 @@ pub const FACE_CHANNELS: usize = 5;
 
 /// A card's `heat.scale` may be off by this share of it: a person may have written it shorter.
 const ROUNDED: f32 = 1e-3;
-/// A card's `gmac` may be off by this share of it,
+/// A card's `gmac` may be off by this share of it and by [`GMAC_STEP`] together.
 const GMAC_ROUNDED: f64 = 0.01;
-/// and by this much: cards give three places.
+/// Half of the last of three places.
 const GMAC_STEP: f64 = 0.0005;
 
 /// A card whose values are within their ranges; [`ModelCard::from_toml`] lets no other through.
@@ -178,7 +178,7 @@ pub enum CardError {
     #[error("{}", in_one_line(.0.message()))]
     Toml(#[from] toml::de::Error),
     #[error("{key} is {found}; expected {expected}")]
-    OutOfRange { key: &'static str, found: String, expected: &'static str },
+    OutOfRange { key: &'static str, found: String, expected: String },
     #[error("model.onnx has the SHA-256 {found}, its card says {expected}; the file is cut short or another model's")]
     OtherFile { found: String, expected: String },
     #[error("the net gives {found} and reads {input_px} px, its card says {expected} and {card_px} px")]
@@ -264,26 +264,30 @@ impl ModelCard {
     }
 
     fn check(&self) -> Result<(), CardError> {
-        number("input_px", self.input_px.into(), 16.0..=MAX_INPUT_PX.into(), "16 to 4096")?;
+        number("input_px", self.input_px.into(), 16.0..=MAX_INPUT_PX.into())?;
         if self.stride == 0 || !self.input_px.is_multiple_of(self.stride) {
             let found = self.stride.to_string();
-            return Err(CardError::OutOfRange { key: "stride", found, expected: "a divisor of input_px" });
+            return Err(CardError::OutOfRange { key: "stride", found, expected: "a divisor of input_px".into() });
         }
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             let found = format!("{:?}", self.sha256);
-            return Err(CardError::OutOfRange { key: "sha256", found, expected: "64 lower-case hexadecimal digits" });
+            return Err(CardError::OutOfRange {
+                key: "sha256",
+                found,
+                expected: "64 lower-case hexadecimal digits".into(),
+            });
         }
-        number("heat.scale", self.heat.scale.into(), 1e-6..=1.0, "a positive number up to 1")?;
+        number("heat.scale", self.heat.scale.into(), 1e-6..=1.0)?;
         match self.task {
             Task::Landmarks { scheme, crop_margin, ref calibration, ref visibility } => {
-                number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0, "1 to 4")?;
+                number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0)?;
                 calibration.as_ref().map_or(Ok(()), |calibration| calibration.check(scheme))?;
                 visibility.as_ref().map_or(Ok(()), |visibility| visibility.check(scheme))
             }
             Task::Faces { smallest_px, octaves, score } => {
-                number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0, "1 to 1024")?;
-                number("task.faces.octaves", octaves.into(), 0.5..=12.0, "0.5 to 12")?;
-                number("task.faces.score", score.into(), 0.0..=1.0, "0 to 1")
+                number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0)?;
+                number("task.faces.octaves", octaves.into(), 0.5..=12.0)?;
+                number("task.faces.score", score.into(), 0.0..=1.0)
             }
         }
     }
@@ -292,18 +296,18 @@ impl ModelCard {
 impl Calibration {
     fn check(&self, scheme: &Scheme) -> Result<(), CardError> {
         let Calibration { exponent, face_exponent, tails, spread } = self;
-        number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0, "0 to 10")?;
-        number("task.landmarks.calibration.face_exponent", (*face_exponent).into(), 0.0..=10.0, "0 to 10")?;
-        number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0, "2.01 to 1000")?;
+        number("task.landmarks.calibration.exponent", (*exponent).into(), 0.0..=10.0)?;
+        number("task.landmarks.calibration.face_exponent", (*face_exponent).into(), 0.0..=10.0)?;
+        number("task.landmarks.calibration.tails", (*tails).into(), 2.01..=1000.0)?;
         let key = "task.landmarks.calibration.spread";
-        spread.iter().try_for_each(|spread| number(key, (*spread).into(), 1e-6..=1e3, "1e-6 to 1000"))?;
+        spread.iter().try_for_each(|spread| number(key, (*spread).into(), 1e-6..=1e3))?;
         one_a_landmark(key, spread, scheme)
     }
 }
 
 impl Visibility {
     fn check(&self, scheme: &Scheme) -> Result<(), CardError> {
-        let within = |key, value: f32| number(key, value.into(), -100.0..=100.0, "-100 to 100");
+        let within = |key, value: f32| number(key, value.into(), -100.0..=100.0);
         within("task.landmarks.visibility.own", self.own)?;
         within("task.landmarks.visibility.near", self.near)?;
         within("task.landmarks.visibility.face", self.face)?;
@@ -313,8 +317,12 @@ impl Visibility {
     }
 }
 
-fn number(key: &'static str, value: f64, range: RangeInclusive<f64>, expected: &'static str) -> Result<(), CardError> {
-    if range.contains(&value) { Ok(()) } else { Err(CardError::OutOfRange { key, found: value.to_string(), expected }) }
+fn number(key: &'static str, value: f64, range: RangeInclusive<f64>) -> Result<(), CardError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let expected = format!("{} to {}", range.start(), range.end());
+    Err(CardError::OutOfRange { key, found: value.to_string(), expected })
 }
 
 fn one_a_landmark(key: &'static str, numbers: &[f32], scheme: &Scheme) -> Result<(), CardError> {
@@ -322,7 +330,7 @@ fn one_a_landmark(key: &'static str, numbers: &[f32], scheme: &Scheme) -> Result
         return Ok(());
     }
     let found = format!("{} numbers", numbers.len());
-    Err(CardError::OutOfRange { key, found, expected: "one number for each landmark of the scheme" })
+    Err(CardError::OutOfRange { key, found, expected: "one number for each landmark of the scheme".into() })
 }
 
 /// A scheme is written as its name.

@@ -7,7 +7,7 @@ use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
 use super::scales::Constant;
-use super::signature::{MAX_ELEMENTS, signature};
+use super::signature::{MAX_ELEMENTS, most_elements, signature};
 
 /// Operators whose result is no larger than their first input.
 const ALIKE: [&str; 35] = [
@@ -77,7 +77,7 @@ const CROSSED: [&str; 5] = ["Conv", "Gather", "Gemm", "MatMul", "MatMulInteger"]
 const ENLARGING: [(&str, &[usize]); 5] =
     [("Expand", &[1]), ("Pad", &[1]), ("Resize", &[1, 2, 3]), ("Tile", &[1]), ("Upsample", &[1])];
 
-/// Sides that a tensor has at most.
+/// No tensor has more sides.
 const MAX_RANK: u64 = 64;
 
 /// How large a constant is at most.
@@ -155,7 +155,7 @@ fn made(graph: &GraphProto, node: &NodeProto, extents: Vec<Extent>) -> Result<Ex
     if made.elements > MAX_ELEMENTS as u64 {
         return Err(signature(
             format!("a node {op} that makes {} numbers of constants", made.elements),
-            "at most 2^26",
+            format!("at most {}", most_elements()),
         ));
     }
     Ok(made)

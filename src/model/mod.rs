@@ -81,7 +81,7 @@ pub enum ModelError {
     #[error("cannot read the ONNX file: {}; it may be cut short or damaged", in_one_line(&format!("{cause:#}")))]
     Onnx { cause: TractError },
     #[error("the ONNX file has {found}; expected {expected}")]
-    Signature { found: String, expected: &'static str },
+    Signature { found: String, expected: String },
     #[error("operator {} (node {}) cannot run in int8; {expected}", operator.escape_debug(), node.escape_debug())]
     Operator { operator: String, node: String, expected: String },
     #[error(

@@ -4,7 +4,7 @@ use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
 use super::growth::check_growth;
-use super::signature::{MAX_ELEMENTS, signature};
+use super::signature::{MAX_ELEMENTS, most_elements, signature};
 
 /// More than any net for pictures enlarges a tensor by.
 const MAX_SCALE: f32 = 64.0;
@@ -36,7 +36,7 @@ fn check_shapes(graph: &GraphProto) -> Result<(), ModelError> {
 fn check_elements(op: &str, sides: &[i64]) -> Result<(), ModelError> {
     let elements = sides.iter().fold(1, |elements: i64, side| elements.saturating_mul(side.saturating_abs()));
     if elements > MAX_ELEMENTS as i64 || sides.iter().any(|side| *side > MAX_ELEMENTS as i64) {
-        return Err(signature(format!("a node {op} to {sides:?}"), "at most 2^26 elements"));
+        return Err(signature(format!("a node {op} to {sides:?}"), format!("at most {} elements", most_elements())));
     }
     Ok(())
 }
@@ -48,7 +48,7 @@ fn check_pads(graph: &GraphProto) -> Result<(), ModelError> {
         let older = node.attribute.iter().filter(|attribute| attribute.name == "pads");
         let pads = pads.iter().chain(older.flat_map(|attribute| &attribute.ints));
         if let Some(pad) = pads.max().filter(|pad| **pad > MAX_PAD) {
-            return Err(signature(format!("a node Pad by {pad}"), "pads of at most 4096"));
+            return Err(signature(format!("a node Pad by {pad}"), format!("pads of at most {MAX_PAD}")));
         }
     }
     Ok(())
@@ -61,7 +61,7 @@ fn check_scales(graph: &GraphProto) -> Result<(), ModelError> {
         let place = if node.input.len() == 2 { 1 } else { 2 };
         let scales = constant(place).map_or(vec![], |scales| scales.floats());
         if let Some(scale) = scales.iter().find(|scale| !(0.0..=MAX_SCALE).contains(*scale)) {
-            return Err(signature(format!("a node Resize by {scale}"), "scales of at most 64"));
+            return Err(signature(format!("a node Resize by {scale}"), format!("scales of at most {MAX_SCALE}")));
         }
         let sizes = constant(3).map_or(vec![], |sizes| sizes.integers());
         check_elements("Resize", &sizes)?;

@@ -22,7 +22,10 @@ pub(super) fn check_sizes(model: &TypedModel) -> Result<(), ModelError> {
         // An empty list stands for an input that is left out; beyond the end of other empty tensors
         // tract's convolutions read on.
         if elements > MAX_ELEMENTS || elements == 0 && shape.len() > 1 {
-            return Err(signature(format!("a tensor of {shape:?}"), "1 to 2^26 elements in each"));
+            return Err(signature(
+                format!("a tensor of {shape:?}"),
+                format!("1 to {} elements in each", most_elements()),
+            ));
         }
     }
     Ok(())
@@ -37,7 +40,7 @@ pub(super) fn check_inputs(graph: &GraphProto) -> Result<(), ModelError> {
         // Older files name their weights among the inputs, and these may have one long side.
         let is_picture = !graph.initializer.iter().any(|tensor| tensor.name == input.name);
         if is_picture && sides.iter().any(|side| *side > MAX_INPUT_PX.into()) {
-            return Err(signature(format!("an input of {sides:?}"), "sides of at most 4096 px"));
+            return Err(signature(format!("an input of {sides:?}"), format!("sides of at most {MAX_INPUT_PX} px")));
         }
     }
     Ok(())
@@ -49,11 +52,17 @@ pub(super) fn check_memory(bytes: usize) -> Result<(), ModelError> {
         return Ok(());
     }
     let found = format!("{} MiB of tensors that are needed at once", bytes.div_ceil(1 << 20));
-    Err(signature(found, "at most 256 MiB; export it for a smaller picture"))
+    let most = MAX_MEMORY_BYTES >> 20;
+    Err(signature(found, format!("at most {most} MiB; export it for a smaller picture")))
 }
 
-pub(super) fn signature(found: String, expected: &'static str) -> ModelError {
-    ModelError::Signature { found, expected }
+/// [`MAX_ELEMENTS`] as messages say it.
+pub(super) fn most_elements() -> String {
+    format!("2^{}", MAX_ELEMENTS.ilog2())
+}
+
+pub(super) fn signature(found: String, expected: impl Into<String>) -> ModelError {
+    ModelError::Signature { found, expected: expected.into() }
 }
 
 pub(super) fn input_signature(found: &[usize]) -> ModelError {

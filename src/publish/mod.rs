@@ -61,7 +61,7 @@ pub enum PublishError {
     #[error("cannot serve the page at {at}: {source}; choose another port or address")]
     Serve { at: std::net::SocketAddr, source: std::io::Error },
     #[cfg(feature = "page")]
-    #[error("{0} is open to other machines; give --token-file with it")]
+    #[error("{0} is open to other machines, and no token keeps them out")]
     NoToken(std::net::SocketAddr),
     #[cfg(feature = "page")]
     #[error(transparent)]

@@ -67,7 +67,7 @@ pub enum TargetError {
     NoTls,
     #[error(
         "the prefix of MQTT topics has no +, no #, no control characters, no $ at its beginning, nothing empty between \
-         two /, and at most 1000 bytes"
+         two /, and at most {LONGEST_PREFIX} bytes"
     )]
     Prefix,
     #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]

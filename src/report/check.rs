@@ -9,7 +9,7 @@ const LONGEST_TEXT: usize = 1000;
 pub(super) struct Wrong {
     pub key: String,
     pub found: String,
-    pub expected: &'static str,
+    pub expected: String,
 }
 
 type Checked = Result<(), Wrong>;
@@ -43,7 +43,7 @@ fn measured(at: &str, model: &Measured) -> Checked {
     number(&format!("{at}.gmac"), model.gmac)?;
     if !(1..=1024).contains(&model.threads) {
         let found = model.threads.to_string();
-        return Err(Wrong { key: format!("{at}.threads"), found, expected: "1 to 1024" });
+        return Err(Wrong { key: format!("{at}.threads"), found, expected: "1 to 1024".into() });
     }
     if let Some(accuracy) = &model.accuracy {
         text(&format!("{at}.accuracy.data"), &accuracy.data)?;
@@ -73,7 +73,9 @@ fn measured(at: &str, model: &Measured) -> Checked {
         number(&format!("{at}.energy[{i}].seconds"), energy.seconds)?;
     }
     match model.instructions_a_frame {
-        Some(0) => Err(Wrong { key: format!("{at}.instructions_a_frame"), found: "0".into(), expected: "at least 1" }),
+        Some(0) => {
+            Err(Wrong { key: format!("{at}.instructions_a_frame"), found: "0".into(), expected: "at least 1".into() })
+        }
         _ => Ok(()),
     }
 }
@@ -90,14 +92,14 @@ fn work(at: &str, timed: &Quantiles) -> Checked {
     if timed.min_us > 0.0 {
         Ok(())
     } else {
-        Err(Wrong { key: format!("{at}.min_us"), found: "0".into(), expected: "more than 0" })
+        Err(Wrong { key: format!("{at}.min_us"), found: "0".into(), expected: "more than 0".into() })
     }
 }
 
 fn quantiles(at: &str, timed: &Quantiles) -> Checked {
     let Quantiles { count, min_us, median_us, p90_us, p99_us } = *timed;
     if count == 0 {
-        return Err(Wrong { key: format!("{at}.count"), found: "0".into(), expected: "at least 1" });
+        return Err(Wrong { key: format!("{at}.count"), found: "0".into(), expected: "at least 1".into() });
     }
     for (key, value) in [("min_us", min_us), ("median_us", median_us), ("p90_us", p90_us), ("p99_us", p99_us)] {
         number(&format!("{at}.{key}"), value)?;
@@ -105,7 +107,7 @@ fn quantiles(at: &str, timed: &Quantiles) -> Checked {
     if min_us <= median_us && median_us <= p90_us && p90_us <= p99_us {
         Ok(())
     } else {
-        Err(Wrong { key: at.into(), found: "not in order".into(), expected: "min, median, p90, p99 to rise" })
+        Err(Wrong { key: at.into(), found: "not in order".into(), expected: "min, median, p90, p99 to rise".into() })
     }
 }
 
@@ -113,7 +115,7 @@ fn number(key: &str, value: f64) -> Checked {
     if (0.0..=LARGEST).contains(&value) {
         Ok(())
     } else {
-        Err(Wrong { key: key.into(), found: value.to_string(), expected: "0 to 1e12" })
+        Err(Wrong { key: key.into(), found: value.to_string(), expected: format!("0 to {LARGEST:e}") })
     }
 }
 
@@ -122,6 +124,10 @@ fn text(key: &str, value: &str) -> Checked {
         Ok(())
     } else {
         let shown: String = value.chars().take(40).collect();
-        Err(Wrong { key: key.into(), found: format!("{shown:?}"), expected: "a line of at most 1000 bytes" })
+        Err(Wrong {
+            key: key.into(),
+            found: format!("{shown:?}"),
+            expected: format!("a line of at most {LONGEST_TEXT} bytes"),
+        })
     }
 }

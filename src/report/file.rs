@@ -30,7 +30,7 @@ pub enum ReportError {
     #[error("{path} is not a report of schema {SCHEMA}: {}", in_one_line(&source.to_string()))]
     Shape { path: PathBuf, source: serde_json::Error },
     #[error("{path}: {key} is {found}; expected {expected}")]
-    Value { path: PathBuf, key: String, found: String, expected: &'static str },
+    Value { path: PathBuf, key: String, found: String, expected: String },
 }
 
 impl Report {

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "program")]
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, access, statvfs};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 
@@ -132,6 +132,13 @@ pub fn nobody_reads() -> io::Error {
 /// The folder that a file lies in, or would.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// What is free for this user where a folder lies; `None` where it is not there, or lies on no file
+/// system. Some in user space say that they have no end.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let about = statvfs(folder).ok()?;
+    Some(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
 /// Whether files can be made in a folder: one is, and removed again. What the rights say is not

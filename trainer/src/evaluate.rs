@@ -65,8 +65,13 @@ pub fn run(args: &Evaluate) -> Result<()> {
                     Some(degrade) => degrade.apply(&frame, &s.points),
                     None => (frame, s.points.clone()),
                 };
-                let face =
-                    Face { file: s.file.clone(), frame: Arc::new(frame), points, weights: vec![1.0; 68], times: 1 };
+                let face = Face {
+                    file: s.file.clone(),
+                    frame: Arc::new(frame),
+                    points,
+                    weights: vec![1.0; IBUG_68.landmarks],
+                    times: 1,
+                };
                 let bounds = Rect::around(face.points.iter().copied()).expect("a sample has points");
                 Ok(cut(&face, &Crop::around(&bounds, preset.margin, preset.input_px as u32)))
             })

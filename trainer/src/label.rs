@@ -3,6 +3,7 @@
 //! and where looks differ, no point is trusted.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -40,8 +41,8 @@ pub struct Label {
     #[arg(long, required = true)]
     model: Vec<Choice>,
     /// Looks of each model at each face, half of them in a mirror.
-    #[arg(long, default_value_t = 8)]
-    looks: usize,
+    #[arg(long, default_value = "8")]
+    looks: NonZeroUsize,
     /// Leaves out faces whose looks differ more: the mean distance of a landmark from its mean, as
     /// a share of the face's side.
     #[arg(long, default_value_t = 0.015)]
@@ -61,7 +62,6 @@ struct Seen {
 }
 
 pub fn run(args: &Label) -> Result<()> {
-    ensure!(args.looks > 0, "--looks is 0, expected at least 1");
     let images = args.pictures.canonicalize().with_context(|| format!("cannot read {}", args.pictures.display()))?;
     let mut files: Vec<PathBuf> = fs::read_dir(&images)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     files.sort_unstable();
@@ -74,8 +74,11 @@ pub fn run(args: &Label) -> Result<()> {
 
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let link = args.out.join("images");
-    if !link.exists() {
-        std::os::unix::fs::symlink(&images, &link).with_context(|| format!("cannot make {}", link.display()))?;
+    match link.canonicalize() {
+        Ok(found) => ensure!(found == images, "{} leads to {}; name another --out", link.display(), found.display()),
+        Err(_) => {
+            std::os::unix::fs::symlink(&images, &link).with_context(|| format!("cannot make {}", link.display()))?
+        }
     }
     let table = args.out.join("points.csv");
     let mut writer = csv::Writer::from_path(&table).with_context(|| format!("cannot write {}", table.display()))?;
@@ -95,9 +98,9 @@ pub fn run(args: &Label) -> Result<()> {
             let views = Views::of(&frame)?;
             let mut points = face.landmarks.iter().map(|landmark| landmark.at).collect::<Vec<_>>();
             for _ in 1..ROUNDS {
-                points = views.look(&mut landmarkers, args.looks, &points, &mut rng)?.points;
+                points = views.look(&mut landmarkers, args.looks.get(), &points, &mut rng)?.points;
             }
-            let seen = views.look(&mut landmarkers, args.looks, &points, &mut rng)?;
+            let seen = views.look(&mut landmarkers, args.looks.get(), &points, &mut rng)?;
             if seen.spread <= args.spread && seen.confidence >= args.confidence {
                 kept += 1;
                 writer.write_record(row(path, &seen)?)?;

@@ -23,6 +23,7 @@ mod targets;
 mod task;
 mod train;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -138,8 +139,8 @@ struct TrainArgs {
     from: Option<PathBuf>,
     #[arg(long, default_value_t = 60.0)]
     epochs: f64,
-    #[arg(long, default_value_t = 32)]
-    batch: usize,
+    #[arg(long, default_value = "32")]
+    batch: NonZeroUsize,
     /// Highest learning rate.
     #[arg(long, default_value_t = 1e-3)]
     rate: f64,
@@ -149,8 +150,8 @@ struct TrainArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Processor threads.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
+    #[arg(long, default_value = "1")]
+    threads: NonZeroUsize,
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     precision: PrecisionArg,
     /// Judges on held-out faces each so many steps.
@@ -246,8 +247,8 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         channels: task.channels(),
         method: args.learn.method(),
         coordinates: args.learn.preset()?.coordinates,
-        steps: (args.epochs * task.len() as f64 / args.batch as f64) as u64,
-        batch_size: args.batch,
+        steps: (args.epochs * task.len() as f64 / args.batch.get() as f64) as u64,
+        batch_size: args.batch.get(),
         rate: args.rate,
         decay: args.decay,
         seed: args.seed,
@@ -269,7 +270,7 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         checkpoint: args.checkpoint.clone(),
         from: args.from.clone(),
         precision,
-        threads: args.threads,
+        threads: args.threads.get(),
         device: Device::cuda_if_available(),
         judge_every: args.judge_every,
     };

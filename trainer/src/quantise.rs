@@ -12,6 +12,8 @@ use crate::net::{Folded, Weights, conv2d, evaluate, plain};
 use crate::onnx::{MICROSOFT, Numbers, OnnxGraph, conv_attributes};
 
 const BINS: usize = 2048;
+/// Stored biases are no larger, so that there is room for the products.
+const LARGEST_BIAS: f32 = (1 << 30) as f32;
 
 /// A stored `q` stands for `(q - zero_point) * scale`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -305,7 +307,9 @@ fn quantise_conv(folded: &Folded, input_scale: f32, limit: f32) -> QuantisedConv
     let taps = folded.weight.len() / folded.bias.len();
     let mut quantised = QuantisedConv { weight: vec![], scales: vec![], bias: vec![] };
     for (filter, bias) in folded.weight.chunks(taps).zip(&folded.bias) {
-        let scale = weight_scale(filter, limit);
+        // A filter that is next to nothing has a bias all the same, which has to fit into 32 bits.
+        let least = bias.abs() / (input_scale * LARGEST_BIAS);
+        let scale = weight_scale(filter, limit).max(least);
         quantised.weight.extend(filter.iter().map(|w| (w / scale).round().clamp(-limit, limit) as i8));
         quantised.bias.push((f64::from(*bias) / (f64::from(input_scale) * f64::from(scale))).round() as i32);
         quantised.scales.push(scale);
@@ -361,6 +365,17 @@ mod tests {
         let q = Histogram { low: 0.0, high: 10.0, counts }.best();
         assert!((4.9..6.0).contains(&(q.scale * 255.0)), "{q:?}");
         assert_eq!(q.zero_point, 0);
+    }
+
+    #[test]
+    fn a_filter_without_weights_keeps_its_bias() {
+        let folded = Folded { weight: vec![0.0, 0.0, 1e-12, -1e-12, 0.5, -0.25], bias: vec![0.7, -3.0, 0.1] };
+        let quantised = quantise_conv(&folded, 0.01, 63.0);
+        for ((stored, scale), bias) in quantised.bias.iter().zip(&quantised.scales).zip(&folded.bias) {
+            let restored = *stored as f32 * scale * 0.01;
+            assert!((restored - bias).abs() <= 1e-3 * bias.abs(), "{restored} is not {bias}");
+        }
+        assert_eq!(quantised.weight, [0, 0, 0, 0, 63, -32]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! input.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -40,8 +41,8 @@ pub struct Quantise {
     /// Folders whose training pictures the scales come from, as `train --data` takes them.
     #[arg(long, required = true)]
     data: Vec<Set>,
-    #[arg(long, default_value_t = 320)]
-    pictures: usize,
+    #[arg(long, default_value = "320")]
+    pictures: NonZeroUsize,
     /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some
     /// of other runtimes wrong.
     #[arg(long, default_value_t = 63)]
@@ -82,7 +83,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
         let faces = pictures::load(&args.data)?;
         Box::new(Landmarks::new(preset, state.recipe.method, augment::LANDMARKS, None, faces))
     };
-    let examples = loader::examples(&*task, args.pictures, CALIBRATION_SEED, 0);
+    let examples = loader::examples(&*task, args.pictures.get(), CALIBRATION_SEED, 0);
     let calibration: Vec<_> =
         examples.chunks(32).map(|part| images_tensor(part.iter().map(|e| &e.image), Device::Cpu)).collect();
     let channels = kept_channels(state.recipe.channels);

@@ -150,7 +150,7 @@ fn backward(outputs: &[Tensor], batch: &Batch, losses: &[crate::loss::Loss], thr
 }
 
 /// The last stack's maps for each held-out example.
-pub fn infer_all(graph: &Graph, weights: &Weights, task: &dyn Task, device: Device) -> Vec<Vec<f32>> {
+fn infer_all(graph: &Graph, weights: &Weights, task: &dyn Task, device: Device) -> Vec<Vec<f32>> {
     let _guard = tch::no_grad_guard();
     let mut maps = Vec::new();
     for examples in task.held_out().chunks(32) {

@@ -32,7 +32,7 @@ impl InstructionSet for Avx2 {
         Tile { pixels: 4, blocks: 1 }
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         16
     }
 

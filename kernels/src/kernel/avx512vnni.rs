@@ -32,7 +32,7 @@ impl InstructionSet for Avx512Vnni {
         TILE
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         48
     }
 
@@ -174,7 +174,7 @@ pub(super) mod emulated {
             TILE
         }
 
-        fn macs_a_cycle(&self) -> usize {
+        fn macs_a_cycle(&self) -> u64 {
             Avx512Vnni.macs_a_cycle()
         }
 

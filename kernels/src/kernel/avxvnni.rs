@@ -29,7 +29,7 @@ impl InstructionSet for AvxVnni {
         Tile { pixels: 6, blocks: 1 }
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         24
     }
 

@@ -95,7 +95,7 @@ pub(crate) trait InstructionSet: Send + Sync {
 
     /// Multiply-accumulates of a convolution a cycle, as trained nets reach them: how finely
     /// threads share a step goes by it.
-    fn macs_a_cycle(&self) -> usize;
+    fn macs_a_cycle(&self) -> u64;
 
     /// Changes the weights into a form that [`Self::convolve`] computes exactly.
     fn prepare(&self, _weights: &mut PackedWeights, _window_rows: usize, _input_row_pitch: usize) -> Corrections {
@@ -248,7 +248,7 @@ pub(crate) mod tests {
             portable::Portable.tile()
         }
 
-        fn macs_a_cycle(&self) -> usize {
+        fn macs_a_cycle(&self) -> u64 {
             4
         }
 

@@ -28,7 +28,7 @@ impl InstructionSet for Portable {
         Tile { pixels: 1, blocks: 1 }
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         1
     }
 

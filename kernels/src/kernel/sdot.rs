@@ -32,7 +32,7 @@ impl InstructionSet for Sdot {
         Tile { pixels: 10, blocks: 4 }
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         16
     }
 

@@ -52,7 +52,7 @@ impl InstructionSet for Smull {
         Tile { pixels: 8, blocks: 2 }
     }
 
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         4
     }
 

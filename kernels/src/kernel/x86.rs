@@ -74,8 +74,7 @@ pub(super) unsafe fn tile<D: Dot, const P: usize, const B: usize>(convolve: &Con
         });
         let windows: [*const u8; P] = std::array::from_fn(|p| pixels[p].window);
         let mut weight = weights.bytes.as_ptr().cast::<i8>().add(block * weights.block_bytes);
-        for row in 0..convolve.window_rows {
-            let row = row * convolve.input_row_pitch;
+        for row in (0..convolve.window_rows).map(|row| row * convolve.input_row_pitch) {
             let pairs = if D::CORRECTS && convolve.corrections.by_two { weights.row_bytes / 8 } else { 0 };
             for pair in 0..pairs {
                 for p in 0..P {
@@ -285,7 +284,7 @@ pub(super) unsafe fn add_bytes(addition: &Addition, a: *const u8, b: *const u8, 
     }
 }
 
-/// Runs `tile` on eight, four or one pixel at a time.
+/// Runs `tile` on as many pixels at a time as the counts say, the largest first.
 macro_rules! by_pixels {
     ($dot:ty, $blocks:literal, $convolve:expr, $block:expr, $pixels:expr, [$($count:literal)*]) => {{
         let mut left: &[Pixel] = $pixels;

@@ -32,7 +32,7 @@ impl InstructionSet for Faulty {
     }
 
     /// So slow that threads share even small steps.
-    fn macs_a_cycle(&self) -> usize {
+    fn macs_a_cycle(&self) -> u64 {
         1
     }
 

@@ -78,8 +78,9 @@ impl WinogradJob {
     }
 
     /// Instructions that take as long as so many multiply-accumulates of the direct way.
-    pub(crate) fn work(&self) -> usize {
-        let macs = self.layer.rows * self.layer.columns * self.layer.outputs * 9 * self.layer.channels;
+    pub(crate) fn work(&self) -> u64 {
+        let Layer { rows, columns, channels, outputs } = self.layer;
+        let macs = [rows, columns, outputs, 9, channels].map(|factor| factor as u64).iter().product::<u64>();
         macs / 2
     }
 

@@ -1,7 +1,7 @@
 //! The algorithm in plain Rust, by the matrices: what tests on any machine run, and what vector
 //! code is compared with.
 
-use super::{Arithmetic, Form, GROUP, Strip, TilePixels};
+use super::{Arithmetic, GROUP, Strip, TilePixels};
 use crate::kernel::Convolve;
 use crate::reference;
 
@@ -86,7 +86,7 @@ impl Arithmetic for Plain {
             }
             let scaled: [[i32; 4]; 4] = multiply_matrices(|i, j| a[i][j], &values, n);
             for (y, x) in (0..to.rows).flat_map(|y| (0..to.columns).map(move |x| (y, x))) {
-                let sum = scaled[y][x].wrapping_mul(Form::inverse(form)) >> form.shift();
+                let sum = scaled[y][x].wrapping_mul(form.inverse()) >> form.shift();
                 let channel = channel + lane;
                 let mut value = reference::requantise(sum, convolve.multipliers[channel], convolve.output_zero_point);
                 let pixel = &to.pixels[y * form.outputs() + x];

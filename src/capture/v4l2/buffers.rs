@@ -7,13 +7,14 @@ use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 use v4l::sys;
 use v4l::v4l2::vidioc;
 
+use super::CameraError;
 use super::device::{Device, Queue, ioctl};
 use super::planes::{Layout, MAX_PLANES};
-use super::{CameraError, EBUSY};
 
 /// One is read, one is filled, and two wait.
 const BUFFERS: u32 = 4;
@@ -44,7 +45,7 @@ pub struct Filled<'a> {
 }
 
 /// A buffer as it is described to the driver and by it. `planes` are those of multi-planar cameras.
-struct Description {
+struct BufferInfo {
     buffer: sys::v4l2_buffer,
     planes: [sys::v4l2_plane; MAX_PLANES],
 }
@@ -54,11 +55,7 @@ impl Buffers {
         let mut buffers = Buffers { device, layout, memory: Vec::new(), failure: None };
         let count = buffers.request(BUFFERS).map_err(buffers.device.failed("asking for buffers"))?;
         if count == 0 {
-            return Err(CameraError::from_io(
-                buffers.device.path(),
-                "asking for buffers",
-                io::Error::from_raw_os_error(EBUSY),
-            ));
+            return Err(CameraError::from_io(buffers.device.path(), "asking for buffers", Errno::BUSY.into()));
         }
         for index in 0..count {
             let mapping = buffers.map(index).map_err(buffers.device.failed("mapping buffers"))?;
@@ -148,7 +145,7 @@ impl Buffers {
     }
 
     /// Calls the driver about a buffer.
-    fn describe(&self, request: vidioc::_IOC_TYPE, index: u32) -> io::Result<Description> {
+    fn describe(&self, request: vidioc::_IOC_TYPE, index: u32) -> io::Result<BufferInfo> {
         // SAFETY: the structures consist of integers and unions of them and pointers, for which
         // zeros are values.
         let (mut buffer, mut planes) = unsafe { mem::zeroed::<(sys::v4l2_buffer, [sys::v4l2_plane; MAX_PLANES])>() };
@@ -163,7 +160,7 @@ impl Buffers {
         // Mapped memory needs no pointers but that to the planes, which live longer than the call
         // and are as many as it says.
         unsafe { ioctl(self.device.handle(), request, &mut buffer)? };
-        Ok(Description { buffer, planes })
+        Ok(BufferInfo { buffer, planes })
     }
 
     /// Starts or stops frames.
@@ -174,7 +171,7 @@ impl Buffers {
     }
 }
 
-impl Description {
+impl BufferInfo {
     /// From which to which byte of a plane's memory its data lie.
     fn used(&self, plane: usize, queue: Queue) -> (usize, usize) {
         match queue {

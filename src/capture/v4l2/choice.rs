@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::CameraFormat;
+use crate::capture::RATES;
 use crate::picture::frame::Size;
 
 /// A format that is not the one aimed at costs as much as twice the area.
@@ -85,7 +86,7 @@ impl Interval {
 
     /// Whether a camera can have it.
     pub fn is_sound(self) -> bool {
-        (0.01..=1000.0).contains(&self.rate())
+        RATES.contains(&self.rate())
     }
 }
 

@@ -5,13 +5,14 @@ use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use v4l::sys;
 use v4l::v4l2::{self, vidioc};
 
 use super::buffers::Buffers;
 use super::choice;
 use super::planes::{Layout, MAX_PLANES};
-use super::{CameraError, CameraFormat, CameraWish, ChosenMode, EBUSY, EINVAL, ENODEV, ENOTTY, Interval, OtherWay};
+use super::{CameraError, CameraFormat, CameraWish, ChosenMode, Interval, OtherWay};
 use crate::picture::frame::Size;
 use crate::text::message::in_one_line;
 
@@ -23,7 +24,7 @@ const GSTREAMER: [&[u8; 4]; 17] = [
 
 /// All devices of V4L2 have this number.
 const VIDEO_MAJOR: u32 = 81;
-/// As long as a driver says how long a frame takes.
+/// What a driver says that takes a time for each frame.
 const CAN_SET_RATE: u32 = sys::V4L2_CAP_TIMEPERFRAME;
 /// Nodes of image processors and codecs that look like cameras, by what their drivers are called.
 const PROCESSORS: [&str; 5] = ["bcm2835-isp", "bcm2835-codec", "pispbe", "rpi-hevc-dec", "rpivid"];
@@ -82,8 +83,8 @@ impl Device {
             return Err(CameraError::NotACamera(path.into()));
         }
         let handle = v4l::Device::with_path(path).map_err(failed)?;
-        let (description, capabilities) = query(&handle).map_err(|e| match e.raw_os_error() {
-            Some(ENOTTY | EINVAL) => CameraError::NotACamera(path.into()),
+        let (description, capabilities) = query(&handle).map_err(|e| match Errno::from_io_error(&e) {
+            Some(Errno::NOTTY | Errno::INVAL) => CameraError::NotACamera(path.into()),
             _ => failed(e),
         })?;
         let is_processor = PROCESSORS.iter().any(|name| description.driver == *name || description.card == *name);
@@ -118,7 +119,7 @@ impl Device {
     }
 
     /// What is said of a node that a media controller would have to set up.
-    pub fn in_pipeline(&self) -> CameraError {
+    pub fn pipeline_error(&self) -> CameraError {
         CameraError::InPipeline {
             path: self.path.clone(),
             card: self.description.card.clone(),
@@ -154,9 +155,9 @@ impl Device {
 
     /// What it means that frames could not be started.
     pub(super) fn refused_to_start(&self, error: io::Error) -> CameraError {
-        match error.raw_os_error() {
-            Some(EBUSY | ENODEV) => self.failed("starting the camera")(error),
-            _ if self.is_in_pipeline => self.in_pipeline(),
+        match Errno::from_io_error(&error) {
+            Some(Errno::BUSY | Errno::NODEV) => self.failed("starting the camera")(error),
+            _ if self.is_in_pipeline => self.pipeline_error(),
             _ => self.failed("starting the camera")(error),
         }
     }
@@ -196,7 +197,7 @@ impl Device {
         format.type_ = self.queue.code();
         // SAFETY: VIDIOC_G_FMT is defined with this structure.
         if unsafe { ioctl(&self.handle, vidioc::VIDIOC_G_FMT, &mut format) }.is_ok() {
-            let (size, fourcc, _) = self.format_set(&format);
+            let (size, fourcc, _) = self.read_format(&format);
             // Nothing is set up where a side is 0.
             if size.width > 0 && size.height > 0 {
                 wish.aim.size = size;
@@ -227,7 +228,7 @@ impl Device {
         }
         // SAFETY: VIDIOC_S_FMT is defined with this structure.
         unsafe { ioctl(&self.handle, vidioc::VIDIOC_S_FMT, &mut format) }.map_err(self.failed("setting the format"))?;
-        let (size, fourcc, stride_bytes) = self.format_set(&format);
+        let (size, fourcc, stride_bytes) = self.read_format(&format);
         let other = |found: String| {
             let asked = format!("{} {}", choice.format, choice.size);
             CameraError::OtherFormat { path: self.path.clone(), asked, found }
@@ -243,8 +244,8 @@ impl Device {
         Ok(Layout { format, size, stride_bytes })
     }
 
-    /// What the driver made of a format that was asked for: size, code and strides.
-    fn format_set(&self, format: &sys::v4l2_format) -> (Size, u32, [u32; MAX_PLANES]) {
+    /// Size, code and strides of a format that the driver filled in.
+    fn read_format(&self, format: &sys::v4l2_format) -> (Size, u32, [u32; MAX_PLANES]) {
         let mut stride_bytes = [0; MAX_PLANES];
         match self.queue {
             Queue::Single => {

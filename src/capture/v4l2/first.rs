@@ -96,7 +96,7 @@ pub fn try_out(path: &Path) -> Result<(), CameraError> {
 
 /// What comes of a trial of a camera, on a thread of its own: one whose driver never returns is
 /// left to it.
-pub(super) fn answered<T: Send + 'static>(
+pub(crate) fn answered<T: Send + 'static>(
     path: &Path,
     trial: impl FnOnce() -> Result<T, CameraError> + Send + 'static,
 ) -> Result<T, CameraError> {

@@ -34,8 +34,16 @@ pub enum CameraFormat {
 
 /// Frames are not taken in this format.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("unknown format; expected one of YUYV, UYVY, NV12, YU12 (I420), MJPG, JPEG, GREY, RGB3 (RGB24), BGR3 (BGR24)")]
+#[error("unknown format; expected one of {}", CameraFormat::names())]
 pub struct UnknownFormat;
+
+/// What other programs call formats.
+const ALIASES: [(&str, CameraFormat); 4] = [
+    ("MJPEG", CameraFormat::Mjpeg),
+    ("I420", CameraFormat::Yu12),
+    ("RGB24", CameraFormat::Rgb24),
+    ("BGR24", CameraFormat::Bgr24),
+];
 
 impl CameraFormat {
     /// Those that one asks for.
@@ -66,6 +74,15 @@ impl CameraFormat {
         Self::ALL.into_iter().chain(Self::APART).find(|format| format.fourcc() == fourcc)
     }
 
+    /// Those that one asks for, as words.
+    pub(crate) fn names() -> String {
+        let name = |format: CameraFormat| match ALIASES.iter().find(|(_, of)| *of == format) {
+            Some((alias, _)) => format!("{format} ({alias})"),
+            None => format.to_string(),
+        };
+        Self::ALL.map(name).join(", ")
+    }
+
     /// Whether this is what was asked for, wherever its planes lie.
     pub fn is(self, asked: CameraFormat) -> bool {
         let together = match self {
@@ -87,14 +104,11 @@ impl FromStr for CameraFormat {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        let fourcc = match text.to_ascii_uppercase().as_str() {
-            "MJPEG" => *b"MJPG",
-            "I420" => *b"YU12",
-            "RGB24" => *b"RGB3",
-            "BGR24" => *b"BGR3",
-            other => other.as_bytes().try_into().map_err(|_| UnknownFormat)?,
-        };
-        Self::from_fourcc(fourcc).ok_or(UnknownFormat)
+        let text = text.to_ascii_uppercase();
+        if let Some((_, format)) = ALIASES.iter().find(|(alias, _)| *alias == text) {
+            return Ok(*format);
+        }
+        Self::from_fourcc(text.as_bytes().try_into().map_err(|_| UnknownFormat)?).ok_or(UnknownFormat)
     }
 }
 
@@ -114,6 +128,9 @@ mod tests {
         for text in ["", "H264", "YU", "YUYVX", "ÄÄ"] {
             assert_eq!(text.parse::<CameraFormat>(), Err(UnknownFormat));
         }
+        let expected = "unknown format; expected one of YUYV, UYVY, NV12, YU12 (I420), RGB3 (RGB24), BGR3 (BGR24), GREY, \
+                        MJPG (MJPEG), JPEG";
+        assert_eq!(UnknownFormat.to_string(), expected);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 pub use choice::{Aim, CameraWish, ChosenMode, Interval, Mode};
@@ -30,8 +31,9 @@ use super::fault::{Fault, FlawWatch};
 use super::returning::Returning;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
+pub(crate) use first::answered;
+use first::first;
 pub use first::try_out;
-use first::{answered, first};
 use identity::Identity;
 use start::start;
 use stream::{V4l2, V4l2Stream};
@@ -56,17 +58,6 @@ impl Camera {
         Ok(Returning::new(name, V4l2::new(identity, wish, &stream), stream))
     }
 }
-
-// Values of errno, which are the same on all machines that Linux runs on here.
-const EPERM: i32 = 1;
-const ENOENT: i32 = 2;
-const EACCES: i32 = 13;
-const EBUSY: i32 = 16;
-const ENODEV: i32 = 19;
-const EINVAL: i32 = 22;
-const ENOSPC: i32 = 28;
-const ENOTTY: i32 = 25;
-const ENXIO: i32 = 6;
 
 /// Why a camera gives no frames.
 #[derive(Debug, Error)]
@@ -165,11 +156,11 @@ impl CameraError {
     /// What an error of the system means for a camera.
     fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         let path = path.to_path_buf();
-        match source.raw_os_error() {
-            Some(ENOENT) => CameraError::NotThere { path, others: nodes() },
-            Some(EACCES | EPERM) => CameraError::NoPermission(path),
-            Some(EBUSY) => CameraError::Busy(path),
-            Some(ENODEV | ENXIO) => CameraError::Unplugged { path },
+        match Errno::from_io_error(&source) {
+            Some(Errno::NOENT) => CameraError::NotThere { path, others: nodes() },
+            Some(Errno::ACCESS | Errno::PERM) => CameraError::NoPermission(path),
+            Some(Errno::BUSY) => CameraError::Busy(path),
+            Some(Errno::NODEV | Errno::NXIO) => CameraError::Unplugged { path },
             _ => CameraError::Io { path, doing, source },
         }
     }
@@ -177,8 +168,8 @@ impl CameraError {
 
 /// The system's words for a bus without room are those for a full disk.
 fn why_refused(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(ENOSPC) => "the bus that it is plugged into has no room for its frames".into(),
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC) => "the bus that it is plugged into has no room for its frames".into(),
         _ => error.to_string(),
     }
 }

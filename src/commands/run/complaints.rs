@@ -6,7 +6,7 @@ use std::mem::{Discriminant, discriminant};
 use std::time::Instant;
 
 use crate::capture::{CaptureError, JpegError, MjpegError};
-use crate::doctor::in_one_line;
+use crate::doctor::with_advice;
 use crate::text::message::counted;
 use crate::text::seldom::OnceAMinute;
 
@@ -31,7 +31,7 @@ struct Kind {
 impl Complaints {
     /// What is to be logged now of an error. What is about no picture of a stream always is.
     pub fn take(&mut self, error: CaptureError, now: Instant) -> Option<String> {
-        let said = in_one_line(&error);
+        let said = with_advice(&error);
         let CaptureError::Mjpeg { name, source: MjpegError::Picture { source, .. } } = error else { return Some(said) };
         let fault = discriminant(&source);
         if let Some(known) = self.kinds.iter_mut().find(|kind| kind.fault == fault && kind.stream == name) {

@@ -21,7 +21,7 @@ use super::slate::Verdict;
 use super::{Outcome, results};
 use crate::capture::{CaptureError, Origin};
 use crate::cli::RunArgs;
-use crate::doctor::in_one_line;
+use crate::doctor::with_advice;
 use crate::face::{Observation, Observer};
 use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
@@ -215,7 +215,7 @@ impl Run {
                 Verdict::Taken(renewed.summary)
             }
             Err(e) => {
-                let reason = in_one_line(&e);
+                let reason = with_advice(&e);
                 let words = format!("not reloaded, all stays as it was: {reason}");
                 error!("{words}");
                 self.service.status(&words);

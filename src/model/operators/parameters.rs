@@ -13,8 +13,8 @@ use tract_onnx::tract_hir::internal::*;
 use crate::model::ModelError;
 use crate::model::signature::signature;
 
-/// Scale and zero point of a `u8` tensor.
-pub(super) type Quantisation = (f32, u8);
+/// Scale and zero point of a `u8` tensor, as the kernels take them.
+pub(super) type ScaleAndZero = (f32, u8);
 
 /// The attribute that holds them: one tensor for each input, of no type where it is none.
 const PARAMETERS: &str = "parameters";
@@ -89,7 +89,7 @@ pub(super) fn values<'t, T: Datum + Copy>(tensor: &'t Tensor, what: &str) -> Tra
 }
 
 /// Scale and zero point, the inputs `first` and `first + 1`.
-pub(super) fn quantisation(node: &NodeProto, first: usize) -> TractResult<Quantisation> {
+pub(super) fn quantisation(node: &NodeProto, first: usize) -> TractResult<ScaleAndZero> {
     let (scales, zero_points) = (required(node, first, "a scale")?, required(node, first + 1, "a zero point")?);
     let (scales, zero_points) = (values::<f32>(&scales, "a scale")?, values::<u8>(&zero_points, "a zero point (u8)")?);
     match (scales, zero_points) {

@@ -5,7 +5,7 @@ mod drops;
 mod exposition;
 mod histogram;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -272,7 +272,7 @@ fn put_records(text: &mut Exposition, records: &[Record]) {
     let mut family =
         text.family("record_free_bytes", MetricKind::Gauge, "Bytes that are left for us where the file lies.");
     for (file, record) in named() {
-        if let Some(bytes) = free_bytes(&record.path) {
+        if let Some(bytes) = files::free_bytes(files::folder_of(&record.path)) {
             family.sample(&[("file", file)], bytes);
         }
     }
@@ -289,12 +289,6 @@ fn put_receivers(text: &mut Exposition, receivers: &[(String, Arc<Tally>)]) {
             family.sample(&[("receiver", name), ("cause", cause.name())], tally.lost_by(cause));
         }
     }
-}
-
-/// `None` where the folder is not there, or lies on no file system.
-fn free_bytes(file: &Path) -> Option<u64> {
-    let about = rustix::fs::statvfs(files::folder_of(file)).ok()?;
-    Some(about.f_bavail * about.f_frsize)
 }
 
 fn unix_s(at: SystemTime) -> f64 {

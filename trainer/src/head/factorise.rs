@@ -39,7 +39,7 @@ pub fn head(faces: &[Vec<Point2<f32>>]) -> Result<HeadModel> {
     let mut variance = 1e-3;
     for _ in 0..ROUNDS {
         views.iter_mut().for_each(|view| view.settle(&mean, &modes, variance));
-        variance = views.iter().map(|view| view.left(&mean, &modes)).sum::<f64>()
+        variance = views.iter().map(|view| view.squared_error(&mean, &modes)).sum::<f64>()
             / (views.len() * (2 * POINTS - UNKNOWNS)) as f64;
         reshape(&mut views, &mut mean, &mut modes)?;
     }
@@ -163,7 +163,7 @@ impl View {
         self.points - turned.fixed_rows::<2>(0) * self.scale - shift
     }
 
-    fn left(&self, mean: &Shape, modes: &Modes) -> f64 {
+    fn squared_error(&self, mean: &Shape, modes: &Modes) -> f64 {
         self.residual(&self.turned(mean, modes)).norm_squared()
     }
 

@@ -80,7 +80,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     bar.finish_and_clear();
     let before = Errors::of(&head, &held_out);
     learn_bias(&mut head, &train);
-    head.spread *= Errors::of(&head, &train).too_large().powi(2);
+    head.spread *= Errors::of(&head, &train).widening().powi(2);
     let path = args.model.join(HEAD);
     std::fs::write(&path, head.to_csv()).with_context(|| format!("cannot write {}", path.display()))?;
     let after = Errors::of(&head, &held_out);
@@ -179,8 +179,9 @@ impl Errors {
         Errors(turns.flatten().collect())
     }
 
-    /// By what the deviations are too small, if 95 % are to lie within 1.96 of them.
-    fn too_large(&self) -> f32 {
+    /// The factor by which the deviations have to grow, for 95 % of the errors to lie within 1.96 of
+    /// them.
+    fn widening(&self) -> f32 {
         let mut shares: Vec<f32> = self.0.iter().map(|(off, deviation)| off / deviation).collect();
         let at = shares.len() * 95 / 100;
         *shares.select_nth_unstable_by(at, f32::total_cmp).1 / 1.96

@@ -27,7 +27,7 @@ const FOUND: f32 = 0.15;
 const NOT_FOUND: f32 = 0.25;
 /// Landmarks whose box overlaps that of a face by more (IoU) are the face's, where the crop was
 /// about upright; those that overlap each by less than the second are no face's.
-const SAME_FACE_IOU: f32 = 0.6;
+const OWN_IOU: f32 = 0.6;
 const OTHER_IOU: f32 = 0.1;
 const UPRIGHT: f32 = 0.6;
 /// What is kept around a face, in sides of its box.
@@ -148,7 +148,7 @@ impl Gathering {
             let shows = if scene.known().all(|face| face.iou(&bounds) < OTHER_IOU) {
                 Some(shows)
             } else {
-                let own = scene.faces.iter().any(|face| face.iou(&bounds) > SAME_FACE_IOU);
+                let own = scene.faces.iter().any(|face| face.iou(&bounds) > OWN_IOU);
                 (own && is_upright).then_some(Shows::Face)
             };
             if let (Some(shows), Some(&features)) = (shows, landmarker.features()) {

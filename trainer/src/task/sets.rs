@@ -166,11 +166,11 @@ impl Set {
 /// The column `spread` of a table that `label` wrote, by file: how far the looks at a face differ,
 /// as a share of its side. Nothing where the table has no such column.
 fn spreads(table: &Path) -> Result<HashMap<String, f32>> {
-    let mut reader = match csv::Reader::from_path(table) {
-        Ok(reader) => reader,
-        // Sets of other layouts have no such table.
-        Err(_) => return Ok(HashMap::new()),
-    };
+    // Sets of other layouts have no such table.
+    if !table.is_file() {
+        return Ok(HashMap::new());
+    }
+    let mut reader = csv::Reader::from_path(table).with_context(|| format!("cannot read {}", table.display()))?;
     let headers = reader.headers()?.clone();
     let column = |name: &str| headers.iter().position(|header| header == name);
     let (Some(file), Some(spread)) = (column("file"), column("spread")) else { return Ok(HashMap::new()) };

@@ -112,7 +112,7 @@ mod tests {
     use crate::task::pictures;
 
     #[test]
-    fn a_teachers_hill_becomes_its_pupils() {
+    fn a_teachers_peak_becomes_its_pupils() {
         let reading = reading([48, 32], [1.0, 1.0]).unwrap();
         let (mut fine, mut coarse) = (vec![0.0; 48 * 48], vec![0.0; 32 * 32]);
         for at in [Point2::new(10.0, 11.0), Point2::new(7.3, 20.9), Point2::new(15.5, 4.25)] {

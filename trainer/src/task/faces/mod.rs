@@ -15,6 +15,7 @@ use anyhow::{Result, ensure};
 use nalgebra::{Point2, UnitComplex, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use wingmark::model::card::FACE_CHANNELS;
 use wingmark::picture::geometry::{Crop, Rect, crop_from_cells};
 
 use self::scene::{Extent, Placed, Scene};
@@ -27,7 +28,7 @@ use crate::presets::Preset;
 use crate::targets;
 
 /// Heat; width and height; cosine and sine of the roll.
-pub const CHANNELS: usize = 5;
+pub const CHANNELS: usize = FACE_CHANNELS;
 /// A size channel of value v means `SMALLEST_PX * 2^(v * OCTAVES)` input pixels.
 pub const SMALLEST_PX: f32 = 6.0;
 pub const OCTAVES: f32 = 6.0;

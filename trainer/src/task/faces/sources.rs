@@ -18,8 +18,8 @@ use crate::task::{detected, pictures};
 const SCENE_REPEATS: usize = 4;
 /// One photograph of this many is held out.
 const HELD_OUT: u64 = 8;
-/// Two boxes that overlap more are of one face.
-const SAME_FACE_IOU: f32 = 0.2;
+/// A detection that overlaps the known face less is of another one.
+const OTHER_FACE_IOU: f32 = 0.2;
 /// Points that nobody checked count where a detector agrees with their box this well.
 const AGREED_IOU: f32 = 0.5;
 
@@ -133,7 +133,7 @@ fn portraits(set: &Set) -> Result<Vec<Entry>> {
         }
         let others = rows
             .iter()
-            .filter(|row| row.bounds().iou(&bounds) < SAME_FACE_IOU && !contains(&row.bounds(), bounds.centre()));
+            .filter(|row| row.bounds().iou(&bounds) < OTHER_FACE_IOU && !contains(&row.bounds(), bounds.centre()));
         for row in others {
             if row.is_sure() { faces.push(Known::of_box(row.bounds())) } else { unsure.push(row.bounds()) }
         }
