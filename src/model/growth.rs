@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::ModelError;
-use super::scales::Constant;
+use super::constant::Constant;
 use super::signature::{MAX_ELEMENTS, most_elements, signature};
 
 /// Operators whose result is no larger than their first input.

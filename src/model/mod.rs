@@ -7,6 +7,8 @@
 
 pub mod card;
 #[cfg(feature = "float")]
+mod constant;
+#[cfg(feature = "float")]
 mod float;
 #[cfg(feature = "float")]
 mod growth;

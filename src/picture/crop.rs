@@ -14,11 +14,9 @@ use wingmark_kernels::pixels::{Mean, Piece, Sampling};
 
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Crop;
+pub use crate::picture::pixels::OUTSIDE;
 use crate::picture::pixels::{PixelReader, Pixels, row_and_outside};
 use crate::picture::separable::{self, Axis};
-
-/// What a crop shows outside the frame.
-pub const OUTSIDE: u8 = 128;
 
 /// The unit of sampling points.
 const ONE_PIXEL: i64 = 1 << 16;
@@ -149,7 +147,7 @@ impl Grid {
             let [from, to] = self.reach(&columns, &rows);
             let [width, height] = [0, 1].map(|i| (to[i] - from[i]) as usize);
             piece.fill(width, height, |y, row| {
-                row_and_outside(pixels, size, from[1] + y as i64, from[0], OUTSIDE, row);
+                row_and_outside(pixels, size, from[1] + y as i64, from[0], row);
             });
             for row in rows {
                 let first = self.at(columns.start as i64 * self.samples, row as i64 * self.samples);

@@ -6,36 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::pixels::{Bgr24, Grey, Nv12, PixelReader, Pixels, Rgb24, Rows, Yuyv};
-
-/// Width and height in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Size {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
-impl std::fmt::Display for Size {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
-    }
-}
-
-/// A size is two numbers of 1 to 65535 with an x between them.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("expected a width and a height, such as 640x480")]
-pub struct SizeError;
-
-impl std::str::FromStr for Size {
-    type Err = SizeError;
-
-    fn from_str(text: &str) -> Result<Self, SizeError> {
-        let side = |text: &str| text.parse::<u16>().ok().filter(|side| *side > 0).map(u32::from).ok_or(SizeError);
-        let (width, height) = text.split_once(['x', 'X']).ok_or(SizeError)?;
-        Ok(Size { width: side(width)?, height: side(height)? })
-    }
-}
+pub use super::size::{Size, SizeError};
 
 /// How pixels lie in [`Frame::bytes`]. Names follow V4L2's fourcc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

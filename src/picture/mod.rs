@@ -11,6 +11,7 @@ pub mod geometry;
 pub(crate) mod jpeg;
 pub mod pixels;
 mod separable;
+mod size;
 
 use frame::Size;
 use thiserror::Error;

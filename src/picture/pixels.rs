@@ -2,7 +2,10 @@
 
 use wingmark_kernels::pixels::{Pair, pair_from_yuv, pairs_from_nv12, pairs_from_yuyv};
 
-use super::frame::Size;
+use super::size::Size;
+
+/// What a crop shows outside the frame.
+pub const OUTSIDE: u8 = 128;
 
 /// Something that reads a frame's pixels; see
 /// [`Frame::read_pixels`](super::frame::Frame::read_pixels).
@@ -27,17 +30,17 @@ pub trait Pixels {
     }
 }
 
-/// Fills `out` with row `y` of a frame of `size` from column `from` on, and with `outside` where
+/// Fills `out` with row `y` of a frame of `size` from column `from` on, and with [`OUTSIDE`] where
 /// the frame has no pixels.
-pub(super) fn row_and_outside(pixels: &impl Pixels, size: Size, y: i64, from: i64, outside: u8, out: &mut [[u8; 3]]) {
+pub(super) fn row_and_outside(pixels: &impl Pixels, size: Size, y: i64, from: i64, out: &mut [[u8; 3]]) {
     let is_row = (0..i64::from(size.height)).contains(&y);
     let length = out.len() as i64;
     let start = (-from).clamp(0, length);
     let end = if is_row { (i64::from(size.width) - from).clamp(start, length) } else { start };
     let (before, rest) = out.split_at_mut(start as usize);
     let (inside, after) = rest.split_at_mut((end - start) as usize);
-    before.fill([outside; 3]);
-    after.fill([outside; 3]);
+    before.fill([OUTSIDE; 3]);
+    after.fill([OUTSIDE; 3]);
     if !inside.is_empty() {
         pixels.row(y as usize, (from + start) as usize, inside);
     }

@@ -6,9 +6,8 @@ use std::ops::Range;
 
 use wingmark_kernels::pixels::{Columns, Mean};
 
-use super::crop::OUTSIDE;
 use super::frame::Size;
-use super::pixels::{Pixels, row_and_outside};
+use super::pixels::{OUTSIDE, Pixels, row_and_outside};
 
 /// What one axis of a crop takes from the frame.
 pub(super) struct Axis {
@@ -74,8 +73,7 @@ pub(super) fn fill(out: &mut [u8], columns: Axis, rows: &Axis, size: Size, pixel
         }
         sums.fill(0);
         for (y, &weight) in (first..).zip(rows.weights(row)).filter(|(_, weight)| **weight > 0) {
-            let line =
-                lines.get(y, |line| row_and_outside(pixels, size, y, reach.start, OUTSIDE, line.as_chunks_mut().0));
+            let line = lines.get(y, |line| row_and_outside(pixels, size, y, reach.start, line.as_chunks_mut().0));
             for (sum, &byte) in sums.iter_mut().zip(line) {
                 *sum += u32::from(weight) * u32::from(byte);
             }

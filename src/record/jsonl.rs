@@ -57,12 +57,10 @@ use super::encode::Encoder;
 use super::entry::Entry;
 use super::fields::Fields;
 use super::provenance::Provenance;
+pub use super::provenance::SCHEMA;
 use crate::face::measure::{Event, Measures};
 use crate::face::pose::HeadPose;
 use crate::face::{Face, Landmark, Timings};
-
-/// The version of the objects.
-pub const SCHEMA: u32 = 2;
 
 /// Writes observations as lines of JSON.
 pub struct JsonlEncoder {

@@ -10,10 +10,12 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::jsonl;
 use crate::capture::Origin;
 use crate::machine::{COMMIT, Machine, VERSION};
 use crate::model::card::ModelCard;
+
+/// The version of the objects of JSON that observations are recorded and published as.
+pub const SCHEMA: u32 = 2;
 
 /// Program, model, machine and camera of a run. Its keys are those of `made_by` in
 /// `docs/observation.schema.json`.
@@ -104,7 +106,7 @@ impl Provenance {
             source: chosen.source.unwrap_or_else(|| "camera".into()),
             camera: chosen.camera.map(with_short_rate),
             time_zone: time_zone(),
-            schema: jsonl::SCHEMA,
+            schema: SCHEMA,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The rules of the house, checked in its text.
 
+mod circles;
 mod contracts;
 mod imports;
 mod lines;

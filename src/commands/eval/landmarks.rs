@@ -8,7 +8,7 @@ use nalgebra::Point2;
 use serde::Serialize;
 
 use super::heads::{HeadFigures, Heads};
-use super::predictions::Predictions;
+use super::predictions::{Found, Predictions};
 use super::{nothing_to_measure, outcome, progress};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
@@ -17,9 +17,9 @@ use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
 use crate::dataset::{self, Sample};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, LookTimings};
-use crate::face::pose::{FieldOfView, HeadPose, Pinhole};
+use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::zoo::{self, Net};
-use crate::face::{Face, Landmark, Observer, Options};
+use crate::face::{Face, Observer, Options};
 use crate::model::scheme::Scheme;
 use crate::picture;
 use crate::picture::frame::Frame;
@@ -287,15 +287,4 @@ impl TruePoints {
         let guessed = landmarker.visibility().guessed(&look.landmarks, pose.as_ref(), size);
         Ok(Found { is_face: look.is_face(), landmarks: look.landmarks, guessed, pose })
     }
-}
-
-/// What was found of a face.
-pub struct Found {
-    pub landmarks: Vec<Landmark>,
-    /// Numbers of the landmarks that the picture does not show.
-    pub guessed: Vec<usize>,
-    /// Of the head, where it is known.
-    pose: Option<HeadPose>,
-    /// Whether the model takes it for a face.
-    is_face: bool,
 }

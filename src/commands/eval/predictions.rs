@@ -5,8 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::landmarks::Found;
+use crate::face::Landmark;
+use crate::face::pose::HeadPose;
 use crate::model::scheme::Scheme;
+
+/// What was found of a face.
+pub struct Found {
+    pub landmarks: Vec<Landmark>,
+    /// Numbers of the landmarks that the picture does not show.
+    pub guessed: Vec<usize>,
+    /// Of the head, where it is known.
+    pub pose: Option<HeadPose>,
+    /// Whether the model takes it for a face.
+    pub is_face: bool,
+}
 
 /// A CSV file with a row a face of the data set: `file`, the points `x0,y0 ..`, their confidence
 /// `p0 ..` (0 to 1), their covariance `xx0,xy0,yy0 ..`, and `guessed`: numbers of the points that

@@ -11,6 +11,7 @@
 //! `docs/live.md` describes them. What cannot be sent is not kept: the next state says more.
 
 mod discovery;
+mod error;
 mod session;
 mod state;
 #[cfg(feature = "tls")]
@@ -33,7 +34,7 @@ use crate::record::entry::Entry;
 use crate::record::metrics::Metrics;
 use crate::record::provenance::Provenance;
 
-pub use session::SessionError;
+pub use error::SessionError;
 
 /// Without a frame for so long, what was seen last says nothing.
 const STALE_AFTER: Duration = Duration::from_secs(2);

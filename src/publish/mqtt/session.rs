@@ -1,15 +1,14 @@
 //! One connection to a broker by MQTT 3.1.1. `mqttbytes` has the packets. All messages have QoS 0:
 //! the next state replaces a lost one.
 
-use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use mqttbytes::v4::{self, Connect, ConnectReturnCode, Login, Packet, Publish, Subscribe};
 use mqttbytes::{Protocol, QoS};
-use thiserror::Error;
 
 use super::Broker;
+use super::error::SessionError;
 use super::transport::Transport;
 use crate::machine::Tree;
 
@@ -21,63 +20,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const CONNACK: u8 = 0x20;
 /// Of what a broker sends: `homeassistant/status` has a word.
 const MOST_BYTES: usize = 64 << 10;
-
-#[derive(Debug, Error)]
-pub enum SessionError {
-    #[error("the host has no address")]
-    NoAddress,
-    #[error("{0}")]
-    Io(io::Error),
-    #[error("the broker refuses: {0}")]
-    Refused(&'static str),
-    #[error("the broker ended the connection")]
-    Ended,
-    #[error("the broker does not answer")]
-    Silent,
-    #[error("this is no MQTT broker")]
-    NoBroker,
-    #[error("the broker breaks MQTT's rules: {0:?}")]
-    Protocol(mqttbytes::Error),
-    #[error(
-        "the broker ended the connection soon after it began; either this user may not publish there, or another client \
-         has its name: give each board a prefix of its own"
-    )]
-    EndedSoon,
-    #[error("not connected yet, trying again: {0}")]
-    Waiting(String),
-    #[cfg(not(feature = "tls"))]
-    #[error("this build has no TLS; build it with the feature tls")]
-    NoTls,
-    #[cfg(feature = "tls")]
-    #[error("what answers there does not shake hands by TLS; mqtt:// goes in the clear")]
-    SpeaksNoTls,
-    #[cfg(feature = "tls")]
-    #[error("the broker's certificate is not trusted: {0}; SSL_CERT_FILE may name the file of its authority")]
-    Certificate(String),
-    #[cfg(feature = "tls")]
-    #[error("no authority is trusted here: {0}; install ca-certificates, or name a file with SSL_CERT_FILE")]
-    NoAuthorities(String),
-    #[cfg(feature = "tls")]
-    #[error("TLS failed: {0}")]
-    Tls(String),
-}
-
-impl SessionError {
-    /// What an error of the connection means.
-    pub fn of(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => SessionError::Silent,
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => SessionError::Ended,
-            _ => SessionError::Io(error),
-        }
-    }
-}
-
-impl From<io::Error> for SessionError {
-    fn from(error: io::Error) -> Self {
-        SessionError::of(error)
-    }
-}
 
 pub struct BrokerSession {
     transport: Transport,

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::session::SessionError;
+use super::error::SessionError;
 
 pub struct Tls {
     connection: ClientConnection,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::session::SessionError;
+use super::error::SessionError;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 

@@ -179,8 +179,7 @@ impl Errors {
         Errors(turns.flatten().collect())
     }
 
-    /// The factor by which the deviations have to grow, for 95 % of the errors to lie within 1.96 of
-    /// them.
+    /// The factor by which deviations have to grow, so that 95 % of errors lie within 1.96 of them.
     fn widening(&self) -> f32 {
         let mut shares: Vec<f32> = self.0.iter().map(|(off, deviation)| off / deviation).collect();
         let at = shares.len() * 95 / 100;
