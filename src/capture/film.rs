@@ -18,7 +18,7 @@ pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
 const ADVICE: &str = "To ignore this,";
 /// What ffmpeg says of a film without pictures.
 const NO_STREAM: &str = "matches no streams";
-/// ffmpeg writes a frame's time before the frame, to another pipe.
+/// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
 /// A film in a file, read through ffmpeg.
@@ -27,7 +27,7 @@ pub struct Film {
     name: String,
     child: Child,
     frames: Option<Y4m<BufReader<ChildStdout>>>,
-    /// Times of frames to come, then the last line of what was said else.
+    /// What ffmpeg says: the time of each frame, and messages.
     times: Receiver<Said>,
     last_time: Duration,
     ended: bool,

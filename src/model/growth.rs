@@ -47,7 +47,7 @@ const ALIKE: [&str; 35] = [
     "Sqrt",
     "Tanh",
 ];
-/// And those that give it other sides.
+/// Operators whose result has the numbers of their first input, with other sides.
 const RESHAPED: [&str; 5] = ["Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
 /// Operators of which a side of 1 is repeated to fit the other input.
 const BROADCAST: [&str; 19] = [
@@ -71,7 +71,7 @@ const BROADCAST: [&str; 19] = [
     "Sum",
     "Where",
 ];
-/// Operators whose result has at most as many numbers as one has pairs of both inputs' numbers.
+/// Operators whose result has no more numbers than there are pairs of a number of each input.
 const CROSSED: [&str; 5] = ["Conv", "Gather", "Gemm", "MatMul", "MatMulInteger"];
 /// Operators that make more of a tensor, and which of their inputs may say how much more.
 const ENLARGING: [(&str, &[usize]); 5] =

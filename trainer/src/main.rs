@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use checkpoint::Recipe;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use loss::Loss;
 use net::Precision;
 use presets::{PRESETS, Preset};
@@ -152,18 +152,11 @@ struct TrainArgs {
     /// Processor threads.
     #[arg(long, default_value = "1")]
     threads: NonZeroUsize,
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    precision: PrecisionArg,
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
     /// Judges on held-out faces each so many steps.
     #[arg(long, default_value_t = 400)]
     judge_every: u64,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum PrecisionArg {
-    F32,
-    /// Faster on a GPU, and on processors with AVX512-BF16 or AMX.
-    Bf16,
 }
 
 impl Learn {
@@ -261,15 +254,11 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         task.len(),
         args.batch
     );
-    let precision = match args.precision {
-        PrecisionArg::F32 => Precision::F32,
-        PrecisionArg::Bf16 => Precision::Bf16,
-    };
     let settings = train::Settings {
         recipe,
         checkpoint: args.checkpoint.clone(),
         from: args.from.clone(),
-        precision,
+        precision: args.precision,
         threads: args.threads.get(),
         device: Device::cuda_if_available(),
         judge_every: args.judge_every,
