@@ -120,11 +120,11 @@ fn planned_gain(model: &Model, threads: usize) -> f64 {
     let mut chunks: Vec<Chunk> = Vec::new();
     let picture = CropImage::new(model.input_side_px());
     assert!(model.session().run_chunks(&picture, threads, |chunk| chunks.push(chunk)));
-    let alone: usize = chunks.iter().map(|chunk| chunk.cycles).sum();
-    let together: usize = chunks
+    let alone: u64 = chunks.iter().map(|chunk| chunk.cycles).sum();
+    let together: u64 = chunks
         .chunk_by(|a, b| a.step == b.step)
         .map(|step| {
-            let mut free = vec![0; threads];
+            let mut free = vec![0_u64; threads];
             for chunk in step {
                 *free.iter_mut().min().expect("a thread") += chunk.cycles;
             }
