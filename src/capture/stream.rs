@@ -95,7 +95,7 @@ impl Reader {
             StreamKind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
             StreamKind::Picture(kind) => {
                 let hint = match kind {
-                    "PNG" => ": it is a PNG picture, which is read from a file or a folder alone".into(),
+                    "PNG" => ": it is a PNG picture, which is read from a file alone, by itself or in a folder".into(),
                     kind => format!(": it is {kind}; convert it to .png or .jpg"),
                 };
                 Err(CaptureError::UnknownKind { name: name.into(), hint })
@@ -253,7 +253,7 @@ mod tests {
             (&b"hello, world"[..], "is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG)"),
             (b"", "(Y4M, MJPEG): it is empty"),
             (b"RIFF\0\0\0\0WEBPVP8 ", "(Y4M, MJPEG): it is WebP; convert it to .png or .jpg"),
-            (b"\x89PNG\r\n\x1a\n", "it is a PNG picture, which is read from a file or a folder alone"),
+            (b"\x89PNG\r\n\x1a\n", "it is a PNG picture, which is read from a file alone, by itself or in a folder"),
             (b"<html>", "(Y4M, MJPEG): it is a page of HTML, as servers send in place of a file"),
             (b"YUV4MPEG2 W2 H1 Cmono\n", "standard input: it ends before its first frame"),
             (
