@@ -45,7 +45,7 @@ struct Wanted {
 
 impl Wanted {
     fn read(text: &str) -> Self {
-        // A regular expression for the messages follows the first slash.
+        // Words that a message has to have follow the slash.
         let (directives, pattern) = text.split_once('/').map_or((text, None), |(before, after)| (before, Some(after)));
         let mut filters = vec![OTHERS.to_string()];
         let mut unknown = Vec::new();
@@ -60,8 +60,16 @@ impl Wanted {
                 unknown.push(directive.into());
             }
         }
-        let pattern = pattern.map(|pattern| format!("/{pattern}")).unwrap_or_default();
-        Wanted { filters: filters.join(",") + &pattern, unknown }
+        let filters = filters.join(",");
+        match pattern {
+            None => Wanted { filters, unknown },
+            // Those with a slash in them cannot be asked for.
+            Some(pattern) if pattern.contains('/') => {
+                unknown.push(format!("/{pattern}"));
+                Wanted { filters, unknown }
+            }
+            Some(pattern) => Wanted { filters: format!("{filters}/{pattern}"), unknown },
+        }
     }
 }
 
@@ -94,7 +102,8 @@ mod tests {
             assert_eq!(unknown(&format!("info, {wrong}")), [wrong]);
             assert!(says(&format!("info,{wrong}"), "wingmark::face", Level::Info), "{wrong}");
         }
-        for right in ["", ",", "INFO", "off", "wingmark", "tract=debug", "wingmark::record=", "warn,mcap = info/a/b=c"]
+        assert_eq!(unknown("info/a/b"), ["/a/b"]);
+        for right in ["", ",", "INFO", "off", "wingmark", "tract=debug", "wingmark::record=", "warn,mcap = info/a b=c"]
         {
             assert_eq!(unknown(right), [""; 0], "{right}");
         }
