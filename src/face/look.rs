@@ -10,7 +10,7 @@ use crate::face::presence::{FeatureExtractor, Features, IS_FACE, IS_NEW_FACE, MA
 use crate::face::shape::ShapeModel;
 use crate::face::visibility::VisibilityModel;
 use crate::face::zoo::Net;
-use crate::model::card::{Calibration, CardError, Task};
+use crate::model::card::{Calibration, CardError, EyeRatios, Task};
 use crate::model::scheme::Scheme;
 use crate::model::{ModelError, Session};
 use crate::picture::crop::CropImage;
@@ -32,6 +32,7 @@ pub struct Landmarker {
     shape: Option<ShapeModel>,
     presence: Option<PresenceModel>,
     visibility: VisibilityModel,
+    eyes: EyeRatios,
     extractor: FeatureExtractor,
     features: Option<Features>,
     /// The crop that is being looked at, and how many parts of the net's work are done.
@@ -91,7 +92,7 @@ impl Landmarker {
     /// `threads`, the caller's included, share each look.
     pub fn new(net: &Net, threads: usize) -> Result<Self, CardError> {
         let card = &net.card;
-        let Task::Landmarks { scheme, crop_margin, calibration, visibility } = &card.task else {
+        let Task::Landmarks { scheme, crop_margin, calibration, visibility, eyes } = &card.task else {
             return Err(CardError::OtherTask { name: card.name.clone(), found: "faces", expected: "landmarks" });
         };
         Ok(Landmarker {
@@ -104,6 +105,7 @@ impl Landmarker {
             shape: net.shape.clone(),
             presence: net.presence.clone(),
             visibility: VisibilityModel::new(visibility.as_ref(), net.shape.as_ref()),
+            eyes: eyes.unwrap_or_default(),
             extractor: FeatureExtractor::new(),
             features: None,
             looking: None,
@@ -121,6 +123,11 @@ impl Landmarker {
     /// Tells landmarks that are seen from those that are guessed.
     pub fn visibility(&self) -> &VisibilityModel {
         &self.visibility
+    }
+
+    /// How its net draws eyes.
+    pub fn eyes(&self) -> EyeRatios {
+        self.eyes
     }
 
     /// The crop for a face whose landmarks fill `bounds` and that leans by `roll`.

@@ -12,23 +12,28 @@ use super::fit::Fitted;
 use super::head::HeadModel;
 use super::openness::Ratios;
 use super::pose::{HeadPose, Pinhole};
+use crate::model::card::EyeRatios;
 
 // What literature defines names its source. The rest is set by hand: no data set with marked
 // blinks, yawns and nods was measured.
 
 /// The pose of a head is looked for anew so often.
 const FIT_ANEW_EVERY: Duration = Duration::from_secs(1);
-/// The eyes' and the mouth's own states are learned in this time; before, those of most people
-/// serve.
+/// An eye's and the mouth's own states are learned while they are seen for so long, and take over
+/// from those of most people meanwhile.
 const LEARN: Duration = Duration::from_secs(3);
 /// Room for what comes in these times at thirty frames a second, so that following allocates
 /// nothing.
 const LEARNED: usize = 128;
 const WINDOW: usize = 2048;
-/// What most people's eyes are open by.
-const USUAL_EYE: f32 = 0.3;
-/// Of an eye's own open ratio, what a closed one still has: the lashes' line.
-const CLOSED_EYE: f32 = 0.35;
+/// The least openness that most people's open eye has against somebody's own open state: who begins
+/// with closed eyes has none yet.
+const LEAST_OPEN: f32 = 0.65;
+/// The mouth's ratio at rest, of most people, and at least.
+const USUAL_MOUTH: f32 = 0.02;
+const LEAST_MOUTH: f32 = 0.012;
+/// The part of the time that the mouth is less open than at rest.
+const REST_QUANTILE: f32 = 0.3;
 /// The part of the time that an eye is less open than its open state.
 const OPEN_QUANTILE: f32 = 0.7;
 /// How fast the open state follows later, as a share of itself a second.
@@ -130,7 +135,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The face's id.
     pub face: u32,
-    /// When it was known, by the frames' time.
+    /// When the frame was captured that showed it.
     pub at: Duration,
     /// How long it had lasted then.
     pub lasted: Duration,
@@ -140,7 +145,6 @@ pub struct Event {
 #[derive(Debug, Clone)]
 pub struct Person {
     id: u32,
-    began: Duration,
     at: Option<Duration>,
     /// As it was last fitted.
     head: Option<Fitted>,
@@ -157,24 +161,35 @@ pub struct Person {
     window: VecDeque<(Duration, Duration, bool)>,
 }
 
-/// Whether something goes on, and since when.
+/// Whether something goes on: since when, and when it was last seen to.
 #[derive(Debug, Clone, Copy, Default)]
-struct Phase {
-    since: Option<Duration>,
-}
+struct Phase(Option<(Duration, Duration)>);
 
 impl Phase {
-    /// Takes the next state; gives how long it went on where it just ended.
+    fn is_on(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// How long it was seen to go on so far.
+    fn lasts(self) -> Duration {
+        self.0.map_or(Duration::ZERO, |(since, last)| last.saturating_sub(since))
+    }
+
+    /// Takes the next state; gives how long it went on where it just ended. Where nothing was seen
+    /// for longer than [`LONGEST_STEP`] before, it ended when it was seen last.
     fn next(&mut self, on: bool, at: Duration) -> Option<Duration> {
-        match (self.since, on) {
-            (None, true) => self.since = Some(at),
-            (Some(since), false) => {
-                self.since = None;
-                return Some(at.saturating_sub(since));
-            }
-            _ => {}
+        if on {
+            self.0 = Some((self.0.map_or(at, |(since, _)| since), at));
+            return None;
         }
-        None
+        let (since, last) = self.0.take()?;
+        let end = if at.saturating_sub(last) > LONGEST_STEP { last } else { at };
+        Some(end.saturating_sub(since))
+    }
+
+    /// Nothing is seen; a moment of it changes nothing.
+    fn unseen(&mut self, at: Duration) {
+        self.0 = self.0.filter(|(_, last)| at.saturating_sub(*last) <= LONGEST_STEP);
     }
 }
 
@@ -182,48 +197,54 @@ impl Phase {
 #[derive(Debug, Clone)]
 struct OwnState {
     quantile: f32,
-    usual: f32,
     learned: Vec<f32>,
-    level: Option<f32>,
+    seen: Duration,
+    level: f32,
+}
+
+/// What an own state is for most people, and at least.
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    level: f32,
+    least: f32,
 }
 
 impl OwnState {
-    fn new(quantile: f32, usual: f32) -> Self {
-        OwnState { quantile, usual, learned: Vec::with_capacity(LEARNED), level: None }
+    fn new(quantile: f32) -> Self {
+        OwnState { quantile, learned: Vec::with_capacity(LEARNED), seen: Duration::ZERO, level: 0.0 }
     }
 
-    /// Takes a ratio; gives the level.
-    fn take(&mut self, ratio: f32, learning: bool, step_s: f32) -> f32 {
-        if learning {
+    /// Takes a ratio, and what passed since the frame before; gives the level.
+    fn take(&mut self, ratio: f32, usual: Usual, step: Duration) -> f32 {
+        let level = if self.seen < LEARN {
             let place = self.learned.partition_point(|other| *other < ratio);
             self.learned.insert(place, ratio);
             let last = (self.learned.len() - 1) as f32;
-            let seen = self.learned[(last * self.quantile).round() as usize];
-            // Somebody who begins with closed eyes has no open state yet.
-            self.level = Some(seen.max(0.6 * self.usual));
-        }
-        let level = self.level.get_or_insert(self.usual);
-        if !learning {
-            let way = if ratio > *level { self.quantile } else { self.quantile - 1.0 };
-            *level = (*level * (1.0 + way * FOLLOW_A_SECOND * step_s)).max(0.6 * self.usual);
-        }
-        *level
+            let own = self.learned[(last * self.quantile).round() as usize];
+            self.seen += step;
+            let trust = (self.seen.as_secs_f32() / LEARN.as_secs_f32()).min(1.0);
+            usual.level + (own - usual.level) * trust
+        } else {
+            let way = if ratio > self.level { self.quantile } else { self.quantile - 1.0 };
+            self.level * (1.0 + way * FOLLOW_A_SECOND * step.as_secs_f32())
+        };
+        self.level = level.max(usual.least);
+        self.level
     }
 }
 
 impl Person {
     /// A person of this id, seen first at this time.
     pub fn new(id: u32, at: Duration) -> Self {
-        let eye = OwnState::new(OPEN_QUANTILE, USUAL_EYE);
+        let eye = OwnState::new(OPEN_QUANTILE);
         Person {
             id,
-            began: at,
             at: None,
             head: None,
             fitted_anew: at,
             right_eye: eye.clone(),
             left_eye: eye,
-            mouth: OwnState::new(0.3, 0.02),
+            mouth: OwnState::new(REST_QUANTILE),
             closed: Phase::default(),
             said_closed: false,
             yawn: Phase::default(),
@@ -263,22 +284,32 @@ impl Person {
         self.head.as_ref().map(|fitted| fitted.pose)
     }
 
-    /// Takes what the next frame shows of the face; adds what it did to `events`.
-    pub fn take(&mut self, at: Duration, pose: Option<HeadPose>, ratios: Ratios, events: &mut Vec<Event>) -> Measures {
+    /// Takes what the next frame shows of the face, and how its net draws eyes; adds what the face
+    /// did to `events`.
+    pub fn take(
+        &mut self,
+        at: Duration,
+        pose: Option<HeadPose>,
+        ratios: Ratios,
+        drawn: EyeRatios,
+        events: &mut Vec<Event>,
+    ) -> Measures {
         let step = self.at.map_or(Duration::ZERO, |before| at.saturating_sub(before)).min(LONGEST_STEP);
         self.at = Some(at);
-        let learning = at.saturating_sub(self.began) <= LEARN;
         let step_s = step.as_secs_f32();
+        let closed = drawn.closed / drawn.open;
+        let usual_eye = Usual { level: drawn.open, least: drawn.open * (closed + LEAST_OPEN * (1.0 - closed)) };
         let eye = |own: &mut OwnState, ratio: Option<f32>| {
             ratio.map(|ratio| {
-                let open = own.take(ratio, learning, step_s);
-                ((ratio - CLOSED_EYE * open) / ((1.0 - CLOSED_EYE) * open)).clamp(0.0, 1.0)
+                let open = own.take(ratio, usual_eye, step);
+                ((ratio - closed * open) / ((1.0 - closed) * open)).clamp(0.0, 1.0)
             })
         };
         let right_eye = eye(&mut self.right_eye, ratios.right_eye);
         let left_eye = eye(&mut self.left_eye, ratios.left_eye);
         let mouth = ratios.mouth.map(|ratio| {
-            let rest = self.mouth.take(ratio, learning, step_s).min(WIDE_MOUTH / 2.0);
+            let usual = Usual { level: USUAL_MOUTH, least: LEAST_MOUTH };
+            let rest = self.mouth.take(ratio, usual, step).min(WIDE_MOUTH / 2.0);
             ((ratio - rest) / (WIDE_MOUTH - rest)).clamp(0.0, 1.0)
         });
         let openness = match (right_eye, left_eye) {
@@ -288,31 +319,27 @@ impl Person {
         let nodded = self.nodded(at, pose.as_ref(), step_s);
         let face = self.id;
         let mut say = |kind, lasted| events.push(Event { kind, face, at, lasted });
-        let eyes_closed = openness.map(|openness| EYES.next(self.closed.since.is_some(), openness));
-        match eyes_closed {
-            Some(is_closed) => {
-                let ended = self.closed.next(is_closed, at);
-                let lasts = self.closed.since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
-                if lasts > BLINK[1] && !self.said_closed {
-                    self.said_closed = true;
-                    say(EventKind::EyesClosed, lasts);
-                }
-                if let Some(lasted) = ended {
-                    if self.said_closed || lasted > BLINK[1] {
-                        say(EventKind::EyesOpened, lasted);
-                    } else if lasted >= BLINK[0] {
-                        say(EventKind::Blink, lasted);
-                    }
-                    self.said_closed = false;
-                }
-            }
+        let eyes_closed = openness.map(|openness| EYES.next(self.closed.is_on(), openness));
+        let opened = match eyes_closed {
+            Some(is_closed) => self.closed.next(is_closed, at),
             // Eyes that are no longer seen did not open.
             None => {
-                self.closed = Phase::default();
-                self.said_closed = false;
+                self.closed.unseen(at);
+                None
             }
+        };
+        let lasted = opened.unwrap_or(self.closed.lasts());
+        if lasted > BLINK[1] && !self.said_closed {
+            self.said_closed = true;
+            say(EventKind::EyesClosed, lasted);
         }
-        let yawns = mouth.is_some_and(|mouth| YAWN.next(self.yawn.since.is_some(), mouth));
+        match opened {
+            Some(lasted) if self.said_closed => say(EventKind::EyesOpened, lasted),
+            Some(lasted) if lasted >= BLINK[0] => say(EventKind::Blink, lasted),
+            _ => {}
+        }
+        self.said_closed &= self.closed.is_on();
+        let yawns = mouth.is_some_and(|mouth| YAWN.next(self.yawn.is_on(), mouth));
         if let Some(lasted) = self.yawn.next(yawns, at).filter(|lasted| *lasted >= YAWN_TIME) {
             say(EventKind::Yawn, lasted);
         }
@@ -331,7 +358,7 @@ impl Person {
         };
         let rest = *self.pitch.get_or_insert(pitch);
         self.pitch = Some(rest + (pitch - rest) * (step_s / PITCH_FOLLOWS_S).min(1.0));
-        let is_down = NOD.next(self.nod.since.is_some(), pitch - rest);
+        let is_down = NOD.next(self.nod.is_on(), pitch - rest);
         self.nod.next(is_down, at).filter(|lasted| (NOD_TIME[0]..=NOD_TIME[1]).contains(lasted))
     }
 
@@ -355,21 +382,32 @@ mod tests {
     use super::*;
 
     const FRAME: Duration = Duration::from_millis(33);
+    /// How wide eyes are that are open and closed, as our nets draw them.
+    const OPEN: f32 = 0.33;
+    const CLOSED: f32 = 0.21;
 
     fn pose(pitch_deg: f32) -> HeadPose {
         let camera_from_head = Rotation3::from_axis_angle(&Vector3::x_axis(), pitch_deg.to_radians());
         HeadPose { camera_from_head, position: Vector3::z() * 600.0, covariance: Matrix6::identity() }
     }
 
-    /// Frames of (eyes, mouth, pitch); gives the events and the last measures.
-    fn watch(frames: impl IntoIterator<Item = (f32, f32, f32)>) -> (Vec<Event>, Measures) {
+    fn ratios(eyes: impl Into<Option<f32>>, mouth: f32) -> Ratios {
+        let eyes = eyes.into();
+        Ratios { right_eye: eyes, left_eye: eyes, mouth: Some(mouth) }
+    }
+
+    /// Frames of a time and (eyes, mouth, pitch); gives the events and the last measures.
+    fn watch_at(frames: impl IntoIterator<Item = (Duration, (f32, f32, f32))>) -> (Vec<Event>, Measures) {
         let mut person = Person::new(7, Duration::ZERO);
         let (mut events, mut last) = (Vec::new(), Measures::default());
-        for (i, (eyes, mouth, pitch)) in frames.into_iter().enumerate() {
-            let ratios = Ratios { right_eye: Some(eyes), left_eye: Some(eyes), mouth: Some(mouth) };
-            last = person.take(FRAME * i as u32, Some(pose(pitch)), ratios, &mut events);
+        for (at, (eyes, mouth, pitch)) in frames {
+            last = person.take(at, Some(pose(pitch)), ratios(eyes, mouth), EyeRatios::default(), &mut events);
         }
         (events, last)
+    }
+
+    fn watch(frames: impl IntoIterator<Item = (f32, f32, f32)>) -> (Vec<Event>, Measures) {
+        watch_at((0..).map(|i| FRAME * i).zip(frames))
     }
 
     fn kinds(events: &[Event]) -> Vec<EventKind> {
@@ -378,13 +416,13 @@ mod tests {
 
     /// Open for five seconds, then `frames`.
     fn after_a_while(frames: Vec<(f32, f32, f32)>) -> (Vec<Event>, Measures) {
-        watch(std::iter::repeat_n((0.28, 0.02, 0.0), 150).chain(frames))
+        watch(std::iter::repeat_n((OPEN, 0.02, 0.0), 150).chain(frames))
     }
 
     #[test]
     fn a_short_closure_is_a_blink_with_its_duration() {
-        let mut frames = vec![(0.05, 0.02, 0.0); 6];
-        frames.push((0.28, 0.02, 0.0));
+        let mut frames = vec![(CLOSED, 0.02, 0.0); 6];
+        frames.push((OPEN, 0.02, 0.0));
         let (events, measures) = after_a_while(frames);
         assert_eq!(kinds(&events), [EventKind::Blink]);
         assert_eq!((events[0].face, events[0].lasted), (7, FRAME * 6));
@@ -393,44 +431,141 @@ mod tests {
 
     #[test]
     fn a_long_closure_is_said_while_it_lasts_and_when_it_ends() {
-        let mut frames = vec![(0.05, 0.02, 0.0); 60];
+        let mut frames = vec![(CLOSED, 0.02, 0.0); 60];
         let (events, measures) = after_a_while(frames.clone());
         assert_eq!(kinds(&events), [EventKind::EyesClosed]);
         assert!(events[0].lasted > BLINK[1] && events[0].lasted < BLINK[1] + FRAME * 2);
-        assert_eq!((measures.right_eye, measures.eyes_closed), (Some(0.0), Some(true)));
-        frames.push((0.28, 0.02, 0.0));
+        assert!(measures.right_eye.unwrap() < 0.05 && measures.eyes_closed == Some(true), "{measures:?}");
+        frames.push((OPEN, 0.02, 0.0));
         let (events, _) = after_a_while(frames);
         assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened]);
         assert_eq!(events[1].lasted, FRAME * 60);
     }
 
+    /// Eyes close for `closed` after five seconds; frames come `rate` a second, but for every
+    /// `drops`th.
+    fn closure(closed: Duration, rate: u32, drops: u32) -> Vec<Event> {
+        let (start, end) = (Duration::from_secs(5), Duration::from_secs(5) + closed);
+        let kept = (0..rate * 10).filter(|i| drops == 0 || i % drops != 0).map(|i| Duration::from_secs(1) * i / rate);
+        let frame = |at: Duration| (at, (if (start..end).contains(&at) { CLOSED } else { OPEN }, 0.02, 0.0));
+        watch_at(kept.map(frame)).0
+    }
+
+    #[test]
+    fn blinks_and_closed_eyes_are_told_at_any_rate_and_between_dropped_frames() {
+        let ms = Duration::from_millis;
+        for rate in [5, 15, 30, 60] {
+            for drops in [0, 2, 3, 7] {
+                let step = ms(1000) / rate * if drops == 0 { 1 } else { 2 } + ms(1);
+                let events = closure(ms(150), rate, drops);
+                assert_eq!(kinds(&events), [EventKind::Blink], "{rate} a second, without each {drops}th");
+                assert!(events[0].lasted.abs_diff(ms(150)) <= step, "{rate}, {drops}: {events:?}");
+                let events = closure(ms(2000), rate, drops);
+                let at = format!("{rate} a second, without each {drops}th: {events:?}");
+                assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened], "{at}");
+                assert!(events[0].lasted > BLINK[1] && events[0].lasted <= BLINK[1] + step, "{at}");
+                assert!(events[1].lasted.abs_diff(ms(2000)) <= step, "{at}");
+            }
+        }
+    }
+
+    /// However a closure falls between frames, who is told that eyes opened was told that they
+    /// closed.
+    #[test]
+    fn eyes_that_open_were_said_to_be_closed() {
+        for rate in [3, 5, 12, 15, 25, 30, 60] {
+            for closed_ms in (0..1200).step_by(7) {
+                let events = kinds(&closure(Duration::from_millis(closed_ms), rate, 0));
+                let expected: [&[_]; 3] = [&[], &[EventKind::Blink], &[EventKind::EyesClosed, EventKind::EyesOpened]];
+                assert!(expected.contains(&events.as_slice()), "{closed_ms} ms at {rate} a second: {events:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_far_apart_say_nothing_of_the_time_between_them() {
+        let second = Duration::from_secs(1);
+        let watch = |closed: std::ops::Range<u32>| {
+            let frame = |i: u32| (second * i, (if closed.contains(&i) { CLOSED } else { OPEN }, 0.02, 0.0));
+            watch_at((0..20).map(frame)).0
+        };
+        assert_eq!(watch(10..11), []);
+        let events = watch(10..14);
+        assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened]);
+        assert_eq!((events[0].lasted, events[1].lasted), (second, second * 3));
+        // A wide mouth and a low head in one frame.
+        let frame = |i: u32| (second * 2 * i, if i == 9 { (OPEN, 0.75, 18.0) } else { (OPEN, 0.02, 0.0) });
+        assert_eq!(watch_at((0..20).map(frame)).0, []);
+    }
+
     #[test]
     fn a_value_that_rests_between_the_thresholds_makes_no_events() {
-        let flutter = |i: usize| (0.28 * (0.35 + 0.65 * if i.is_multiple_of(2) { 0.35 } else { 0.45 }), 0.02, 0.0);
+        let openness = |i: usize| if i.is_multiple_of(2) { 0.35 } else { 0.45 };
+        let flutter = |i: usize| (CLOSED + (OPEN - CLOSED) * openness(i), 0.02, 0.0);
         let (events, _) = after_a_while((0..100).map(flutter).collect());
         assert_eq!(events, []);
     }
 
     #[test]
     fn narrow_eyes_are_open_against_their_own_state() {
-        let (_, measures) = watch(std::iter::repeat_n((0.19, 0.02, 0.0), 120));
+        let (_, measures) = watch(std::iter::repeat_n((0.29, 0.02, 0.0), 120));
         assert!(measures.right_eye.unwrap() > 0.95, "{measures:?}");
+        // The narrowest count as open, too, and their blinks are blinks.
+        let narrow = |i: usize| (if i % 100 < 6 { 0.18 } else { 0.25 }, 0.02, 0.0);
+        let (events, measures) = watch((50..580).map(narrow));
+        assert_eq!(measures.eyes_closed, Some(false));
+        assert_eq!(kinds(&events), [EventKind::Blink; 5]);
     }
 
     #[test]
-    fn perclos_is_the_share_of_the_last_minute() {
-        let cycle = |i: usize| (if i % 100 < 20 { 0.05 } else { 0.28 }, 0.02, 0.0);
-        let (_, early) = watch((0..200).map(cycle));
-        assert_eq!(early.perclos, None);
-        let (_, later) = watch((0..4000).map(cycle));
-        assert!((later.perclos.unwrap() - 0.2).abs() < 0.02, "{:?}", later.perclos);
+    fn who_begins_with_closed_eyes_has_them_closed() {
+        let (events, measures) = watch(std::iter::repeat_n((CLOSED, 0.02, 0.0), 400));
+        assert_eq!((measures.eyes_closed, kinds(&events)), (Some(true), vec![EventKind::EyesClosed]));
+        let (_, first) = watch([(CLOSED, 0.02, 0.0)]);
+        assert_eq!(first.eyes_closed, Some(true));
+    }
+
+    #[test]
+    fn an_own_state_is_learned_while_the_eye_is_seen() {
+        let mut person = Person::new(1, Duration::ZERO);
+        let mut last = Measures::default();
+        for i in 0..400 {
+            let eye = (i >= 200).then_some(0.29);
+            last = person.take(FRAME * i, Some(pose(0.0)), ratios(eye, 0.02), EyeRatios::default(), &mut Vec::new());
+        }
+        assert!(last.right_eye.unwrap() > 0.95, "{last:?}");
+    }
+
+    #[test]
+    fn openness_goes_from_what_the_net_draws_of_closed_eyes_to_what_it_draws_of_open_ones() {
+        for drawn in [EyeRatios { closed: 0.1, open: 0.3 }, EyeRatios { closed: 0.25, open: 0.35 }] {
+            for (share, expected) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)] {
+                let mut person = Person::new(1, Duration::ZERO);
+                let eyes = drawn.closed + share * (drawn.open - drawn.closed);
+                let first = person.take(Duration::ZERO, None, ratios(eyes, 0.02), drawn, &mut Vec::new());
+                assert!((first.left_eye.unwrap() - expected).abs() < 1e-4, "{drawn:?}: {first:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn perclos_is_the_share_of_the_last_minute_at_any_rate() {
+        for rate in [5, 15, 30, 60] {
+            let cycle = |seconds: u32| {
+                let closed = |i: u32| i * 10 / rate % 30 < 6;
+                let frame = |i| (Duration::from_secs(1) * i / rate, (if closed(i) { CLOSED } else { OPEN }, 0.02, 0.0));
+                watch_at((0..rate * seconds).map(frame)).1.perclos
+            };
+            assert_eq!(cycle(9), None);
+            assert!((cycle(130).unwrap() - 0.2).abs() < 0.02, "{rate} a second: {:?}", cycle(130));
+        }
     }
 
     #[test]
     fn a_yawn_lasts_and_speech_does_not() {
         let open = |frames: usize| {
-            let mut all = vec![(0.28, 0.75, 0.0); frames];
-            all.push((0.28, 0.02, 0.0));
+            let mut all = vec![(OPEN, 0.75, 0.0); frames];
+            all.push((OPEN, 0.02, 0.0));
             kinds(&after_a_while(all).0)
         };
         assert_eq!(open(10), []);
@@ -440,24 +575,39 @@ mod tests {
     #[test]
     fn a_nod_goes_down_and_comes_back_and_looking_down_is_none() {
         let nod = |frames: usize| {
-            let mut all = vec![(0.28, 0.02, 18.0); frames];
-            all.extend([(0.28, 0.02, 0.0); 3]);
+            let mut all = vec![(OPEN, 0.02, 18.0); frames];
+            all.extend([(OPEN, 0.02, 0.0); 3]);
             kinds(&after_a_while(all).0)
         };
         assert_eq!(nod(15), [EventKind::Nod]);
         assert_eq!(nod(90), []);
     }
 
-    #[test]
-    fn eyes_that_are_no_longer_seen_are_unknown_and_make_no_event() {
+    /// Open for half a second, then closed for 165 ms, then not seen for `unseen` frames; closed or
+    /// open at last.
+    fn hidden(unseen: u32, closed: bool) -> (Vec<EventKind>, Vec<Measures>) {
         let mut person = Person::new(1, Duration::ZERO);
         let mut events = Vec::new();
-        let mut last = Measures::default();
-        for i in 0..40 {
-            let eye = (i < 20).then_some(if i < 15 { 0.28 } else { 0.05 });
-            let ratios = Ratios { right_eye: eye, left_eye: eye, mouth: Some(0.02) };
-            last = person.take(FRAME * i, Some(pose(0.0)), ratios, &mut events);
-        }
-        assert_eq!((last.right_eye, last.eyes_closed, events), (None, None, vec![]));
+        let seen = (0..60 + unseen).map(|i| {
+            let eye = match i {
+                0..15 => Some(OPEN),
+                15..20 => Some(CLOSED),
+                _ if i < 20 + unseen => None,
+                _ => Some(if closed { CLOSED } else { OPEN }),
+            };
+            person.take(FRAME * i, Some(pose(0.0)), ratios(eye, 0.02), EyeRatios::default(), &mut events)
+        });
+        let seen = seen.collect();
+        (kinds(&events), seen)
+    }
+
+    #[test]
+    fn eyes_that_are_no_longer_seen_are_unknown_and_make_no_event() {
+        let (events, seen) = hidden(30, false);
+        assert_eq!((seen[25].right_eye, seen[25].eyes_closed, events), (None, None, vec![]));
+        assert_eq!(hidden(30, true).0, [EventKind::EyesClosed]);
+        // A moment without them changes nothing.
+        assert_eq!(hidden(5, true).0, [EventKind::EyesClosed]);
+        assert_eq!(hidden(5, false).0, [EventKind::Blink]);
     }
 }

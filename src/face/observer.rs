@@ -234,7 +234,8 @@ impl Observer {
         self.looks = looked.count;
         let tracking = Instant::now();
         let mut faces = self.tracker.update(looks, now);
-        let events = self.measure(&mut faces, frame.size(), now);
+        let mut events = self.measure(&mut faces, frame.size(), now);
+        events.iter_mut().for_each(|event| event.at = frame.captured_at());
         Ok(Observation {
             sequence: frame.sequence(),
             captured_at: frame.captured_at(),
@@ -309,7 +310,7 @@ impl Observer {
             let pose = self.head.as_ref().and_then(|head| person.pose(head, &face.landmarks, &camera, now));
             face.guessed = self.landmarker.visibility().guessed(&face.landmarks, pose.as_ref(), size);
             let ratios = Ratios::of(&face.landmarks, pose.as_ref());
-            face.measures = person.take(now, pose, ratios, &mut events);
+            face.measures = person.take(now, pose, ratios, self.landmarker.eyes(), &mut events);
         }
         events
     }

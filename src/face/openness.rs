@@ -47,6 +47,9 @@ impl Ratios {
     /// # Panics
     /// When there are fewer than 68.
     pub fn of(landmarks: &[Landmark], pose: Option<&HeadPose>) -> Self {
+        // What is seen of a head depends on where the camera is to it.
+        let pose = pose.map(HeadPose::brought_ahead);
+        let pose = pose.as_ref();
         let mean = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
         let (yaw, pitch) = pose.map_or((0.0, 0.0), |pose| (pose.yaw_deg(), pose.pitch_deg()));
         let lids_are_seen = pitch.abs() <= LIDS_UNSEEN_PITCH_DEG;
@@ -139,6 +142,21 @@ mod tests {
         assert_eq!((of(50.0, 0.0).right_eye, of(50.0, 0.0).left_eye.is_some()), (None, true));
         assert_eq!((of(-50.0, 0.0).left_eye, of(-50.0, 0.0).right_eye.is_some()), (None, true));
         assert_eq!(of(0.0, 45.0).eyes(), None);
+    }
+
+    #[test]
+    fn eyes_at_the_edge_of_a_wide_picture_are_seen_where_they_look_into_the_camera() {
+        let (landmarks, ahead) = face(0.3, 0.1, 0.0, 0.0);
+        let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), 50f32.to_radians());
+        let pose = HeadPose { camera_from_head: turn, position: turn * Vector3::z(), ..ahead };
+        let Ratios { right_eye, left_eye, .. } = Ratios::of(&landmarks, Some(&pose));
+        assert!(
+            [right_eye, left_eye].iter().all(|eye| (eye.unwrap() - 0.3).abs() < 0.02),
+            "{right_eye:?} {left_eye:?}"
+        );
+        // Who looks straight ahead there shows one side of the face.
+        let pose = HeadPose { camera_from_head: Rotation3::identity(), ..pose };
+        assert_eq!(Ratios::of(&landmarks, Some(&pose)).left_eye, None);
     }
 
     #[test]

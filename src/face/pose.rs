@@ -113,6 +113,14 @@ impl HeadPose {
         self.turns().z.to_degrees()
     }
 
+    /// The same head straight before the camera, which then sees the same of it: somebody at the edge
+    /// of the picture who looks into the camera looks straight ahead.
+    pub fn brought_ahead(&self) -> HeadPose {
+        let ahead = Rotation3::rotation_between(&self.position, &Vector3::z()).unwrap_or_default();
+        let position = Vector3::z() * self.position.norm();
+        HeadPose { camera_from_head: ahead * self.camera_from_head, position, ..*self }
+    }
+
     /// Covariance of the errors of pitch, yaw and roll, in square radians. Large where the head
     /// looks along the picture, since roll and pitch are then the same turn.
     pub fn turns_covariance(&self) -> Matrix3<f32> {
@@ -163,6 +171,20 @@ pub(super) mod tests {
         rolled.covariance = Matrix6::zeros();
         rolled.covariance[(1, 1)] = 1.0;
         assert!((rolled.turns_covariance() - Matrix3::from_diagonal(&Vector3::new(0.0, 1.0, 0.0))).norm() < 1e-4);
+    }
+
+    #[test]
+    fn who_looks_into_the_camera_looks_ahead_wherever_in_the_picture() {
+        for (x, y) in [(0f32, 0f32), (500.0, 0.0), (-500.0, 0.0), (0.0, 400.0), (-300.0, -400.0)] {
+            let position = Vector3::new(x, y, 600.0);
+            // To the right of the picture, the camera is to the person's right; below, it is above.
+            let (yaw, pitch) = (x.atan2(600.0), -(y / x.hypot(600.0)).atan());
+            let camera_from_head = Rotation3::from_axis_angle(&Vector3::y_axis(), yaw)
+                * Rotation3::from_axis_angle(&Vector3::x_axis(), pitch);
+            let ahead = HeadPose { camera_from_head, position, covariance: Matrix6::identity() }.brought_ahead();
+            assert!(ahead.yaw_deg().abs() < 1e-3 && ahead.pitch_deg().abs() < 1e-3, "{x}, {y}: {ahead:?}");
+            assert!((ahead.position - Vector3::z() * position.norm()).norm() < 1e-3);
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl VisibilityModel {
     /// When there are not as many landmarks as the model has.
     pub fn guessed(&self, landmarks: &[Landmark], pose: Option<&HeadPose>, size: Size) -> Vec<usize> {
         let hidden = self.heat.as_ref().map(|heat| heat.hidden(landmarks));
-        let yaw_deg = pose.map_or(0.0, HeadPose::yaw_deg);
+        let yaw_deg = pose.map_or(0.0, |pose| pose.brought_ahead().yaw_deg());
         let is_guessed = |&i: &usize| {
             let is_covered = hidden.as_ref().is_some_and(|hidden| hidden[i]);
             is_covered || is_hidden_by_head(i, yaw_deg) || is_beyond(&landmarks[i], size)

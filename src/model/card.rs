@@ -68,6 +68,9 @@ pub enum Task {
         /// Which landmarks are hidden. Without it, what covers a face is not told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         visibility: Option<Visibility>,
+        /// How it draws eyes. Without it, as ours do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        eyes: Option<EyeRatios>,
     },
     /// Five maps of a whole picture: heat at the centres of faces; width and height of the box of a
     /// face's landmarks; cosine and sine of its roll. A size `v` means
@@ -118,6 +121,16 @@ pub struct Visibility {
     pub face: f32,
     /// For each landmark, in the scheme's order.
     pub bias: Vec<f32>,
+}
+
+/// Heights over widths of eyes as the net draws them: it takes closed eyes for half open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EyeRatios {
+    /// Of most people's closed eyes.
+    pub closed: f32,
+    /// Of most people's open eyes.
+    pub open: f32,
 }
 
 /// A stored value `q` of the output stands for `(q - zero_point) * scale`.
@@ -279,10 +292,11 @@ impl ModelCard {
         }
         number("heat.scale", self.heat.scale.into(), 1e-6..=1.0)?;
         match self.task {
-            Task::Landmarks { scheme, crop_margin, ref calibration, ref visibility } => {
+            Task::Landmarks { scheme, crop_margin, ref calibration, ref visibility, ref eyes } => {
                 number("task.landmarks.crop_margin", crop_margin.into(), 1.0..=4.0)?;
                 calibration.as_ref().map_or(Ok(()), |calibration| calibration.check(scheme))?;
-                visibility.as_ref().map_or(Ok(()), |visibility| visibility.check(scheme))
+                visibility.as_ref().map_or(Ok(()), |visibility| visibility.check(scheme))?;
+                eyes.as_ref().map_or(Ok(()), EyeRatios::check)
             }
             Task::Faces { smallest_px, octaves, score } => {
                 number("task.faces.smallest_px", smallest_px.into(), 1.0..=1024.0)?;
@@ -302,6 +316,24 @@ impl Calibration {
         let key = "task.landmarks.calibration.spread";
         spread.iter().try_for_each(|spread| number(key, (*spread).into(), 1e-6..=1e3))?;
         one_a_landmark(key, spread, scheme)
+    }
+}
+
+/// By `tests/accuracy/eyes.py`, of `nano` and `small`, 2026-11-29.
+impl Default for EyeRatios {
+    fn default() -> Self {
+        EyeRatios { closed: 0.21, open: 0.33 }
+    }
+}
+
+impl EyeRatios {
+    fn check(&self) -> Result<(), CardError> {
+        number("task.landmarks.eyes.open", self.open.into(), 0.1..=1.0)?;
+        if (0.0..=0.9 * self.open).contains(&self.closed) {
+            return Ok(());
+        }
+        let found = self.closed.to_string();
+        Err(CardError::OutOfRange { key: "task.landmarks.eyes.closed", found, expected: "0 to 0.9 of open".into() })
     }
 }
 
@@ -376,6 +408,7 @@ mod tests {
                     spread: vec![0.0625; 68],
                 }),
                 visibility: Some(Visibility { own: -3.5, near: -9.75, face: 12.0, bias: vec![-3.25; 68] }),
+                eyes: Some(EyeRatios { closed: 0.25, open: 0.375 }),
             },
             heat: Quantisation { scale: 0.005, zero_point: 25 },
             about: About {
@@ -422,6 +455,11 @@ mod tests {
         assert_eq!(
             error("spread = [0.0625, ", "spread = ["),
             "task.landmarks.calibration.spread is 67 numbers; expected one number for each landmark of the scheme"
+        );
+        assert_eq!(error("open = 0.375", "open = 0.0"), "task.landmarks.eyes.open is 0; expected 0.1 to 1");
+        assert_eq!(
+            error("closed = 0.25", "closed = 0.375"),
+            "task.landmarks.eyes.closed is 0.375; expected 0 to 0.9 of open"
         );
         assert_eq!(error("own = -3.5", "own = nan"), "task.landmarks.visibility.own is NaN; expected -100 to 100");
         assert_eq!(

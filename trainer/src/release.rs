@@ -95,7 +95,13 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let task = if detects {
         card::Task::Faces { smallest_px: faces::SMALLEST_PX, octaves: faces::OCTAVES, score: FACE_SCORE }
     } else {
-        card::Task::Landmarks { scheme: &IBUG_68, crop_margin: preset.margin, calibration: None, visibility: None }
+        card::Task::Landmarks {
+            scheme: &IBUG_68,
+            crop_margin: preset.margin,
+            calibration: None,
+            visibility: None,
+            eyes: None,
+        }
     };
     let (shipped, _) = folded_convs(&graph, &state.average, channels);
     let card = ModelCard {
