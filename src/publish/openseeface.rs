@@ -17,11 +17,13 @@ use super::{PublishError, Receiver};
 use crate::face::head::{EYE_DISTANCE_MM, HeadModel};
 use crate::face::measure::Measures;
 use crate::face::pose::HeadPose;
-use crate::face::{Face, Landmark};
+use crate::face::{Face, Landmark, Observation};
 use crate::record::entry::Entry;
 
 /// Bytes of a record.
 pub const RECORD: usize = 8 + 4 + 2 * 4 + 2 * 4 + 1 + 4 + 4 * 4 + 3 * 4 + 3 * 4 + 68 * 4 + 68 * 8 + 70 * 12 + 14 * 4;
+/// So many records go into a datagram, which has room for 65,507 bytes.
+const MOST_FACES: usize = 65_507 / RECORD;
 /// The distance of the pupils of its mean face.
 const EYES_APART: f32 = 0.516;
 /// A pupil lies so far before the middle of the eyeball.
@@ -48,11 +50,14 @@ impl Receiver for OpenSeeFace {
         if seen.faces.is_empty() {
             return Ok(());
         }
-        let time_s = entry.wall_nanos() as f64 / 1e9;
-        let size = [seen.size.width as f32, seen.size.height as f32];
-        let records = seen.faces.iter().flat_map(|face| record(face, time_s, size, &self.head));
-        self.udp.send(&records.collect::<Vec<u8>>())
+        self.udp.send(&datagram(seen, entry.wall_nanos() as f64 / 1e9, &self.head))
     }
+}
+
+/// A record a face: all faces, or the first that find room.
+fn datagram(seen: &Observation, time_s: f64, head: &[Vector3<f32>; 70]) -> Vec<u8> {
+    let size = [seen.size.width as f32, seen.size.height as f32];
+    seen.faces.iter().take(MOST_FACES).flat_map(|face| record(face, time_s, size, head)).collect()
 }
 
 /// Its 66 points among iBUG's 68.
@@ -213,6 +218,14 @@ mod tests {
         let features = 345 + 8 * 68 + 12 * 70;
         assert_eq!([float(features), float(features + 4)], [-0.75, 0.0]);
         assert_eq!(features + 14 * 4, bytes.len());
+    }
+
+    #[test]
+    fn a_crowd_fills_a_datagram_and_no_more() {
+        for (faces, records) in [(0, 0), (2, 2), (36, 36), (37, 36), (100, 36)] {
+            let seen = Observation { faces: vec![face(); faces], ..Observation::default() };
+            assert_eq!(datagram(&seen, 12.5, &points_of(None)).len(), records * RECORD);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which receiver, and where, a URL names.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ const USUAL_PREFIX: &str = "wingmark";
 /// A packet of MQTT has 65,535 bytes for a topic, a broker less; Home Assistant's description of
 /// the device names the prefix many times.
 const LONGEST_PREFIX: usize = 1000;
+/// Of a name (RFC 1035).
+const LONGEST_HOST: usize = 253;
 
 /// A receiver that is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub enum TargetError {
          udp://HOST:PORT"
     )]
     Unknown,
+    #[error("an IPv6 address stands in brackets: [{0}]")]
+    Brackets(String),
     #[error("this build has no TLS; build it with the feature tls, or name mqtt://, which goes in the clear")]
     NoTls,
     #[error(
@@ -97,7 +102,14 @@ impl Address {
     fn read(text: &str, usual_port: Option<u16>) -> Result<Address, TargetError> {
         // An IPv6 address stands in brackets.
         let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').ok_or(TargetError::Unknown)?,
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or(TargetError::Unknown)?;
+                // Behind % stands which of the machine's links it is at.
+                let address = host.split_once('%').map_or(host, |(address, _)| address);
+                address.parse::<Ipv6Addr>().map_err(|_| TargetError::Unknown)?;
+                (host, port)
+            }
+            None if text.parse::<Ipv6Addr>().is_ok() => return Err(TargetError::Brackets(text.into())),
             None => text.split_at(text.find(':').unwrap_or(text.len())),
         };
         let port = match port.strip_prefix(':') {
@@ -105,7 +117,8 @@ impl Address {
             None if port.is_empty() => usual_port,
             None => return Err(TargetError::Unknown),
         };
-        let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '?', '#']);
+        let is_of_a_host = |c: char| !c.is_control() && !c.is_whitespace() && !"/@?#[]".contains(c);
+        let is_host = (1..=LONGEST_HOST).contains(&host.len()) && host.chars().all(is_of_a_host);
         let port = port.filter(|port| *port > 0 && is_host).ok_or(TargetError::Unknown)?;
         Ok(Address { host: host.into(), port })
     }
@@ -233,6 +246,7 @@ mod tests {
         assert_eq!(read("opentrack://127.0.0.1"), "opentrack://127.0.0.1:4242");
         assert_eq!(read("openseeface://desk.local/"), "openseeface://desk.local:11573");
         assert_eq!(read("udp://[::1]:5000"), "udp://[::1]:5000");
+        assert_eq!(read("udp://[fe80::1%eth0]:5000"), "udp://[fe80::1%eth0]:5000");
         assert_eq!(read("mqtt://[::1]"), "mqtt://[::1]:1883/wingmark");
         #[cfg(feature = "tls")]
         assert_eq!(read("mqtts://me@[::1]/a"), "mqtts://me@[::1]:8883/a");
@@ -271,6 +285,15 @@ mod tests {
             "udp://a@host:1",
             "udp://[::1",
             "udp://[::1]5000",
+            "udp://[zz]:5000",
+            "udp://[host]:5000",
+            "udp://ho\nst:5000",
+            "udp://ho\tst:5000",
+            "udp://host]:5000",
+            &format!("udp://{}:5000", "a".repeat(LONGEST_HOST + 1)),
+            "opentrack://::1",
+            "opentrack://fe80::1%eth0",
+            "mqtt://me@::1/desk",
             "opentrack://",
             "mqtt://",
             "mqtt://@host",
@@ -289,5 +312,7 @@ mod tests {
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
+        let error = "opentrack://::1".parse::<Target>().unwrap_err().to_string();
+        assert_eq!(error, "an IPv6 address stands in brackets: [::1]");
     }
 }

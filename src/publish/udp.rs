@@ -1,14 +1,23 @@
-//! Datagrams to one place, whose name may get an address only later.
+//! Datagrams to one place, whose name may get an address only later, or have several.
 
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::{Duration, Instant};
 
 use super::PublishError;
 use super::backoff::Backoff;
+
+/// Where nobody takes what is sent, the name is looked up again after so long: it may have moved.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 
 pub struct Udp {
     name: String,
     host: String,
     port: u16,
+    /// Those of the host; the first one is in use.
+    addresses: VecDeque<SocketAddr>,
+    looked_up: Instant,
     socket: Option<UdpSocket>,
     backoff: Backoff,
 }
@@ -16,7 +25,8 @@ pub struct Udp {
 impl Udp {
     /// `name` is said in messages.
     pub fn new(name: String, host: String, port: u16) -> Self {
-        Udp { name, host, port, socket: None, backoff: Backoff::default() }
+        let (addresses, looked_up) = (VecDeque::new(), Instant::now());
+        Udp { name, host, port, addresses, looked_up, socket: None, backoff: Backoff::default() }
     }
 
     pub fn send(&mut self, datagram: &[u8]) -> Result<(), PublishError> {
@@ -26,14 +36,16 @@ impl Udp {
                 self.backoff.worked();
                 Ok(())
             }
-            // An earlier datagram met nobody there. The socket stays good, and this one goes out.
-            Err(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+            // An earlier datagram met nobody there. This one goes out, to the next address.
+            Err(source) if source.kind() == ErrorKind::ConnectionRefused => {
+                self.try_next();
                 let _ = self.connected().and_then(|socket| socket.send(datagram));
                 Err(self.failed(source))
             }
             Err(source) => {
                 if self.backoff.is_over() {
                     self.socket = None;
+                    self.addresses.clear();
                     self.backoff.failed();
                 }
                 Err(self.failed(source))
@@ -41,24 +53,103 @@ impl Udp {
         }
     }
 
-    fn failed(&self, source: std::io::Error) -> PublishError {
+    fn failed(&self, source: io::Error) -> PublishError {
         PublishError::Send { target: self.name.clone(), source }
     }
 
-    fn connected(&mut self) -> std::io::Result<&UdpSocket> {
+    fn try_next(&mut self) {
+        if self.looked_up.elapsed() > LOOK_UP_EVERY {
+            self.addresses.clear();
+        } else if self.addresses.len() > 1 {
+            self.addresses.rotate_left(1);
+        } else {
+            // The socket stays good.
+            return;
+        }
+        self.socket = None;
+    }
+
+    fn connected(&mut self) -> io::Result<&UdpSocket> {
         if self.socket.is_none() {
             if !self.backoff.is_over() {
-                return Err(std::io::Error::new(std::io::ErrorKind::NotConnected, "not reached yet; trying again"));
+                return Err(io::Error::new(ErrorKind::NotConnected, "not reached yet; trying again"));
             }
-            let nowhere = || std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
-            // Programs that listen to datagrams mostly do so on IPv4; `localhost` is both.
-            let addresses = (self.host.as_str(), self.port).to_socket_addrs()?;
-            let address = addresses.min_by_key(SocketAddr::is_ipv6).ok_or_else(nowhere)?;
+            self.look_up()?;
+            let nowhere = || io::Error::new(ErrorKind::NotFound, "the host has no address");
+            let address = self.addresses.front().ok_or_else(nowhere)?;
             let socket = UdpSocket::bind(if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
             socket.set_broadcast(true)?;
             socket.connect(address)?;
             self.socket = Some(socket);
         }
         Ok(self.socket.as_ref().expect("just made"))
+    }
+
+    /// Programs that listen to datagrams mostly do so on IPv4; `localhost` is both.
+    fn look_up(&mut self) -> io::Result<()> {
+        if self.addresses.is_empty() {
+            self.looked_up = Instant::now();
+            let mut found = Vec::from_iter((self.host.as_str(), self.port).to_socket_addrs()?);
+            found.sort_by_key(SocketAddr::is_ipv6);
+            found.dedup();
+            self.addresses = found.into();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A listener at this address, and at a port of its own or the given one.
+    fn listener(at: &str, port: u16) -> (UdpSocket, u16) {
+        let socket = UdpSocket::bind((at, port)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        (socket, port)
+    }
+
+    /// Sends until this listener has one.
+    fn reach(udp: &mut Udp, listener: &UdpSocket) {
+        listener.set_nonblocking(true).unwrap();
+        for _ in 0..1000 {
+            let _ = udp.send(b"seen");
+            if listener.recv(&mut [0; 8]).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nothing came to {listener:?}");
+    }
+
+    /// A name with two addresses, of which one listens, then the other.
+    #[test]
+    fn who_listens_at_any_address_of_a_host_is_reached() {
+        let (second, port) = listener("127.0.0.2", 0);
+        let mut udp = Udp::new("udp://host".into(), "127.0.0.1".into(), port);
+        udp.addresses = ["127.0.0.1", "127.0.0.2"].map(|host| SocketAddr::new(host.parse().unwrap(), port)).into();
+        reach(&mut udp, &second);
+        drop(second);
+        let (first, _) = listener("127.0.0.1", port);
+        reach(&mut udp, &first);
+        drop(first);
+        let (second, _) = listener("127.0.0.2", port);
+        reach(&mut udp, &second);
+    }
+
+    #[test]
+    fn a_receiver_that_restarts_is_reached_again() {
+        let (first, port) = listener("127.0.0.1", 0);
+        let mut udp = Udp::new("udp://host".into(), "127.0.0.1".into(), port);
+        reach(&mut udp, &first);
+        drop(first);
+        let mut refused = || udp.send(b"seen").is_err();
+        assert!((0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            refused()
+        }));
+        let (again, _) = listener("127.0.0.1", port);
+        reach(&mut udp, &again);
     }
 }
