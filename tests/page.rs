@@ -139,8 +139,17 @@ fn a_browser_gets_the_page_and_programs_their_figures() {
     assert!(head.contains("default-src 'none'"));
     // Nothing comes from elsewhere.
     assert!(!body.contains("http://") && !body.contains("https://") && !body.contains("//cdn"));
-    let head = run.ask(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert!(head.ends_with("\r\n\r\n") && status(&head) == "200");
+    for (path, host, expected) in [
+        ("/", "localhost", "200"),
+        ("/healthz", "localhost", "200"),
+        ("/events", "localhost", "200"),
+        ("/video", "localhost", "404"),
+        ("/nowhere", "localhost", "404"),
+        ("/", "evil.example", "421"),
+    ] {
+        let head = run.ask(format!("HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        assert!(head.ends_with("\r\n\r\n") && status(&head) == expected, "{path}: {head}");
+    }
     for (accept, format) in [
         ("", MetricsFormat::Prometheus),
         ("Accept: application/openmetrics-text; version=1.0.0\r\n", MetricsFormat::OpenMetrics),
@@ -289,6 +298,8 @@ fn nothing_is_shown_without_the_token() {
             assert!(answer.split_once("\r\n\r\n").unwrap().1 == "a token is needed\n", "{answer}");
         }
     }
+    let head = run.ask(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(head.ends_with("\r\n\r\n") && status(&head) == "401", "{head}");
     assert_eq!(status(&run.get("/", "Authorization: Bearer open sesame\r\n")), "200");
     // `wingmark:open sesame`, as a browser sends it; with a token any name of this machine will do.
     let basic = "Authorization: Basic d2luZ21hcms6b3BlbiBzZXNhbWU=\r\n";

@@ -10,12 +10,14 @@ Chromium it says so and is done.
 """
 
 import base64
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -134,6 +136,33 @@ def check_page(browser, address, folder, pictures):
     assert all(url.startswith((address, "data:", "about:")) for url in asked), asked
 
 
+class Starting(http.server.BaseHTTPRequestHandler):
+    """A proxy whose program is not there yet."""
+
+    def do_GET(self):
+        self.send_error(502)
+
+    def log_message(self, *_):
+        pass
+
+
+def check_return(wingmark, browser, address):
+    """The program ends; a proxy refuses in its place for a while; the program comes back."""
+    wait(lambda: browser.evaluate("find('state').className === 'ill' && find('view').className === 'old'"), "a page without a program")
+    browser.evaluate("find('video').is_old = true; seen = null")
+    port = int(address.rsplit(":", 1)[1])
+    http.server.HTTPServer.allow_reuse_address = True
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Starting) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        wait(lambda: browser.evaluate("source.readyState === EventSource.CLOSED"), "a stream that is refused")
+        proxy.shutdown()
+    with LiveRun(wingmark, "--serve", str(port), "--serve-video") as run:
+        wait(lambda: browser.evaluate("seen && seen.faces.length > 0 && find('view').className === ''"), "the landmarks again")
+        wait(lambda: browser.evaluate("!find('video').is_old && find('video').naturalWidth > 0"), "the pictures again")
+        assert run.stop() == 0
+    print("a program that comes back is shown again, with its own pictures")
+
+
 def get(address, token=None):
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
@@ -165,14 +194,15 @@ def main():
         if not CHROMIUM:
             print("tests/page: the browser's part is skipped, there is no Chromium; apt-get install chromium")
             return
-        with LiveRun(wingmark, "--serve", "0", "--serve-video") as run:
-            address = run.said("the page is at ").split()[-1]
-            browser = Browser(folder / "profile")
-            try:
+        browser = Browser(folder / "profile")
+        try:
+            with LiveRun(wingmark, "--serve", "0", "--serve-video") as run:
+                address = run.said("the page is at ").split()[-1]
                 check_page(browser, address, folder, pictures)
-            finally:
-                browser.close()
-            assert run.stop() == 0
+                assert run.stop() == 0
+            check_return(wingmark, browser, address)
+        finally:
+            browser.close()
 
 
 main()

@@ -27,13 +27,15 @@ pub fn of_refusal(refusal: Refusal) -> Option<Vec<u8>> {
         Refusal::Method => ("405 Method Not Allowed", "only GET and HEAD are answered"),
         Refusal::Gone => return None,
     };
-    Some(short(status, words, if refusal == Refusal::Method { "Allow: GET, HEAD\r\n" } else { "" }))
+    Some(short(status, words, if refusal == Refusal::Method { "Allow: GET, HEAD\r\n" } else { "" }, false))
 }
 
-/// A status with a line of text.
-pub fn short(status: &str, words: &str, more: &str) -> Vec<u8> {
+/// A status with a line of text, of which HEAD gets the head alone.
+pub fn short(status: &str, words: &str, more: &str, is_head: bool) -> Vec<u8> {
     let text = format!("{words}\n");
-    let mut answer = head(status, "text/plain; charset=utf-8", text.len(), more).into_bytes();
-    answer.extend_from_slice(text.as_bytes());
-    answer
+    let mut answer = head(status, "text/plain; charset=utf-8", text.len(), more);
+    if !is_head {
+        answer.push_str(&text);
+    }
+    answer.into_bytes()
 }

@@ -100,10 +100,12 @@ impl Server {
             Some(token) if request.authorization.as_ref().is_some_and(|given| token.is_in(given)) => None,
             Some(_) => {
                 let ask = "WWW-Authenticate: Basic realm=\"wingmark: any name, the token as password\", charset=\"UTF-8\"\r\n";
-                Some(answer::short("401 Unauthorized", "a token is needed", ask))
+                Some(answer::short("401 Unauthorized", "a token is needed", ask, request.is_head))
             }
             None if request.is_for_this_machine() => None,
-            None => Some(answer::short("421 Misdirected Request", "ask by address or as localhost", "")),
+            None => {
+                Some(answer::short("421 Misdirected Request", "ask by address or as localhost", "", request.is_head))
+            }
         }
     }
 
@@ -112,6 +114,7 @@ impl Server {
             pass.write(answer::head(status, kind, body.len(), "").as_bytes())?;
             if request.is_head { Ok(()) } else { pass.write(body) }
         };
+        let not_found = |words: &str| pass.write(&answer::short("404 Not Found", words, "", request.is_head));
         match (request.path.as_str(), &self.video) {
             ("/", _) => whole("200 OK", "text/html; charset=utf-8", PAGE.as_bytes()),
             ("/metrics", _) => {
@@ -130,10 +133,8 @@ impl Server {
                 pass.write(answer::stream_head("multipart/x-mixed-replace; boundary=picture").as_bytes())?;
                 if request.is_head { Ok(()) } else { send_pictures(pass, video) }
             }
-            ("/video", None) => {
-                pass.write(&answer::short("404 Not Found", "pictures are shown only with --serve-video", ""))
-            }
-            _ => pass.write(&answer::short("404 Not Found", "there are /, /events, /metrics and /healthz", "")),
+            ("/video", None) => not_found("pictures are shown only with --serve-video"),
+            _ => not_found("there are /, /events, /metrics and /healthz"),
         }
     }
 
