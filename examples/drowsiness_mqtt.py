@@ -21,7 +21,9 @@ is_drowsy = False
 
 def hear(_client, _data, message):
     global is_drowsy
-    said = json.loads(message.payload)
+    said = json.loads(message.payload or "null")
+    if said is None:  # What was retained is forgotten.
+        return
     if message.topic == f"{prefix}/events" and said["event"] in ("eyes_closed", "yawn"):
         print(f"\aface {said['face']}: {said['event']}", flush=True)
     elif message.topic == f"{prefix}/state":
@@ -31,8 +33,11 @@ def hear(_client, _data, message):
 
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-client.username_pw_set(unquote(place.username), PASSWORD or unquote(place.password or "")) if place.username else None
+if place.username:
+    client.username_pw_set(unquote(place.username), unquote(place.password or "") or PASSWORD)
+if place.scheme == "mqtts":
+    client.tls_set()
 client.on_connect = lambda client, *_: client.subscribe([(f"{prefix}/events", 0), (f"{prefix}/state", 0)])
 client.on_message = hear
-client.connect(place.hostname, place.port or 1883)
+client.connect(place.hostname, place.port or (8883 if place.scheme == "mqtts" else 1883))
 client.loop_forever(retry_first_connection=True)

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+import schemas
 from live_run import REPOSITORY, LiveRun, wait
 
 USER, PASSWORD, PREFIX = "board", "p@ss:word/%41", "car/dash"
@@ -148,6 +149,8 @@ def check_run(wingmark, broker, secret):
         print("a state, and what Home Assistant shows of it:", shown)
 
         about = listener.json("about")
+        for kind, message in (("state", state), ("faces", faces), ("about", about)):
+            schemas.check(message, f"mqtt_{kind}")
         assert about["model"] and len(about["model_sha256"]) == 64 and about["source"] == "-", about
 
         count = listener.counts[f"{PREFIX}/state"]
@@ -163,6 +166,7 @@ def check_run(wingmark, broker, secret):
         # No frames: nobody is there, and it is said; the client stays.
         run.still()
         wait(lambda: listener.json("state")["faces"] == 0, "a state without faces")
+        schemas.check(listener.json("state"), "mqtt_state")
         shown = home_assistant(config, listener.json("state"))
         assert shown["yaw"] == shown["right_eye"] == shown["eyes_closed"] == "None", shown
         time.sleep(35)
@@ -306,6 +310,10 @@ def check_alarm(wingmark, broker):
     wait(told, "the alarm")
     assert not any("blink" in line for line in lines), lines
     assert sum("40%" in line for line in lines) == 1, lines
+    # `wingmark publish --forget` empties what is retained; the alarm goes on.
+    listener.client.publish(f"{PREFIX}/state", b"")
+    listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "yawn", "face": 2, "at_s": 9, "lasted_s": 2}))
+    wait(lambda: any("yawn" in line for line in lines), f"the alarm after an empty message: {lines}")
     print("the example's alarm:", *[line.strip() for line in lines[:2]])
     alarm.kill()
     listener.close()

@@ -9,41 +9,16 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
-
-import jsonschema
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path += [str(REPOSITORY / "tests/common"), str(REPOSITORY / "examples")]
 import drowsiness
 import ros2_bridge
+import schemas
 from live_run import PORTRAIT, LiveRun
-
-SCHEMA = json.loads((REPOSITORY / "docs/observation.schema.json").read_text())
-
-
-def strict(schema):
-    """The same schema, where every object has the keys that it names and no other: a key that is new is described."""
-    if isinstance(schema, list):
-        return [strict(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    schema = {key: strict(part) for key, part in schema.items()}
-    if isinstance(schema.get("properties"), dict) and "object" in schema.get("type", []):
-        schema["additionalProperties"] = False
-    return schema
-
-
-def check_schema(objects, where):
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    validator = jsonschema.Draft202012Validator(strict(SCHEMA))
-    for seen in objects:
-        faults = [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(seen)]
-        assert not faults, (where, faults)
-    broken = {**objects[0], "schema": "two"}
-    assert list(validator.iter_errors(broken)), "the schema lets everything pass"
-
 
 def lines(wingmark):
     run = [wingmark, "run", "--source", "clip", "--screen", "none", "--frames", "60", "--record", "-"]
@@ -64,27 +39,34 @@ def events(wingmark):
                     found.append(json.loads(line[6:]))
         with urllib.request.urlopen(address + "/metrics", timeout=60) as answer:
             text = answer.read().decode()
+        with urllib.request.urlopen(address + "/healthz", timeout=60) as answer:
+            schemas.check(json.loads(answer.read()), "healthz")
         assert 'wingmark_published_sent_total{receiver="http://' in text and 'stage="publish"' in text, text
         assert run.stop() == 0
     return found
 
 
-def datagrams(wingmark):
+def datagrams(wingmark, source):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(60)
         place = f"udp://127.0.0.1:{listener.getsockname()[1]}"
-        run = [wingmark, "run", "--source", PORTRAIT, "--screen", "none", "--publish", place]
+        run = [wingmark, "run", "--source", source, "--screen", "none", "--publish", place]
         subprocess.run(run, check=True, capture_output=True)
         return json.loads(listener.recv(65536))
 
 
-def check_datagram(face):
-    """A face's object has the schema's keys of a face, but for points in whole pixels and no covariances."""
-    known = SCHEMA["properties"]["faces"]["items"]["properties"]
-    for key in ("pose", "eyes", "mouth", "id", "confidence"):
-        jsonschema.validate(face[key], {**known[key], "$defs": SCHEMA.get("$defs", {})})
-    assert len(face["points"]) == 2 * 68 and all(isinstance(value, int) for value in face["points"])
+def check_datagrams(wingmark):
+    """One of a face, and one that says that nobody is there."""
+    face = datagrams(wingmark, PORTRAIT)
+    schemas.check(face, "datagram")
+    assert face["id"] == 1 and len(face["points"]) == 2 * 68, face
+    with tempfile.NamedTemporaryFile(suffix=".y4m") as grey:
+        grey.write(b"YUV4MPEG2 W320 H240 F10:1 C420\nFRAME\n" + bytes([128]) * (320 * 240 * 3 // 2))
+        grey.flush()
+        nobody = datagrams(wingmark, grey.name)
+    schemas.check(nobody, "datagram")
+    assert nobody["id"] is None and "points" not in nobody, nobody
 
 
 def check_examples(objects):
@@ -108,9 +90,9 @@ def main():
     wingmark = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "target/debug/wingmark").resolve()
     objects, stream = lines(wingmark), events(wingmark)
     assert len(objects) == 60 and any(seen["faces"] for seen in objects)
-    check_schema(objects, "standard output")
-    check_schema(stream, "/events")
-    check_datagram(datagrams(wingmark))
+    for seen in objects + stream:
+        schemas.check(seen)
+    check_datagrams(wingmark)
     check_examples(objects)
     print(f"{len(objects)} lines and {len(stream)} events are as the schema has them; so are datagrams and examples")
 
