@@ -329,10 +329,16 @@ mod tests {
         for policy in [Policy::Newest, Policy::Every] {
             let mut publisher = Publisher::start("broken".into(), policy, Box::new(Broken { delivered: 0 })).unwrap();
             let tally = Arc::clone(publisher.tally());
-            for sequence in 0..10 {
+            for sequence in 0..5 {
                 publisher.publish(&observation(sequence));
                 std::thread::sleep(Duration::from_millis(5));
             }
+            // A panic takes its time where it is shown with all its calls.
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !publisher.thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (5..10).for_each(|sequence| publisher.publish(&observation(sequence)));
             // It is known while the run goes on.
             assert!(tally.lost() > 0);
             assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
