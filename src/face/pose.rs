@@ -113,8 +113,8 @@ impl HeadPose {
         self.turns().z.to_degrees()
     }
 
-    /// The same head straight before the camera, which then sees the same of it: somebody at the edge
-    /// of the picture who looks into the camera looks straight ahead.
+    /// The same head straight before the camera, which then sees the same of it: somebody at the
+    /// edge of the picture who looks into the camera looks straight ahead.
     pub fn brought_ahead(&self) -> HeadPose {
         let ahead = Rotation3::rotation_between(&self.position, &Vector3::z()).unwrap_or_default();
         let position = Vector3::z() * self.position.norm();
