@@ -42,8 +42,8 @@ fn allocated(work: impl FnOnce()) -> (usize, usize) {
     (COUNT.load(Ordering::Relaxed) - before.0, BYTES.load(Ordering::Relaxed) - before.1)
 }
 
-/// Net and screen allocate nothing, and an observation only its points. A program of its own and not
-/// a test of the harness, whose main thread would be counted too.
+/// Net and screen allocate nothing, and an observation only its points. No test of the harness,
+/// whose main thread would be counted too.
 fn main() {
     let small = zoo::shipped(zoo::DEFAULT_LANDMARKS).unwrap().load().unwrap();
     let crop = CropImage::new(small.model.input_side_px());
