@@ -11,8 +11,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "program")]
-use rustix::fs::{Access, access, statvfs};
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::fs::{Access, access};
+use rustix::fs::{OFlags, fcntl_setfl, statvfs};
 use rustix::io::Errno;
 
 /// The bytes of a file, if they are no more than so many: one that was named by mistake, or that
