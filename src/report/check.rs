@@ -1,9 +1,12 @@
 //! Values that a report may hold, so that tables and charts need not check again.
 
+use std::ops::RangeInclusive;
+
 use super::{Measured, Peer, Quantiles, Report, Stage};
 
 const LARGEST: f64 = 1e12;
 const LONGEST_TEXT: usize = 1000;
+const THREADS: RangeInclusive<usize> = 1..=1024;
 
 /// A value that no measurement gives.
 pub(super) struct Wrong {
@@ -41,9 +44,9 @@ fn measured(at: &str, model: &Measured) -> Checked {
     text(&format!("{at}.name"), &model.name)?;
     text(&format!("{at}.kernel"), &model.kernel)?;
     number(&format!("{at}.gmac"), model.gmac)?;
-    if !(1..=1024).contains(&model.threads) {
-        let found = model.threads.to_string();
-        return Err(Wrong { key: format!("{at}.threads"), found, expected: "1 to 1024".into() });
+    if !THREADS.contains(&model.threads) {
+        let (found, expected) = (model.threads.to_string(), format!("{} to {}", THREADS.start(), THREADS.end()));
+        return Err(Wrong { key: format!("{at}.threads"), found, expected });
     }
     if let Some(accuracy) = &model.accuracy {
         text(&format!("{at}.accuracy.data"), &accuracy.data)?;
