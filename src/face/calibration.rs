@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_low_hill_is_less_certain_in_the_same_directions() {
+    fn a_low_peak_is_less_certain_in_the_same_directions() {
         let calibration = Calibration { exponent: 2.0, face_exponent: 1.0, tails: 5.0, spread: vec![1.0, 0.1] };
         let heat = Matrix2::new(4.0, 1.0, 1.0, 2.0);
         let at = |confidence| Landmark { at: Point2::origin(), confidence, covariance: heat };

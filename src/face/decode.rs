@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oblique_hill_keeps_its_axes() {
+    fn an_oblique_peak_keeps_its_axes() {
         let precision = Matrix2::new(1.0, 0.4, 0.4, 0.6);
         let at = Point2::new(5.3, 4.8);
         let cells: Vec<f32> = (0..121)

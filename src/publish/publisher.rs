@@ -81,7 +81,7 @@ impl Publisher {
                 match done {
                     Ok(()) => {
                         counts.count_written(frames);
-                        trouble.is_over();
+                        trouble.end();
                     }
                     Err(PublishError::StdoutClosed) => {
                         goes.store(true, Ordering::Relaxed);
@@ -198,7 +198,7 @@ impl Trouble {
         }
     }
 
-    fn is_over(&mut self) {
+    fn end(&mut self) {
         if std::mem::take(&mut self.lasts) {
             log::info!("{}: published to again", self.name);
         }

@@ -53,7 +53,7 @@ impl Expression {
                 bend(image, |at| {
                     let pull = |centre: &Point2<f32>| {
                         let off = at - centre;
-                        off.y * stretch * hill(off.component_div(&Vector2::new(0.22 * eyes, 0.16 * eyes)))
+                        off.y * stretch * bump(off.component_div(&Vector2::new(0.22 * eyes, 0.16 * eyes)))
                     };
                     Some(Point2::new(at.x, at.y + centres.iter().map(pull).sum::<f32>()))
                 });
@@ -78,14 +78,14 @@ impl Expression {
             }
             Expression::Turn => {
                 let shift = 0.1 * eyes * (TAU * phase).sin();
-                bend(image, |at| Some(Point2::new(at.x - shift * hill((at - points[30]) / (0.9 * eyes)), at.y)));
+                bend(image, |at| Some(Point2::new(at.x - shift * bump((at - points[30]) / (0.9 * eyes)), at.y)));
             }
         }
     }
 }
 
 /// 1 in the middle, 0 from a distance of 1 on.
-fn hill(off: Vector2<f32>) -> f32 {
+fn bump(off: Vector2<f32>) -> f32 {
     (1.0 - off.norm_squared()).max(0.0).powi(2)
 }
 

@@ -31,7 +31,7 @@ def heatmaps(folder, card):
     return stored.round().astype(np.uint8)
 
 
-def top(heat):
+def peak(heat):
     """Row and column where a map's hill stands (src/model/heatmaps.rs): of the cells with 3/4 of the highest heat, the one with most
     around it."""
     padded = np.pad(heat, 1, "edge")
@@ -47,7 +47,7 @@ def top(heat):
 def decode(heat):
     """(x, y) in cells, 2x2 covariance and confidence of one map: a Gaussian through 5x5 cells by least squares on the logarithm,
     weighted by heat squared."""
-    row, column = top(heat)
+    row, column = peak(heat)
     confidence = np.clip(heat.max(), 0, 1)
     rows, columns = np.mgrid[max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
     inside = (rows < heat.shape[0]) & (columns < heat.shape[1])
