@@ -133,7 +133,7 @@ impl Server {
                 pass.write(answer::stream_head("multipart/x-mixed-replace; boundary=picture").as_bytes())?;
                 if request.is_head { Ok(()) } else { send_pictures(pass, video) }
             }
-            ("/video", None) => not_found("pictures are shown only with --serve-video"),
+            ("/video", None) => not_found("this run shows no pictures"),
             _ => not_found("there are /, /events, /metrics and /healthz"),
         }
     }
