@@ -4,10 +4,11 @@
     cargo build --release -p wingmark-net-timer
     python3 benches/compare.py FILE.onnx [--threads N] [--rounds N] [--float FLOAT.onnx]
 
-Needs Linux, numpy, onnx and onnxruntime. All run one picture at a time, in turns of a few frames each, so that whatever
-else the machine does meets them alike. Prints the median and the smallest time of a frame, and the median processor time of
-all threads, which other programs' turns do not enter; ratios are of medians. Without --float, tract gets the same net in
-float: the file with its weights and sums dequantised.
+Needs Linux, numpy, onnx and onnxruntime. All run one picture at a time, in turns of a few frames
+each, so that whatever else the machine does meets them alike. Prints the median and the smallest
+time of a frame, and the median processor time of all threads, which other programs' turns do not
+enter; ratios are of medians. Without --float, tract gets the same net in float: the file with its
+weights and sums dequantised.
 """
 import argparse
 import pathlib

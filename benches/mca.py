@@ -1,16 +1,18 @@
-"""What llvm-mca expects of the kernels, for machines that are not there. Needs objdump (binutils) and llvm-mca (llvm).
+"""What llvm-mca expects of the kernels, for machines that are not there. Needs objdump (binutils)
+and llvm-mca (llvm).
 
     cargo bench -p wingmark-kernel-benches --no-run          # or any other program with the kernels, not stripped
     python benches/mca.py loops PROGRAM [--cpu icelake-server] [--kernel avx512vnni]
 
-For each innermost loop over dot products: how many (`vpdpbusd`), the cycles of one round when all data are in the first cache, and
-the fewest that so many dot products take on two ports.
+For each innermost loop over dot products: how many (`vpdpbusd`), the cycles of one round when all
+data are in the first cache, and the fewest that so many dot products take on two ports.
 
     tests/arm/count.sh --blocks small smull cortex-a72 >blocks
     python benches/mca.py frame PROGRAM blocks [--cpus cortex-a53,cortex-a57,cortex-a72] [--ghz 1.5]
 
-The cycles of a whole frame on AArch64: each block of instructions that ran in it, times how often, as llvm-mca has them one after
-the other with all data in the first cache. Blocks of a function are summed. PROGRAM is the one that was counted.
+The cycles of a whole frame on AArch64: each block of instructions that ran in it, times how often,
+as llvm-mca has them one after the other with all data in the first cache. Blocks of a function are
+summed. PROGRAM is the one that was counted.
 """
 
 import argparse

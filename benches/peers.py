@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Times any ONNX nets in tract, as `wingmark bench --against` runs them, and in onnxruntime, beside the model of wingmark.
+"""Times any ONNX nets in tract, as `wingmark bench --against` runs them, and in onnxruntime, beside
+the model of wingmark.
 
     cargo build --release
     python3 benches/peers.py FILE.onnx... [--seconds N] [--rounds N]
 
-Needs numpy and onnxruntime. Turns of N seconds alternate, on one thread each, so that whatever else the machine does meets all alike.
-Prints medians of the rounds' medians and ratios to the net stage of wingmark's default model. For a quantised file of
-our own kind, benches/compare.py compares the net alone.
+Needs numpy and onnxruntime. Turns of N seconds alternate, on one thread each, so that whatever else
+the machine does meets all alike. Prints medians of the rounds' medians and ratios to the net stage
+of wingmark's default model. For a quantised file of our own kind, benches/compare.py compares the
+net alone.
 """
 import argparse
 import json

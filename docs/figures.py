@@ -3,10 +3,9 @@
     python3 docs/figures.py            # writes each table anew
     python3 docs/figures.py --check    # exit code 1, and the file's name, where a table differs
 
-A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. It is made of the models' cards, the
-reports of `wingmark bench`, the counts of instructions and bytes, the boards' profiles, tests/accuracy/peers.csv and
-tests/record/bytes.csv.
-Needs Python 3.11 and nothing else.
+A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. It is made of the
+models' cards, the reports of `wingmark bench`, the counts of instructions and bytes, the boards'
+profiles, tests/accuracy/peers.csv and tests/record/bytes.csv. Needs Python 3.11 and nothing else.
 """
 
 import csv

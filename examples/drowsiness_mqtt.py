@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Says when somebody in front of the camera falls asleep, wherever the broker can be reached. Needs paho-mqtt.
+"""Says when somebody in front of the camera falls asleep, wherever the broker can be reached. Needs
+paho-mqtt.
 
     wingmark run --publish mqtt://broker.local/car
     python3 drowsiness_mqtt.py mqtt://broker.local/car

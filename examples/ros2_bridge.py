@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""ROS 2: hri_msgs/FacialLandmarks of each face on /humans/faces/ID/landmarks (ROS4HRI). Needs rclpy and hri_msgs.
+"""ROS 2: hri_msgs/FacialLandmarks of each face on /humans/faces/ID/landmarks (ROS4HRI). Needs rclpy
+and hri_msgs.
 
     wingmark run --record - | python3 examples/ros2_bridge.py [FRAME_ID]
 """
@@ -7,11 +8,13 @@
 import json
 import sys
 
-PUPILS = (range(36, 42), range(42, 48))  # Midway between these: the right eye's, then the left one's.
+# Midway between these: the right eye's, then the left one's.
+PUPILS = (range(36, 42), range(42, 48))
 
 
 def landmarks(seen, face):
-    """70 times x, y, c: x and y in 0 to 1 of the picture, c the confidence; the first 68 are iBUG's, as ROS4HRI has them."""
+    """70 times x, y, c: x and y in 0 to 1 of the picture, c the confidence; the first 68 are
+    iBUG's, as ROS4HRI has them."""
     share = lambda value, side: min(1.0, max(0.0, (value + 0.5) / side))
     points = [(*point, c) for point, c in zip(face["points"], face["point_confidence"])]
     points += [[sum(points[i][axis] for i in eye) / len(eye) for axis in range(3)] for eye in PUPILS]

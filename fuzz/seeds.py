@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the small valid inputs that fuzzing and tests/hostile.rs start from, in fuzz/inputs/TARGET/.
+"""Makes the small valid inputs that fuzzing and tests/hostile.rs start from, in
+fuzz/inputs/TARGET/.
 
     pip install numpy onnx pillow
     python fuzz/seeds.py
@@ -72,7 +73,8 @@ def annotations():
 
 
 def nets():
-    """Two with all int8 operators between them; a float one with its constants in initializers, and with them in nodes."""
+    """Two with all int8 operators between them; a float one with its constants in initializers, and
+    with them in nodes."""
     found = []
     generate.record = lambda model, *_: found.append(model.SerializeToString())
     sys.argv[1:] = ["seed", "."]

@@ -1,7 +1,9 @@
-"""The licences of all crates that a binary is linked from, as one text: python3 package/licences.py TARGET FEATURES
+"""The licences of all crates that a binary is linked from, as one text:
 
-Each crate's name, version, licence, and its licence files as they lie in its package. Needs cargo, and nothing from the
-network once the crates are fetched.
+    python3 package/licences.py TARGET FEATURES
+
+Each crate's name, version, licence, and its licence files as they lie in its package. Needs cargo,
+and nothing from the network once the crates are fetched.
 """
 
 import json
@@ -13,7 +15,8 @@ NAMES = ("licen", "copying", "notice", "unlicense")
 
 
 def linked(metadata):
-    """Identifiers of the crates that reach the binary: neither those of builds nor those of tests."""
+    """Identifiers of the crates that reach the binary: neither those of builds nor those of
+    tests."""
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     found, waiting = set(), [metadata["resolve"]["root"]]
     while waiting:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a report of instruction counts, which `wingmark compare` reads, from those that tests/arm/count.sh records.
+"""Makes a report of instruction counts, which `wingmark compare` reads, from those that
+tests/arm/count.sh records.
 
     python3 boards/results/emulated.py tests/arm/baseline.csv > boards/results/virtual-aarch64.json
 """

@@ -4,10 +4,11 @@
     cargo build
     python3 tests/accuracy/border.py --data 300w --split common [--model small]
 
-Cuts each picture so that the frame ends in the middle of the face's box, at its edges, or within; and shrinks one until the face has 14
-pixels. A face is right where the points that the picture still shows are off by at most 6 % of the distance between the outer eye
-corners in the mean. A face elsewhere overlaps none of those that are there (IoU of the points' boxes over 0.1); all_faces.csv in the
-data's folder knows other people in the picture. Needs numpy and Pillow.
+Cuts each picture so that the frame ends in the middle of the face's box, at its edges, or within;
+and shrinks one until the face has 14 pixels. A face is right where the points that the picture
+still shows are off by at most 6 % of the distance between the outer eye corners in the mean. A face
+elsewhere overlaps none of those that are there (IoU of the points' boxes over 0.1); all_faces.csv
+in the data's folder knows other people in the picture. Needs numpy and Pillow.
 """
 import argparse
 import csv
@@ -24,8 +25,8 @@ LARGEST_ERROR, SMALLEST_IOU = 0.06, 0.1
 
 
 def cut(part):
-    """A function that cuts a picture to a part of the face's box: left, top, right, bottom, as shares of it; None is the picture's
-    edge. It takes marks along."""
+    """A function that cuts a picture to a part of the face's box: left, top, right, bottom, as
+    shares of it; None is the picture's edge. It takes marks along."""
     def apply(picture, face, marks):
         low, high = face.min(0), face.max(0)
         edges = [edge if share is None else low[i % 2] + share * (high - low)[i % 2]
@@ -82,7 +83,8 @@ def iou(a, b):
 
 
 def judge(truth, others, size, faces):
-    """What is found of a face: right, off, or nothing; and how many faces are elsewhere. `others` are corners of boxes."""
+    """What is found of a face: right, off, or nothing; and how many faces are elsewhere. `others`
+    are corners of boxes."""
     own = [points for points in faces if iou(points, truth) > SMALLEST_IOU]
     elsewhere = [points for points in faces if all(iou(points, there) <= SMALLEST_IOU for there in [truth, *others.reshape(-1, 2, 2)])]
     seen = ((truth >= -0.5) & (truth < np.array(size) - 0.5)).all(1)

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Fits how far a model's landmarks are off, from its heat, and writes that into its card: [task.landmarks.calibration].
+"""Fits how far a model's landmarks are off, from its heat, and writes that into its card:
+[task.landmarks.calibration].
 
     cargo build
     python3 tests/accuracy/calibrate.py --model models/small --data 300w [--data infanface --data aflw2000:3d ..]
 
-The faces are those of the `train` splits that the trainer holds out, as they are, half covered and blurred; of a set of the 3D scheme
-points 17 to 67 count. src/face/calibration.rs says what is fitted; here the likelihood of their errors is made as large as possible.
-Mirrored landmarks share their spread. Needs numpy.
+The faces are those of the `train` splits that the trainer holds out, as they are, half covered and
+blurred; of a set of the 3D scheme points 17 to 67 count. src/face/calibration.rs says what is
+fitted; here the likelihood of their errors is made as large as possible. Mirrored landmarks share
+their spread. Needs numpy.
 """
 import argparse
 import math
@@ -34,7 +36,8 @@ def without_calibration(card):
 
 
 def spreads(distances, counts, tails):
-    """For each landmark, what its squared distances [n, 68] have to be divided by; by expectation and maximisation."""
+    """For each landmark, what its squared distances [n, 68] have to be divided by; by expectation
+    and maximisation."""
     per_pair = lambda values: np.bincount(PAIR, values, 68)
     counted = np.maximum(per_pair(counts.sum(0)), 1)
     spread = np.ones(68)
@@ -45,8 +48,9 @@ def spreads(distances, counts, tails):
 
 
 def fit(raw, confidence, counts):
-    """From squared distances, confidences and what counts, each [n, 68]: exponent, the face's exponent, tails, spread for each
-    landmark, and the mean of minus the logarithm of the likelihood."""
+    """From squared distances, confidences and what counts, each [n, 68]: exponent, the face's
+    exponent, tails, spread for each landmark, and the mean of minus the logarithm of the
+    likelihood."""
     own = np.log(np.maximum(confidence, LEAST_CONFIDENCE))
     of_face = np.log(np.maximum(confidence.mean(1, keepdims=True), LEAST_CONFIDENCE))
 

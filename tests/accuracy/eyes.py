@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Measures how a model draws closed and open eyes, and writes that into its card: [task.landmarks.eyes].
+"""Measures how a model draws closed and open eyes, and writes that into its card:
+[task.landmarks.eyes].
 
     cargo build
     python3 tests/accuracy/eyes.py --model models/small --data 300w [--data DIR ..]
 
-Nets take closed eyes for half open: how open somebody's eyes are is told between the two ratios. The faces are those of the `train` splits
-whose true points have both eyes closed, or open. They are too few among those that the trainer holds out (six with closed eyes); on these,
-the ratios differ by 0.02 at most. Needs numpy.
+Nets take closed eyes for half open: how open somebody's eyes are is told between the two ratios.
+The faces are those of the `train` splits whose true points have both eyes closed, or open. They are
+too few among those that the trainer holds out (six with closed eyes); on these, the ratios differ
+by 0.02 at most. Needs numpy.
 """
 import argparse
 import pathlib

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""How many faces the whole program finds, each picture by itself: a Markdown table of what `wingmark eval --detect` counts.
+"""How many faces the whole program finds, each picture by itself: a Markdown table of what
+`wingmark eval --detect` counts.
 
     cargo build
     python3 tests/accuracy/found.py --data FOLDER [--model NAME|DIR ..]
 
-FOLDER holds the data sets by name: 300w, and, as far as they are there, aflw2000, wflw and infanface. Found is a face whose
-landmarks' box overlaps that of the true points by more than 0.3 (IoU).
+FOLDER holds the data sets by name: 300w, and, as far as they are there, aflw2000, wflw and
+infanface. Found is a face whose landmarks' box overlaps that of the true points by more than 0.3
+(IoU).
 """
 import argparse
 import pathlib

@@ -4,11 +4,12 @@
     cargo build
     python3 tests/accuracy/hard.py --aflw2000 aflw2000 --data 300w --split common [--model small ..]
 
-prints two tables. Turned heads, of AFLW2000's split `hard`: the mean error of points 17 to 67, whose places both schemes agree on,
-as a share of the root of the area of the box of all 68, by yaw. Eyes, of --data: how open they are (the aspect ratio of Soukupova
-and Cech 2016, the mean of both eyes) by our points against by the true ones: the mean difference, the mean of ours where the true
-one is below 0.17, and how well ours tells these from the rest (area under the ROC curve). Boxes are from the true points.
-Needs numpy.
+prints two tables. Turned heads, of AFLW2000's split `hard`: the mean error of points 17 to 67,
+whose places both schemes agree on, as a share of the root of the area of the box of all 68, by yaw.
+Eyes, of --data: how open they are (the aspect ratio of Soukupova and Cech 2016, the mean of both
+eyes) by our points against by the true ones: the mean difference, the mean of ours where the true
+one is below 0.17, and how well ours tells these from the rest (area under the ROC curve). Boxes are
+from the true points. Needs numpy.
 """
 import argparse
 import csv

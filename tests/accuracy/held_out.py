@@ -5,7 +5,8 @@
     python3 tests/accuracy/held_out.py --data 300w --out held-out --detector    # of the face detector
     wingmark eval --data held-out --split train
 
-A data set with boxes.csv (whole pictures) is always the detector's: `wingmark eval --data held-out`.
+A data set with boxes.csv (whole pictures) is always the detector's: `wingmark eval --data
+held-out`.
 """
 import argparse
 import csv

@@ -4,9 +4,11 @@
     python3 tests/accuracy/no_faces.py --out DIR FOLDER...
     wingmark eval --data DIR
 
-Needs pillow. Pictures are shrunk to at most 960 pixels. Look at DIR/images yourself: that no face is in them is your word.
-The figures in the README are of the pictures (file over 60 KB) of Debian 12's packages plasma-workspace-wallpapers, gnome-backgrounds,
-mate-backgrounds, ukui-wallpapers, lomiri-wallpapers-16.04 and lomiri-wallpapers-20.04: `apt-get download PACKAGE`, `dpkg -x PACKAGE.deb FOLDER`.
+Needs pillow. Pictures are shrunk to at most 960 pixels. Look at DIR/images yourself: that no face
+is in them is your word. The figures in the documents are of the pictures (file over 60 KB) of
+Debian 12's packages plasma-workspace-wallpapers, gnome-backgrounds, mate-backgrounds,
+ukui-wallpapers, lomiri-wallpapers-16.04 and lomiri-wallpapers-20.04: `apt-get download PACKAGE`,
+`dpkg -x PACKAGE.deb FOLDER`.
 """
 import argparse
 import pathlib

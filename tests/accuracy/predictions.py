@@ -45,7 +45,8 @@ class Found:
 
 
 def evaluate(model, data, split, *options):
-    """Runs `wingmark eval` on a folder with points.csv, and reads what it found. The options must not move the points."""
+    """Runs `wingmark eval` on a folder with points.csv, and reads what it found. The options must
+    not move the points."""
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         subprocess.run([WINGMARK, "eval", "--model", model, "--data", data, "--split", split, "--predictions", file.name,
                         *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -59,7 +60,8 @@ def evaluate(model, data, split, *options):
 
 
 def annotated(data, split):
-    """Picture and points [68, 2] of each face of a split; of `train`, of those that the trainer holds out."""
+    """Picture and points [68, 2] of each face of a split; of `train`, of those that the trainer
+    holds out."""
     for row in csv.DictReader((data / "points.csv").open()):
         if row["split"] == split and (split != "train" or held_out.is_held_out(row["file"])):
             yield data / "images" / row["file"], np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What each model takes for no face, and where there is none, for one: a Markdown table of what `wingmark eval` counts.
+"""What each model takes for no face, and where there is none, for one: a Markdown table of what
+`wingmark eval` counts.
 
     cargo build
     python3 tests/accuracy/presence.py --data FOLDER [--no-faces DIR] [--model NAME|DIR ..]
 
-FOLDER holds the data sets by name: 300w, and, as far as they are there, wflw, aflw2000 and infanface. --no-faces is a folder that
-no_faces.py made. Crops are those of the true points, turned with the face (--upright).
+FOLDER holds the data sets by name: 300w, and, as far as they are there, wflw, aflw2000 and
+infanface. --no-faces is a folder that no_faces.py made. Crops are those of the true points, turned
+with the face (--upright).
 """
 import argparse
 import json

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Whether a model knows how far its landmarks are off: a picture (SVG) of expected against found errors.
+"""Whether a model knows how far its landmarks are off: a picture (SVG) of expected against found
+errors.
 
     cargo build
     python3 tests/accuracy/reliability.py --data 300w [--split common] [--model small] [--svg FILE]
 
-Left, for each part of the face, how many of the true points lie within the ellipse of each share; right, for each landmark, the
-error that its covariances expect and the one found, root of the mean square. It also prints by how much the ellipses of the
-points grow that `--degrade cover:50` covers. Needs numpy.
+Left, for each part of the face, how many of the true points lie within the ellipse of each share;
+right, for each landmark, the error that its covariances expect and the one found, root of the mean
+square. It also prints by how much the ellipses of the points grow that `--degrade cover:50` covers.
+Needs numpy.
 """
 import argparse
 import pathlib
@@ -22,7 +24,8 @@ SIDE, MARGIN, GAP = 320, 50, 70
 
 
 def panel(x, limit, marks, title, across, up):
-    """Axes from 0 to `limit` with the diagonal, the text, and a function to the place of a pair of values."""
+    """Axes from 0 to `limit` with the diagonal, the text, and a function to the place of a pair of
+    values."""
     place = lambda a, b: (x + SIDE * a / limit, MARGIN + SIDE * (1 - b / limit))
     left, bottom = place(0, 0)
     right, top = place(limit, limit)

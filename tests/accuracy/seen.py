@@ -5,10 +5,12 @@
     python3 tests/accuracy/seen.py fit --model models/small --data 300w --data wflw --data infanface
     python3 tests/accuracy/seen.py measure --data 300w --aflw2000 aflw2000 [--model small ..]
 
-`fit` covers parts of faces that the trainer holds out: the lower part, a side, the eyes, a spot; in one colour, in that of the skin, or
-with a part of another picture. It fits the logistic function of src/face/visibility.rs to which points lie below, and writes it into the
-model's card: [task.landmarks.visibility]. `measure` asks for precision and recall of the flag on 300-W's common test with `--degrade
-cover:N`, and on AFLW2000's hard faces, whose yaw says what the head hides. Needs numpy and Pillow.
+`fit` covers parts of faces that the trainer holds out: the lower part, a side, the eyes, a spot; in
+one colour, in that of the skin, or with a part of another picture. It fits the logistic function of
+src/face/visibility.rs to which points lie below, and writes it into the model's card:
+[task.landmarks.visibility]. `measure` asks for precision and recall of the flag on 300-W's common
+test with `--degrade cover:N`, and on AFLW2000's hard faces, whose yaw says what the head hides.
+Needs numpy and Pillow.
 """
 import argparse
 import csv
@@ -67,7 +69,8 @@ def stuff_for(picture, face, others, rng):
 
 
 def write_covered(faces, folder):
-    """Writes a data set of the faces, each as it is and with parts covered. Says which points lie below: [n, 68]."""
+    """Writes a data set of the faces, each as it is and with parts covered. Says which points lie
+    below: [n, 68]."""
     rng = np.random.default_rng(1)
     (folder / "images").mkdir()
     hidden = []
@@ -101,7 +104,8 @@ def features(confidence, model):
 
 
 def logistic(x, y):
-    """Weights of a logistic function by Newton's method; a little of each weight's square is added to the loss."""
+    """Weights of a logistic function by Newton's method; a little of each weight's square is added
+    to the loss."""
     weights = np.zeros(x.shape[1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ weights))

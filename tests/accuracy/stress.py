@@ -4,9 +4,10 @@
     cargo build
     python3 tests/accuracy/stress.py --data 300w [--model NAME|DIR] [--float DIR]
 
-Each row is one `wingmark eval --degrade KIND:AMOUNT`, once with boxes from the true points (upright, whatever the face does)
-and once with the detector, whose crop turns with the face. --float is a folder with the same net before it was quantised:
-`wingmark-trainer export` as model.onnx, and the model's card with the SHA-256 of that file.
+Each row is one `wingmark eval --degrade KIND:AMOUNT`, once with boxes from the true points
+(upright, whatever the face does) and once with the detector, whose crop turns with the face.
+--float is a folder with the same net before it was quantised: `wingmark-trainer export` as
+model.onnx, and the model's card with the SHA-256 of that file.
 """
 import argparse
 import json
@@ -34,8 +35,8 @@ def figures(model, data, split, *options):
 
 
 def table(title, models, data, rows, options, cell):
-    """Prints a row for each (set, split, degradation) of `rows` whose set lies in `data`, a column for each model: `cell` of the
-    figures of `wingmark eval` with these options."""
+    """Prints a row for each (set, split, degradation) of `rows` whose set lies in `data`, a column
+    for each model: `cell` of the figures of `wingmark eval` with these options."""
     print_row = lambda *cells: print(f"| {' | '.join(cells)} |", flush=True)
     print_row(title, *(pathlib.Path(model).name for model in models))
     print("|---" * (len(models) + 1) + "|")

@@ -1,15 +1,17 @@
-/* Counts the instructions that a program executes under qemu-user, and writes how many they were each time the program
- * asks for its parent's process (getppid): since it asked for that the last time, or for its own (getpid). Nothing on the
- * way of a frame asks for either. For programs of one thread.
- *
- *   gcc -O2 -shared -fPIC -o count.so count.c
- *   qemu-aarch64 -plugin ./count.so -d plugin -D counts PROGRAM
- *   qemu-aarch64 -plugin ./count.so,blocks=on -d plugin -D counts PROGRAM
- *
- * With blocks=on it writes instead, at the end, how often each block of instructions ran in the last part:
- * address in memory, instructions, times. benches/mca.py reads that.
- *
- * Debian 12 ships qemu 7.2 without its header, so what is needed of plugin interface 1 is declared here. */
+// Counts the instructions that a program executes under qemu-user, and writes how many they were
+// each time the program asks for its parent's process (getppid): since it asked for that the last
+// time, or for its own (getpid). Nothing on the way of a frame asks for either. For programs of one
+// thread.
+//
+//   gcc -O2 -shared -fPIC -o count.so count.c
+//   qemu-aarch64 -plugin ./count.so -d plugin -D counts PROGRAM
+//   qemu-aarch64 -plugin ./count.so,blocks=on -d plugin -D counts PROGRAM
+//
+// With blocks=on it writes instead, at the end, how often each block of instructions ran in the
+// last part: address in memory, instructions, times. benches/mca.py reads that.
+//
+// Debian 12 ships qemu 7.2 without its header, so what is needed of plugin interface 1 is declared
+// here.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-"""What the tests of the board share: the cache folder, the programs under test, folders and disks for machines."""
+"""What the tests of the board share: the cache folder, the programs under test, folders and disks
+for machines."""
 
 import functools
 import json
@@ -104,7 +105,8 @@ class Lab:
         return image
 
     def read_disk(self, image):
-        """The files of an ext4 image as they are after a reboot: its journal is replayed, in a copy."""
+        """The files of an ext4 image as they are after a reboot: its journal is replayed, in a
+        copy."""
         folder = self.folder()
         copy = folder / "disk"
         subprocess.run(["cp", "--sparse=always", image, copy], check=True)
@@ -118,7 +120,8 @@ class Lab:
         return folder / "files"
 
     def reference(self, name, content, frames=1):
-        """What this machine's own wingmark makes of a picture or a video of so many frames: the face's points in the last."""
+        """What this machine's own wingmark makes of a picture or a video of so many frames: the
+        face's points in the last."""
         folder = self.folder()
         (folder / name).write_bytes(content)
         log = folder / "log.jsonl"

@@ -82,7 +82,8 @@ READERS = {".csv": csv_rows, ".jsonl": jsonl, ".mcap": mcap}
 
 
 def unaccounted(records):
-    """Sequence numbers, from the first record to the last, that are neither recorded nor counted as dropped."""
+    """Sequence numbers, from the first record to the last, that are neither recorded nor counted as
+    dropped."""
     missing = []
     for earlier, later in zip(records, records[1:]):
         if later.sequence - earlier.sequence != later.dropped + 1:

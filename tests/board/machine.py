@@ -1,4 +1,5 @@
-"""An emulated arm64 board: boots, runs the job of a shared folder, is watched, and is pulled from the wall."""
+"""An emulated arm64 board: boots, runs the job of a shared folder, is watched, and is pulled from
+the wall."""
 
 import contextlib
 import json
@@ -19,10 +20,10 @@ class MachineError(Exception):
 class Machine:
     """A board that is on; a context manager that turns it off.
 
-    share: the folder that the board sees as /share; init runs the shell script `job` in it.
-    disks: image files, /dev/vda and on.
-    What the console says is in the share's file `console` too.
-    The board's clock counts instructions, one a nanosecond, so that what a test times is the same on a busy and a quiet host."""
+    share: the folder that the board sees as /share; init runs the shell script `job` in it. disks:
+    image files, /dev/vda and on. What the console says is in the share's file `console` too. The
+    board's clock counts instructions, one a nanosecond, so that what a test times is the same on a
+    busy and a quiet host."""
 
     # A net under hung machines: how long the console may be silent. What a test expects within a
     # time, it measures with the board's clock, and a whole test takes as long as a busy host makes

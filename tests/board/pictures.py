@@ -16,7 +16,8 @@ def scene(portrait, left=0, top=0, width=640):
 
 
 def _yuv(picture):
-    """BT.601, video range: y as [row, column]; u and v for each pair of columns, as [row, column / 2]."""
+    """BT.601, video range: y as [row, column]; u and v for each pair of columns, as
+    [row, column / 2]."""
     r, g, b = numpy.moveaxis(numpy.asarray(picture, numpy.float64), 2, 0)
     y = 16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255
     u = 128 + (-37.797 * r - 74.203 * g + 112.0 * b) / 255

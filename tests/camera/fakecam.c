@@ -1,8 +1,10 @@
-// A V4L2 camera that is not there, for tests: a library to preload (LD_PRELOAD). README.md says how a camera is described.
+// A V4L2 camera that is not there, for tests: a library to preload (LD_PRELOAD). README.md says how
+// a camera is described.
 //
-// $FAKECAM is the folder that stands for /dev. Each file video* in it is a camera, and its text says what that camera is; a
-// file that is removed is a camera that was unplugged. Paths /dev/video* and /dev/v4l/* lead there, and listing /dev does;
-// /sys/class/video4linux leads to its folder class.
+// $FAKECAM is the folder that stands for /dev. Each file video* in it is a camera, and its text
+// says what that camera is; a file that is removed is a camera that was unplugged. Paths
+// /dev/video* and /dev/v4l/* lead there, and listing /dev does; /sys/class/video4linux leads to its
+// folder class.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -23,7 +25,8 @@
 
 enum { MOST_OFFERS = 8, MOST_CAMERAS = 16, MOST_BUFFERS = 8, MOST_PLANES = 3, PLANE_BYTES = 4 << 20 };
 
-// One thing that the camera offers for its last `format`: a size, a range of sizes, an interval or a range of them.
+// One thing that the camera offers for its last `format`: a size, a range of sizes, an interval or
+// a range of them.
 typedef struct { int count; unsigned values[MOST_OFFERS][6]; } offers;
 typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_error; char frames[256]; } format;
 typedef struct {
@@ -59,7 +62,7 @@ static int fail(int error) {
   return -1;
 }
 
-// ---- Descriptions -----------------------------------------------------------------------------------------------------
+// ---- Descriptions -------------------------------------------------------------------------------
 
 static void add(offers *all, const char *text, const char *pattern) {
   if (all->count == MOST_OFFERS) return;
@@ -109,7 +112,7 @@ static int describe(const char *node, description *c) {
   return 1;
 }
 
-// ---- Paths ------------------------------------------------------------------------------------------------------------
+// ---- Paths --------------------------------------------------------------------------------------
 
 // Where a path leads that is below the folder for /dev; the path itself where it is not.
 static const char *led(const char *path, char *buffer) {
@@ -137,7 +140,8 @@ static int open_any(const char *path, int flags, mode_t mode) {
   const char *to = led(path, buffer);
   description camera;
   if (to == path || strncmp(path, "/dev/", 5) || !realpath(to, target) || !describe(target, &camera))
-    return syscall(SYS_openat, AT_FDCWD, to, flags, mode);  // Another file, or a camera that is not there.
+    // Another file, or a camera that is not there.
+    return syscall(SYS_openat, AT_FDCWD, to, flags, mode);
   pthread_mutex_lock(&lock);
   opened *o = NULL;
   for (int i = 0; i < MOST_CAMERAS && !o; i++)
@@ -208,7 +212,7 @@ char *realpath(const char *restrict path, char *restrict resolved) {
   return found;
 }
 
-// ---- The driver -------------------------------------------------------------------------------------------------------
+// ---- The driver ---------------------------------------------------------------------------------
 
 static int is_gone(opened *o) { return access(o->node, F_OK) != 0; }
 

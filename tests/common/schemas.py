@@ -9,7 +9,8 @@ from live_run import REPOSITORY
 
 
 def strict(schema):
-    """The same schema, where every object has the keys that it names and no other: a key that is new is described."""
+    """The same schema, where every object has the keys that it names and no other: a key that is
+    new is described."""
     if isinstance(schema, list):
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):
@@ -31,7 +32,8 @@ REGISTRY = referencing.Registry().with_contents([(schema["$id"], schema) for sch
 
 
 def check(seen, kind=None):
-    """`kind` names a message of docs/messages.schema.json; without it, an object is an observation."""
+    """`kind` names a message of docs/messages.schema.json; without it, an object is an
+    observation."""
     schema = {"$ref": f"wingmark:messages#/$defs/{kind}"} if kind else OBSERVATION
     validator = jsonschema.Draft202012Validator(schema, registry=REGISTRY)
     faults = [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(seen)]

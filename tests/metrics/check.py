@@ -5,10 +5,11 @@
     pip install -r tests/metrics/requirements.txt
     cargo build && tests/metrics/check.py                # target/debug/wingmark, or the program that is named
 
-All ways: the metrics file, which node_exporter reads, and /metrics in both of its formats. promtool has to find no fault with
-any, nor has the strict reader of Prometheus' Python client with OpenMetrics; all rules have to hold in promtool's tests. What
-rules and dashboard ask for has to be among the figures, or among those of other machines. A Prometheus that scrapes the run
-answers the question of each panel.
+All ways: the metrics file, which node_exporter reads, and /metrics in both of its formats. promtool
+has to find no fault with any, nor has the strict reader of Prometheus' Python client with
+OpenMetrics; all rules have to hold in promtool's tests. What rules and dashboard ask for has to be
+among the figures, or among those of other machines. A Prometheus that scrapes the run answers the
+question of each panel.
 """
 
 import json
@@ -55,7 +56,8 @@ def fetch(address, accept="*/*", kind=None):
 
 
 def check_text(text):
-    """promtool has nothing to say against it, and no sample is there twice. Returns the names of all samples."""
+    """promtool has nothing to say against it, and no sample is there twice. Returns the names of
+    all samples."""
     promtool("check", "metrics", text=text)
     samples = [SAMPLE.match(line) for line in text.splitlines() if not line.startswith("#")]
     assert all(samples), text

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Publishes to a real mosquitto, which is stopped, started and refuses, and asserts what Home Assistant makes of it.
+"""Publishes to a real mosquitto, which is stopped, started and refuses, and asserts what Home
+Assistant makes of it.
 
     pip install -r tests/mqtt/requirements.txt           # mosquitto from the distribution
     cargo build && python tests/mqtt/check.py            # target/debug/wingmark, or the program that is named
 
-A program with the feature `tls` is tried by TLS alone. A second client (paho) listens; jinja2 renders the templates of the discovery message as Home Assistant does. Without
-mosquitto it says so and is done.
+A program with the feature `tls` is tried by TLS alone. A second client (paho) listens; jinja2
+renders the templates of the discovery message as Home Assistant does. Without mosquitto it says so
+and is done.
 """
 
 import json
@@ -212,7 +214,8 @@ def check_refusal(wingmark, broker):
 
 
 def check_tls(wingmark, broker, secret):
-    """By TLS: a broker that is trusted, that goes and comes; one of an unknown authority, of another name, without TLS."""
+    """By TLS: a broker that is trusted, that goes and comes; one of an unknown authority, of
+    another name, without TLS."""
     password = ["--publish-password-file", secret]
     trusting = {"SSL_CERT_FILE": str(broker.authority)}
     listener = Listener(broker)
@@ -250,7 +253,8 @@ def check_no_tls(wingmark, broker):
 
 
 def check_wrong_brokers(wingmark):
-    """One that never answers, one that is none, one that hangs up: frames go on, and each is said."""
+    """One that never answers, one that is none, one that hangs up: frames go on, and each is
+    said."""
     answers = {b"": "does not answer", b"HTTP/1.1 400 Bad Request\r\n\r\n": "no MQTT broker", None: "ended the connection"}
     for answer, words in answers.items():
         with socket.create_server(("127.0.0.1", 0)) as server:

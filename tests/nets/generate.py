@@ -3,12 +3,14 @@
 
     generate.py NET FOLDER      NET: all, stock, float, small, faces (see NETS)
 
-Writes FOLDER/NET.onnx, NET.rgb (the picture, bytes, [row, column, rgb]) and NET.maps (stored heatmaps, bytes, [row,
-column, channel]). Needs numpy, onnx and onnxruntime. The nets have the operators that our trainer writes; their
-weights are random, so that they only serve to compare kernels.
+Writes FOLDER/NET.onnx, NET.rgb (the picture, bytes, [row, column, rgb]) and NET.maps (stored
+heatmaps, bytes, [row, column, channel]). Needs numpy, onnx and onnxruntime. The nets have the
+operators that our trainer writes; their weights are random, so that they only serve to compare
+kernels.
 
-onnxruntime's u8 x s8 kernels saturate on x86 machines without VNNI (vpmaddubsw). Its u8 x u8 kernels do not, so the
-recorded maps come from the same net with its weights stored as u8 with zero point 128.
+onnxruntime's u8 x s8 kernels saturate on x86 machines without VNNI (vpmaddubsw). Its u8 x u8
+kernels do not, so the recorded maps come from the same net with its weights stored as u8 with zero
+point 128.
 """
 import pathlib
 import sys
@@ -164,7 +166,8 @@ def float_net():
 
 
 def unquantised():
-    """The float net with heat from 0 to 1, stored with the steps that wingmark gives to float nets."""
+    """The float net with heat from 0 to 1, stored with the steps that wingmark gives to float
+    nets."""
     model = float_net()
     for tensor in model.graph.initializer:
         if tensor.name.startswith("heatmaps_w"):

@@ -1,9 +1,10 @@
-"""The NME of a landmark model by onnxruntime, with crop, decode and metric written again here in numpy.
+"""The NME of a landmark model by onnxruntime, with crop, decode and metric written again here in
+numpy.
 
     python tests/ort/eval_reference.py --data DIR [--split common] [--model models/small] [--predictions FILE.csv]
 
-DIR holds points.csv and images/. With --predictions, a file of `wingmark eval --predictions`, the points are compared too.
-Needs numpy, pillow and onnxruntime.
+DIR holds points.csv and images/. With --predictions, a file of `wingmark eval --predictions`, the
+points are compared too. Needs numpy, pillow and onnxruntime.
 """
 import argparse
 import csv
@@ -19,9 +20,11 @@ from record_golden import landmarks
 
 
 def crop(picture, points, margin, side):
-    """The crop image [side, side, 3] u8 and (x, y of its first pixel's centre, picture pixels per crop pixel).
+    """The crop image [side, side, 3] u8 and (x, y of its first pixel's centre, picture pixels per
+    crop pixel).
 
-    Integer arithmetic as src/picture/crop.rs documents it: positions rounded to 1/65536 pixel, n x n samples, weights of 1/256.
+    Integer arithmetic as src/picture/crop.rs documents it: positions rounded to 1/65536 pixel,
+    n x n samples, weights of 1/256.
     """
     f32 = np.float32
     low, high = points.min(0), points.max(0)

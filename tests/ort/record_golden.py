@@ -3,8 +3,9 @@
     python tests/ort/record_golden.py models/small [models/faces ..]      (needs numpy, pillow, onnx, onnxruntime)
     python tests/ort/record_golden.py --check models/small ..             compares with what is recorded
 
-Reads DIR/model.onnx and DIR/golden/input.png; writes DIR/golden/heatmaps.u8 (stored values, [channel, row, column]) and, for
-landmark models, DIR/golden/landmarks.csv (x,y in input pixels), decoded here in float64 independently of the library.
+Reads DIR/model.onnx and DIR/golden/input.png; writes DIR/golden/heatmaps.u8 (stored values,
+[channel, row, column]) and, for landmark models, DIR/golden/landmarks.csv (x,y in input pixels),
+decoded here in float64 independently of the library.
 """
 import pathlib
 import sys
@@ -32,8 +33,8 @@ def heatmaps(folder, card):
 
 
 def peak(heat):
-    """Row and column where a map's hill stands (src/model/heatmaps.rs): of the cells with 3/4 of the highest heat, the one with most
-    around it."""
+    """Row and column where a map's peak is (src/model/heatmaps.rs): of the cells with 3/4 of
+    the highest heat, the one with most around it."""
     padded = np.pad(heat, 1, "edge")
     lines = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     around = lines[:, :-2] + 2 * lines[:, 1:-1] + lines[:, 2:]
@@ -45,8 +46,8 @@ def peak(heat):
 
 
 def decode(heat):
-    """(x, y) in cells, 2x2 covariance and confidence of one map: a Gaussian through 5x5 cells by least squares on the logarithm,
-    weighted by heat squared."""
+    """(x, y) in cells, 2x2 covariance and confidence of one map: a Gaussian through 5x5 cells by
+    least squares on the logarithm, weighted by heat squared."""
     row, column = peak(heat)
     confidence = np.clip(heat.max(), 0, 1)
     rows, columns = np.mgrid[max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
@@ -71,7 +72,8 @@ def decode(heat):
 
 
 def landmarks(folder, card, maps):
-    """Points [68, 2] in input pixels of float heatmaps [68, row, column], refined where the model knows shapes of faces."""
+    """Points [68, 2] in input pixels of float heatmaps [68, row, column], refined where the model
+    knows shapes of faces."""
     points, covariances, confidences = (np.array(part) for part in zip(*(decode(m) for m in maps)))
     if (folder / "shape.csv").exists():
         points = shape.refine(folder / "shape.csv", points, covariances, confidences)

@@ -1,4 +1,5 @@
-"""src/face/shape.rs in float64 with whole matrices, independently of it: mean + P (P + R)^-1 (found - mean - bias)."""
+"""src/face/shape.rs in float64 with whole matrices, independently of it:
+mean + P (P + R)^-1 (found - mean - bias)."""
 import csv
 
 import numpy as np
@@ -7,7 +8,8 @@ MODES, ALIGNMENT, NOISE, EXPONENT, LEAST_CONFIDENCE = 20, 0.06, 0.01, 2.5, 0.05
 
 
 def refine(path, points, covariances, confidences):
-    """Points [68, 2] refined by the table at `path`; covariances [68, 2, 2] of the heat, confidences [68]; any unit."""
+    """Points [68, 2] refined by the table at `path`; covariances [68, 2, 2] of the heat,
+    confidences [68]; any unit."""
     table = np.array(list(csv.reader(path.open()))[1:], float)
     mean, bias = table[:, 0], table[:, 1]
     noise = covariances * (NOISE * np.maximum(confidences, LEAST_CONFIDENCE) ** -EXPONENT)[:, None, None]

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The page in a real browser, without a window: what its canvas shows at the points that `/events` gives.
+"""The page in a real browser, without a window: what its canvas shows at the points that `/events`
+gives.
 
     apt-get install chromium
     cargo build && python tests/page/check.py             # target/debug/wingmark, or the program that is named
     python tests/page/check.py PROGRAM DIR                # leaves pictures of the page in DIR, 1100 and 400 px wide
 
-Speaks with Chromium through two pipes (the DevTools protocol), so that Python needs nothing but its own library. Without
-Chromium it says so and is done.
+Speaks with Chromium through two pipes (the DevTools protocol), so that Python needs nothing but its
+own library. Without Chromium it says so and is done.
 """
 
 import base64

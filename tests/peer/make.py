@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes net.onnx: a small float net as other projects export them, with an open batch and two outputs. Needs numpy and onnx."""
+"""Makes net.onnx: a small float net as other projects export them, with an open batch and two
+outputs. Needs numpy and onnx."""
 import pathlib
 
 import numpy as np

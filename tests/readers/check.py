@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads the same frames back with programs that know nothing of wingmark: pandas, jq and Foxglove's mcap package.
+"""Reads the same frames back with programs that know nothing of wingmark: pandas, jq and Foxglove's
+mcap package.
 
     pip install -r tests/readers/requirements.txt        # jq from the distribution
     WINGMARK_READERS_DIR=/tmp/readers cargo test --test record files_for_other_readers
@@ -23,14 +24,16 @@ SEGMENTS = 16 + 4 + 4 + 3 + 4 + 3 + 3 + 3 + 3 + 6 + 4 + 4 + 6
 
 
 def read_csv(path):
-    """Up to the last line's end: a torn row may end within quotation marks, which pandas refuses."""
+    """Up to the last line's end: a torn row may end within quotation marks, which pandas
+    refuses."""
     text = path.read_text()
     rows = pandas.read_csv(io.StringIO(text[: text.rindex("\n") + 1]), dtype={"crc32": str})
     return rows[rows.crc32.str.len() == 8]
 
 
 def members(path):
-    """The text of a packed file up to its last whole member: one that is torn fails its checksum, or has none."""
+    """The text of a packed file up to its last whole member: one that is torn fails its checksum,
+    or has none."""
     data, text = path.read_bytes(), b""
     while data:
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)

@@ -1,4 +1,6 @@
-"""Reads what `--publish` sends, with nothing of wingmark's: listen.py opentrack|openseeface|udp PORT [COUNT].
+"""Reads what `--publish` sends, with nothing of wingmark's:
+
+    listen.py opentrack|openseeface|udp PORT [COUNT]
 
 Prints a line a datagram, and ends after COUNT of them.
 """

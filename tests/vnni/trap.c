@@ -1,6 +1,7 @@
-// The few instructions of the VNNI kernels that a processor with AVX2 lacks, carried out by a handler of SIGILL. Preloaded by
-// tests/vnni/run. Registers 0 to 15 keep their lower 256 bits where the processor has them; the rest is kept here, a thread. An
-// instruction, a form of it or a mask that is not below ends the program as without this file.
+// The few instructions of the VNNI kernels that a processor with AVX2 lacks, carried out by a
+// handler of SIGILL. Preloaded by tests/vnni/run. Registers 0 to 15 keep their lower 256 bits where
+// the processor has them; the rest is kept here, a thread. An instruction, a form of it or a mask
+// that is not below ends the program as without this file.
 
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -20,7 +21,8 @@ typedef union {
     __m256 floats[2];
 } Vector;
 
-// What was written last. Of registers 0 to 15 the processor has the lower 256 bits, which it may have written since.
+// What was written last. Of registers 0 to 15 the processor has the lower 256 bits, which it may
+// have written since.
 static __thread Vector ours[32];
 static uint32_t upper_ymm_at;
 
@@ -77,7 +79,8 @@ enum {
 };
 enum { NO_PREFIX, P66, F3 };
 
-// An instruction with a VEX or EVEX prefix; prefix bits as in Intel's manual, volume 2, 2.3 and 2.7.
+// An instruction with a VEX or EVEX prefix; prefix bits as in Intel's manual, volume 2, 2.3 and
+// 2.7.
 typedef struct {
     int map, prefix, wide, opcode;
     int bytes;             // of the vectors
@@ -86,7 +89,8 @@ typedef struct {
     uint8_t *memory;       // or null, where that is a register
 } Instruction;
 
-// Places a memory operand of an instruction without an immediate byte; scale is what a displacement of one byte is multiplied by.
+// Places a memory operand of an instruction without an immediate byte; scale is what a displacement
+// of one byte is multiplied by.
 static const uint8_t *place(const State *state, Instruction *found, const uint8_t *at, int modrm, int index_bit, int scale) {
     int mode = modrm >> 6, low = modrm & 7;
     int relative = low == 5 && mode == 0;

@@ -1,4 +1,5 @@
-"""The tests. Each takes the lab, raises where something is wrong, and returns its figures in a line."""
+"""The tests. Each takes the lab, raises where something is wrong, and returns its figures in a
+line."""
 
 from . import camera, durability, resources, service
 

@@ -49,7 +49,8 @@ def _watch(lab, fourcc, picture, frames=6):
 
 
 def _check_overlay(shot, expected, seen):
-    """Every point has a dot, and every dot is at a point of a face seen, within 2 px; the distance of the farthest point."""
+    """Every point has a dot, and every dot is at a point of a face seen, within 2 px; the distance
+    of the farthest point."""
     assert shot.size == SCREEN
     # The frame is as high as the screen and stands in the middle of it.
     pixels = lambda colour: numpy.argwhere((numpy.asarray(shot) == colour).all(axis=2))[:, ::-1] - [(SCREEN[0] - pictures.SIZE[0]) / 2, 0]
@@ -88,7 +89,8 @@ def _compare(lab, fourcc, picture):
 
 
 def camera(lab):
-    """YUYV from a camera, to the display and the logs; compared with this machine's run on the picture."""
+    """YUYV from a camera, to the display and the logs; compared with this machine's run on the
+    picture."""
     return _compare(lab, "YUYV", lab.scene())
 
 
@@ -104,7 +106,8 @@ KINDS = [("UYVY", 1), ("YU12", 1), ("YUYV", 2), ("NV12", 2)]
 
 
 def kinds(lab):
-    """UYVY, YU12, multi-planar YUYV and NV12 as this machine sees the same samples; two cameras of one make."""
+    """UYVY, YU12, multi-planar YUYV and NV12 as this machine sees the same samples; two cameras of
+    one make."""
     share = lab.share("sh formats.sh " + " ".join(f"{fourcc}:{planes}" for fourcc, planes in KINDS))
     for fourcc, _ in KINDS:
         (share / fourcc).write_bytes(pictures.raw(lab.scene(), fourcc))
@@ -121,7 +124,8 @@ def kinds(lab):
 
 
 def pipeline(lab):
-    """A real driver's nodes that a media controller has to set up: named, passed over, refused in a line, read once set up."""
+    """A real driver's nodes that a media controller has to set up: named, passed over, refused in a
+    line, read once set up."""
     with lab.machine(lab.share("sh pipeline.sh")) as board:
         console = board.finish()
     way = "is part of a pipeline that a media controller sets up, and gives no frames by itself; give --source gst:"
@@ -137,7 +141,8 @@ def pipeline(lab):
 
 
 def camera_faults(lab, cycles=100):
-    """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again; nothing piles up."""
+    """Damaged frames, errors, stalls, a disconnect, 100 times unplugged: landmarks flow again;
+    nothing piles up."""
     share = lab.share(f"sh camera_faults.sh {cycles}")
     (share / "picture").write_bytes(pictures.raw(lab.scene(), "YUYV"))
     with lab.machine(share) as board:
@@ -155,7 +160,8 @@ def camera_faults(lab, cycles=100):
 
 
 def stops(lab):
-    """SIGTERM while starting, running, with a camera that stalled or is gone, on a full disk: the end comes within a second."""
+    """SIGTERM while starting, running, with a camera that stalled or is gone, on a full disk: the
+    end comes within a second."""
     share = lab.share("sh stops.sh")
     (share / "picture").write_bytes(pictures.raw(lab.scene(), "YUYV"))
     with lab.machine(share) as board:

@@ -1,4 +1,5 @@
-"""The log keeps its promise: at most the last flush interval is lost, and every record that is read back is whole."""
+"""The log keeps its promise: at most the last flush interval is lost, and every record that is read
+back is whole."""
 
 import datetime
 import random
@@ -16,7 +17,8 @@ EPOCH = datetime.datetime.fromtimestamp(1_800_000_000, datetime.timezone.utc)
 
 
 def recording(lab, job, frames):
-    """A share with a job that records so many pictures. They are small: what is tested is the log."""
+    """A share with a job that records so many pictures. They are small: what is tested is the
+    log."""
     share = lab.share(job)
     (share / "pictures").mkdir()
     lab.scene().resize((320, 240)).save(share / "picture.jpg", quality=90)
@@ -54,8 +56,8 @@ def _keys(records):
 
 
 def _check_kept(found, whole, at):
-    """What was found after a cut is the beginning of the whole log and goes up to the flush interval before the cut; how
-    many records were lost."""
+    """What was found after a cut is the beginning of the whole log and goes up to the flush
+    interval before the cut; how many records were lost."""
     lost = 0
     for extension, records in found.items():
         assert _keys(records) == _keys(whole[extension][: len(records)]), f"{extension}: not the beginning of the whole log"
@@ -67,7 +69,8 @@ def _check_kept(found, whole, at):
 
 
 def power_cuts(lab, cuts=100):
-    """100 power cuts while recording, at random times: at most the flush interval is lost, what is read is whole."""
+    """100 power cuts while recording, at random times: at most the flush interval is lost, what is
+    read is whole."""
     # A cut leaves of a disk what its image holds. QEMU killed and QEMU stopped leave the same bytes
     # there, so that one run gives all cuts; `restarts` kills it.
     share, disk = recording(lab, "sh record.sh", 4000), lab.disk(32)
@@ -90,8 +93,8 @@ def power_cuts(lab, cuts=100):
 
 
 def _check_continued(found, before, at):
-    """What was found after the cut at `at` is what was found after the one before, and then a run from its first frame up to the
-    flush interval before the cut."""
+    """What was found after the cut at `at` is what was found after the one before, and then a run
+    from its first frame up to the flush interval before the cut."""
     for extension, records in found.items():
         kept, new = records[: len(before[extension])], records[len(before[extension]):]
         assert _keys(kept) == _keys(before[extension]), f"{extension}: the cut at {at} s took earlier records"
@@ -101,7 +104,8 @@ def _check_continued(found, before, at):
 
 
 def restarts(lab, cuts=3):
-    """The board is killed and boots again on the same disk: earlier records stay, recording goes on."""
+    """The board is killed and boots again on the same disk: earlier records stay, recording goes
+    on."""
     share, disk = recording(lab, "sh record.sh", 4000), lab.disk(32)
     before = {extension: [] for extension in logs.READERS}
     for cut in range(cuts):
@@ -117,7 +121,8 @@ def restarts(lab, cuts=3):
 
 
 def dropped_writes(lab, cuts=20):
-    """The disk takes writes and keeps none (dm-flakey drop_writes), then the power goes: as restarts."""
+    """The disk takes writes and keeps none (dm-flakey drop_writes), then the power goes: as
+    restarts."""
     share, disk = recording(lab, f"sh drops.sh {cuts}", 4000), lab.disk(32)
     with lab.machine(share, disks=[disk]) as board:
         console = board.finish()
@@ -134,7 +139,8 @@ def dropped_writes(lab, cuts=20):
 
 
 def _disk_fault(lab, kind, *mkfs_options):
-    """Records while the disk fails and after; what was read back of each format: how many, and how many were lost."""
+    """Records while the disk fails and after; what was read back of each format: how many, and how
+    many were lost."""
     share, disk = recording(lab, f"sh fault_disk.sh {kind}", 4000), lab.disk(6, *mkfs_options)
     with lab.machine(share, disks=[disk]) as board:
         console = board.finish()
@@ -153,7 +159,8 @@ def _disk_fault(lab, kind, *mkfs_options):
 
 
 def full_disk(lab):
-    """A disk of 6 MB fills up and is tidied: landmarking goes on, the loss is counted, recording resumes."""
+    """A disk of 6 MB fills up and is tidied: landmarking goes on, the loss is counted, recording
+    resumes."""
     return _disk_fault(lab, "full", "-O", "^has_journal")
 
 

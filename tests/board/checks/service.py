@@ -21,7 +21,8 @@ def _under_systemd(lab, job):
 
 
 def service(lab):
-    """The shipped unit: ready, logging as a user of its own, reloaded, restarted by the watchdog, stopped within a second."""
+    """The shipped unit: ready, logging as a user of its own, reloaded, restarted by the watchdog,
+    stopped within a second."""
     share = _under_systemd(lab, "sh service.sh")
     shutil.copy(lab.checkout / "service/wingmark.service", share)
     with lab.machine(share) as board:
@@ -36,7 +37,8 @@ def _stops(console):
 
 
 def packaged(lab):
-    """The Debian package set up by the documents: camera gone, disk full, reload, an update, 20 restarts, stop, removal."""
+    """The Debian package set up by the documents: camera gone, disk full, reload, an update, 20
+    restarts, stop, removal."""
     share = _under_systemd(lab, "sh packaged.sh")
     first, second = lab.packages()
     shutil.copy(first, share / "first.deb")
@@ -61,7 +63,8 @@ def _rows(file):
 
 
 def receivers(lab):
-    """The package with a CSI camera's stand-in, mosquitto that goes and comes back, UDP readers, the page; secrets and ports."""
+    """The package with a CSI camera's stand-in, mosquitto that goes and comes back, UDP readers,
+    the page; secrets and ports."""
     share = _under_systemd(lab, "sh receivers.sh")
     first, _ = lab.packages()
     shutil.copy(first, share / "first.deb")
