@@ -1,4 +1,4 @@
-//! Puts a frame on a canvas: as large as fits, in the middle, between black bars.
+//! Letterboxes a frame on a canvas: as large as fits, in the middle, between black bars.
 
 use nalgebra::{Affine2, Matrix3};
 
