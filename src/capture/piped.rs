@@ -1,5 +1,5 @@
-//! Live frames through a pipe or a socket, read on a thread of their own: who waits for them need
-//! not wait for ever.
+//! Live frames through a pipe or a socket. They are read on a thread of their own, so that waiting
+//! for one can end.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};

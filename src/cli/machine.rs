@@ -1,4 +1,4 @@
-//! What the commands that look at a machine and its devices are told.
+//! Options of the commands that look at a machine and its devices.
 
 use std::path::PathBuf;
 

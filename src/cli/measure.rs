@@ -1,4 +1,4 @@
-//! What the commands that measure models are told.
+//! Options of the commands that measure models.
 
 use std::path::PathBuf;
 

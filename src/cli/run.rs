@@ -1,4 +1,4 @@
-//! What `run` is told, and the commands around it.
+//! Options of `run`, and of the commands around it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;

@@ -1,4 +1,4 @@
-//! tract panics at some damaged files. To whom a file is given, that is an error of the file.
+//! tract panics at some damaged files. Here such a panic becomes an error of loading or running.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,4 +1,4 @@
-//! What a graph has to look like, and how it is said where it does not.
+//! Which inputs, outputs and sizes a graph may have, and the errors where it has others.
 
 use tract_onnx::pb::GraphProto;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;

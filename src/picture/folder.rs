@@ -1,4 +1,4 @@
-//! What of a folder is meant: the files that people put there, in the order in which people count.
+//! Which files of a folder are read: those that people put there, in natural order.
 
 use std::cmp::Ordering;
 use std::ffi::OsStr;

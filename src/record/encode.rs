@@ -1,4 +1,4 @@
-//! What each format is behind: entries in, bytes of a file out.
+//! The trait of all formats: entries in, bytes of a file out.
 
 use super::entry::Entry;
 use super::provenance::Provenance;

@@ -1,4 +1,4 @@
-//! The first camera that gives pictures, among nodes of which many look like one.
+//! Finds the first camera that gives pictures: many nodes look like a camera and are none.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Times of things that always take the same work: what is not the same in them is the machine's.
+//! Times of work that is always the same: how far they differ is the machine's noise.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Where frames can wait for who takes what was seen.
+//! Holds frames of files back while a log or a receiver has no room.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a connection asks for. `httparse` reads it; what is left is to bound it.
+//! What a connection asks for. `httparse` reads it; this file bounds its size and time.
 
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, TcpStream};
