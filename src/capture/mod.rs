@@ -110,13 +110,12 @@ pub trait Source: Send {
 pub enum Captured {
     /// The frame was overwritten with the next one.
     Frame,
-    /// A frame came, and its bytes are not to be trusted; it has taken a number of its own.
+    /// A damaged frame came, which has a number of its own. Its bytes are not to be read.
     Damaged,
-    /// No frame came for a while, which is less than a quarter of a second, and all stands as it
-    /// was said to last, or is well.
+    /// No frame came within a quarter of a second, and the source's state has not changed.
     Nothing,
-    /// Nor did one come, and the source stands otherwise than before. A frame says that all is well
-    /// again.
+    /// No frame came within a quarter of a second, and the source's state is another one now. The
+    /// next frame ends that state.
     Waiting(Status),
     /// There are no more frames; the one given is as it was.
     End,

@@ -114,7 +114,7 @@ pub struct Observation {
     pub size: Size,
     /// Those that are followed or were found; none where nobody is.
     pub faces: Vec<Face>,
-    /// What faces did that was known with this frame.
+    /// Blinks, yawns and the like that are known since this frame.
     pub events: Vec<Event>,
     /// How long each stage took.
     pub timings: Timings,
