@@ -1,7 +1,7 @@
 //! Which wing may import which.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{root, rust_files};
 
@@ -47,6 +47,14 @@ fn no_wing_imports_what_stands_above_it() {
     let found: Vec<String> =
         inside.flat_map(|file| faults(file, &std::fs::read_to_string(src.join(file)).unwrap())).collect();
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn only_the_wing_of_models_names_tract() {
+    let src = root().join("src");
+    let names = |file: &PathBuf| std::fs::read_to_string(src.join(file)).unwrap().contains("tract_onnx::");
+    let found: Vec<_> = rust_files(&src).into_iter().filter(names).collect();
+    assert!(found.len() > 10 && found.iter().all(|file| wing(file) == "model"), "{found:#?}");
 }
 
 #[test]
