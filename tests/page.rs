@@ -220,6 +220,32 @@ fn who_never_reads_holds_up_nothing_and_is_gone() {
 }
 
 #[test]
+fn viewers_leave_places_to_monitors() {
+    let run = Run::start(None, false);
+    let watch = || {
+        let (mut viewer, mut first) = (run.watch(), String::new());
+        viewer.read_line(&mut first).unwrap();
+        (status(&first).to_string(), viewer)
+    };
+    let viewers: Vec<_> = (0..24).map(|_| watch()).collect();
+    assert!(viewers.iter().all(|(status, _)| status == "200"));
+    for _ in 0..10 {
+        let (refused, _viewer) = watch();
+        assert_eq!(refused, "503");
+        for path in ["/healthz", "/metrics", "/"] {
+            assert_eq!(status(&run.get(path, "")), "200", "{path}");
+        }
+    }
+    // One who leaves makes room.
+    drop(viewers);
+    let start = Instant::now();
+    while watch().0 != "200" {
+        assert!(start.elapsed() < PATIENCE, "nobody was let in again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn who_asks_slowly_keeps_nobody_out() {
     let run = Run::start(None, false);
     // More than there are places for, none of which ever ends its request.

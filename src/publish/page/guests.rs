@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// So many at most, each with a thread.
 pub const MOST: usize = 32;
+/// So many of them stay and watch. The other places are left to those who ask for one answer, such
+/// as a monitor for `/healthz`.
+pub const MOST_VIEWERS: usize = 24;
 /// Who does not take one part of an answer in this time is gone.
 pub const TAKES_WITHIN: Duration = Duration::from_secs(5);
 /// After a refusal, what was sent meanwhile is read for so long, or the refusal is lost on its way.
@@ -21,8 +24,17 @@ pub struct Guests {
 
 struct Guest {
     stream: Arc<TcpStream>,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
     /// Has not asked for anything yet.
-    is_asking: bool,
+    Asking,
+    /// Gets its answer.
+    Answered,
+    /// Gets what comes until it goes.
+    Watching,
 }
 
 /// A connection while it is open.
@@ -42,10 +54,10 @@ impl Guests {
         let stream = Arc::new(stream);
         let mut open = self.lock();
         if open.len() >= MOST {
-            let longest = open.iter().position(|guest| guest.is_asking)?;
+            let longest = open.iter().position(|guest| guest.stage == Stage::Asking)?;
             let _ = open.remove(longest).stream.shutdown(Shutdown::Both);
         }
-        open.push(Guest { stream: Arc::clone(&stream), is_asking: true });
+        open.push(Guest { stream: Arc::clone(&stream), stage: Stage::Asking });
         Some(Pass { guests: Arc::clone(self), stream })
     }
 
@@ -65,12 +77,26 @@ impl Guests {
 }
 
 impl Pass {
-    /// It has asked, and may stay.
+    /// It has asked, and stays until it is answered.
     pub fn has_asked(&self) {
+        self.set(&mut self.guests.lock(), Stage::Answered);
+    }
+
+    /// Whether there is a place for one more viewer, which it has then.
+    pub fn may_watch(&self) -> bool {
         let mut open = self.guests.lock();
-        open.iter_mut()
-            .filter(|guest| Arc::ptr_eq(&guest.stream, &self.stream))
-            .for_each(|guest| guest.is_asking = false);
+        let viewers = open.iter().filter(|guest| guest.stage == Stage::Watching).count();
+        let may = viewers < MOST_VIEWERS;
+        if may {
+            self.set(&mut open, Stage::Watching);
+        }
+        may
+    }
+
+    fn set(&self, open: &mut [Guest], stage: Stage) {
+        if let Some(own) = open.iter_mut().find(|guest| Arc::ptr_eq(&guest.stream, &self.stream)) {
+            own.stage = stage;
+        }
     }
 
     /// Writes all, within [`TAKES_WITHIN`] however slowly it is taken.

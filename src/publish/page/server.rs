@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::feed::{EventFeed, Next};
-use super::guests::{Guests, Pass};
+use super::guests::{Guests, MOST_VIEWERS, Pass};
 use super::newest::Look;
 use super::request::{self, Request};
 use super::token::Token;
@@ -126,16 +126,35 @@ impl Server {
                 whole(if is_well { "200 OK" } else { "503 Service Unavailable" }, "application/json", text.as_bytes())
             }
             ("/events", _) => {
-                pass.write(answer::stream_head("text/event-stream").as_bytes())?;
-                if request.is_head { Ok(()) } else { self.send_events(pass) }
+                let head = answer::stream_head("text/event-stream");
+                self.stream(pass, request, &head, || self.send_events(pass))
             }
             ("/video", Some(video)) => {
-                pass.write(answer::stream_head("multipart/x-mixed-replace; boundary=picture").as_bytes())?;
-                if request.is_head { Ok(()) } else { send_pictures(pass, video) }
+                let head = answer::stream_head("multipart/x-mixed-replace; boundary=picture");
+                self.stream(pass, request, &head, || send_pictures(pass, video))
             }
             ("/video", None) => not_found("this run shows no pictures"),
             _ => not_found("there are /, /events, /metrics and /healthz"),
         }
+    }
+
+    /// An answer without an end, where there is a place for one more viewer.
+    fn stream(
+        &self,
+        pass: &Pass,
+        request: &Request,
+        head: &str,
+        send: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if request.is_head {
+            return pass.write(head.as_bytes());
+        }
+        if !pass.may_watch() {
+            let words = format!("{MOST_VIEWERS} viewers watch already; try again when one has left");
+            return pass.write(&answer::short("503 Service Unavailable", &words, "Retry-After: 5\r\n", false));
+        }
+        pass.write(head.as_bytes())?;
+        send()
     }
 
     /// Whether frames come, and how the run does.
