@@ -14,6 +14,7 @@ pub struct BitField {
 
 impl BitField {
     /// A colour of eight bits, shortened or widened to the field.
+    #[inline]
     fn holding(self, value: u8) -> u32 {
         // All of a field's bits are set where all of the value's are.
         let widened = u32::from(value) * 0x0101;
@@ -50,16 +51,13 @@ impl PixelBits {
     };
 }
 
-/// Writes canvases into memory of one layout. The tables make any order of bits as quick as any
-/// other.
+/// Writes canvases into memory of one layout.
 #[derive(Debug)]
 pub struct PixelWriter {
     size: Size,
     pitch_bytes: usize,
-    pixel_bytes: usize,
+    bits: PixelBits,
     rotation: Rotation,
-    /// What each value of red, green and blue adds to a pixel.
-    tables: [[u32; 256]; 3],
 }
 
 impl PixelWriter {
@@ -74,11 +72,7 @@ impl PixelWriter {
         for field in [red, green, blue] {
             assert!((1..=16).contains(&field.length) && field.offset + field.length <= bytes as u32 * 8, "{field:?}");
         }
-        let unused = !(red.mask() | green.mask() | blue.mask());
-        let table = |field: BitField| std::array::from_fn(|value| field.holding(value as u8));
-        let mut tables = [red, green, blue].map(table);
-        tables[0].iter_mut().for_each(|pixel| *pixel |= unused);
-        PixelWriter { size, pitch_bytes, pixel_bytes: bytes, rotation, tables }
+        PixelWriter { size, pitch_bytes, bits, rotation }
     }
 
     /// The size of a canvas that fills the memory when it has been turned.
@@ -89,7 +83,7 @@ impl PixelWriter {
     /// Bytes from the first pixel's to the last one's end.
     pub fn memory_bytes(&self) -> usize {
         let Size { width, height } = self.size;
-        (height as usize).saturating_sub(1) * self.pitch_bytes + width as usize * self.pixel_bytes
+        (height as usize).saturating_sub(1) * self.pitch_bytes + width as usize * self.bits.bytes
     }
 
     /// Writes every pixel, and nothing between the rows.
@@ -100,7 +94,7 @@ impl PixelWriter {
     pub fn write(&self, canvas: &Canvas, memory: &mut [u8]) {
         assert_eq!(canvas.size(), self.canvas_size(), "a canvas has the screen's size");
         assert!(memory.len() >= self.memory_bytes(), "{} bytes of memory", memory.len());
-        match self.pixel_bytes {
+        match self.bits.bytes {
             2 => self.write_pixels::<2>(canvas, memory),
             3 => self.write_pixels::<3>(canvas, memory),
             _ => self.write_pixels::<4>(canvas, memory),
@@ -108,18 +102,32 @@ impl PixelWriter {
     }
 
     fn write_pixels<const BYTES: usize>(&self, canvas: &Canvas, memory: &mut [u8]) {
-        let [red, green, blue] = &self.tables;
+        let (pixels, _) = canvas.rgb().as_chunks::<3>();
         let Size { width, height } = self.size;
         let (width, height) = (width as usize, height as usize);
         for (y, row) in memory.chunks_mut(self.pitch_bytes).take(height).enumerate() {
+            let (row, _) = row[..width * BYTES].as_chunks_mut::<BYTES>();
             let (start, step) = self.walk(y, width, height);
-            let mut at = start;
-            for pixel in row[..width * BYTES].chunks_exact_mut(BYTES) {
-                let [r, g, b] = canvas.rgb()[at as usize * 3..][..3] else { unreachable!("three bytes were taken") };
-                let bits = red[usize::from(r)] | green[usize::from(g)] | blue[usize::from(b)];
-                pixel.copy_from_slice(&bits.to_le_bytes()[..BYTES]);
-                at += step;
+            // Pixels side by side are converted several at once.
+            match step {
+                1 => self.write_row(row, &pixels[start as usize..][..width]),
+                -1 => self.write_row(row, pixels[..=start as usize].iter().rev()),
+                _ => self.write_row(row, (0..).map(|i| &pixels[(start + i * step) as usize])),
             }
+        }
+    }
+
+    #[inline]
+    fn write_row<'a, const BYTES: usize>(
+        &self,
+        row: &mut [[u8; BYTES]],
+        pixels: impl IntoIterator<Item = &'a [u8; 3]>,
+    ) {
+        let PixelBits { red, green, blue, .. } = self.bits;
+        let unused = !(red.mask() | green.mask() | blue.mask());
+        for (to, &[r, g, b]) in row.iter_mut().zip(pixels) {
+            let bits = unused | red.holding(r) | green.holding(g) | blue.holding(b);
+            to.copy_from_slice(&bits.to_le_bytes()[..BYTES]);
         }
     }
 
