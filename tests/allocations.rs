@@ -4,13 +4,16 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wingmark::face::{Observation, Observer, Options, zoo};
 use wingmark::overlay::Figures;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::screen::{MemoryScreen, ScreenSettings, View};
+
+/// All threads have begun by then.
+const WARM_WITHIN: Duration = Duration::from_secs(10);
 
 struct Counting;
 
@@ -49,12 +52,19 @@ fn main() {
     let crop = CropImage::new(small.model.input_side_px());
     for threads in [1, 2] {
         let mut session = small.model.session_with_threads(threads);
-        session.infer(&crop).unwrap();
-        let found = allocated(|| {
-            for _ in 0..3 {
-                session.infer(&crop).unwrap();
-            }
-        });
+        let mut three_frames = || {
+            allocated(|| {
+                for _ in 0..3 {
+                    session.infer(&crop).unwrap();
+                }
+            })
+        };
+        // On a busy machine, a worker may begin long after its start, and then takes its name.
+        let start = Instant::now();
+        let mut found = three_frames();
+        while found != (0, 0) && start.elapsed() < WARM_WITHIN {
+            found = three_frames();
+        }
         assert_eq!(found, (0, 0), "three frames of the net on {threads} threads");
     }
 
