@@ -8,10 +8,10 @@
 //! | `/healthz` | JSON; 200 where frames come, 503 where they do not |
 //! | `/video` | MJPEG, only where pictures may be shown |
 //!
-//! One thread a connection, which is closed after its answer. At most 32 are open, 24 of them those
-//! of viewers, who stay; one without a request yet gives way to a new one. A viewer that takes
-//! nothing for five seconds is cut off. Frames never wait for a viewer: it takes the newest one when
-//! it is ready.
+//! One thread a connection, which is closed after its answer. At most 32 are open, 24 of them
+//! those of viewers, who stay; one without a request yet gives way to a new one. A viewer that
+//! takes nothing for five seconds is cut off. Frames never wait for a viewer: it takes the newest
+//! one when it is ready.
 
 mod accept;
 mod answer;
