@@ -22,7 +22,7 @@ const MAX_STEPS: usize = 12;
 const MAX_STEPS_FROM_LAST: usize = 5;
 /// The last step's size: radians of the turn, and the position as a share of the distance. A step
 /// is about a fifth of the one before, so that 0.02 degrees are left, which nobody sees; and a
-/// followed head that keeps still takes one step, whatever its landmarks.
+/// followed head that keeps still takes one step as a rule.
 const SMALL_STEP: f32 = 1e-3;
 /// A step turns no further, in radians.
 const LARGEST_TURN: f32 = 0.5;
@@ -347,6 +347,17 @@ mod tests {
             assert!(off < 0.05, "{off} degrees from {pitch}, {yaw}, {roll}");
             let covariance = (found.pose.covariance - here.pose.covariance).norm() / here.pose.covariance.norm();
             assert!(covariance < 0.01, "the covariance differs by {covariance}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_keeps_still_takes_one_step() {
+        let head = head(0.1);
+        for (pitch, yaw, roll) in [(0.0, 0.0, 0.0), (5.0, -15.0, 3.0), (-25.0, -60.0, 5.0), (5.0, 20.0, 170.0)] {
+            let landmarks = seen(&head, &pose(pitch, yaw, roll), 0.0, || 0.0);
+            let last = Guess::of_fitted(&head.fit(&landmarks, &CAMERA).unwrap());
+            let found = head.improve(last, 1, &landmarks, &CAMERA).unwrap();
+            assert!(found.last_step < SMALL_STEP, "{} at {pitch}, {yaw}, {roll}", found.last_step);
         }
     }
 

@@ -319,8 +319,7 @@ impl Calibration {
     }
 }
 
-/// Of nets like `nano` and `small`: `tests/accuracy/eyes.py` gives 0.22 and 0.33 for them
-/// (2026-11-29).
+/// Those of `nano`, by `tests/accuracy/eyes.py` (2026-11-30).
 impl Default for EyeRatios {
     fn default() -> Self {
         EyeRatios { closed: 0.21, open: 0.33 }
