@@ -5,7 +5,7 @@ mod factorise;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use nalgebra::{Matrix2, Point2, SMatrix, SVector, Vector2};
@@ -52,9 +52,12 @@ struct Seen {
 pub fn fit(args: &Fit) -> Result<()> {
     let mut net = Choice::Folder(args.model.clone()).load()?;
     net.head = None;
-    let Task::Landmarks { crop_margin, .. } = net.card.task else {
+    let Task::Landmarks { crop_margin, ref calibration, .. } = net.card.task else {
         bail!("{} does not find landmarks", args.model.display());
     };
+    // The factor for the pose's covariance would be that of covariances which are fitted later.
+    let folder = args.model.display();
+    ensure!(calibration.is_some(), "{folder} has no calibration; run tests/accuracy/calibrate.py on it before `head`");
     let side_px = net.card.input_px as usize;
     let faces = pictures::load(&args.data)?;
     let shapes: Vec<Vec<Point2<f32>>> = faces.train.iter().flat_map(|f| both(&f.points)).collect();
