@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use crate::text::files;
 use crate::text::message::counted;
 use crate::text::seldom::OnceAMinute;
 
@@ -55,7 +56,7 @@ impl Cause {
     /// What an error of the file system comes to.
     pub fn of(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
+            _ if files::is_full_disk(error) => Cause::Full,
             io::ErrorKind::ReadOnlyFilesystem => Cause::ReadOnly,
             io::ErrorKind::NotFound => Cause::NoFolder,
             _ => Cause::Failed,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::metrics::{Metrics, MetricsFormat};
-use crate::text::files;
+use crate::text::files::{self, Replaced};
 use crate::threads::{self, Ended};
 
 #[derive(Debug, Error)]
@@ -41,14 +41,19 @@ impl MetricsFile {
         if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
             return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
         }
-        files::replace(path, &metrics.text(MetricsFormat::Prometheus)).map_err(failed)?;
+        let mut file = Replaced::default();
+        // A full disk may have room later, as for records.
+        match file.replace(path, &metrics.text(MetricsFormat::Prometheus)) {
+            Err(e) if files::is_full_disk(&e) => log::warn!("cannot write metrics to {}: {e}", path.display()),
+            written => written.map_err(failed)?,
+        }
         let (stop, stopped) = mpsc::channel();
         let owned_path = path.to_path_buf();
         let write_on = move || {
             let mut failing = false;
             loop {
                 let more = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
-                let written = files::replace(&owned_path, &metrics.text(MetricsFormat::Prometheus));
+                let written = file.replace(&owned_path, &metrics.text(MetricsFormat::Prometheus));
                 // Said once for each time of trouble: the figures themselves come back with the
                 // next file.
                 if let Err(e) = &written
@@ -100,6 +105,18 @@ mod tests {
         file.finish(Instant::now() + WITHIN).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().contains("\nwingmark_frames_total 1\n"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_runs_do_not_share_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.prom");
+        let start = || MetricsFile::start(&path, EVERY, Arc::default());
+        let file = start().unwrap();
+        let error = start().err().unwrap().to_string();
+        assert_eq!(error, format!("cannot write metrics to {}: another run writes it", path.display()));
+        file.finish(Instant::now() + WITHIN).unwrap();
+        start().unwrap().finish(Instant::now() + WITHIN).unwrap();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Files as a whole: which one a path stands for, whether it can be written, and small ones that
 //! are read and written at once.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 #[cfg(feature = "program")]
 use std::io::Write;
 use std::io::{self, Read};
@@ -60,6 +60,15 @@ fn is_open_to_all(path: &Path) -> bool {
     lets(&path, 0o4) && path.ancestors().skip(1).all(|folder| lets(folder, 0o1))
 }
 
+/// The file, which other runs find taken until it is closed, however its process ends.
+pub fn locked(file: File) -> io::Result<File> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(io::ErrorKind::ResourceBusy, "another run writes it")),
+        // Some file systems of networks know no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 /// What a path links to, there or not.
 pub fn target(path: &Path) -> PathBuf {
     match fs::read_link(path) {
@@ -87,20 +96,57 @@ pub fn of_one_name(path: &Path) -> PathBuf {
 /// what it leads to is replaced. A pipe and a device are written to as they are.
 #[cfg(feature = "program")]
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if is_no_file(path) {
-        return write(path, text);
+    Replaced::default().replace(path, text)
+}
+
+/// A file that one run replaces again and again. Other runs find it taken meanwhile.
+#[cfg(feature = "program")]
+#[derive(Debug, Default)]
+pub struct Replaced(Option<File>);
+
+#[cfg(feature = "program")]
+impl Replaced {
+    /// As [`replace`].
+    pub fn replace(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        if is_no_file(path) {
+            return write(path, text);
+        }
+        let path = &target(path);
+        self.check_free(path)?;
+        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
+        // After the extension, so that readers that go by it, as node_exporter does, pass it over.
+        name.push(".new");
+        let new = path.with_file_name(name);
+        let mut options = File::options();
+        // A link that somebody left there leads to a file of his.
+        let options = options.write(true).create(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let file = options.open(&new).and_then(locked)?;
+        let replaced = file.set_len(0).and_then(|()| (&file).write_all(text.as_bytes()));
+        let replaced = replaced.and_then(|()| fs::rename(&new, path));
+        match replaced {
+            Ok(()) => self.0 = Some(file),
+            // It may never have been there.
+            Err(_) => drop(fs::remove_file(&new)),
+        }
+        replaced
     }
-    let path = &target(path);
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
-    // After the extension, so that readers that go by it, as node_exporter does, pass it over.
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let replaced = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
-    if replaced.is_err() {
-        // It may never have been there.
-        let _ = fs::remove_file(&new);
+
+    /// Whether no other run replaces the file.
+    fn check_free(&self, path: &Path) -> io::Result<()> {
+        let Ok(there) = File::open(path) else { return Ok(()) };
+        let is_same = |own: &File| Ok::<_, io::Error>(id(own)? == id(&there)?);
+        match &self.0 {
+            Some(own) if is_same(own)? => Ok(()),
+            _ => locked(there).map(drop),
+        }
     }
-    replaced
+}
+
+/// What tells a file from all others of the machine.
+#[cfg(feature = "program")]
+fn id(file: &File) -> io::Result<(u64, u64)> {
+    let about = file.metadata()?;
+    Ok((about.dev(), about.ino()))
 }
 
 /// Writes a file as it is. A pipe that nobody reads is an error, and not waited for.
@@ -141,6 +187,11 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     Some(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
+/// Whether there is no room, which may come again.
+pub fn is_full_disk(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Whether files can be made in a folder: one is, and removed again. What the rights say is not
 /// enough: root may all, and yet /proc and what is mounted for reading take no files. A full disk
 /// is no obstacle, since it may have room later.
@@ -151,7 +202,7 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
     let trial = folder.join(format!(".wingmark-{}", std::process::id()));
     match File::create(&trial) {
         Ok(_) => fs::remove_file(&trial),
-        Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(()),
+        Err(e) if is_full_disk(&e) => Ok(()),
         Err(e) => Err(e),
     }
 }
@@ -222,6 +273,28 @@ mod tests {
         fs::create_dir_all(taken.join("by")).unwrap();
         assert!(replace(&taken, "text").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_by_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, new) = (folder.path().join("a.prom"), folder.path().join("a.prom.new"));
+        let (mut one, mut other) = (Replaced::default(), Replaced::default());
+        for text in ["1", "2"] {
+            one.replace(&path, text).unwrap();
+            assert_eq!(other.replace(&path, "3").unwrap_err().to_string(), "another run writes it");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        // Somebody tidied up.
+        fs::remove_file(&path).unwrap();
+        one.replace(&path, "4").unwrap();
+        drop(one);
+        std::os::unix::fs::symlink("theirs", &new).unwrap();
+        assert!(other.replace(&path, "5").is_err());
+        assert!(!folder.path().join("theirs").exists());
+        fs::remove_file(&new).unwrap();
+        other.replace(&path, "6").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "6");
     }
 
     #[test]
