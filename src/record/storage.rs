@@ -1,9 +1,12 @@
 //! What the log asks of a file system, so that tests can fail each call in turn or pull the plug.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
+
+use crate::text::files::locked;
 
 /// A file in a folder, as [`Storage::list`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,17 @@ pub struct Listed {
     pub bytes: u64,
     /// When it was last written, by the wall clock.
     pub modified: SystemTime,
+}
+
+/// Where a file that is being written stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Its name leads to it.
+    Named,
+    /// It was renamed, or another file has its name.
+    Elsewhere,
+    /// It was removed: what is written to it is lost.
+    Nowhere,
 }
 
 /// The calls that a log makes. All paths lie in the folder of the log.
@@ -32,17 +46,12 @@ pub trait Storage {
     fn sync_folder(&mut self, folder: &Path) -> io::Result<()>;
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// Where a file stands that was made or opened as `path`.
+    fn place(&self, _file: &Self::File, _path: &Path) -> Place {
+        Place::Named
+    }
     /// The regular files in a folder, in any order.
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>>;
-}
-
-/// The file, which other runs find taken until it is closed, however its process ends.
-fn locked(file: File) -> io::Result<File> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(io::Error::new(io::ErrorKind::ResourceBusy, "another run writes it")),
-        // Some file systems of networks know no locks.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-    }
 }
 
 /// Whether no other run writes a file: it would lose it, and the files before it to the cap.
@@ -92,6 +101,17 @@ impl Storage for Disk {
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn place(&self, file: &File, path: &Path) -> Place {
+        // What cannot be told says nothing of the file.
+        let Ok(written) = file.metadata() else { return Place::Named };
+        match std::fs::metadata(path) {
+            _ if written.nlink() == 0 => Place::Nowhere,
+            Ok(named) if (named.dev(), named.ino()) != (written.dev(), written.ino()) => Place::Elsewhere,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Place::Elsewhere,
+            _ => Place::Named,
+        }
     }
 
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {

@@ -9,7 +9,9 @@ use std::rc::Rc;
 
 use wingmark::record::Format;
 use wingmark::record::journal::Limits;
+use wingmark::record::losses::Cause;
 use wingmark::record::storage::{Disk, Listed, Storage};
+use wingmark::record::writer::Writer;
 
 use crate::read_back::frames_of_log;
 use crate::sample::{NO_LIMITS, entries, packed, write, writer};
@@ -170,5 +172,39 @@ fn the_cap_holds_and_keeps_the_latest() {
             let lost = if outcome.lost == 0 { 0 } else { BLOCK as u32 };
             assert!(outcome.read.last() >= Some(&(FRAMES - 1 - lost)), "{case}");
         }
+    }
+}
+
+#[test]
+fn a_file_that_somebody_takes_away_costs_no_later_record() {
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, moved] = ["faces", "moved"].map(|name| folder.path().join(name).with_extension(format.extension()));
+        let (mut log, tally) = writer(Disk, &path, NO_LIMITS);
+        let entries = entries(10);
+        let add = |log: &mut Writer<Disk>, range: std::ops::Range<usize>| {
+            entries[range].iter().for_each(|entry| {
+                log.add(entry);
+            });
+        };
+        add(&mut log, 0..2);
+        log.flush();
+        std::fs::rename(&path, &moved).unwrap();
+        add(&mut log, 2..4);
+        log.flush();
+        assert_eq!((tally.written(), tally.lost()), (4, 0), "{format:?}");
+        assert_eq!([frames_of_log(&moved).len(), frames_of_log(&path).len()], [2, 2], "{format:?}");
+        std::fs::remove_file(&path).unwrap();
+        add(&mut log, 4..5);
+        log.flush();
+        // Removed while a block is gathered, which cannot become the beginning of a file any more.
+        add(&mut log, 5..6);
+        std::fs::remove_file(&path).unwrap();
+        log.flush();
+        assert_eq!((tally.written(), tally.lost_by(Cause::NoFolder)), (5, 1), "{format:?}");
+        add(&mut log, 6..10);
+        log.close();
+        assert_eq!((tally.written(), tally.lost()), (9, 1), "{format:?}");
+        assert_eq!(frames_of_log(&path).len(), 4, "{format:?}");
     }
 }
