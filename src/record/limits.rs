@@ -13,7 +13,12 @@ pub enum LimitError {
     Time(String),
     #[error("{0:?} is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h")]
     Interval(String),
+    #[error("{0:?} is too long; expected 3650d at most")]
+    TooLong(String),
 }
+
+/// Ten years: later times, and multiples of them, are times, too.
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
 /// A number of bytes, or none. Reads what [`size`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +73,21 @@ pub fn time(text: &str) -> Result<Option<Duration>, LimitError> {
         "d" => 86_400.0,
         _ => return Err(LimitError::Time(text.into())),
     };
-    let duration = number.parse::<f64>().ok().and_then(|n| Duration::try_from_secs_f64(n * seconds).ok());
+    let seconds = number.parse::<f64>().ok().map(|n| n * seconds).filter(|seconds| seconds.is_finite());
+    if seconds.is_some_and(|seconds| seconds > LONGEST.as_secs_f64()) {
+        return Err(LimitError::TooLong(text.into()));
+    }
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     duration.filter(|d| !d.is_zero()).map(Some).ok_or_else(|| LimitError::Time(text.into()))
 }
 
 /// Reads a time that is not `none`.
 pub fn interval(text: &str) -> Result<Duration, LimitError> {
-    time(text).ok().flatten().ok_or_else(|| LimitError::Interval(text.into()))
+    match time(text) {
+        Ok(Some(duration)) => Ok(duration),
+        Err(LimitError::TooLong(text)) => Err(LimitError::TooLong(text)),
+        _ => Err(LimitError::Interval(text.into())),
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +124,10 @@ mod tests {
             time("10").unwrap_err().to_string(),
             "\"10\" is no time; expected a number with ms, s, m, h or d behind it, such as 90s or 1h, or \"none\""
         );
+        for long in ["3651d", "99999999999999999999999d", "100000000000000d"] {
+            let expected = LimitError::TooLong(long.into());
+            assert_eq!((time(long), interval(long)), (Err(expected), Err(LimitError::TooLong(long.into()))));
+        }
         for wrong in ["10", "none"] {
             let said = interval(wrong).unwrap_err().to_string();
             assert!(said.ends_with("such as 90s or 1h"), "{said}");

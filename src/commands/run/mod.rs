@@ -89,10 +89,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     // However the frames ended, what was recorded is made safe.
     let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
     let kept = run.finish(feed, within);
-    // Who stops a service knows of its losses from its log.
     let had_frames = run.totals.frames > 0 || (run.totals.damaged == 0 && run.watch.status().is_live());
-    let complete = observed.is_ok() && run.totals.failures() == 0 && had_frames && (kept || signals.stop());
-    let lasted = started.elapsed();
+    let saw_all = observed.is_ok() && run.totals.failures() == 0 && had_frames;
+    let (complete, lasted) = (saw_all && kept, started.elapsed());
     let written = json_summary.map(|summary| summary.write(&run.totals, &run.metrics, complete, lasted)).transpose();
     observed?;
     if !run.totals.found_nothing() {
@@ -104,7 +103,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         }
     }
     written?;
-    Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+    // Who stops a service knows of its losses from its log.
+    Ok(if complete || (saw_all && signals.stop()) { Outcome::Done } else { Outcome::Incomplete })
 }
 
 /// What frames go through.

@@ -10,6 +10,8 @@ pub struct Drops {
     pub source: u64,
     /// Those that no frame has counted yet among what is missing before it.
     uncounted_damaged: u64,
+    /// Pictures that could not be read, which are errors of the source and no drops.
+    uncounted_unreadable: u64,
     /// That gave way since the start.
     overtaken: u64,
 }
@@ -20,6 +22,11 @@ impl Drops {
         self.uncounted_damaged += 1;
     }
 
+    /// A picture could not be read.
+    pub fn count_unreadable(&mut self) {
+        self.uncounted_unreadable += 1;
+    }
+
     /// So many gave way since the start.
     pub fn set_overtaken(&mut self, overtaken: u64) {
         self.overtaken = overtaken;
@@ -28,6 +35,9 @@ impl Drops {
     /// A frame is observed, with so many missing before it.
     pub fn count(&mut self, missing: u64) {
         // What is known by now may be about frames after this one.
+        let unreadable = self.uncounted_unreadable.min(missing);
+        self.uncounted_unreadable -= unreadable;
+        let missing = missing - unreadable;
         let damaged = self.uncounted_damaged.min(missing);
         self.uncounted_damaged -= damaged;
         // One that gave way since this frame was taken is missing before the next one.
@@ -67,6 +77,9 @@ mod tests {
         // A damaged frame without a number of its own.
         drops.count_damaged();
         drops.count(0);
+        assert_eq!(drops.total(), 9);
+        drops.count_unreadable();
+        drops.count(1);
         assert_eq!(drops.total(), 9);
     }
 }

@@ -165,7 +165,9 @@ impl Metrics {
 
     /// A frame that the source could not give.
     pub fn count_unreadable(&self) {
-        self.counts.lock().expect(UNPOISONED).source_errors += 1;
+        let mut counts = self.counts.lock().expect(UNPOISONED);
+        counts.source_errors += 1;
+        counts.drops.count_unreadable();
     }
 
     /// A frame that the source gave damaged.
@@ -272,7 +274,7 @@ fn put_records(text: &mut Exposition, records: &[Record]) {
     let mut family =
         text.family("record_free_bytes", MetricKind::Gauge, "Bytes that are left for us where the file lies.");
     for (file, record) in named() {
-        if let Some(bytes) = files::free_bytes(files::folder_of(&record.path)) {
+        if let Some(bytes) = files::free_bytes(files::folder_of(&files::target(&record.path))) {
             family.sample(&[("file", file)], bytes);
         }
     }
