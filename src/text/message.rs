@@ -21,16 +21,15 @@ pub fn shortened(text: &str) -> String {
 }
 
 /// The text with `***` for each password in it: of a URL (`rtsp://USER:PASSWORD@HOST`), and of a
-/// property that is called one (`user-pw=PASSWORD`, `password=..`).
+/// property that is called one (`user-pw=PASSWORD`, `?token=..`).
 pub fn without_passwords(text: &str) -> String {
-    let is_end = |c: char| c.is_whitespace() || "\"'".contains(c);
     let mut clean = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, url) = rest.split_at(at + 3);
         clean += before;
         rest = url;
-        if let Some((name, password)) = login(&url[..url.find(is_end).unwrap_or(url.len())]) {
+        if let Some((name, password)) = login(url, quote_before(&before[..at])) {
             clean += &format!("{name}:***");
             rest = &url[name.len() + 1 + password.len()..];
         }
@@ -38,16 +37,35 @@ pub fn without_passwords(text: &str) -> String {
     without_secret_properties(&(clean + rest))
 }
 
+/// The quotation mark in which the URL stands whose scheme is the text's end.
+fn quote_before(text: &str) -> Option<char> {
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.trim_end_matches(is_of_scheme).chars().next_back().filter(|c| "\"'".contains(*c))
+}
+
 /// Name and password in what stands behind `://`. People write a password as it is, with any letter
-/// in it; but what reads as a port is one.
-fn login(url: &str) -> Option<(&str, &str)> {
+/// in it, even a blank; but what reads as a port is one.
+fn login(text: &str, quote: Option<char>) -> Option<(&str, &str)> {
     let ends_host = |c: char| "/?#".contains(c);
-    let (name, password) = url[..url.rfind('@')?].split_once(':')?;
-    let port = password.find(ends_host).map(|end| &password[..end]);
-    let is_port = port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let end_of_word = text.find(|c: char| c.is_whitespace() || Some(c) == quote).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end_of_word);
+    let (name, after) = word.split_once(':')?;
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     // An IPv6 address stands in brackets.
-    let is_name = !name.starts_with('[') && !name.contains(ends_host);
-    (is_name && !is_port).then_some((name, password))
+    if name.starts_with('[') || name.contains(ends_host) || (name.contains('@') && !after.contains('@')) {
+        return None;
+    }
+    let password = match after.rfind('@') {
+        Some(at) => &after[..at],
+        None if is_port(&after[..after.find(ends_host).unwrap_or(after.len())]) => return None,
+        // A blank in it ended the word, or what is behind it is missing.
+        None => {
+            let more = rest[..rest.find("://").unwrap_or(rest.len())].rfind('@').unwrap_or(0);
+            &text[name.len() + 1..end_of_word + more]
+        }
+    };
+    let port = password.find(ends_host).map(|end| &password[..end]);
+    (!port.is_some_and(is_port)).then_some((name, password))
 }
 
 /// A text that quotes some of these arguments, without the passwords in them.
@@ -69,7 +87,10 @@ fn without_secret_properties(text: &str) -> String {
         let (key, value) = rest.split_at(at + 1);
         clean += key;
         rest = value;
-        if ["pw=", "password=", "passwd=", "token="].iter().any(|name| key.ends_with(name)) {
+        if is_secret(key[..at].trim_end()) {
+            let blank = value.len() - value.trim_start().len();
+            clean += &value[..blank];
+            let value = &value[blank..];
             let quote = value.chars().next().filter(|c| "\"'".contains(*c));
             let end = match quote {
                 Some(quote) => value[1..].find(quote).map(|end| end + 2),
@@ -80,6 +101,14 @@ fn without_secret_properties(text: &str) -> String {
         }
     }
     clean + rest
+}
+
+/// Whether the property that the text ends with is called as secrets are.
+fn is_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let word = text.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    ["pw", "pwd", "pass", "key"].contains(&word)
+        || ["password", "passwd", "passphrase", "secret", "token"].iter().any(|name| word.ends_with(name))
 }
 
 /// A word that a shell takes as it is.
@@ -113,6 +142,17 @@ mod tests {
             ("rtspsrc user-id=me user-pw=secret latency=0", "rtspsrc user-id=me user-pw=*** latency=0"),
             ("user-pw=\"se cret\" ! fdsink fd=1", "user-pw=*** ! fdsink fd=1"),
             ("http://cam/x?token=abc&a=b", "http://cam/x?token=***&a=b"),
+            ("rtsp://me:it's@cam/x", "rtsp://me:***@cam/x"),
+            ("'rtsp://me:se\"cret@cam/x' and a@b", "'rtsp://me:***@cam/x' and a@b"),
+            ("http://me:se cr et@cam/x", "http://me:***@cam/x"),
+            ("mqtt://me:secret", "mqtt://me:***"),
+            ("mqtt://me@home:secret@h", "mqtt://me@home:***@h"),
+            ("mqtt://broker:1883 and a@b", "mqtt://broker:1883 and a@b"),
+            ("srtsrc uri=srt://cam:7001?passphrase=secret ! a", "srtsrc uri=srt://cam:7001?passphrase=*** ! a"),
+            ("user-pw = secret latency = 0", "user-pw = *** latency = 0"),
+            ("\"http://cam/x?usr=a&Password=secret\"", "\"http://cam/x?usr=a&Password=***\""),
+            ("http://cam/x?pwd=secret&api_key=abc", "http://cam/x?pwd=***&api_key=***"),
+            ("x264enc key-int-max=30 bypass=1", "x264enc key-int-max=30 bypass=1"),
             ("nothing", "nothing"),
         ] {
             assert_eq!(without_passwords(text), shown);
