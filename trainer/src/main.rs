@@ -139,6 +139,9 @@ struct TrainArgs {
     from: Option<PathBuf>,
     #[arg(long, default_value_t = 60.0)]
     epochs: f64,
+    /// How many steps, in place of how many epochs.
+    #[arg(long, conflicts_with = "epochs")]
+    steps: Option<u64>,
     #[arg(long, default_value = "32")]
     batch: NonZeroUsize,
     /// Highest learning rate.
@@ -240,13 +243,14 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         channels: task.channels(),
         method: args.learn.method(),
         coordinates: args.learn.preset()?.coordinates,
-        steps: (args.epochs * task.len() as f64 / args.batch.get() as f64) as u64,
+        steps: args.steps.unwrap_or((args.epochs * task.len() as f64 / args.batch.get() as f64) as u64),
         batch_size: args.batch.get(),
         rate: args.rate,
         decay: args.decay,
         seed: args.seed,
         command: command(std::env::args().skip(1)),
     };
+    ensure!(args.steps != Some(0), "--steps 0 trains nothing; ask for 1 or more");
     ensure!(
         recipe.steps > 0,
         "{} epochs of {} examples are no step of --batch {}; ask for more --epochs",
