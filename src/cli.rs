@@ -35,20 +35,18 @@ impl Cli {
     /// Reads a command line; where it is wrong, says why and ends the process with code 2.
     pub fn read(arguments: Vec<OsString>) -> Self {
         let cli = Cli::try_parse_from(&arguments).unwrap_or_else(|error| refuse(&error, &arguments));
-        if let Command::Run(args) = &cli.command
-            && let Some((kind, words)) = args.contradiction()
-        {
-            wrong_run(kind, &words);
+        if let Some((command, kind, words)) = cli.command.contradiction() {
+            wrong(command, kind, &words);
         }
         cli
     }
 }
 
-/// Ends the process as clap does, with how `run` is used.
-fn wrong_run(kind: ErrorKind, words: &str) -> ! {
+/// Ends the process as clap does, with how the command is used.
+fn wrong(command: &str, kind: ErrorKind, words: &str) -> ! {
     let mut cli = Cli::command();
     cli.build();
-    cli.find_subcommand_mut("run").expect("there is such a command").error(kind, words).exit()
+    cli.find_subcommand_mut(command).expect("there is such a command").error(kind, words).exit()
 }
 
 /// Says what is wrong and ends the process as clap does, without the passwords in what was given.
@@ -76,6 +74,21 @@ pub enum Command {
     Doctor(DoctorArgs),
     Publish(PublishArgs),
     Reload(ReloadArgs),
+}
+
+impl Command {
+    /// Its name, and which of its options contradict each other, where a parser of single options
+    /// cannot know.
+    fn contradiction(&self) -> Option<(&'static str, ErrorKind, String)> {
+        let of_files = |words: String| (ErrorKind::ArgumentConflict, words);
+        let (name, found) = match self {
+            Command::Run(args) => ("run", args.contradiction()),
+            Command::Eval(args) => ("eval", args.shared_file().map(of_files)),
+            Command::Compare(args) => ("compare", args.shared_file().map(of_files)),
+            _ => return None,
+        };
+        found.map(|(kind, words)| (name, kind, words))
+    }
 }
 
 /// Version, commit, features and models of this binary.

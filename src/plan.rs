@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::board::{self, Board};
 use crate::capture::v4l2::Aim;
-use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source, SourceChoice};
+use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
@@ -27,8 +27,8 @@ use crate::record::past::{Mark, Past};
 use crate::record::provenance::{Chosen, Provenance};
 use crate::record::selection::Selection;
 use crate::record::{RecordChoice, RecordError};
-use crate::screen::{PngFolder, Screen, ScreenChoice, ScreenError, ScreenSettings, View};
-use crate::text::{apart, files};
+use crate::screen::{Screen, ScreenError, ScreenSettings, View};
+use crate::text::files;
 
 const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
 
@@ -193,33 +193,6 @@ fn resume_after(pasts: &[Past]) -> Resume {
     Resume { done, begun }
 }
 
-/// Whether no file that the run writes is another one, or what it reads.
-fn check_files(args: &RunArgs, screen: &ScreenChoice) -> anyhow::Result<()> {
-    let source = match &args.source {
-        Some(SourceChoice::Path(path)) => Some(path.as_path()),
-        _ => None,
-    };
-    let overlays = match screen {
-        ScreenChoice::Png(folder) => Some(folder.as_path()),
-        _ => None,
-    };
-    let records = args.record.iter().filter_map(RecordChoice::file).map(|file| ("--record", file));
-    let summary = args.json_summary.as_deref().filter(|file| file.as_os_str() != "-");
-    let first_overlay = overlays.map(|folder| PngFolder::path(folder, 0));
-    let others =
-        [("--json-summary", summary), ("--metrics", args.metrics.as_deref()), ("--screen", first_overlay.as_deref())];
-    let others = others.into_iter().filter_map(|(option, file)| Some((option, file?)));
-    apart::check(source.map(|file| ("--source", file)), records.chain(others))?;
-    if let (Some(source), Some(overlays)) = (source, overlays)
-        && std::fs::canonicalize(source)
-            .is_ok_and(|source| std::fs::canonicalize(overlays).is_ok_and(|to| to == source))
-    {
-        let folder = overlays.display();
-        anyhow::bail!("--screen png:{folder} would put pictures among those that are read; give another folder");
-    }
-    Ok(())
-}
-
 /// What earlier runs recorded in these files, where the run goes on.
 fn read_pasts(args: &RunArgs, files: &[&Path]) -> Result<Vec<Past>, RecordError> {
     let resumed = if args.resume { files } else { &[] };
@@ -241,7 +214,10 @@ impl RunPlan {
     pub fn open(args: &RunArgs) -> anyhow::Result<RunPlan> {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
-        check_files(args, args.screen.screen.as_ref().unwrap_or(&board.screen))?;
+        // The command line was held against itself; it may not know what the profile says.
+        if let Some(words) = args.shared_file(args.screen.screen.as_ref().unwrap_or(&board.screen)) {
+            anyhow::bail!(words);
+        }
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = read_pasts(args, &files)?;
         let source = open_source(args, &board, &pasts)?;

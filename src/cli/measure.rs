@@ -9,6 +9,7 @@ use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
 use crate::face::zoo;
+use crate::text::apart;
 
 /// Measure a model on annotated pictures.
 ///
@@ -138,4 +139,20 @@ pub struct CompareArgs {
     /// Write the charts, accuracy.svg and stages.svg, into this folder.
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
+}
+
+impl EvalArgs {
+    /// Which file it would write twice.
+    pub(super) fn shared_file(&self) -> Option<String> {
+        let written = [("--json", self.json.as_deref()), ("--predictions", self.predictions.as_deref())];
+        apart::shared(None, written)
+    }
+}
+
+impl CompareArgs {
+    /// Which file it would write that it writes or reads already.
+    pub(super) fn shared_file(&self) -> Option<String> {
+        let read = self.reports.iter().map(|path| ("REPORT.json", path.as_path()));
+        apart::shared(read, [("--markdown", self.markdown.as_deref()), ("--html", self.html.as_deref())])
+    }
 }

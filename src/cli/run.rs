@@ -15,6 +15,8 @@ use crate::capture::SourceChoice;
 use crate::face::zoo;
 use crate::publish::Target;
 use crate::record::{RecordChoice, limits};
+use crate::screen::{PngFolder, ScreenChoice};
+use crate::text::apart;
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
 #[derive(Debug, Args)]
@@ -135,6 +137,9 @@ impl RunArgs {
                 return Some((ErrorKind::ArgumentConflict, words));
             }
         }
+        if let Some(words) = self.shared_file(self.screen.screen.as_ref().unwrap_or(&ScreenChoice::None)) {
+            return Some((ErrorKind::ArgumentConflict, words));
+        }
         match self.serve {
             ServeArgs { serve: Some(at), token_file: None, .. } if !at.ip().is_loopback() => {
                 let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");
@@ -142,6 +147,34 @@ impl RunArgs {
             }
             _ => None,
         }
+    }
+
+    /// Which file that the run writes is another one, or what it reads.
+    pub(crate) fn shared_file(&self, screen: &ScreenChoice) -> Option<String> {
+        let source = match &self.source {
+            Some(SourceChoice::Path(path)) => Some(path.as_path()),
+            _ => None,
+        };
+        let overlays = match screen {
+            ScreenChoice::Png(folder) => Some(folder.as_path()),
+            _ => None,
+        };
+        let records = self.record.iter().map(|record| ("--record", record.file()));
+        let summary = self.json_summary.as_deref().filter(|file| file.as_os_str() != "-");
+        let first_overlay = overlays.map(|folder| PngFolder::path(folder, 0));
+        let others = [
+            ("--json-summary", summary),
+            ("--metrics", self.metrics.as_deref()),
+            ("--screen", first_overlay.as_deref()),
+        ];
+        let same = apart::shared(source.map(|file| ("--source", file)), records.chain(others));
+        same.or_else(|| {
+            let (source, overlays) = (source?.canonicalize().ok()?, overlays?);
+            let folder = overlays.display();
+            overlays.canonicalize().is_ok_and(|to| to == source).then(|| {
+                format!("--screen png:{folder} would put pictures among those that are read; give another folder")
+            })
+        })
     }
 }
 

@@ -1,39 +1,25 @@
 //! Whether files that options name are different ones.
 
-use std::path::{Path, PathBuf};
-
-use thiserror::Error;
+use std::path::Path;
 
 use super::files;
 
-/// A file that one option would write is another one's.
-#[derive(Debug, Error)]
-#[error("{path} is named by {}; give each a file of its own", both(.first, .second))]
-pub struct SameFile {
-    path: PathBuf,
-    first: &'static str,
-    second: &'static str,
-}
-
-fn both(first: &str, second: &str) -> String {
-    if first == second { format!("{first} twice") } else { format!("{first} and by {second}") }
-}
-
-/// Whether no file is written that is read, or is written already, by whatever names and links.
-/// Each stands with its option.
-pub fn check<'a>(
+/// Which file is written that is read, or is written already, by whatever names and links, in
+/// words. Each stands with its option, which may not be given.
+pub fn shared<'a>(
     read: impl IntoIterator<Item = (&'static str, &'a Path)>,
-    written: impl IntoIterator<Item = (&'static str, &'a Path)>,
-) -> Result<(), SameFile> {
+    written: impl IntoIterator<Item = (&'static str, Option<&'a Path>)>,
+) -> Option<String> {
     let mut taken: Vec<_> = read.into_iter().map(|(option, path)| (option, files::of_one_name(path))).collect();
-    for (second, path) in written {
+    for (second, path) in written.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let file = files::of_one_name(path);
         if let Some((first, _)) = taken.iter().find(|(_, other)| *other == file) {
-            return Err(SameFile { path: path.into(), first, second });
+            let both = if *first == second { format!("{first} twice") } else { format!("{first} and by {second}") };
+            return Some(format!("{} is named by {both}; give each a file of its own", path.display()));
         }
         taken.push((second, file));
     }
-    Ok(())
+    None
 }
 
 #[cfg(test)]
@@ -48,7 +34,8 @@ mod tests {
         std::os::unix::fs::symlink("a.json", at("b.json")).unwrap();
         let (a, b, c) = (at("a.json"), at("b.json"), at("c.json"));
         let said = |read: &[&Path], written: &[(&'static str, &Path)]| {
-            check(read.iter().map(|path| ("--source", *path)), written.iter().copied()).err().map(|e| e.to_string())
+            let written = written.iter().map(|(option, path)| (*option, Some(*path)));
+            shared(read.iter().map(|path| ("--source", *path)), written)
         };
         assert_eq!(said(&[&a], &[("--json", &c)]), None);
         let expected = format!("{} is named by --source and by --json; give each a file of its own", b.display());

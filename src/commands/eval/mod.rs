@@ -13,13 +13,9 @@ use super::{Outcome, check_writable, counted};
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 use crate::face::zoo::Choice;
-use crate::text::apart;
 
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let written = [("--json", args.json.as_deref()), ("--predictions", args.predictions.as_deref())];
-    let written = written.into_iter().filter_map(|(option, file)| Some((option, file?)));
-    written.clone().try_for_each(|(_, file)| check_writable(file))?;
-    apart::check(None, written)?;
+    [&args.json, &args.predictions].into_iter().flatten().try_for_each(|file| check_writable(file))?;
     let named = args.model.as_ref().map(Choice::load).transpose()?;
     let detects = named.as_ref().is_some_and(|net| net.card.task.is_faces());
     if detects || boxes::are_in(&args.data) { faces::run(args, named) } else { landmarks::run(args, named) }
