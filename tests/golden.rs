@@ -89,7 +89,9 @@ fn files_of_another_net_are_known_by_what_comes_out() {
     let error = fault(one_step_too_many);
     assert!(error.contains("by up to "), "{error}");
     let error = fault(|folder: &Path| fs::remove_file(folder.join("shape.csv")).unwrap());
-    assert!(error.contains("; shape.csv is another model's"), "{error}");
+    assert!(error.ends_with("; the folder lacks the model's shape.csv"), "{error}");
+    let error = fault(|to: &Path| assert!(fs::copy(folder("nano").join("shape.csv"), to.join("shape.csv")).is_ok()));
+    assert!(error.ends_with("; shape.csv is another model's"), "{error}");
     let nobody_is_a_face = |folder: &Path| {
         let model = PresenceModel { bias: -9.0, units: Vec::new() };
         fs::write(folder.join("presence.csv"), model.to_csv()).unwrap();

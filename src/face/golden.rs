@@ -16,7 +16,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::face::look::{Landmarker, LookTimings};
-use crate::face::zoo::{Files, LoadError, Net};
+use crate::face::zoo::{Files, LoadError, Net, PRESENCE, SHAPE};
 use crate::model::card::{CardError, Task};
 use crate::model::{Model, ModelError};
 use crate::picture::crop::CropImage;
@@ -74,14 +74,19 @@ pub enum GoldenError {
          the sample is another model's, or this machine computes wrongly"
     )]
     Heat { unequal: usize, all: usize, farthest: u8 },
-    #[error("landmark {index} lies {off_px:.2} px off {LANDMARKS}; shape.csv is another model's")]
-    Landmark { index: usize, off_px: f32 },
-    #[error("the face in {INPUT} is taken for none (presence {presence:.2}); presence.csv is another model's")]
-    NoFace { presence: f32 },
+    #[error("landmark {index} lies {off_px:.2} px off {LANDMARKS}; {}", of_table(SHAPE, *.has_shape))]
+    Landmark { index: usize, off_px: f32, has_shape: bool },
+    #[error("the face in {INPUT} is taken for none (presence {presence:.2}); {}", of_table(PRESENCE, *.has_table))]
+    NoFace { presence: f32, has_table: bool },
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
     Card(#[from] CardError),
+}
+
+/// What is wrong with a table by which the sample is not met.
+fn of_table(file: &str, is_there: bool) -> String {
+    if is_there { format!("{file} is another model's") } else { format!("the folder lacks the model's {file}") }
 }
 
 const INPUT: &str = "golden/input.png";
@@ -161,10 +166,10 @@ impl Golden {
         // A point that is no number is not near either.
         let is_near = off_px < MOST_PX;
         if !is_near {
-            return Err(GoldenError::Landmark { index, off_px });
+            return Err(GoldenError::Landmark { index, off_px, has_shape: net.shape.is_some() });
         }
         if !look.is_face() {
-            return Err(GoldenError::NoFace { presence: look.presence });
+            return Err(GoldenError::NoFace { presence: look.presence, has_table: net.presence.is_some() });
         }
         Ok(off_px)
     }
