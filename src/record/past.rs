@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::Format;
 use super::fields::Fields;
@@ -61,13 +62,14 @@ impl Past {
         let columns = csv::header(fields).join(",");
         match format {
             Format::Csv => self.read_lines(&mut file, Some(columns), csv_frame),
-            Format::Jsonl => self.read_lines(&mut file, None, json_frame),
+            Format::Jsonl => self.read_lines(&mut file, None, |line| json_frame(line.as_bytes(), fields)),
             Format::Mcap => {
                 let bytes = file.get_ref().metadata()?.len();
-                self.read_mcap(&mut file, usize::try_from(bytes).unwrap_or(usize::MAX)).map(|()| None)
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                self.read_mcap(&mut file, bytes, fields).map(|()| None)
             }
             Format::CsvGz => self.read_members(&mut file, Some(columns), csv_frame),
-            Format::JsonlGz => self.read_members(&mut file, None, json_frame),
+            Format::JsonlGz => self.read_members(&mut file, None, |line| json_frame(line.as_bytes(), fields)),
         }
     }
 
@@ -75,7 +77,7 @@ impl Past {
         &mut self,
         file: &mut impl BufRead,
         mut head: Option<String>,
-        frame: impl Fn(&str) -> Option<RecordedFrame>,
+        frame: impl Fn(&str) -> io::Result<Option<RecordedFrame>>,
     ) -> io::Result<Option<u64>> {
         let mut position = 0;
         let mut line = Vec::new();
@@ -85,13 +87,9 @@ impl Past {
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
             match head.take() {
                 Some(head) if head == text => {}
-                Some(_) => {
-                    return Err(io::Error::other(
-                        "its columns are not those that are recorded now; record into another file",
-                    ));
-                }
+                Some(_) => return Err(other("columns")),
                 None => {
-                    let Some(frame) = frame(&text) else {
+                    let Some(frame) = frame(&text)? else {
                         has_other_lines = true;
                         line.clear();
                         continue;
@@ -124,7 +122,7 @@ impl Past {
         &mut self,
         file: &mut BufReader<File>,
         mut head: Option<String>,
-        frame: impl Fn(&str) -> Option<RecordedFrame>,
+        frame: impl Fn(&str) -> io::Result<Option<RecordedFrame>>,
     ) -> io::Result<Option<u64>> {
         let mut whole = 0;
         while let Some(text) = gzip::next_member(file)? {
@@ -142,7 +140,7 @@ impl Past {
 
     /// Reads up to where the file of so many bytes is cut off. No record is longer than the file,
     /// whatever a damaged one says.
-    fn read_mcap(&mut self, file: &mut impl Read, bytes: usize) -> io::Result<()> {
+    fn read_mcap(&mut self, file: &mut impl Read, bytes: usize, fields: Fields) -> io::Result<()> {
         let options = LinearReaderOptions::default()
             .with_skip_end_magic(true)
             .with_emit_chunks(true)
@@ -156,7 +154,7 @@ impl Past {
                 }
                 Ok(LinearReadEvent::Record { data, opcode: mcap::records::op::CHUNK }) => {
                     let Some(records) = ours::unpack(data) else { break };
-                    self.read_messages(&records);
+                    self.read_messages(&records, fields)?;
                 }
                 Ok(LinearReadEvent::Record { .. }) => {}
                 Err(_) => break,
@@ -166,14 +164,15 @@ impl Past {
     }
 
     /// Both topics are objects; those of annotations have no sequence.
-    fn read_messages(&mut self, records: &[u8]) {
+    fn read_messages(&mut self, records: &[u8], fields: Fields) -> io::Result<()> {
         for record in mcap::read::LinearReader::sans_magic(records).map_while(Result::ok) {
             if let mcap::records::Record::Message { data, .. } = record
-                && let Ok(frame) = serde_json::from_slice(&data)
+                && let Some(frame) = json_frame(&data, fields)?
             {
                 self.take(frame);
             }
         }
+        Ok(())
     }
 
     fn take(&mut self, frame: RecordedFrame) {
@@ -214,21 +213,56 @@ struct RecordedFrame {
     faces: Vec<RecordedFace>,
 }
 
-#[derive(Deserialize)]
+/// Its number, and which keys it has; rows of CSV have columns instead.
+#[derive(Default, Deserialize)]
 struct RecordedFace {
     id: u32,
+    #[serde(default, deserialize_with = "is_there")]
+    points: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    pose: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    eyes: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    point_confidence: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    covariance: bool,
 }
 
-fn json_frame(line: &str) -> Option<RecordedFrame> {
-    serde_json::from_str(line).ok()
+/// A key is there, whatever its value is.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
+}
+
+impl RecordedFace {
+    fn fields(&self) -> Fields {
+        let RecordedFace { id: _, points, pose, eyes, point_confidence: confidence, covariance } = *self;
+        Fields { points, pose, eyes, confidence, covariance }
+    }
+}
+
+/// A record that has other columns or fields than this run's.
+fn other(what: &str) -> io::Error {
+    io::Error::other(format!("its {what} are not those that are recorded now; record into another file"))
+}
+
+/// `None` where it is no record.
+fn json_frame(text: &[u8], fields: Fields) -> io::Result<Option<RecordedFrame>> {
+    let Ok(frame) = serde_json::from_slice::<RecordedFrame>(text) else { return Ok(None) };
+    let are_same = frame.faces.iter().all(|face| face.fields() == fields);
+    if are_same { Ok(Some(frame)) } else { Err(other("fields")) }
 }
 
 /// A row whose CRC is right.
-fn csv_frame(line: &str) -> Option<RecordedFrame> {
+fn csv_frame(line: &str) -> io::Result<Option<RecordedFrame>> {
+    Ok(whole_row(line).map(|csv::RowHead { sequence, face_id, captured_s, source }| {
+        let faces = vec![RecordedFace { id: face_id, ..RecordedFace::default() }];
+        RecordedFrame { sequence, captured_s, source, faces }
+    }))
+}
+
+fn whole_row(line: &str) -> Option<csv::RowHead> {
     let (fields, crc) = line.split_at_checked(line.len().checked_sub(8)?)?;
-    if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(fields.as_bytes()) {
-        return None;
-    }
-    let csv::RowHead { sequence, face_id, captured_s, source } = csv::row_head(line)?;
-    Some(RecordedFrame { sequence, captured_s, source, faces: vec![RecordedFace { id: face_id }] })
+    let is_right = u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(fields.as_bytes());
+    is_right.then(|| csv::row_head(line)).flatten()
 }
