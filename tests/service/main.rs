@@ -4,6 +4,7 @@ mod files;
 mod process;
 mod reload;
 mod rollout;
+mod watch;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
