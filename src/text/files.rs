@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::fs::{OFlags, fcntl_setfl, statvfs};
 use rustix::io::Errno;
+#[cfg(feature = "program")]
+use rustix::process::{getegid, geteuid, getgroups};
 
 /// The bytes of a file, if they are no more than so many: one that was named by mistake, or that
 /// has no end, would take all memory.
@@ -47,8 +49,26 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 #[cfg(feature = "program")]
 pub fn warn_of_readers(path: &Path) {
     if is_open_to_all(path) {
-        let path = path.display();
-        log::warn!("{path} holds a secret, and every user of this machine can read it; chmod o= {path} mends that");
+        let remedy = remedy_of(path);
+        log::warn!("{} holds a secret, and every user of this machine can read it; {remedy}", path.display());
+    }
+}
+
+/// How a file is closed to others and stays open to this process.
+#[cfg(feature = "program")]
+fn remedy_of(path: &Path) -> String {
+    let Ok(about) = fs::metadata(path) else { return String::new() };
+    let groups = getgroups().unwrap_or_default().into_iter().chain([getegid()]);
+    let is_of_group = about.mode() & 0o040 != 0 && groups.map(|group| group.as_raw()).any(|own| own == about.gid());
+    let is_kept = geteuid().is_root() || geteuid().as_raw() == about.uid() || is_of_group;
+    let path = path.display();
+    if is_kept {
+        format!("chmod o= {path} mends that")
+    } else {
+        format!(
+            "it is another user's, so a group that this run's user is in has to have it first: chgrp GROUP {path}; \
+             chmod 640 {path} (the service gets a group by the drop-in readers.conf: docs/threats.md)"
+        )
     }
 }
 
@@ -244,6 +264,18 @@ mod tests {
             assert_eq!(is_open_to_all(&file), is_open && is_reached, "{of_folder:o} {of_file:o}");
         }
         assert!(!is_open_to_all(&folder.path().join("none")));
+    }
+
+    #[test]
+    fn what_is_closed_to_others_stays_open_to_who_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, "hush").unwrap();
+        assert_eq!(remedy_of(&file), format!("chmod o= {} mends that", file.display()));
+        // That of another user, where this one is not root.
+        let is_kept = geteuid().is_root();
+        let remedy = remedy_of(Path::new("/etc/passwd"));
+        assert_eq!(remedy.contains("chgrp GROUP /etc/passwd; chmod 640 /etc/passwd"), !is_kept, "{remedy}");
     }
 
     #[test]
