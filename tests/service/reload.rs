@@ -229,7 +229,8 @@ fn the_first_line_of_each_model_says_who_made_it() {
 fn a_model_that_is_not_whole_is_not_taken_and_the_log_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let model = copy_of("small", &folder.path().join("model"));
-    let mut run = Run::start(folder.path(), &["--model", "./model", "--smoothing", "off"]);
+    let arguments = ["--model", "./model", "--smoothing", "off", "--record", "a.csv", "--flush-every", "10ms"];
+    let mut run = Run::start(folder.path(), &arguments);
     let (id, before) = (run.frame(), run.confidence());
     let nano = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
     let take = |file: &str| assert!(fs::copy(nano.join(file), model.join(file)).is_ok());
@@ -259,6 +260,8 @@ fn a_model_that_is_not_whole_is_not_taken_and_the_log_says_why() {
         copy_of("small", &model);
     }
     run.end();
+    // Nothing changed, and so no file begins.
+    assert_eq!(files_of(folder.path(), "csv").len(), 1);
 }
 
 #[test]

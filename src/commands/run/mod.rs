@@ -198,12 +198,12 @@ impl Run {
         Ok(())
     }
 
-    /// Takes the new model and settings, or stays as it is. Each log begins a new file, so that one
-    /// file holds rows of one model.
+    /// Takes the new model and settings, and begins a new file of each log, so that one file holds
+    /// rows of one model; or stays as it is.
     fn renew(&mut self, made: Result<Renewed, RenewalError>) {
-        self.logs.iter_mut().for_each(Log::reopen);
         let verdict = match made {
             Ok(renewed) => {
+                self.logs.iter_mut().for_each(Log::reopen);
                 if let Some((net, card)) = renewed.model {
                     self.observer.set_landmarks(net);
                     self.describe(self.made_by.with_model(&card));
