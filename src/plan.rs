@@ -151,7 +151,7 @@ pub struct RunPlan {
     pub source: Box<dyn Source>,
     pub observer: Observer,
     /// Of the landmark model's files.
-    pub digest: [u8; 32],
+    pub digest: String,
     pub board: Board,
     pub logs: Vec<Log>,
     /// What the logs are given.
@@ -231,6 +231,7 @@ impl RunPlan {
         let recorded_files = pasts.iter().map(|past| past.sources.len()).min().unwrap_or_default();
         let made_by = Arc::new(Provenance::here(Chosen {
             card: &landmarks.card,
+            digest: model.digest(),
             board: &board.slug,
             source: args.source.as_ref().map(ToString::to_string),
             camera: source.origin(),
@@ -264,7 +265,7 @@ impl RunPlan {
         Ok(RunPlan {
             source,
             observer,
-            digest: model.digest(),
+            digest: made_by.model_digest.clone(),
             board,
             logs,
             selection: args.log.selection(),

@@ -329,11 +329,15 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
     let record = std::fs::read_to_string(folder.path().join("a.jsonl")).unwrap();
     let made_by = &serde_json::from_str::<serde_json::Value>(&record).unwrap()["made_by"];
     assert_eq!(&summary["made_by"], made_by);
-    let (model, hash) = (made_by["model"].as_str().unwrap(), made_by["model_sha256"].as_str().unwrap());
+    let of = |key: &str| made_by[key].as_str().unwrap();
+    let (model, hash, digest) = (of("model"), of("model_sha256"), of("model_digest"));
     // The messages begin with the same, and tract's do not drown it.
     let messages = text(&output.stderr);
     assert!(messages.starts_with(concat!("[INFO ] wingmark ", env!("CARGO_PKG_VERSION"), " (")), "{messages}");
-    assert!(messages.lines().next().unwrap().contains(&format!("model {model} (SHA-256 {hash})")), "{messages}");
+    assert!(
+        messages.lines().next().unwrap().contains(&format!("model {model} (SHA-256 {hash}, digest {digest})")),
+        "{messages}"
+    );
     assert!(messages.lines().count() < 20, "{messages}");
 
     assert!(run(&["--json-summary", "a.json"]).status.success());

@@ -49,13 +49,21 @@ pub enum RenewalError {
 
 /// What a run does from the next frame on.
 pub struct Renewed {
-    /// With its card; `None` where the model is the one at work.
-    pub model: Option<(LandmarkNet, ModelCard)>,
+    /// `None` where the model is the one at work.
+    pub model: Option<Loaded>,
     pub options: Options,
     pub selection: Selection,
     /// What is taken, for the log.
     pub summary: String,
     now: AtWork,
+}
+
+/// A model that is taken.
+pub struct Loaded {
+    pub net: LandmarkNet,
+    pub card: ModelCard,
+    /// Of its files.
+    pub digest: String,
 }
 
 /// What a run works with.
@@ -64,7 +72,7 @@ struct AtWork {
     /// Of the settings file, as the command line would say them.
     settings: Vec<OsString>,
     /// Of the model's files.
-    digest: [u8; 32],
+    digest: String,
 }
 
 /// Makes what a run takes anew, whenever it is asked to.
@@ -82,7 +90,7 @@ pub struct Renewal {
 impl Renewal {
     /// `given` are the arguments of the process, `board` its profile and `digest` that of the model
     /// at work.
-    pub fn of(given: Vec<OsString>, board: Board, digest: [u8; 32]) -> Self {
+    pub fn of(given: Vec<OsString>, board: Board, digest: String) -> Self {
         // What the run began with was read without an error.
         let all = settings::arguments(given.clone()).map_or_else(|_| given.clone(), |read| read.all);
         let settings = all[given.len()..].to_vec();
@@ -145,7 +153,7 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
         let (net, card) = checked(&files, board.threads)?;
         let (name, date) = (&card.name, &card.date);
         let words = format!("model {choice} is at work now: {name} of {date}, SHA-256 {:.12}", card.sha256);
-        (Some((net, card)), words)
+        (Some(Loaded { net, card, digest: now.digest.clone() }), words)
     };
     let (taken, left): (BTreeSet<String>, BTreeSet<String>) =
         settings::differing(&before.settings, &now.settings).into_iter().partition(|name| TAKEN.contains(&&**name));
@@ -157,7 +165,7 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
         model,
         options: args.follow.options(board.threads, args.camera.fov(&board.camera)),
         selection: args.log.selection(),
-        summary: words + &settings,
+        summary: format!("{words}, digest {:.12}{settings}", now.digest),
         now,
     })
 }

@@ -28,6 +28,8 @@ pub struct Sound {
     pub name: String,
     pub date: String,
     pub sha256: String,
+    /// SHA-256 over its card, its tables and `model.onnx`.
+    pub digest: String,
     /// What it finds, and in what.
     pub finds: String,
     /// With the golden sample; `None` of a shipped model, which was checked when it was built.
@@ -36,9 +38,12 @@ pub struct Sound {
 
 impl ModelReport {
     pub fn of(choice: &Choice) -> ModelReport {
-        let checked = choice.read().map_err(golden::CheckError::from).and_then(|files| golden::checked(&files));
+        let checked = choice.read().map_err(golden::CheckError::from).and_then(|files| {
+            let (net, golden) = golden::checked(&files)?;
+            Ok(Sound::of(net.card, files.digest(), golden))
+        });
         let (fault, sound) = match checked {
-            Ok((net, golden)) => (None, Some(Sound::of(net.card, golden))),
+            Ok(sound) => (None, Some(sound)),
             Err(e) => (Some(with_advice(&e)), None),
         };
         ModelReport { model: choice.to_string(), fault, sound }
@@ -50,13 +55,13 @@ impl ModelReport {
 }
 
 impl Sound {
-    fn of(card: ModelCard, golden: Option<Agreement>) -> Sound {
+    fn of(card: ModelCard, digest: String, golden: Option<Agreement>) -> Sound {
         let what = match card.task {
             Task::Landmarks { scheme, .. } => format!("{} landmarks", scheme.landmarks),
             Task::Faces { .. } => "faces".into(),
         };
         let finds = format!("{what} in {0} x {0} px", card.input_px);
-        Sound { name: card.name, date: card.date, sha256: card.sha256, finds, golden }
+        Sound { name: card.name, date: card.date, sha256: card.sha256, digest, finds, golden }
     }
 }
 
@@ -66,8 +71,8 @@ impl Display for ModelReport {
             return writeln!(f, "{} is faulty: {fault}", self.model);
         }
         writeln!(f, "{} is sound", self.model)?;
-        let Some(Sound { name, date, sha256, finds, golden }) = &self.sound else { return Ok(()) };
-        writeln!(f, "card    {name} of {date}: {finds}\nhash    {sha256}")?;
+        let Some(Sound { name, date, sha256, digest, finds, golden }) = &self.sound else { return Ok(()) };
+        writeln!(f, "card    {name} of {date}: {finds}\nhash    {sha256}\ndigest  {digest}")?;
         match golden {
             None => writeln!(f, "golden  none in this program; its tests have one"),
             Some(Agreement { heats, a_step_off, landmarks_within_px }) => {

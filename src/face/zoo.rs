@@ -241,8 +241,8 @@ impl Files {
         self.folder.as_deref()
     }
 
-    /// SHA-256 over all files: equal where two nets do the same.
-    pub fn digest(&self) -> [u8; 32] {
+    /// SHA-256 over all files, in hexadecimal digits: equal where two nets do the same.
+    pub fn digest(&self) -> String {
         let texts = [Some(&self.card), self.shape.as_ref(), self.head.as_ref(), self.presence.as_ref()];
         let parts = texts.into_iter().map(|text| text.map(|text| text.as_bytes())).chain([Some(&*self.model)]);
         let mut digest = Sha256::new();
@@ -251,7 +251,7 @@ impl Files {
             digest.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
             digest.update(part.unwrap_or_default());
         }
-        digest.finalize().into()
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Checks the files against each other and optimises the net.

@@ -290,9 +290,9 @@ mod tests {
     #[test]
     fn each_frame_is_told_by_who_made_it_also_where_one_gives_way() {
         let [first_card, second_card] = [0, 1].map(|at| zoo::SHIPPED[at].card().unwrap());
-        let chosen = Chosen { card: &first_card, board: "pi-5", source: None, camera: None };
+        let chosen = Chosen { card: &first_card, digest: String::new(), board: "pi-5", source: None, camera: None };
         let first = Arc::new(Provenance::here(chosen));
-        let second = Arc::new(first.with_model(&second_card));
+        let second = Arc::new(first.with_model(&second_card, String::new()));
         let (got, seen) = mpsc::channel();
         let mut publisher =
             Publisher::start("told".into(), Policy::Every, Box::new(Told { made_by: None, got })).unwrap();

@@ -15,10 +15,11 @@
 //!     "mouth": { "ratio": 0.05, "open": 0.04 }
 //!   }],
 //!   "events": [{ "event": "blink", "face": 3, "at_s": 27.0, "lasted_s": 0.133 }],
-//!   "made_by": { "version": "0.1.0", "commit": "0123456789ab", "model": "small", "model_sha256": "..", "board": "pi-5",
-//!     "machine": "Raspberry Pi 5 Model B Rev 1.0", "kernels": "sdot", "source": "/dev/video0",
-//!     "camera": "HD Pro Webcam C920", "camera_link": "usb-0000:01:00.0-1.3", "camera_format": "MJPG",
-//!     "camera_size": "640x480", "camera_rate": 30.0, "time_zone": "Europe/Zurich", "schema": 2 }
+//!   "made_by": { "version": "0.1.0", "commit": "0123456789ab", "model": "small", "model_sha256": "..",
+//!     "model_digest": "..", "board": "pi-5", "machine": "Raspberry Pi 5 Model B Rev 1.0",
+//!     "kernels": "sdot", "source": "/dev/video0", "camera": "HD Pro Webcam C920",
+//!     "camera_link": "usb-0000:01:00.0-1.3", "camera_format": "MJPG", "camera_size": "640x480",
+//!     "camera_rate": 30.0, "time_zone": "Europe/Zurich", "schema": 2 }
 //! }
 //! ```
 //!

@@ -29,6 +29,8 @@ pub struct Provenance {
     pub model: String,
     /// Of its `model.onnx`.
     pub model_sha256: String,
+    /// SHA-256 over its card, its tables and `model.onnx`: nets of one digest do the same.
+    pub model_digest: String,
     /// The profile's name: `pi-5`.
     pub board: String,
     /// What the machine calls itself, where it does: `Raspberry Pi 5 Model B Rev 1.0`.
@@ -83,6 +85,8 @@ fn with_short_rate(origin: Origin) -> Origin {
 pub struct Chosen<'a> {
     /// The landmark net's.
     pub card: &'a ModelCard,
+    /// Of the landmark net's files.
+    pub digest: String,
     /// The profile's name.
     pub board: &'a str,
     /// Where frames come from, as it was named; `None` where it was left to us.
@@ -100,6 +104,7 @@ impl Provenance {
             commit: COMMIT,
             model: chosen.card.name.clone(),
             model_sha256: chosen.card.sha256.clone(),
+            model_digest: chosen.digest,
             board: chosen.board.into(),
             machine,
             kernels,
@@ -111,8 +116,9 @@ impl Provenance {
     }
 
     /// The same run with another landmark net.
-    pub fn with_model(&self, card: &ModelCard) -> Self {
-        Provenance { model: card.name.clone(), model_sha256: card.sha256.clone(), ..self.clone() }
+    pub fn with_model(&self, card: &ModelCard, digest: String) -> Self {
+        let (model, model_sha256) = (card.name.clone(), card.sha256.clone());
+        Provenance { model, model_sha256, model_digest: digest, ..self.clone() }
     }
 
     /// The same run with a camera that came back as another one.
@@ -152,10 +158,11 @@ fn time_zone() -> String {
 /// In one line, for the journal.
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Provenance { version, commit, model, model_sha256, board, machine, kernels, source, .. } = self;
+        let Provenance { version, commit, model, model_sha256, model_digest, .. } = self;
+        let Provenance { board, machine, kernels, source, .. } = self;
         let machine = machine.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-        write!(f, "wingmark {version} ({commit}); model {model} (SHA-256 {model_sha256}); board {board}{machine}, ")?;
-        write!(f, "kernels {kernels}; source {source}")?;
+        write!(f, "wingmark {version} ({commit}); model {model} (SHA-256 {model_sha256}, digest {model_digest}); ")?;
+        write!(f, "board {board}{machine}, kernels {kernels}; source {source}")?;
         if let Some(camera) = &self.camera {
             write!(f, "; camera {camera}")?;
         }
@@ -174,6 +181,7 @@ mod tests {
             Origin { name: "C920".into(), link: Some("usb-1.3".into()), rate: Some(29.97003), ..Origin::default() };
         let chosen = Chosen {
             card: &zoo::SHIPPED[0].card().unwrap(),
+            digest: zoo::Choice::Shipped(&zoo::SHIPPED[0]).read().unwrap().digest(),
             board: "pi-5",
             source: Some("/dev/video0".into()),
             camera: Some(camera),

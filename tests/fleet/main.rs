@@ -39,6 +39,7 @@ impl Board {
     fn start(number: u16, broker: u16, page: u16) -> Board {
         let made_by = Provenance::here(Chosen {
             card: &zoo::SHIPPED[0].card().unwrap(),
+            digest: zoo::Choice::Shipped(&zoo::SHIPPED[0]).read().unwrap().digest(),
             board: &format!("simulated-{number:02}"),
             source: None,
             camera: None,

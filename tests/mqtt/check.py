@@ -153,7 +153,7 @@ def check_run(wingmark, broker, secret):
         about = listener.json("about")
         for kind, message in (("state", state), ("faces", faces), ("about", about)):
             schemas.check(message, f"mqtt_{kind}")
-        assert about["model"] and len(about["model_sha256"]) == 64 and about["source"] == "-", about
+        assert about["model"] and len(about["model_sha256"]) == len(about["model_digest"]) == 64 and about["source"] == "-", about
 
         count = listener.counts[f"{PREFIX}/state"]
         time.sleep(5)

@@ -108,6 +108,7 @@ pub fn made_by() -> Provenance {
     let origin = Origin { name: "12\" \"wide\", 4K".into(), rate: Some(30.0), ..Origin::default() };
     Provenance::here(Chosen {
         card: &zoo::SHIPPED[0].card().unwrap(),
+        digest: "0".repeat(64),
         board: "pi-5",
         source: Some("/dev/video0".into()),
         camera: Some(origin),

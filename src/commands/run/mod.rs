@@ -16,7 +16,7 @@ use self::complaints::Complaints;
 use self::patience::Patience;
 use self::summary::JsonSummary;
 use self::totals::Totals;
-use super::renewal::{Renewal, RenewalError, Renewed};
+use super::renewal::{Loaded, Renewal, RenewalError, Renewed};
 use super::slate::Verdict;
 use super::{Outcome, results};
 use crate::capture::{CaptureError, Origin};
@@ -204,9 +204,9 @@ impl Run {
         let verdict = match made {
             Ok(renewed) => {
                 self.logs.iter_mut().for_each(Log::reopen);
-                if let Some((net, card)) = renewed.model {
+                if let Some(Loaded { net, card, digest }) = renewed.model {
                     self.observer.set_landmarks(net);
-                    self.describe(self.made_by.with_model(&card));
+                    self.describe(self.made_by.with_model(&card, digest));
                 }
                 self.observer.set_options(&renewed.options);
                 self.selector.select(renewed.selection);
@@ -380,9 +380,10 @@ mod tests {
         let net = |name| zoo::shipped(name).unwrap().load().unwrap();
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
-            renewal: Renewal::of(Vec::new(), Board::choose(None).unwrap(), [0; 32]),
+            renewal: Renewal::of(Vec::new(), Board::choose(None).unwrap(), String::new()),
             made_by: Arc::new(Provenance::here(Chosen {
                 card: &zoo::SHIPPED[0].card().unwrap(),
+                digest: String::new(),
                 board: "pi-5",
                 source: None,
                 camera: None,
