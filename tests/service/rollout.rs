@@ -10,8 +10,8 @@ use crate::reload::{Run, copy_of, roll};
 const BOARDS: [&str; 3] = ["desk", "hall", "door"];
 /// Goes to a board's folder, where the programs of boards are found first.
 const SSH: &str = "#!/bin/sh\ncd \"$FLEET/$1\"\nPATH=$FLEET/bin:$PATH exec sh -c \"$2\"\n";
-/// What the unit's ExecReload does.
-const SYSTEMCTL: &str = "#!/bin/sh\n[ \"$*\" = 'reload wingmark' ] && exec wingmark reload --pid \"$(cat ../pid)\"\n";
+/// Knows the process of a board's run.
+const SYSTEMCTL: &str = "#!/bin/sh\n[ \"$*\" = 'show --property MainPID --value wingmark' ] && cat ../pid\n";
 
 struct Fleet {
     folder: tempfile::TempDir,
@@ -19,8 +19,8 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Boards with the model `small`.
-    fn start() -> Fleet {
+    /// Boards with the model `small`, whose runs take the one that is named.
+    fn start(model: &str) -> Fleet {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
@@ -33,7 +33,7 @@ impl Fleet {
             let board = folder.path().join(board);
             copy_of("small", &board.join("models/small"));
             roll(&board.join("models"), "small");
-            let mut run = Run::start(&board, &["--model", "./models/current"]);
+            let mut run = Run::start(&board, &["--model", model]);
             run.frame();
             fs::write(board.join("pid"), run.pid()).unwrap();
             run
@@ -89,7 +89,7 @@ impl Fleet {
 
 #[test]
 fn a_model_goes_to_a_fleet_and_back_and_no_further_than_a_board_that_refuses() {
-    let fleet = Fleet::start();
+    let fleet = Fleet::start("./models/current");
     let nano = copy_of("nano", &fleet.path("nano"));
     fleet.takes(&nano, "nano");
     let torn = copy_of("small", &fleet.path("torn"));
@@ -105,5 +105,17 @@ fn a_model_goes_to_a_fleet_and_back_and_no_further_than_a_board_that_refuses() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("there is another model nano; "));
     fleet.has("small");
     fleet.takes(&nano, "nano");
+    fleet.runs.into_iter().for_each(Run::end);
+}
+
+#[test]
+fn a_board_whose_run_takes_its_model_from_elsewhere_does_not_take_this_one() {
+    let fleet = Fleet::start("small");
+    let nano = copy_of("nano", &fleet.path("nano"));
+    fleet.refuses(&nano, "expected nano: have /etc/wingmark.toml name the link, model = \"models/current\"", "small");
+    // A net of the same bytes with other tables is another model.
+    let other = copy_of("small", &fleet.path("other"));
+    fs::copy(nano.join("head.csv"), other.join("head.csv")).unwrap();
+    fleet.refuses(&other, "expected other: have /etc/wingmark.toml name the link", "small");
     fleet.runs.into_iter().for_each(Run::end);
 }
