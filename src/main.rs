@@ -25,9 +25,7 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    if !arguments.idle.is_empty() {
-        log::info!("settings that concern nothing in this run: {}", arguments.idle.join(", "));
-    }
+    arguments.remarks().for_each(|remark| log::info!("{remark}"));
     match commands::run(Cli::read(arguments.all)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,

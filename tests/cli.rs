@@ -398,11 +398,12 @@ fn wrong_usage_is_told_from_failure() {
 #[test]
 fn what_has_no_effect_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.toml"), "record-when = 'face'\nfaces = 1\n").unwrap();
+    std::fs::write(folder.path().join("a.toml"), "record-when = 'face'\nfaces = 1\nsource = 'b'\n").unwrap();
     let arguments = ["run", "--settings", "a.toml", "--source", PORTRAIT, "--screen", "none"];
     for (wanted, expected) in [
         ("info,inof", "[WARN ] RUST_LOG: \"inof\" is passed over; expected off, error, "),
         ("info", "[INFO ] settings that concern nothing in this run: record-when\n"),
+        ("info", "[INFO ] settings that the command line goes before: source\n"),
     ] {
         let output = command(folder.path(), &arguments).env("RUST_LOG", wanted).output().unwrap();
         assert!(output.status.success() && text(&output.stderr).contains(expected), "{output:?}");

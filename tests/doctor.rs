@@ -3,6 +3,7 @@
 
 mod machines;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
@@ -281,6 +282,23 @@ fn each_purpose_has_obstacles_of_its_own() {
     assert_eq!(obstacles(Purpose::Bench, busy()), [""; 0]);
     assert_eq!(service(999), ["/dev/video0 belongs to the group spi, and the unit's user does not"]);
     assert_eq!(obstacles(Purpose::Service, Answers { model_fault: Some("cut short"), ..locked() }), ["cut short"]);
+
+    pi.write("etc/wingmark.toml", "publish = 'mqtt://me:hush@h'\n");
+    let rights = |mode| {
+        let settings = pi.root().join("etc/wingmark.toml");
+        fs::set_permissions(settings, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let unreadable = "the unit's user may not read /etc/wingmark.toml";
+    // Root's group, and one of the unit's.
+    for (mode, group, expected) in
+        [(0o644, 0, &[][..]), (0o640, 0, &[unreadable]), (0o640, 44, &[]), (0o600, 44, &[unreadable])]
+    {
+        rights(mode);
+        assert_eq!(service(group), expected, "{mode:o} {group}");
+    }
+    rights(0o600);
+    pi.write("etc/systemd/system/wingmark.service.d/user.conf", "[Service]\nDynamicUser=no\nUser=root\n");
+    assert_eq!(service(44), [""; 0]);
 }
 
 #[test]

@@ -6,21 +6,18 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 
-use clap::Parser;
 use log::warn;
 use rustix::process::nice;
 use thiserror::Error;
 
-use super::settings::{self, SettingsError};
+use super::settings::{self, Arguments, SettingsError};
 use super::slate::{Slate, Verdict};
 use crate::board::Board;
-use crate::cli::{Cli, Command, RunArgs};
 use crate::face::golden::{self, CheckError};
 use crate::face::zoo::{Files, LoadError};
 use crate::face::{LandmarkNet, Options};
 use crate::model::card::{CardError, ModelCard};
 use crate::record::selection::Selection;
-use crate::text::message::without_passwords_of;
 
 /// The settings that are taken without a new start.
 const TAKEN: [&str; 6] = ["model", "faces", "smoothing", "fov", "record-every", "record-when"];
@@ -33,8 +30,6 @@ const NICENESS: i32 = 10;
 pub enum RenewalError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("the settings are none of run any more: {0}")]
-    Arguments(String),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -71,8 +66,19 @@ pub struct Loaded {
 struct AtWork {
     /// Of the settings file, as the command line would say them.
     settings: Vec<OsString>,
+    /// Those of them that the command line goes before.
+    overridden: Vec<OsString>,
     /// Of the model's files.
     digest: String,
+}
+
+impl AtWork {
+    /// Behind so many arguments that were given.
+    fn of(read: Option<&Arguments>, given: usize, digest: String) -> Self {
+        let settings = read.map(|read| read.all[given..].to_vec()).unwrap_or_default();
+        let overridden = read.iter().flat_map(|read| &read.overridden).flat_map(|setting| &setting.arguments);
+        AtWork { settings, overridden: overridden.cloned().collect(), digest }
+    }
 }
 
 /// Makes what a run takes anew, whenever it is asked to.
@@ -92,9 +98,9 @@ impl Renewal {
     /// at work.
     pub fn of(given: Vec<OsString>, board: Board, digest: String) -> Self {
         // What the run began with was read without an error.
-        let all = settings::arguments(given.clone()).map_or_else(|_| given.clone(), |read| read.all);
-        let settings = all[given.len()..].to_vec();
-        Renewal { given, board, now: AtWork { settings, digest }, under_way: None, again: false, slate: Slate::new() }
+        let read = settings::arguments(given.clone()).ok();
+        let now = AtWork::of(read.as_ref(), given.len(), digest);
+        Renewal { given, board, now, under_way: None, again: false, slate: Slate::new() }
     }
 
     /// Begins to make one, or another one after that under way.
@@ -142,11 +148,10 @@ impl Renewal {
 }
 
 fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed, RenewalError> {
-    let all = settings::arguments(given.to_vec())?.all;
-    let args = run_args(&all)?;
+    let (args, read) = settings::read(given.to_vec())?;
     let choice = args.model.as_ref().unwrap_or(&board.model);
     let files = choice.read()?;
-    let now = AtWork { settings: all[given.len()..].to_vec(), digest: files.digest() };
+    let now = AtWork::of(Some(&read), given.len(), files.digest());
     let (model, words) = if now.digest == before.digest {
         (None, format!("model {choice} is the one at work"))
     } else {
@@ -160,6 +165,10 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
     if !left.is_empty() {
         warn!("changed in the settings, and taken at the next start: {}", list(&left));
     }
+    let in_vain = settings::differing(&before.overridden, &now.overridden);
+    if !in_vain.is_empty() {
+        warn!("changed in the settings, in vain, since the command line goes before them: {}", list(&in_vain));
+    }
     let settings = if taken.is_empty() { String::new() } else { format!("; settings taken: {}", list(&taken)) };
     Ok(Renewed {
         model,
@@ -172,17 +181,6 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
 
 fn list(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn run_args(all: &[OsString]) -> Result<RunArgs, RenewalError> {
-    match Cli::try_parse_from(all).map(|cli| cli.command) {
-        Ok(Command::Run(args)) => Ok(args),
-        Ok(_) => Err(RenewalError::Arguments("another command".into())),
-        Err(e) => {
-            let said = without_passwords_of(all, e.to_string());
-            Err(RenewalError::Arguments(said.lines().next().unwrap_or_default().into()))
-        }
-    }
 }
 
 fn checked(files: &Files, threads: usize) -> Result<(LandmarkNet, ModelCard), RenewalError> {

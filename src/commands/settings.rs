@@ -18,12 +18,11 @@ use clap::{ArgAction, CommandFactory, Parser};
 use thiserror::Error;
 use toml::{Spanned, Value};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, RunArgs};
+use crate::doctor::SETTINGS;
 use crate::text::files;
 use crate::text::message::{in_one_line, without_passwords, without_passwords_of};
 
-/// Read where it is there and `--settings` names no other file.
-const USUAL: &str = "/etc/wingmark.toml";
 const COMMAND: &str = "run";
 const OPTION: &str = "settings";
 
@@ -35,14 +34,41 @@ pub enum SettingsError {
     Malformed { path: PathBuf, line: usize, problem: String },
     #[error("{path}: {problem}")]
     Refused { path: PathBuf, problem: String },
+    #[error("the command line of the run: {0}")]
+    CommandLine(String),
 }
 
 /// The arguments of a process, with those of its settings file.
 #[derive(Debug)]
 pub struct Arguments {
     pub all: Vec<OsString>,
+    /// The settings that the command line goes before: it has their option, or one that they cannot
+    /// be used with.
+    pub overridden: Vec<Setting>,
     /// The settings that need an option which stands nowhere: they concern nothing in this run.
-    pub idle: Vec<String>,
+    pub idle: Vec<Setting>,
+}
+
+impl Arguments {
+    fn alone(given: Vec<OsString>) -> Self {
+        Arguments { all: given, overridden: Vec::new(), idle: Vec::new() }
+    }
+
+    /// What of the file does nothing in this run.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        self.overridden().into_iter().chain(named("settings that concern nothing in this run", &self.idle))
+    }
+
+    /// What of the file the command line goes before.
+    pub fn overridden(&self) -> Option<String> {
+        named("settings that the command line goes before", &self.overridden)
+    }
+}
+
+/// Settings, and what is to be said of them, if there are any.
+fn named(what: &str, settings: &[Setting]) -> Option<String> {
+    let names: Vec<&str> = settings.iter().map(|setting| setting.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
 }
 
 /// The arguments of the process, and for `run` those of the settings file that they leave open.
@@ -51,7 +77,7 @@ pub struct Arguments {
 /// When the file cannot be read or has a key that is no option of `run`. The parser reports what is
 /// wrong on the command line itself.
 pub fn arguments(given: Vec<OsString>) -> Result<Arguments, SettingsError> {
-    let alone = |given| Ok(Arguments { all: given, idle: Vec::new() });
+    let alone = |given| Ok(Arguments::alone(given));
     let cli = built();
     let matches = cli.clone().try_get_matches_from(&given);
     // What an option needs may stand in the file.
@@ -60,45 +86,73 @@ pub fn arguments(given: Vec<OsString>) -> Result<Arguments, SettingsError> {
     let Ok(matches) = matches else { return alone(given) };
     let Some((COMMAND, matches)) = matches.subcommand() else { return alone(given) };
     let named = matches.get_one::<PathBuf>(OPTION).cloned();
-    let Some(path) = named.or_else(|| Some(PathBuf::from(USUAL)).filter(|path| path.exists())) else {
+    let Some(path) = named.or_else(|| Some(PathBuf::from(SETTINGS)).filter(|path| path.exists())) else {
         return alone(given);
     };
-    if path.as_os_str() == "none" {
+    if path.as_os_str() == "none" || contradiction(&given).is_some() {
         return alone(given);
     }
     let text = files::read_text(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
     let run = cli.find_subcommand(COMMAND).expect("there is such a command");
     let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let mut open = settings(run, &path, &text)?;
-    open.retain(|setting| !is_given(&setting.id));
+    let (overridden, open): (Vec<Setting>, Vec<Setting>) = settings(run, &path, &text)?
+        .into_iter()
+        .partition(|setting| is_given(&setting.id) || contradicts(&given, &setting.arguments));
     let set: BTreeSet<String> =
         open.iter().filter(|setting| !setting.arguments.is_empty()).map(|s| s.id.clone()).collect();
     let is_idle = |setting: &Setting| setting.needs.iter().any(|id| !is_given(id) && !set.contains(id));
     let (idle, at_work): (Vec<Setting>, Vec<Setting>) = open.into_iter().partition(is_idle);
     let mut all = given.clone();
     all.extend(at_work.into_iter().flat_map(|setting| setting.arguments));
-    match Cli::try_parse_from(&all).map(|cli| contradiction(&cli)) {
-        Ok(None) => Ok(Arguments { all, idle: idle.into_iter().map(|setting| setting.name).collect() }),
-        Ok(Some(problem)) => match Cli::try_parse_from(&given) {
-            Ok(cli) if contradiction(&cli).is_some() => alone(given),
-            _ => Err(SettingsError::Refused { path, problem }),
-        },
+    if let Some((_, problem)) = contradiction(&all) {
+        return Err(SettingsError::Refused { path, problem });
+    }
+    match Cli::try_parse_from(&all) {
+        Ok(_) => Ok(Arguments { all, overridden, idle }),
         // The command line's own fault, which the file does not mend.
         Err(error) if is_short && error.kind() == ErrorKind::MissingRequiredArgument => alone(given),
         Err(error) => Err(SettingsError::Refused { path, problem: problem(&error, &all) }),
     }
 }
 
-/// Which options of a run contradict each other.
-fn contradiction(cli: &Cli) -> Option<String> {
-    let Command::Run(args) = &cli.command else { return None };
-    args.contradiction().map(|(_, words)| words)
+/// Which options of a run contradict each other, where the parser of command lines does not know.
+fn contradiction(arguments: &[OsString]) -> Option<(ErrorKind, String)> {
+    match Cli::try_parse_from(arguments).ok()?.command {
+        Command::Run(args) => args.contradiction(),
+        _ => None,
+    }
+}
+
+/// Whether a setting cannot be used with what is given.
+fn contradicts(given: &[OsString], setting: &[OsString]) -> bool {
+    let all = [given, setting].concat();
+    let kind = match Cli::try_parse_from(&all) {
+        Err(error) => Some(error.kind()),
+        Ok(_) => contradiction(&all).map(|(kind, _)| kind),
+    };
+    kind == Some(ErrorKind::ArgumentConflict)
+}
+
+/// What a run of these arguments does, its settings file included.
+///
+/// # Errors
+/// When the file or the command line is wrong.
+pub fn read(given: Vec<OsString>) -> Result<(RunArgs, Arguments), SettingsError> {
+    let read = arguments(given)?;
+    let cli = Cli::try_parse_from(&read.all);
+    match cli.map_err(|error| SettingsError::CommandLine(problem(&error, &read.all)))?.command {
+        Command::Run(args) => match args.contradiction() {
+            None => Ok((args, read)),
+            Some((_, problem)) => Err(SettingsError::CommandLine(problem)),
+        },
+        _ => Err(SettingsError::CommandLine("it is another command than run".into())),
+    }
 }
 
 /// Says so where every user of the machine can read a password in the settings file, which
 /// `--settings` names or which is the usual one.
 pub fn warn_of_readers(named: Option<&Path>) {
-    let path = named.unwrap_or(Path::new(USUAL));
+    let path = named.unwrap_or(Path::new(SETTINGS));
     if files::read_text(path).is_ok_and(|text| without_passwords(&text) != text) {
         files::warn_of_readers(path);
     }
@@ -122,20 +176,6 @@ fn by_option(arguments: &[OsString]) -> BTreeMap<String, Vec<&OsString>> {
     options
 }
 
-/// What is wrong with the usual settings file; `None` where nothing is, or there is none.
-pub fn fault() -> Option<SettingsError> {
-    fault_of(Path::new(USUAL))
-}
-
-fn fault_of(path: &Path) -> Option<SettingsError> {
-    let text = match files::read_text(path) {
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(source) => return Some(SettingsError::Read { path: path.into(), source }),
-        Ok(text) => text,
-    };
-    check(path, &text).err()
-}
-
 /// Whether a file of this text says only what `run` knows; `path` is for messages.
 pub fn check(path: &Path, text: &str) -> Result<(), SettingsError> {
     let cli = built();
@@ -151,11 +191,12 @@ fn problem(error: &clap::Error, arguments: &[OsString]) -> String {
 }
 
 /// A line of the file, as the command line would have it.
-struct Setting {
-    name: String,
+#[derive(Debug)]
+pub struct Setting {
+    pub name: String,
     /// Of the argument.
     id: String,
-    arguments: Vec<OsString>,
+    pub arguments: Vec<OsString>,
     /// The ids of the arguments without which it says nothing.
     needs: Vec<String>,
 }
@@ -164,8 +205,11 @@ impl Setting {
     /// What is wrong with its value, whatever the other settings say, is the error.
     fn read(run: &clap::Command, arg: &clap::Arg, arguments: Vec<OsString>) -> Result<Self, String> {
         let name = std::env!("CARGO_PKG_NAME");
-        let alone = [name.into(), COMMAND.into()].into_iter().chain(arguments.iter().cloned());
-        let needs = match Cli::try_parse_from(alone) {
+        let alone: Vec<OsString> = [name.into(), COMMAND.into()].into_iter().chain(arguments.iter().cloned()).collect();
+        if let Some((ErrorKind::ArgumentConflict, problem)) = contradiction(&alone) {
+            return Err(problem);
+        }
+        let needs = match Cli::try_parse_from(&alone) {
             Err(error) if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
                 return Err(problem(&error, &arguments));
             }
@@ -287,7 +331,8 @@ mod tests {
         let path = folder.path().join("settings.toml");
         std::fs::write(&path, "record-when = 'face'\nserve-video = false\ntoken-file = 'b'\n").unwrap();
         let given = ["wingmark", "run", "--settings", path.to_str().unwrap()].map(OsString::from);
-        assert_eq!(arguments(given.into()).unwrap().idle, ["record-when", "token-file"]);
+        let remarks: Vec<String> = arguments(given.into()).unwrap().remarks().collect();
+        assert_eq!(remarks, ["settings that concern nothing in this run: record-when, token-file"]);
         // A wrong value is one all the same.
         assert!(with("record-every = '1'\nrecord-when = 'often'\n", "wingmark run").unwrap_err().contains("line 2: "));
     }
@@ -326,7 +371,11 @@ mod tests {
                 "record = 'a.csv'\nsource = 'b'\nresume = true\nrecord-every = '1s'\n",
                 "settings.toml: the argument '--re",
             ),
-            ("record = ['-', '-']\n", "settings.toml: --record - is given twice"),
+            ("record = ['-', '-']\n", "settings.toml, line 1: --record - is given twice"),
+            (
+                "live = true\npublish = ['udp://h:1', 'udp://h:1']\n",
+                "settings.toml, line 2: --publish udp://h:1 is given",
+            ),
             ("serve = '0.0.0.0:1'\n", "settings.toml: --serve 0.0.0.0:1 is open to other machines; give --token-file"),
         ] {
             let error = with(text, "wingmark run").unwrap_err();
@@ -335,21 +384,46 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_would_fail_at_is_found() {
+    fn the_command_line_goes_before_what_cannot_be_used_with_it() {
+        for (text, line, added, remark) in [
+            ("record = 'b.csv'\nkeep = '2G'\nfaces = 2\n", "--record a.csv --keep 1G", "--faces=2", "keep, record"),
+            ("record-when = 'face'\nfaces = 2\n", "--source a --record a.csv --resume", "--faces=2", "record-when"),
+            ("resume = true\nsource = 'a'\n", "--record a.csv --record-every 2", "--source=a", "resume"),
+            ("json-summary = '-'\nlive = true\n", "--record -", "--live", "json-summary"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("settings.toml");
+            std::fs::write(&path, text).unwrap();
+            let given = format!("wingmark run --settings {} {line}", path.display());
+            let given: Vec<OsString> = given.split_whitespace().map(OsString::from).collect();
+            let (_, read) = read(given.clone()).unwrap();
+            assert_eq!(read.all[given.len()..], [OsString::from(added)], "{line}");
+            let remarks: Vec<String> = read.remarks().collect();
+            assert_eq!(remarks, [format!("settings that the command line goes before: {remark}")], "{line}");
+        }
+        // Its own contradictions are its own fault, whatever the file says.
+        assert_eq!(with("faces = 2\n", "wingmark run --record - --record -").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_run_would_fail_at_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.toml");
-        assert!(fault_of(&path).is_none());
-        for (text, expected) in [
-            ("keep = '2G'\n", None),
-            // The unit's command line has what this needs.
-            ("record-every = '1s'\n", None),
-            ("keep = 10\n", Some("line 1: invalid value '10' for '--keep <SIZE>'")),
-            ("live = true\nbogus = 1\n", Some("line 2: \"bogus\" is no setting of run")),
+        for (text, line, expected) in [
+            ("keep = '2G'\n", "", None),
+            ("record-every = '1s'\n", "--record a.csv", None),
+            ("keep = 10\n", "", Some("line 1: invalid value '10' for '--keep <SIZE>'")),
+            ("live = true\nbogus = 1\n", "", Some("line 2: \"bogus\" is no setting of run")),
+            ("source = 'a'\nresume = true\nrecord-when = 'face'\n", "--record a.csv", Some("toml: the argument '--re")),
+            ("faces = 2\n", "--bogus", Some("the command line of the run: unexpected argument '--bogus' found")),
+            ("faces = 2\n", "--record - --record -", Some("the command line of the run: --record - is given twice")),
         ] {
             std::fs::write(&path, text).unwrap();
-            let fault = fault_of(&path).map(|fault| fault.to_string());
+            let given = format!("wingmark run --settings {} {line}", path.display());
+            let fault =
+                read(given.split_whitespace().map(OsString::from).collect()).err().map(|fault| fault.to_string());
             assert_eq!(fault.is_some(), expected.is_some(), "{fault:?}");
-            assert!(fault.unwrap_or_default().contains(expected.unwrap_or_default()));
+            assert!(fault.as_ref().is_none_or(|fault| fault.contains(expected.unwrap())), "{fault:?}");
         }
     }
 

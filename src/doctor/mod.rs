@@ -7,6 +7,7 @@ mod model;
 mod probe;
 mod service;
 mod table;
+mod unit;
 
 use std::path::PathBuf;
 
@@ -15,10 +16,14 @@ use serde::Serialize;
 pub use advice::with_advice;
 pub use model::{ModelReport, Sound};
 pub use probe::{Probe, ThisMachine};
+pub use unit::Unit;
 
 use crate::board::Board;
 use crate::capture::v4l2::CameraFormat;
 use crate::machine::{Machine, MemoryLimit, Program, State, Tree};
+
+/// The settings file of `run`, where none is named.
+pub const SETTINGS: &str = "/etc/wingmark.toml";
 
 /// What a machine is looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
@@ -139,15 +144,15 @@ pub struct Finding {
 
 impl Finding {
     /// It is in the way of these purposes alone.
-    fn only_for(self, purpose: Purpose, purposes: &[Purpose]) -> Finding {
+    pub(crate) fn only_for(self, purpose: Purpose, purposes: &[Purpose]) -> Finding {
         Finding { blocks: self.blocks && purposes.contains(&purpose), ..self }
     }
 
-    fn obstacle(found: String, remedy: String) -> Finding {
+    pub(crate) fn obstacle(found: String, remedy: String) -> Finding {
         Finding { blocks: true, found, remedy: Some(remedy) }
     }
 
-    fn advice(found: String, remedy: String) -> Finding {
+    pub(crate) fn advice(found: String, remedy: String) -> Finding {
         Finding { blocks: false, found, remedy: Some(remedy) }
     }
 }

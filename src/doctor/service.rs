@@ -3,13 +3,10 @@
 use std::path::Path;
 
 use super::devices::{group, is_there};
-use super::{Diagnosis, Finding, Probe};
+use super::unit::{NAME, Unit};
+use super::{Diagnosis, Finding, Probe, SETTINGS};
 use crate::machine::Tree;
 
-/// Where units are looked for.
-const UNITS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-const UNIT: &str = "wingmark.service";
 /// Groups of the unit's user.
 const GROUPS: [&str; 2] = ["video", "render"];
 
@@ -21,13 +18,12 @@ pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Ve
             "let another manager start wingmark again when it ends, as docker run --restart always".into(),
         ));
     }
-    let units = UNITS.iter().map(|folder| Path::new(folder).join(UNIT));
-    match units.filter(|unit| is_there(tree, unit)).find_map(|unit| tree.text(unit.strip_prefix("/").ok()?)) {
+    match Unit::read(tree) {
         None => found.push(Finding::obstacle(
-            format!("{UNIT} is not installed"),
+            format!("{NAME} is not installed"),
             "copy service/wingmark.service to /etc/systemd/system, then sudo systemctl enable --now wingmark".into(),
         )),
-        Some(unit) => found.extend(program(&unit, tree)),
+        Some(unit) => found.extend(program(&unit, tree).into_iter().chain(settings(&unit, tree, probe))),
     }
     found.extend(report.cameras.iter().filter_map(|camera| {
         let group = group(&camera.device, tree, probe).filter(|group| !GROUPS.contains(&group.as_str()))?;
@@ -40,11 +36,25 @@ pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Ve
 }
 
 /// The program that a unit starts has to be there.
-fn program(unit: &str, tree: &Tree) -> Option<Finding> {
-    let command = unit.lines().find_map(|line| line.trim().strip_prefix("ExecStart="))?;
-    let program = command.split_whitespace().next()?;
-    let is_missing = program.starts_with('/') && !is_there(tree, Path::new(program));
+fn program(unit: &Unit, tree: &Tree) -> Option<Finding> {
+    let command = unit.command_line();
+    let program = Path::new(command.first()?);
+    let is_missing = program.is_absolute() && !is_there(tree, program);
+    let program = program.display();
     is_missing.then(|| {
-        Finding::obstacle(format!("{UNIT} starts {program}, which is not there"), format!("copy wingmark to {program}"))
+        Finding::obstacle(format!("{NAME} starts {program}, which is not there"), format!("copy wingmark to {program}"))
+    })
+}
+
+/// The unit's user has to read the settings, which may be closed to others for a password in them.
+fn settings(unit: &Unit, tree: &Tree, probe: &dyn Probe) -> Option<Finding> {
+    let may_read = unit.may_read(Path::new(SETTINGS), tree, probe);
+    let first = if unit.user().is_none() { "install the drop-in readers.conf as it says, then " } else { "" };
+    let user = unit.user().unwrap_or("wingmark");
+    (!may_read).then(|| {
+        Finding::obstacle(
+            format!("the unit's user may not read {SETTINGS}"),
+            format!("{first}sudo chgrp {user} {SETTINGS}; sudo chmod 640 {SETTINGS}"),
+        )
     })
 }

@@ -298,9 +298,11 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
     let arguments = ["--settings", "wingmark.toml", "--smoothing", "off", "--record", "a.csv"];
     let mut run = Run::start(folder.path(), &arguments);
     let (id, of_small) = (run.frame(), run.confidence());
-    fs::write(&settings, "record-when = \"change\"\nmodel = \"nano\"\nkeep = \"2G\"\n").unwrap();
+    let changed = "record-when = \"change\"\nmodel = \"nano\"\nkeep = \"2G\"\nrecord = \"b.csv\"\n";
+    fs::write(&settings, changed).unwrap();
     run.reload();
     assert!(run.says("changed in the settings").ends_with(", and taken at the next start: keep"));
+    assert!(run.says("changed in the settings").ends_with(", since the command line goes before them: record"));
     let said = run.outcome();
     assert!(
         said.contains("model nano is at work now: ") && said.ends_with("; settings taken: model, record-when"),

@@ -1,0 +1,178 @@
+//! The service's unit as it is installed, with its drop-ins: what systemd would start, and who that
+//! is.
+
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::Probe;
+use super::devices::{group, is_there};
+use crate::machine::Tree;
+
+/// Where units are looked for.
+const FOLDERS: [&str; 4] =
+    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+/// What the unit's file is called.
+pub const NAME: &str = "wingmark.service";
+
+/// The lines of a unit and of its drop-ins, in the order in which they hold.
+#[derive(Debug)]
+pub struct Unit(Vec<(String, String)>);
+
+impl Unit {
+    /// `None` where none is installed.
+    pub fn read(tree: &Tree) -> Option<Unit> {
+        let inside = |path: &Path| path.strip_prefix("/").map(Path::to_path_buf).unwrap_or_default();
+        let units = FOLDERS.iter().map(|folder| Path::new(folder).join(NAME));
+        let unit = units.filter(|unit| is_there(tree, unit)).find_map(|unit| tree.text(inside(&unit)))?;
+        let folders = FOLDERS.iter().map(|folder| inside(Path::new(folder)).join(format!("{NAME}.d")));
+        let mut drop_ins: Vec<PathBuf> =
+            folders.flat_map(|folder| tree.entries(&folder.to_string_lossy(), "")).collect();
+        drop_ins.retain(|file| file.extension().is_some_and(|extension| extension == "conf"));
+        drop_ins.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+        // Of one name the first folder's holds.
+        drop_ins.dedup_by(|b, a| a.file_name() == b.file_name());
+        let texts = [unit].into_iter().chain(drop_ins.iter().filter_map(|file| tree.text(file)));
+        Some(Unit(texts.flat_map(|text| pairs(&text)).collect()))
+    }
+
+    /// The values of a key that may stand several times; an empty one takes those before it away.
+    fn all(&self, key: &str) -> Vec<&str> {
+        let values = self.0.iter().filter(|(found, _)| found == key).map(|(_, value)| value.as_str());
+        values.fold(Vec::new(), |mut all, value| {
+            if value.is_empty() {
+                all.clear()
+            } else {
+                all.push(value)
+            }
+            all
+        })
+    }
+
+    fn last(&self, key: &str) -> Option<&str> {
+        self.all(key).pop()
+    }
+
+    /// What it starts, word for word.
+    pub fn command_line(&self) -> Vec<OsString> {
+        let environment: Vec<String> = self.all("Environment").into_iter().flat_map(words).map(specified).collect();
+        let variable = |name: &str| {
+            let pairs = environment.iter().rev().filter_map(|pair| pair.split_once('='));
+            pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value).unwrap_or_default()
+        };
+        let command = self.last("ExecStart").unwrap_or_default();
+        let command = words(command.trim_start_matches(['-', '@', ':', '+', '!']));
+        let expanded = command.into_iter().flat_map(|word| match word.strip_prefix('$') {
+            Some(name) if !name.starts_with(['{', '$']) => {
+                variable(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            }
+            _ => vec![specified(word)],
+        });
+        expanded.map(OsString::from).collect()
+    }
+
+    /// Whose rights it has; `None` where systemd makes a user up.
+    pub fn user(&self) -> Option<&str> {
+        let is_made_up = self.last("DynamicUser").is_some_and(|value| ["yes", "true", "on", "1"].contains(&value));
+        if is_made_up { None } else { Some(self.last("User").unwrap_or("root")) }
+    }
+
+    fn is_in_group(&self, group: &str) -> bool {
+        let more = self.all("SupplementaryGroups").into_iter().flat_map(str::split_whitespace);
+        more.chain(self.last("Group")).chain(self.user()).any(|own| own == group)
+    }
+
+    /// Whether its user may read a file of the folder `/etc`; what is not there is no matter of
+    /// rights.
+    pub fn may_read(&self, file: &Path, tree: &Tree, probe: &dyn Probe) -> bool {
+        let Ok(about) = tree.path(file.strip_prefix("/").unwrap_or(file)).metadata() else { return true };
+        let lets = |rights: u32| about.mode() & rights != 0;
+        self.user() == Some("root")
+            || lets(0o004)
+            || (lets(0o040) && group(file, tree, probe).is_some_and(|group| self.is_in_group(&group)))
+            || (lets(0o400) && self.user().is_some_and(|user| user_number(tree, user) == Some(about.uid())))
+    }
+}
+
+/// Keys and values.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let text = text.replace("\\\n", " ");
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(key, value)| (key.trim().into(), value.trim().into())).collect()
+}
+
+/// Words with blanks between them; what stands in quotation marks is one.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut mark) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match mark {
+            Some(open) if c == open => mark = None,
+            None if c == '"' || c == '\'' => {
+                mark = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// With systemd's folders in place of what stands for them.
+fn specified(word: String) -> String {
+    word.replace("%S", "/var/lib").replace("%t", "/run").replace("%%", "%")
+}
+
+fn user_number(tree: &Tree, name: &str) -> Option<u32> {
+    let users = tree.text("etc/passwd")?;
+    let line = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split(':').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../service/wingmark.service");
+
+    fn unit(drop_ins: &[(&str, &str)]) -> Unit {
+        let folder = tempfile::tempdir().unwrap();
+        let units = folder.path().join("etc/systemd/system");
+        std::fs::create_dir_all(units.join("wingmark.service.d")).unwrap();
+        std::fs::write(units.join(NAME), SHIPPED).unwrap();
+        for (name, text) in drop_ins {
+            std::fs::write(units.join("wingmark.service.d").join(name), text).unwrap();
+        }
+        Unit::read(&Tree::at(folder.path())).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_that_of_the_unit_and_its_drop_ins() {
+        let start = |drop_ins: &[(&str, &str)]| {
+            let words = unit(drop_ins).command_line();
+            words.iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        let record = "--record /var/lib/wingmark/faces.csv --keep 2G";
+        let metrics = "--metrics /run/wingmark/wingmark.prom";
+        assert_eq!(start(&[]), format!("/usr/local/bin/wingmark run --screen none {record} {metrics}"));
+        let csi = ("csi.conf", include_str!("../../service/drop-ins/csi.conf"));
+        let screen = ("screen.conf", include_str!("../../service/drop-ins/screen.conf"));
+        let expected = format!("/usr/local/bin/wingmark run --source rpicam --screen auto {record} {metrics}");
+        assert_eq!(start(&[csi, screen]), expected);
+        let settings = ("settings.conf", include_str!("../../service/drop-ins/settings.conf"));
+        assert_eq!(start(&[settings]), "/usr/local/bin/wingmark run --screen none");
+        let own =
+            ("z.conf", "[Service]\nExecStart=\nExecStart=-/opt/w run \\\n  --source 'gst:a ! fdsink'\n# ExecStart=b\n");
+        assert_eq!(unit(&[own]).command_line().last().unwrap(), "gst:a ! fdsink");
+    }
+
+    #[test]
+    fn the_user_is_made_up_unless_a_drop_in_names_one() {
+        assert_eq!(unit(&[]).user(), None);
+        let readers = unit(&[("readers.conf", include_str!("../../service/drop-ins/readers.conf"))]);
+        assert_eq!(readers.user(), Some("wingmark"));
+        assert!(readers.is_in_group("wingmark") && readers.is_in_group("video") && !unit(&[]).is_in_group("wingmark"));
+    }
+}
