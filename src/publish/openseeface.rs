@@ -5,6 +5,9 @@
 //! f32 quaternion x, y, z, w; 3 f32 Euler angles in degrees; 3 f32 translation; 68 f32 confidence;
 //! 68 times f32 x, y in pixels; 70 times f32 x, -y, -z; 14 f32 features.
 //!
+//! The id is a slot, as `facetracker.py` numbers them: the lowest that is free, from 0, while a
+//! face is followed. Receivers that show one face look for slot 0, so the nearest one has that.
+//!
 //! Its points are iBUG's 68 without the outer corners of the mouth, then the pupils. The first axis
 //! of its camera goes down the picture, the second to the right. Its fit puts heads behind that
 //! camera: all coordinates there are negative, and receivers expect that. A unit is the eyes'
@@ -16,6 +19,7 @@ use super::udp::Udp;
 use super::{PublishError, Receiver};
 use crate::face::head::{EYE_DISTANCE_MM, HeadModel};
 use crate::face::measure::Measures;
+use crate::face::nearest::Nearest;
 use crate::face::pose::HeadPose;
 use crate::face::{Face, Landmark, Observation};
 use crate::record::entry::Entry;
@@ -35,29 +39,65 @@ pub struct OpenSeeFace {
     udp: Udp,
     /// Its 70 points of the mean head.
     head: [Vector3<f32>; 70],
+    slots: Slots,
 }
 
 impl OpenSeeFace {
     /// `head` is that of the landmark net.
     pub fn new(udp: Udp, head: Option<&HeadModel>) -> Self {
-        OpenSeeFace { udp, head: points_of(head) }
+        OpenSeeFace { udp, head: points_of(head), slots: Slots::default() }
     }
 }
 
 impl Receiver for OpenSeeFace {
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
-        let seen = &entry.seen;
-        if seen.faces.is_empty() {
+        let faces = self.slots.place(&entry.seen.faces);
+        if faces.is_empty() {
             return Ok(());
         }
-        self.udp.send(&datagram(seen, entry.wall_nanos() as f64 / 1e9, &self.head))
+        self.udp.send(&datagram(&entry.seen, &faces, entry.wall_nanos() as f64 / 1e9, &self.head))
+    }
+}
+
+/// Which face has which slot.
+#[derive(Default)]
+struct Slots {
+    nearest: Nearest,
+    /// Of each slot, the id of the face that has it.
+    ids: Vec<Option<u32>>,
+}
+
+impl Slots {
+    /// The faces with their slots, in the order of these.
+    fn place<'a>(&mut self, faces: &'a [Face]) -> Vec<(usize, &'a Face)> {
+        let is_there = |id: &u32| faces.iter().any(|face| face.id == *id);
+        self.ids.iter_mut().for_each(|slot| *slot = slot.filter(is_there));
+        for face in faces {
+            self.slot_of(face.id);
+        }
+        if let Some(nearest) = self.nearest.choose(faces) {
+            let slot = self.slot_of(nearest.id);
+            self.ids.swap(0, slot);
+        }
+        let mut placed: Vec<_> = faces.iter().map(|face| (self.slot_of(face.id), face)).collect();
+        placed.sort_by_key(|(slot, _)| *slot);
+        placed
+    }
+
+    /// That which the face has, or the lowest that is free.
+    fn slot_of(&mut self, id: u32) -> usize {
+        let slot = self.ids.iter().position(|slot| *slot == Some(id));
+        let slot = slot.or_else(|| self.ids.iter().position(Option::is_none)).unwrap_or(self.ids.len());
+        self.ids.resize(self.ids.len().max(slot + 1), None);
+        self.ids[slot] = Some(id);
+        slot
     }
 }
 
 /// A record a face: all faces, or the first that find room.
-fn datagram(seen: &Observation, time_s: f64, head: &[Vector3<f32>; 70]) -> Vec<u8> {
+fn datagram(seen: &Observation, faces: &[(usize, &Face)], time_s: f64, head: &[Vector3<f32>; 70]) -> Vec<u8> {
     let size = [seen.size.width as f32, seen.size.height as f32];
-    seen.faces.iter().take(MOST_FACES).flat_map(|face| record(face, time_s, size, head)).collect()
+    faces.iter().take(MOST_FACES).flat_map(|(slot, face)| record(*slot, face, time_s, size, head)).collect()
 }
 
 /// Its 66 points among iBUG's 68.
@@ -125,11 +165,11 @@ fn translation(pose: &HeadPose, head: &[Vector3<f32>; 70]) -> [f32; 3] {
     [-nose.y, -nose.x, -nose.z]
 }
 
-fn record(face: &Face, time_s: f64, size: [f32; 2], head: &[Vector3<f32>; 70]) -> Vec<u8> {
+fn record(slot: usize, face: &Face, time_s: f64, size: [f32; 2], head: &[Vector3<f32>; 70]) -> Vec<u8> {
     let Measures { pose, right_eye, left_eye, mouth, .. } = &face.measures;
     let mut bytes = Vec::with_capacity(RECORD);
     bytes.extend(time_s.to_le_bytes());
-    bytes.extend((face.id as i32).to_le_bytes());
+    bytes.extend((slot as i32).to_le_bytes());
     let mut put = |numbers: &[f32]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
     put(&size);
     // Receivers have no word for unknown.
@@ -202,11 +242,11 @@ mod tests {
 
     #[test]
     fn the_record_has_its_length_and_fields_in_their_places() {
-        let bytes = record(&face(), 12.5, [640.0, 480.0], &points_of(None));
+        let bytes = record(2, &face(), 12.5, [640.0, 480.0], &points_of(None));
         assert_eq!((bytes.len(), RECORD), (1785, 1785));
         let float = |at: usize| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         assert_eq!(bytes[..8], 12.5f64.to_le_bytes());
-        assert_eq!(bytes[8..12], 3i32.to_le_bytes());
+        assert_eq!(bytes[8..12], 2i32.to_le_bytes());
         assert_eq!([float(12), float(16)], [640.0, 480.0]);
         assert_eq!([float(20), float(24), f32::from(bytes[28])], [1.0, 0.25, 1.0]);
         // A quaternion, Euler angles and a translation from 33 on; confidences from 73; points from
@@ -223,8 +263,33 @@ mod tests {
     #[test]
     fn a_crowd_fills_a_datagram_and_no_more() {
         for (faces, records) in [(0, 0), (2, 2), (36, 36), (37, 36), (100, 36)] {
-            let seen = Observation { faces: vec![face(); faces], ..Observation::default() };
-            assert_eq!(datagram(&seen, 12.5, &points_of(None)).len(), records * RECORD);
+            let (seen, face) = (Observation::default(), face());
+            assert_eq!(datagram(&seen, &vec![(0, &face); faces], 12.5, &points_of(None)).len(), records * RECORD);
+        }
+    }
+
+    /// Receivers look for slot 0, however many faces came and went before.
+    #[test]
+    fn a_face_keeps_its_slot_and_the_nearest_one_has_the_first() {
+        let sized = |(id, side): (u32, f32)| Face { id, bounds: Rect::new(0.0, 0.0, side, side), ..face() };
+        let mut slots = Slots::default();
+        for (faces, expected) in [
+            (vec![(7, 100.0)], vec![7]),
+            (vec![(7, 100.0), (8, 110.0), (9, 90.0)], vec![7, 8, 9]),
+            // 9 comes nearer: it changes places with 7.
+            (vec![(7, 100.0), (8, 110.0), (9, 200.0)], vec![9, 8, 7]),
+            // 8 goes; 10 takes its slot.
+            (vec![(7, 100.0), (9, 200.0)], vec![9, 0, 7]),
+            (vec![(7, 100.0), (9, 200.0), (10, 50.0)], vec![9, 10, 7]),
+            // 9 goes: the nearest of the others takes the first slot.
+            (vec![(7, 100.0), (10, 50.0)], vec![7, 10]),
+            (vec![], vec![]),
+            (vec![(11, 100.0)], vec![11]),
+        ] {
+            let faces: Vec<Face> = faces.into_iter().map(sized).collect();
+            let placed = slots.place(&faces).into_iter().map(|(slot, face)| (slot, face.id));
+            let expected = expected.into_iter().enumerate().filter(|(_, id)| *id > 0);
+            assert_eq!(placed.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         }
     }
 

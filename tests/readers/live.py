@@ -16,6 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path += [str(REPOSITORY / "tests/common"), str(REPOSITORY / "examples")]
 import drowsiness
+import listen
 import ros2_bridge
 import schemas
 from live_run import PORTRAIT, LiveRun
@@ -46,27 +47,31 @@ def events(wingmark):
     return found
 
 
-def datagrams(wingmark, source):
+def datagram(wingmark, source, protocol="udp"):
+    """The first one of a run."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(60)
-        place = f"udp://127.0.0.1:{listener.getsockname()[1]}"
+        place = f"{protocol}://127.0.0.1:{listener.getsockname()[1]}"
         run = [wingmark, "run", "--source", source, "--screen", "none", "--publish", place]
         subprocess.run(run, check=True, capture_output=True)
-        return json.loads(listener.recv(65536))
+        return listener.recv(65536)
 
 
 def check_datagrams(wingmark):
     """One of a face, and one that says that nobody is there."""
-    face = datagrams(wingmark, PORTRAIT)
+    face = json.loads(datagram(wingmark, PORTRAIT))
     schemas.check(face, "datagram")
     assert face["id"] == 1 and len(face["points"]) == 2 * 68, face
     with tempfile.NamedTemporaryFile(suffix=".y4m") as grey:
         grey.write(b"YUV4MPEG2 W320 H240 F10:1 C420\nFRAME\n" + bytes([128]) * (320 * 240 * 3 // 2))
         grey.flush()
-        nobody = datagrams(wingmark, grey.name)
+        nobody = json.loads(datagram(wingmark, grey.name))
     schemas.check(nobody, "datagram")
     assert nobody["id"] is None and "points" not in nobody, nobody
+    # OpenSeeFace's receivers look for face 0.
+    avatar = listen.openseeface(datagram(wingmark, PORTRAIT, "openseeface"))
+    assert avatar.startswith("face 0 of 512x") and avatar.endswith(" 68 points inside"), avatar
 
 
 def check_examples(objects):
