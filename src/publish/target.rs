@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::mqtt::{Broker, Mqtt, Secret};
+use super::mqtt::{self, Broker, Mqtt, Secret};
 use super::openseeface::OpenSeeFace;
 use super::udp::Udp;
 use super::{Receiver, json, opentrack};
@@ -203,7 +203,7 @@ impl Target {
     pub fn forget(&self, password: Option<&str>) -> Result<(), super::PublishError> {
         let Target::Mqtt(broker) = self else { return Ok(()) };
         let failed = |source| super::PublishError::Mqtt { target: self.to_string(), source };
-        with_password(broker, password).forget().map_err(failed)
+        mqtt::forget(&with_password(broker, password)).map_err(failed)
     }
 
     /// Whether the same messages would come there twice, by whatever user's name.

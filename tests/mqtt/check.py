@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 import schemas
 from live_run import REPOSITORY, LiveRun, wait
 
+# Who may read all and write nothing, and who may do neither.
+READER, NOBODY = "reader", "nobody"
 USER, PASSWORD, PREFIX = "board", "p@ss:word/%41", "car/dash"
 DEVICE = "homeassistant/device/wingmark_car_dash/config"
 
@@ -53,11 +55,15 @@ class Broker:
     def __init__(self, folder):
         self.folder, self.port, self.tls_port, self.process = Path(folder), free_port(), free_port(), None
         passwords = self.folder / "passwords"
-        subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD], check=True)
+        for i, user in enumerate((USER, READER, NOBODY)):
+            subprocess.run(["mosquitto_passwd", "-b", *["-c"][i:], passwords, user, PASSWORD], check=True)
         passwords.chmod(0o644)
+        rights = self.folder / "rights"
+        rights.write_text(f"user {USER}\ntopic readwrite #\nuser {READER}\ntopic read #\n")
+        rights.chmod(0o644)
         self.authority, certificate, key = certificates(self.folder)
         (self.folder / "conf").write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {rights}\n"
             f"listener {self.tls_port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
         )
 
@@ -281,16 +287,41 @@ def check_wrong_brokers(wingmark):
 
 
 def check_forget(wingmark, broker, secret):
-    command = [wingmark, "publish", "--forget", broker.url(), "--publish-password-file", secret]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    def forget(user=USER):
+        command = [wingmark, "publish", "--forget", broker.url(user), "--publish-password-file", secret]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    # A run that goes on is left in peace, and says again what was removed.
+    with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret) as run:
+        listener = Listener(broker)
+        listener.available("online")
+        done = forget()
+        print(done.stderr.strip())
+        assert done.returncode == 1 and "a run still publishes there" in done.stderr, done
+        assert f"{PREFIX}/available" in done.stderr and not done.stdout, done
+        listener.available("online")
+        wait(lambda: listener.last.get(DEVICE), "the discovery message again")
+        assert not any("cannot publish" in line for line in run.lines), run.lines
+        listener.close()
+        assert run.stop() == 0
+    for user, words in ((READER, "this user may not write there"), (NOBODY, "this user may not read there")):
+        done = forget(user)
+        print(done.stderr.strip())
+        assert done.returncode == 1 and words in done.stderr and f"{PREFIX}/state" in done.stderr, done
+        assert done.stderr.count("[ERROR]") == 1 and not done.stdout, done
+    late = Listener(broker)
+    wait(lambda: late.last.get(f"{PREFIX}/state"), "the state that is kept")
+    late.close()
+
+    done = forget()
+    assert done.returncode == 0, done
     print(done.stdout.strip())
     late = Listener(broker)
     time.sleep(1)
     assert not late.last, late.last
     late.close()
-    command = [wingmark, "publish", "--forget", broker.url("somebody")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "refuses" in done.stderr, done
+    done = forget("somebody")
+    assert done.returncode == 1 and done.stderr.count("[ERROR]") == 1 and "refuses" in done.stderr, done
 
 
 def check_alarm(wingmark, broker):

@@ -25,6 +25,12 @@ pub enum SessionError {
          has its name: give each board a prefix of its own"
     )]
     EndedSoon,
+    #[error("a run still publishes there, so that the broker keeps {0}; stop it first")]
+    StillPublished(String),
+    #[error("the broker still keeps {0}; this user may not write there")]
+    StillKept(String),
+    #[error("the broker does not tell what it keeps of {0}, since this user may not read there; ask as one who may")]
+    NotTold(String),
     #[error("not connected yet, trying again: {0}")]
     Waiting(String),
     #[cfg(not(feature = "tls"))]

@@ -12,6 +12,7 @@
 
 mod discovery;
 mod error;
+mod forget;
 mod session;
 mod state;
 #[cfg(feature = "tls")]
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use self::session::BrokerSession;
+use self::session::{BrokerSession, Message};
 use self::state::RunFigures;
 use super::backoff::Backoff;
 use super::{PublishError, Receiver};
@@ -35,6 +36,7 @@ use crate::record::metrics::Metrics;
 use crate::record::provenance::Provenance;
 
 pub use error::SessionError;
+pub use forget::forget;
 
 /// Without a frame for so long, what was seen last says nothing.
 const STALE_AFTER: Duration = Duration::from_secs(2);
@@ -68,10 +70,11 @@ pub struct Broker {
 
 impl Broker {
     /// The same each time, so that a new connection ends a dead one of ours, and another one on
-    /// each machine, so that two that share a prefix do not end each other's. MQTT 3.1.1 guarantees
-    /// 23 letters and digits.
-    fn client_id(&self, host_name: &str) -> String {
-        format!("wingmark{:014x}", hash(&format!("{host_name}\n{}", self.prefix)) >> 8)
+    /// each machine, so that two that share a prefix do not end each other's. Who is no run is
+    /// another client. MQTT 3.1.1 guarantees 23 letters and digits.
+    fn client_id(&self, host_name: &str, is_run: bool) -> String {
+        let visits = if is_run { "" } else { "\nvisits" };
+        format!("wingmark{:014x}", hash(&format!("{host_name}\n{}{visits}", self.prefix)) >> 8)
     }
 
     /// Of the device in Home Assistant, which allows letters, digits, `_` and `-`. Where these are
@@ -89,23 +92,6 @@ impl Broker {
 
     fn topic(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
-    }
-
-    /// Removes all that is retained, and with it the device in Home Assistant.
-    pub fn forget(&self) -> Result<(), SessionError> {
-        let available = self.topic("available");
-        let mut session = BrokerSession::open(self, &available)?;
-        for topic in [
-            discovery::topic(&self.device_id()),
-            self.topic("about"),
-            self.topic("state"),
-            self.topic("faces"),
-            available,
-        ] {
-            session.publish(&topic, b"", true)?;
-        }
-        session.settle()?;
-        session.close()
     }
 }
 
@@ -188,17 +174,23 @@ impl Mqtt {
             Some(session) => session,
             None if !self.backoff.is_over() => return Err(SessionError::Waiting(self.failure.clone())),
             None => {
-                let mut session = BrokerSession::open(&self.broker, &self.broker.topic("available"))?;
+                let available = self.broker.topic("available");
+                let mut session = BrokerSession::open(&self.broker, Some(&available))?;
                 self.opened_at = Some(Instant::now());
                 self.announce(&mut session)?;
-                session.subscribe(discovery::STATUS)?;
+                session.subscribe(&[discovery::STATUS.into(), available])?;
                 self.sent_at = None;
                 session
             }
         };
-        // Home Assistant may have just started, and its broker may have lost the retained messages.
-        let online = |(topic, payload): &(String, Vec<u8>)| topic == discovery::STATUS && payload == b"online";
-        if session.attend()?.iter().any(online) {
+        let mut is_to_announce = false;
+        for Message { topic, payload, .. } in session.attend()? {
+            let is_online = payload == b"online";
+            // Home Assistant may have just started, and its broker may have lost what it kept; or
+            // somebody removed that, though we are there.
+            is_to_announce |= if topic == discovery::STATUS { is_online } else { !is_online };
+        }
+        if is_to_announce {
             self.announce(&mut session)?;
         }
         Ok(session)
@@ -348,11 +340,12 @@ mod tests {
             password: Some(Secret("hush".into())),
             prefix: prefix.into(),
         };
-        let id = broker("car/Dash board").client_id("desk");
+        let id = broker("car/Dash board").client_id("desk", true);
         assert!(id.len() <= 23 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
-        assert_eq!(id, broker("car/Dash board").client_id("desk"));
-        assert_ne!(id, broker("car").client_id("desk"));
-        assert_ne!(id, broker("car/Dash board").client_id("shelf"));
+        assert_eq!(id, broker("car/Dash board").client_id("desk", true));
+        assert_ne!(id, broker("car").client_id("desk", true));
+        assert_ne!(id, broker("car/Dash board").client_id("shelf", true));
+        assert_ne!(id, broker("car/Dash board").client_id("desk", false));
         assert_eq!(broker("hall/desk-07").device_id(), "wingmark_hall_desk-07");
         let alike = ["car/dash board", "car/Dash board", "car/dash_board", "car/dash/board", "日本", "東京"];
         let ids: BTreeSet<String> = alike.iter().map(|prefix| broker(prefix).device_id()).collect();

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use mqttbytes::v4::{self, Connect, ConnectReturnCode, Login, Packet, Publish, Subscribe};
+use mqttbytes::v4::{self, Connect, ConnectReturnCode, Login, Packet, Publish, Subscribe, SubscribeFilter};
 use mqttbytes::{Protocol, QoS};
 
 use super::Broker;
@@ -18,8 +18,22 @@ const GREETS_WITHIN: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The first byte of the answer to a greeting.
 const CONNACK: u8 = 0x20;
-/// Of what a broker sends: `homeassistant/status` has a word.
-const MOST_BYTES: usize = 64 << 10;
+/// Of what a broker sends: `homeassistant/status` has a word, `faces` of a crowd has most.
+pub(super) const MOST_BYTES: usize = 256 << 10;
+
+/// What a broker passes on.
+pub struct Message {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    /// Whether the broker kept it, and it is not of this moment.
+    pub was_kept: bool,
+}
+
+impl From<Publish> for Message {
+    fn from(message: Publish) -> Self {
+        Message { topic: message.topic, payload: message.payload.to_vec(), was_kept: message.retain }
+    }
+}
 
 pub struct BrokerSession {
     transport: Transport,
@@ -30,8 +44,9 @@ pub struct BrokerSession {
 }
 
 impl BrokerSession {
-    /// `will` is a topic that says "offline", retained, when this connection breaks.
-    pub fn open(broker: &Broker, will: &str) -> Result<Self, SessionError> {
+    /// `will` is a topic that says "offline", retained, when this connection breaks. That is a
+    /// run's; who has none is another client, and the run's connection stays.
+    pub fn open(broker: &Broker, will: Option<&str>) -> Result<Self, SessionError> {
         let transport = Transport::open(&broker.host, broker.port, broker.tls)?;
         let mut session =
             BrokerSession { transport, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
@@ -39,7 +54,7 @@ impl BrokerSession {
         Ok(session)
     }
 
-    fn greet(&mut self, broker: &Broker, will: &str) -> Result<(), SessionError> {
+    fn greet(&mut self, broker: &Broker, will: Option<&str>) -> Result<(), SessionError> {
         let login = broker.user.clone().map(|username| Login {
             username,
             password: broker.password.as_ref().map(|secret| secret.0.clone()).unwrap_or_default(),
@@ -47,9 +62,9 @@ impl BrokerSession {
         let connect = Connect {
             protocol: Protocol::V4,
             keep_alive: KEEP_ALIVE.as_secs() as u16,
-            client_id: broker.client_id(&host_name()),
+            client_id: broker.client_id(&host_name(), will.is_some()),
             clean_session: true,
-            last_will: Some(v4::LastWill::new(will, "offline", QoS::AtLeastOnce, true)),
+            last_will: will.map(|topic| v4::LastWill::new(topic, "offline", QoS::AtLeastOnce, true)),
             login,
         };
         self.send(|out| connect.write(out))?;
@@ -76,15 +91,15 @@ impl BrokerSession {
         self.send(|out| message.write(out))
     }
 
-    pub fn subscribe(&mut self, topic: &str) -> Result<(), SessionError> {
-        let mut wish = Subscribe::new(topic, QoS::AtMostOnce);
+    pub fn subscribe(&mut self, topics: &[String]) -> Result<(), SessionError> {
+        let filter = |topic: &String| SubscribeFilter::new(topic.clone(), QoS::AtMostOnce);
+        let mut wish = Subscribe::new_many(topics.iter().map(filter));
         wish.pkid = 1;
         self.send(|out| wish.write(out))
     }
 
-    /// Reads what came, without waiting, and keeps the connection alive. Returns the topics and
-    /// payloads of the messages.
-    pub fn attend(&mut self) -> Result<Vec<(String, Vec<u8>)>, SessionError> {
+    /// Reads what came, without waiting, and keeps the connection alive. Returns the messages.
+    pub fn attend(&mut self) -> Result<Vec<Message>, SessionError> {
         let mut messages = Vec::new();
         while self.transport.is_readable()? {
             self.receive()?;
@@ -92,7 +107,7 @@ impl BrokerSession {
         while let Some(packet) = self.parse()? {
             self.answered = true;
             if let Packet::Publish(message) = packet {
-                messages.push((message.topic, message.payload.to_vec()));
+                messages.push(message.into());
             }
         }
         let since = self.pinged_at.elapsed();
@@ -105,12 +120,14 @@ impl BrokerSession {
         Ok(messages)
     }
 
-    /// Returns when the broker has dealt with all that was sent.
-    pub fn settle(&mut self) -> Result<(), SessionError> {
+    /// Returns when the broker has dealt with all that was sent, with the messages that came.
+    pub fn settle(&mut self) -> Result<Vec<Message>, SessionError> {
         self.ping()?;
+        let mut messages = Vec::new();
         loop {
             match self.parse()? {
-                Some(Packet::PingResp) => return Ok(()),
+                Some(Packet::PingResp) => return Ok(messages),
+                Some(Packet::Publish(message)) => messages.push(message.into()),
                 Some(_) => {}
                 None => self.receive()?,
             }
