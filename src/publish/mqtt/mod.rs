@@ -4,12 +4,13 @@
 //! |---|---|---|
 //! | `available` | `online`; `offline` at the end, by last will where the connection broke | yes |
 //! | `about` | who speaks: `made_by` of the JSON Schema | yes |
-//! | `state` | the nearest face's numbers and the run's, at most so many times a second as is asked for | yes |
+//! | `state` | the nearest face's numbers and the run's, so many times a second as is asked for, and where somebody comes or nobody is left | yes |
 //! | `faces` | every face's measures, as often | yes |
 //! | `events` | one event a message, at once | no |
 //!
 //! `docs/live.md` describes them. What cannot be sent is not kept: the next state says more.
 
+mod beat;
 mod discovery;
 mod error;
 mod forget;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use self::beat::Beat;
 use self::session::{BrokerSession, Message};
 use self::state::RunFigures;
 use super::backoff::Backoff;
@@ -100,10 +102,28 @@ fn hash(text: &str) -> u64 {
     u64::from_be_bytes(Sha256::digest(text)[..8].try_into().expect("eight bytes"))
 }
 
+/// Whom a state is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Somebody,
+    Nobody,
+    /// No frame says.
+    Unknown,
+}
+
+impl Presence {
+    fn of(entry: &Entry, frame: Option<u32>) -> Self {
+        match frame {
+            None => Presence::Unknown,
+            Some(_) if entry.seen.faces.is_empty() => Presence::Nobody,
+            Some(_) => Presence::Somebody,
+        }
+    }
+}
+
 pub struct Mqtt {
     name: String,
     broker: Broker,
-    every: Duration,
     metrics: Arc<Metrics>,
     session: Option<BrokerSession>,
     /// When the last session began, until it failed.
@@ -111,7 +131,10 @@ pub struct Mqtt {
     backoff: Backoff,
     /// Why the last session failed.
     failure: String,
-    sent_at: Option<Instant>,
+    /// When the next state is due.
+    beat: Beat,
+    /// What the last one said; none did on this connection yet.
+    told: Option<Presence>,
     frame_at: Instant,
     /// Whom the state is about.
     nearest: Nearest,
@@ -127,13 +150,13 @@ impl Mqtt {
         Mqtt {
             name,
             broker,
-            every,
             metrics,
             session: None,
             opened_at: None,
             backoff: Backoff::default(),
             failure: String::new(),
-            sent_at: None,
+            beat: Beat::new(every),
+            told: None,
             frame_at: Instant::now(),
             nearest: Nearest::default(),
             run: RunFigures::default(),
@@ -179,7 +202,7 @@ impl Mqtt {
                 self.opened_at = Some(Instant::now());
                 self.announce(&mut session)?;
                 session.subscribe(&[discovery::STATUS.into(), available])?;
-                self.sent_at = None;
+                self.told = None;
                 session
             }
         };
@@ -215,16 +238,17 @@ impl Mqtt {
         Ok(())
     }
 
-    /// `frame` is the number of the frame that the entry is of, where there is one.
-    fn send_state(
-        &mut self,
-        session: &mut BrokerSession,
-        entry: &Entry,
-        frame: Option<u32>,
-    ) -> Result<(), SessionError> {
+    /// Sends the state where it is due, and at once where people came or nobody is left. `frame` is
+    /// the number of the frame that the entry is of, where there is one.
+    fn tell(&mut self, session: &mut BrokerSession, entry: &Entry, frame: Option<u32>) -> Result<(), SessionError> {
+        let (now, presence) = (Instant::now(), Some(Presence::of(entry, frame)));
+        if self.told == presence && !self.beat.is_due(now) {
+            return Ok(());
+        }
+        self.beat.went(now);
+        self.told = presence;
         self.look_at_run();
         self.say_who_speaks(session)?;
-        self.sent_at = Some(Instant::now());
         let face = self.nearest.choose(&entry.seen.faces);
         let state = state::state(entry, frame, face, &self.run).to_string();
         session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;
@@ -254,23 +278,16 @@ impl Receiver for Mqtt {
                 let event = state::event(event, entry).to_string();
                 session.publish(&mqtt.broker.topic("events"), event.as_bytes(), false)?;
             }
-            if mqtt.sent_at.is_none_or(|at| at.elapsed() >= mqtt.every) {
-                mqtt.send_state(session, entry, Some(entry.seen.sequence))
-            } else {
-                Ok(())
-            }
+            mqtt.tell(session, entry, Some(entry.seen.sequence))
         })
     }
 
     fn idle(&mut self) -> Result<(), PublishError> {
         self.attempt(|mqtt, session| {
-            let is_stale = mqtt.frame_at.elapsed() >= STALE_AFTER;
-            let is_due = mqtt.sent_at.is_none_or(|at| at.elapsed() >= STALE_AFTER.max(mqtt.every));
-            if is_stale && is_due {
-                mqtt.send_state(session, &Entry::now(Observation::default()), None)
-            } else {
-                Ok(())
+            if mqtt.frame_at.elapsed() >= STALE_AFTER {
+                mqtt.tell(session, &Entry::now(Observation::default()), None)?;
             }
+            Ok(())
         })
     }
 }
@@ -290,8 +307,16 @@ mod tests {
     use std::collections::BTreeSet;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use bytes::BytesMut;
+    use mqttbytes::v4::Packet;
+    use nalgebra::Point2;
 
     use super::*;
+    use crate::face::Face;
+    use crate::face::measure::Measures;
+    use crate::picture::geometry::{Crop, Rect};
 
     /// A broker that greets so many clients and ends each connection; gives its port.
     fn impatient(clients: usize) -> u16 {
@@ -328,6 +353,67 @@ mod tests {
         let (ends, waits): (Vec<_>, Vec<_>) = errors.iter().partition(|error| !error.contains("not connected yet"));
         assert_eq!(ends.len(), 2, "{ends:?}");
         assert!(!waits.is_empty() && errors.iter().all(|error| error.contains(cause)), "{errors:?}");
+    }
+
+    /// A broker that greets and takes everything; gives its port and the topics and payloads.
+    fn patient() -> (u16, mpsc::Receiver<(String, String)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (heard, messages) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut bytes, mut part) = (BytesMut::new(), [0; 4096]);
+            while let Ok(count @ 1..) = stream.read(&mut part) {
+                bytes.extend_from_slice(&part[..count]);
+                while let Ok(packet) = mqttbytes::v4::read(&mut bytes, 1 << 20) {
+                    match packet {
+                        Packet::Connect(_) => stream.write_all(&[0x20, 2, 0, 0]).unwrap(),
+                        Packet::Publish(message) => {
+                            let text = String::from_utf8(message.payload.to_vec()).unwrap();
+                            let _ = heard.send((message.topic, text));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        });
+        (port, messages)
+    }
+
+    #[test]
+    fn who_comes_and_who_is_gone_is_told_at_once_however_seldom_the_state_is() {
+        let (port, messages) = patient();
+        let broker =
+            Broker { host: "127.0.0.1".into(), port, tls: false, user: None, password: None, prefix: "desk".into() };
+        let mut mqtt = Mqtt::new("mqtt://broker".into(), broker, Duration::from_secs(100), Arc::default());
+        for (sequence, faces) in (1..).zip([0, 0, 1, 2, 1, 0, 1, 1]) {
+            let faces = vec![face(); faces];
+            mqtt.deliver(&Entry::now(Observation { sequence, faces, ..Observation::default() })).unwrap();
+        }
+        mqtt.idle().unwrap();
+        mqtt.frame_at = Instant::now().checked_sub(STALE_AFTER).unwrap();
+        mqtt.idle().unwrap();
+        mqtt.idle().unwrap();
+        drop(mqtt);
+        let states = messages.iter().filter(|(topic, _)| topic == "desk/state");
+        let told = states.map(|(_, text)| {
+            let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+            (state["faces"].as_u64().unwrap(), state["sequence"].as_u64())
+        });
+        let expected = [(0, Some(1)), (1, Some(3)), (0, Some(6)), (1, Some(7)), (0, None)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    fn face() -> Face {
+        Face {
+            id: 1,
+            bounds: Rect::new(0.0, 0.0, 9.0, 9.0),
+            crop: Crop::new(Point2::origin(), 9.0, 0.0, 9),
+            landmarks: Vec::new(),
+            guessed: Vec::new(),
+            presence: 1.0,
+            measures: Measures::default(),
+        }
     }
 
     #[test]
