@@ -201,6 +201,7 @@ def check_run(wingmark, broker, secret):
         run.said("published to again")
         assert run.stop() == 0
         listener.available("offline")
+        assert not any("does not come back" in line for line in run.lines), run.lines
         assert not any(PASSWORD in line for line in run.lines), run.lines
     print("frames that stop, a broker that goes and comes, the end: all is said")
 
@@ -215,7 +216,13 @@ def check_run(wingmark, broker, secret):
 
 def check_refusal(wingmark, broker):
     with LiveRun(wingmark, "--publish", broker.url(), environment={"WINGMARK_MQTT_PASSWORD": "wrong"}) as run:
-        print(run.said("this user may not connect"))
+        print(run.said("this user may not connect; a user or a password is missing or wrong"))
+        assert run.stop() == 0
+    # Who may connect and may not publish.
+    with LiveRun(wingmark, "--publish", broker.url(READER), environment={"WINGMARK_MQTT_PASSWORD": PASSWORD}) as run:
+        print(run.said("this user may not publish it"))
+        time.sleep(7)
+        assert sum("may not publish it" in line for line in run.lines) == 1, run.lines
         assert run.stop() == 0
 
 

@@ -18,8 +18,10 @@ pub enum SessionError {
     Silent,
     #[error("this is no MQTT broker")]
     NoBroker,
-    #[error("the broker breaks MQTT's rules: {0:?}")]
+    #[error("the broker sends {}; expected MQTT 3.1.1: it may be another program, or something is in between", fault(.0))]
     Protocol(mqttbytes::Error),
+    #[error("{0} does not come back from the broker; either this user may not publish it, or not read it")]
+    Unheard(String),
     #[error(
         "the broker ended the connection soon after it began; either this user may not publish there, or another client \
          has its name: give each board a prefix of its own"
@@ -50,6 +52,19 @@ pub enum SessionError {
     Tls(String),
 }
 
+/// What breaks the rules.
+fn fault(error: &mqttbytes::Error) -> String {
+    use mqttbytes::Error::*;
+    match error {
+        PayloadSizeLimitExceeded(bytes) => format!("{bytes} bytes at once, more than we ask for"),
+        InvalidPacketType(kind) => format!("a packet of the unknown kind {kind}"),
+        InvalidQoS(level) => format!("a packet of the unknown quality of service {level}"),
+        TopicNotUtf8 => "a topic that is no UTF-8".into(),
+        MalformedRemainingLength => "a packet without an end".into(),
+        _ => "a packet that is broken".into(),
+    }
+}
+
 impl SessionError {
     /// What an error of the connection means.
     pub fn of(error: io::Error) -> Self {
@@ -64,5 +79,22 @@ impl SessionError {
 impl From<io::Error> for SessionError {
     fn from(error: io::Error) -> Self {
         SessionError::of(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broker_does_wrong_is_said_in_words() {
+        for (error, expected) in [
+            (mqttbytes::Error::PayloadSizeLimitExceeded(9), "sends 9 bytes at once, more than we ask for; expected"),
+            (mqttbytes::Error::InvalidPacketType(15), "sends a packet of the unknown kind 15; expected"),
+            (mqttbytes::Error::BoundaryCrossed(3), "sends a packet that is broken; expected"),
+        ] {
+            let said = SessionError::Protocol(error).to_string();
+            assert!(said.contains(expected) && !said.contains(&format!("{error:?}")), "{said}");
+        }
     }
 }

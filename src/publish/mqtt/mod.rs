@@ -44,6 +44,8 @@ pub use forget::forget;
 const STALE_AFTER: Duration = Duration::from_secs(2);
 /// A session that the broker ends sooner had hardly begun.
 const SOON: Duration = Duration::from_secs(60);
+/// What is published comes back within this time, where it is taken and may be read.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(5);
 /// Heat and frames a second are looked at this often.
 const RUN_EVERY: Duration = Duration::from_secs(2);
 
@@ -128,6 +130,8 @@ pub struct Mqtt {
     session: Option<BrokerSession>,
     /// When the last session began, until it failed.
     opened_at: Option<Instant>,
+    /// Whether the broker was heard to take what we publish, or it was said that it was not.
+    is_heard: bool,
     backoff: Backoff,
     /// Why the last session failed.
     failure: String,
@@ -153,6 +157,7 @@ impl Mqtt {
             metrics,
             session: None,
             opened_at: None,
+            is_heard: false,
             backoff: Backoff::default(),
             failure: String::new(),
             beat: Beat::new(every),
@@ -209,9 +214,15 @@ impl Mqtt {
         let mut is_to_announce = false;
         for Message { topic, payload, .. } in session.attend()? {
             let is_online = payload == b"online";
+            let is_own = topic != discovery::STATUS;
+            self.is_heard |= is_own && is_online;
             // Home Assistant may have just started, and its broker may have lost what it kept; or
             // somebody removed that, though we are there.
-            is_to_announce |= if topic == discovery::STATUS { is_online } else { !is_online };
+            is_to_announce |= is_own != is_online;
+        }
+        if !self.is_heard && self.opened_at.is_some_and(|at| at.elapsed() > COMES_BACK_WITHIN) {
+            self.is_heard = true;
+            log::warn!("{}: {}", self.name, SessionError::Unheard(self.broker.topic("available")));
         }
         if is_to_announce {
             self.announce(&mut session)?;

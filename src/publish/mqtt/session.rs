@@ -19,7 +19,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The first byte of the answer to a greeting.
 const CONNACK: u8 = 0x20;
 /// Of what a broker sends: `homeassistant/status` has a word, `faces` of a crowd has most.
-pub(super) const MOST_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = 256 << 10;
 
 /// What a broker passes on.
 pub struct Message {
@@ -182,7 +182,7 @@ fn refusal(code: ConnectReturnCode) -> Option<&'static str> {
         ConnectReturnCode::RefusedProtocolVersion => Some("it does not speak MQTT 3.1.1"),
         ConnectReturnCode::BadClientId => Some("it does not like this client's name"),
         ConnectReturnCode::ServiceUnavailable => Some("it is not available"),
-        ConnectReturnCode::BadUserNamePassword => Some("wrong user or password"),
-        ConnectReturnCode::NotAuthorized => Some("this user may not connect; is a user or a password missing?"),
+        ConnectReturnCode::BadUserNamePassword => Some("the user or the password is wrong"),
+        ConnectReturnCode::NotAuthorized => Some("this user may not connect; a user or a password is missing or wrong"),
     }
 }
