@@ -13,6 +13,8 @@ def alarms(lines):
     """Gives (seconds, face, what) for each line of JSON that is a reason to wake somebody."""
     drowsy = set()
     for line in lines:
+        if not line.endswith("\n"):  # A run that was stopped may leave half a line.
+            return
         seen = json.loads(line)
         for event in seen["events"]:
             if event["event"] in ("eyes_closed", "yawn"):

@@ -30,6 +30,8 @@ def main():
     tracked = node.create_publisher(IdsList, "/humans/faces/tracked", 1)
     publishers = {}
     for line in sys.stdin:
+        if not line.endswith("\n"):  # A run that was stopped may leave half a line.
+            break
         seen = json.loads(line)
         now = node.get_clock().now().to_msg()
         ids = IdsList(ids=[f"wm{face['id']}" for face in seen["faces"]])

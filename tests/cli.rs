@@ -126,6 +126,23 @@ fn a_receiver_that_is_not_there_is_no_failure_and_one_that_listens_gets_datagram
 }
 
 #[test]
+fn a_run_that_ends_before_a_broker_answers_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // It is connected to, and never says anything.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = |port| format!("mqtt://127.0.0.1:{port}/desk");
+    for (place, expected) in [
+        (place(silent.local_addr().unwrap().port()), "0 frames were sent, 1 lost; still connecting"),
+        (place(9), "0 frames were sent, 1 lost; at last: "),
+    ] {
+        let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--publish", &place];
+        let output = wingmark(folder.path(), &arguments);
+        assert!(output.status.success(), "{output:?}");
+        assert!(text(&output.stderr).contains(&format!("{place}: {expected}")), "{output:?}");
+    }
+}
+
+#[test]
 fn more_faces_than_are_followed_are_said_once() {
     let folder = tempfile::tempdir().unwrap();
     let portrait = image::open(PORTRAIT).unwrap().into_rgb8();

@@ -250,6 +250,46 @@ fn lines_on_standard_output_are_lost_neither_to_a_slow_reader_nor_in_silence() {
 }
 
 #[test]
+fn the_last_line_of_a_camera_is_whole_where_its_reader_is_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&RUN[..], &["--source", "-", "--live", "--record", "-"]].concat();
+    let mut child = command(folder.path(), &arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut camera, portrait) = (child.stdin.take().unwrap(), fs::read(PORTRAIT).unwrap());
+    // More lines than a pipe has room for.
+    for _ in 0..60 {
+        camera.write_all(&portrait).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(camera);
+    std::thread::sleep(Duration::from_secs(2));
+    let mut lines = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
+    assert!(lines.ends_with('\n') && child.wait().unwrap().success(), "{lines}");
+}
+
+#[test]
+fn a_reader_who_leaves_is_missed_once_where_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.mjpeg"), fs::read(PORTRAIT).unwrap().repeat(10)).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let arguments = ["--source", "a.mjpeg", "--record", "-", "--record", "a.jsonl", "--metrics", "a.prom"];
+    let output = command(folder.path(), &[&RUN[..], &arguments].concat()).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let expected = "nobody reads standard output any more; the run goes on for a.jsonl, the metrics\n";
+    assert!(text(&output.stderr).contains(expected) && text(&output.stderr).lines().count() == 2, "{output:?}");
+    assert_eq!(fs::read_to_string(folder.path().join("a.jsonl")).unwrap().lines().count(), 10);
+    let figures = fs::read_to_string(folder.path().join("a.prom")).unwrap();
+    let lost = "wingmark_published_lost_total{receiver=\"standard output\",cause=\"not_sent\"} 10\n";
+    assert!(figures.contains(lost), "{figures}");
+}
+
+#[test]
 fn a_file_that_may_not_grow_costs_records_and_not_the_run() {
     let folder = album(&["1.jpg", "2.jpg", "3.jpg"]);
     let limited =

@@ -16,7 +16,9 @@ mod stdout;
 mod target;
 mod udp;
 
+use std::error::Error as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -36,6 +38,11 @@ pub trait Receiver: Send {
 
     /// May take its time; frames that come meanwhile are lost but for the newest.
     fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError>;
+
+    /// At the end of a run the last frame leaves within this time, or not at all.
+    fn last_frame_within(&self) -> Duration {
+        Duration::from_millis(200)
+    }
 
     /// No frame came for a while: what has to be done now and then is done.
     fn idle(&mut self) -> Result<(), PublishError> {
@@ -66,4 +73,11 @@ pub enum PublishError {
     #[cfg(feature = "page")]
     #[error(transparent)]
     Token(#[from] page::TokenError),
+}
+
+impl PublishError {
+    /// What failed, without where.
+    fn cause(&self) -> String {
+        self.source().map_or_else(|| self.to_string(), ToString::to_string)
+    }
 }

@@ -1,7 +1,7 @@
 //! A receiver on a thread of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,10 @@ use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_u
 
 /// So many events wait with a frame, the newest: those of some hours.
 const MOST_EVENTS: usize = 1024;
-/// The last frame leaves within this time, or not at all, where frames may be lost.
-const LAST_FRAME_WITHIN: Duration = Duration::from_millis(200);
 /// After so long without a frame a receiver may do something else.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 const NOT_SENT: &str = "not sent";
+const UNPOISONED: &str = "nobody panics while holding it";
 
 /// What waits before a receiver.
 #[derive(Default)]
@@ -55,6 +54,10 @@ pub struct Publisher {
     tally: Arc<Tally>,
     /// Whether nobody will receive anything any more.
     gone: Arc<AtomicBool>,
+    /// The last frame leaves within this time, or not at all, where frames may be lost.
+    last_frame_within: Duration,
+    /// Why the last attempt failed, where it did.
+    failure: Arc<Mutex<Option<String>>>,
     thread: JoinHandle<()>,
     panic_was_said: bool,
 }
@@ -66,8 +69,9 @@ impl Publisher {
     pub fn start(name: String, policy: Policy, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
         let slot = Arc::new(Slot::<Waiting>::new(policy));
         let (tally, gone) = (Arc::<Tally>::default(), Arc::<AtomicBool>::default());
+        let (failure, last_frame_within) = (Arc::<Mutex<Option<String>>>::default(), receiver.last_frame_within());
         let closes = ClosesWhenDropped(Arc::clone(&slot));
-        let (counts, goes) = (Arc::clone(&tally), Arc::clone(&gone));
+        let (counts, goes, fails) = (Arc::clone(&tally), Arc::clone(&gone), Arc::clone(&failure));
         let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
         let deliver = move || {
             let ClosesWhenDropped(slot) = &closes;
@@ -78,12 +82,14 @@ impl Publisher {
                     Taken::Nothing => (receiver.idle(), 0),
                     Taken::Closed => break,
                 };
+                *fails.lock().expect(UNPOISONED) = done.as_ref().err().map(PublishError::cause);
                 match done {
                     Ok(()) => {
                         counts.count_written(frames);
                         trouble.end();
                     }
                     Err(PublishError::StdoutClosed) => {
+                        counts.count_lost(frames, Cause::NotSent, NOT_SENT);
                         goes.store(true, Ordering::Relaxed);
                         break;
                     }
@@ -95,7 +101,19 @@ impl Publisher {
             }
         };
         let thread = threads::start("publish", deliver).map_err(PublishError::Thread)?;
-        Ok(Publisher { name, policy, slot, made_by: None, given: 0, tally, gone, thread, panic_was_said: false })
+        Ok(Publisher {
+            name,
+            policy,
+            slot,
+            made_by: None,
+            given: 0,
+            tally,
+            gone,
+            last_frame_within,
+            failure,
+            thread,
+            panic_was_said: false,
+        })
     }
 
     /// What messages call it.
@@ -130,17 +148,15 @@ impl Publisher {
             newest.follow(lost);
             self.tally.count_lost(1, Cause::GaveWay, "gave way");
         });
-        if is_taken {
-            self.given += 1;
-        } else if !self.is_gone() {
-            self.given += 1;
+        self.given += 1;
+        if !is_taken {
             self.count_left_behind();
         }
     }
 
-    /// The thread panicked: what it left is lost.
+    /// The thread is gone: what it left is lost.
     fn count_left_behind(&mut self) {
-        if !std::mem::replace(&mut self.panic_was_said, true) {
+        if !self.is_gone() && !std::mem::replace(&mut self.panic_was_said, true) {
             say_panicked(&self.name);
         }
         self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
@@ -149,23 +165,33 @@ impl Publisher {
     /// Lets the last frame out, waiting no longer than until `deadline`. Whether each frame that
     /// had to be sent was, and the thread did not panic.
     pub fn finish(self, deadline: Instant) -> bool {
-        let Publisher { name, policy, slot, given, tally, thread, panic_was_said, .. } = self;
-        slot.close();
-        let has_all = policy == Policy::Every;
-        let ended =
-            join_until(thread, if has_all { deadline } else { deadline.min(Instant::now() + LAST_FRAME_WITHIN) });
+        self.slot.close();
+        let has_all = self.policy == Policy::Every;
+        let last_frame_by = Instant::now() + self.last_frame_within;
+        let ended = join_until(self.thread, if has_all { deadline } else { deadline.min(last_frame_by) });
         let panicked = ended == Ended::Panicked;
-        if panicked && !panic_was_said {
-            say_panicked(&name);
+        if panicked && !self.panic_was_said {
+            say_panicked(&self.name);
         }
-        if ended != Ended::Whole {
-            tally.count_left_behind(given, Cause::NotSent, NOT_SENT);
+        let is_gone = self.gone.load(Ordering::Relaxed);
+        if ended != Ended::Whole || is_gone {
+            self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
         }
-        let (sent, lost) = (counted(tally.written(), "frame was sent", "frames were sent"), tally.lost());
+        // Who has gone wants nothing.
+        if is_gone {
+            return true;
+        }
+        let (sent, lost) = (self.tally.written(), self.tally.lost());
+        let why = match self.failure.lock().expect(UNPOISONED).take() {
+            Some(cause) => format!("; at last: {cause}"),
+            None if ended == Ended::NotYet && sent == 0 => "; still connecting".into(),
+            None => String::new(),
+        };
+        let (name, sent) = (self.name, counted(sent, "frame was sent", "frames were sent"));
         match lost {
             0 => {}
-            _ if has_all => log::error!("{name}: {sent}, {lost} lost"),
-            _ => log::warn!("{name}: {sent}, {lost} lost"),
+            _ if has_all => log::error!("{name}: {sent}, {lost} lost{why}"),
+            _ => log::warn!("{name}: {sent}, {lost} lost{why}"),
         }
         !panicked && (!has_all || lost == 0)
     }
@@ -309,6 +335,60 @@ mod tests {
         newest.follow(&mut waiting(Some(Arc::clone(&second))));
         newest.follow(&mut waiting(Some(first)));
         assert_eq!(newest.made_by, Some(second));
+    }
+
+    /// Takes its time for its only frame.
+    struct Slow;
+
+    impl Receiver for Slow {
+        fn last_frame_within(&self) -> Duration {
+            Duration::from_secs(60)
+        }
+
+        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+            std::thread::sleep(Duration::from_millis(500));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_begun_is_finished_where_half_of_it_is_worth_nothing() {
+        let mut publisher = Publisher::start("slow".into(), Policy::Newest, Box::new(Slow)).unwrap();
+        let tally = Arc::clone(publisher.tally());
+        publisher.publish(&observation(1));
+        publisher.finish(Instant::now() + Duration::from_secs(60));
+        assert_eq!((tally.written(), tally.lost()), (1, 0));
+    }
+
+    /// Takes one frame and leaves.
+    struct Leaver {
+        delivered: u32,
+    }
+
+    impl Receiver for Leaver {
+        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+            self.delivered += 1;
+            if self.delivered > 1 { Err(PublishError::StdoutClosed) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_receiver_has_left_is_counted_and_no_failure() {
+        for policy in [Policy::Newest, Policy::Every] {
+            let mut publisher = Publisher::start("leaver".into(), policy, Box::new(Leaver { delivered: 0 })).unwrap();
+            let tally = Arc::clone(publisher.tally());
+            for sequence in 0..20 {
+                publisher.publish(&observation(sequence));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            while !publisher.thread.is_finished() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            publisher.publish(&observation(20));
+            assert!(publisher.is_gone() && tally.lost_by(Cause::NotSent) > 0);
+            assert!(publisher.finish(Instant::now() + Duration::from_secs(20)));
+            assert_eq!((tally.written(), tally.written() + tally.lost()), (1, 21));
+        }
     }
 
     /// Panics at its second frame.

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{PublishError, Receiver};
 use crate::record::entry::Entry;
@@ -18,7 +19,15 @@ pub struct Stdout {
     made_by: Option<Arc<Provenance>>,
 }
 
+/// A pipe takes a long line piece by piece. Of one that was begun the rest is waited for so long
+/// at the end of a run: half of it is no JSON.
+const WHOLE_LINE_WITHIN: Duration = Duration::from_secs(5);
+
 impl Receiver for Stdout {
+    fn last_frame_within(&self) -> Duration {
+        WHOLE_LINE_WITHIN
+    }
+
     fn describe(&mut self, made_by: Arc<Provenance>) {
         self.made_by = Some(made_by);
     }

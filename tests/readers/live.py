@@ -84,9 +84,11 @@ def check_examples(objects):
 
     def frame(at, perclos, *events):
         faces = [{"id": 1, "eyes": {"perclos": perclos}}]
-        return json.dumps({"captured_s": at, "faces": faces, "events": [dict(event=e, face=1, at_s=at) for e in events]})
+        seen = {"captured_s": at, "faces": faces, "events": [dict(event=e, face=1, at_s=at) for e in events]}
+        return json.dumps(seen) + "\n"
 
     told = [frame(1, None, "blink"), frame(2, 0.1, "eyes_closed"), frame(3, 0.2), frame(4, 0.3), frame(5, 0.1), frame(6, 0.4, "yawn")]
+    told.append(told[1][:40])  # A line that was cut off.
     alarms = [(at, what) for at, _, what in drowsiness.alarms(told)]
     assert [at for at, _ in alarms] == [2, 3, 6, 6], alarms
 

@@ -77,6 +77,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         totals: Totals::default(),
         frames: plan.frames,
         window_closed: false,
+        reader_was_missed: false,
         patience: (policy == Policy::Every).then(Patience::default),
         complaints: Complaints::default(),
         panicked_before,
@@ -129,6 +130,8 @@ struct Run {
     totals: Totals,
     frames: Option<u32>,
     window_closed: bool,
+    /// Whether it was said that nobody reads standard output.
+    reader_was_missed: bool,
     /// Where frames can wait until there is room for them.
     patience: Option<Patience>,
     complaints: Complaints,
@@ -141,6 +144,7 @@ impl Run {
     fn observe_all(&mut self, feed: &Feed, signals: &Signals) -> anyhow::Result<()> {
         let mut frame = Frame::default();
         while !signals.stop() && !self.is_enough() {
+            self.miss_reader();
             if let Some(line) = self.hourly.due(&self.metrics, Instant::now()) {
                 info!("{line}");
             }
@@ -170,9 +174,29 @@ impl Run {
 
     fn is_enough(&self) -> bool {
         let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
-        let someone_is_left = self.display.is_some() || self.publishers.iter().any(|publisher| !publisher.is_gone());
-        let is_unwatched = has_gone && !someone_is_left && self.logs.is_empty() && self.metrics_file.is_none();
+        let is_unwatched = has_gone && self.others().is_empty();
         is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unreadable >= limit as usize)
+    }
+
+    /// What the run goes on for.
+    fn others(&self) -> Vec<String> {
+        let logs = self.logs.iter().map(|log| log.path().display().to_string());
+        let receivers = self.publishers.iter().filter(|publisher| !publisher.is_gone());
+        let screen = self.display.as_ref().map(|_| "the screen".into());
+        let metrics = self.metrics_file.as_ref().map(|_| "the metrics".into());
+        logs.chain(receivers.map(|receiver| receiver.name().into())).chain(screen).chain(metrics).collect()
+    }
+
+    /// Says so, once, where who read standard output has left.
+    fn miss_reader(&mut self) {
+        if self.reader_was_missed || !self.publishers.iter().any(Publisher::is_gone) {
+            return;
+        }
+        let others = self.others();
+        if !others.is_empty() {
+            self.reader_was_missed = true;
+            warn!("nobody reads standard output any more; the run goes on for {}", others.join(", "));
+        }
     }
 
     /// The frame leaves with another one's memory.
@@ -403,6 +427,7 @@ mod tests {
             totals: Totals::default(),
             frames: Some(50),
             window_closed: false,
+            reader_was_missed: false,
             patience: Some(Patience::default()),
             complaints: Complaints::default(),
             panicked_before: threads::panicked(),
