@@ -89,6 +89,20 @@ fn lines_of_json_go_to_standard_output_and_the_closing_line_does_not() {
 }
 
 #[test]
+fn a_frame_has_one_wall_time_wherever_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--record", "-"];
+    let files = ["--record", "a.jsonl", "--record", "b.jsonl", "--record", "c.csv"];
+    let output = wingmark(folder.path(), &[&arguments[..], &files].concat());
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let time = line["wall_time"].as_str().unwrap();
+    for name in ["a.jsonl", "b.jsonl", "c.csv"] {
+        assert!(read(name).contains(time), "{name} lacks {time}");
+    }
+}
+
+#[test]
 fn a_receiver_that_is_not_there_is_no_failure_and_one_that_listens_gets_datagrams() {
     let folder = tempfile::tempdir().unwrap();
     let listener = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -15,6 +15,7 @@ use wingmark::face::Observation;
 use wingmark::picture::built_in_picture;
 use wingmark::publish::page::{Page, Token, Video};
 use wingmark::publish::{Policy, Publisher};
+use wingmark::record::entry::Entry;
 use wingmark::record::metrics::{Metrics, MetricsFormat};
 
 /// Longer than anything here takes on a machine that does much else.
@@ -52,7 +53,7 @@ impl Run {
                 let captured_at = Duration::from_millis(10) * sequence;
                 let seen =
                     Observation { sequence, captured_at, faces: vec![face::face(7); count], ..Observation::default() };
-                publisher.publish(&seen);
+                publisher.publish(&Entry::now(seen.clone()));
                 offer(video.as_deref());
                 metrics.count(&seen);
                 frames.store(sequence, Ordering::Relaxed);

@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{PublishError, Receiver};
-use crate::face::Observation;
 use crate::record::entry::Entry;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
@@ -142,8 +141,8 @@ impl Publisher {
     }
 
     /// Never waits, unless the source is one that can.
-    pub fn publish(&mut self, seen: &Observation) {
-        let mut newest = Waiting { entry: Some(Entry::now(seen.clone())), made_by: self.made_by.take() };
+    pub fn publish(&mut self, entry: &Entry) {
+        let mut newest = Waiting { entry: Some(entry.clone()), made_by: self.made_by.take() };
         let is_taken = self.slot.put_after(&mut newest, |lost, newest| {
             newest.follow(lost);
             self.tally.count_lost(1, Cause::GaveWay, "gave way");
@@ -237,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::face::measure::{Event, EventKind};
-    use crate::face::zoo;
+    use crate::face::{Observation, zoo};
     use crate::record::provenance::Chosen;
 
     /// Passes on what it gets, each time it may.
@@ -260,9 +259,9 @@ mod tests {
         (Publisher::start("gate".into(), policy, gate).unwrap(), may, seen)
     }
 
-    fn observation(sequence: u32) -> Observation {
+    fn entry(sequence: u32) -> Entry {
         let event = Event { kind: EventKind::Blink, face: sequence, at: Duration::ZERO, lasted: Duration::ZERO };
-        Observation { sequence, events: vec![event], ..Observation::default() }
+        Entry::now(Observation { sequence, events: vec![event], ..Observation::default() })
     }
 
     #[test]
@@ -270,7 +269,7 @@ mod tests {
         let (mut publisher, may, seen) = gated(Policy::Newest);
         let start = Instant::now();
         for sequence in 0..10_000 {
-            publisher.publish(&observation(sequence));
+            publisher.publish(&entry(sequence));
         }
         // Ten thousand frames come in five minutes. A receiver in the way would hold them up for
         // ever.
@@ -290,7 +289,7 @@ mod tests {
     fn every_frame_of_a_source_that_can_wait_comes_in_order() {
         let (mut publisher, may, seen) = gated(Policy::Every);
         (0..100).for_each(|_| may.send(()).unwrap());
-        (0..100).for_each(|sequence| publisher.publish(&observation(sequence)));
+        (0..100).for_each(|sequence| publisher.publish(&entry(sequence)));
         publisher.finish(Instant::now() + Duration::from_secs(20));
         assert_eq!(seen.iter().map(|entry| entry.seen.sequence).collect::<Vec<_>>(), Vec::from_iter(0..100));
     }
@@ -324,13 +323,13 @@ mod tests {
             Publisher::start("told".into(), Policy::Every, Box::new(Told { made_by: None, got })).unwrap();
         for (sequence, made_by) in [(0, Some(&first)), (1, None), (2, Some(&second)), (3, None)] {
             made_by.into_iter().for_each(|made_by| publisher.describe(made_by));
-            publisher.publish(&observation(sequence));
+            publisher.publish(&entry(sequence));
         }
         assert!(publisher.finish(Instant::now() + Duration::from_secs(20)));
         let expected = [(0, &first), (1, &first), (2, &second), (3, &second)];
         assert!(seen.iter().eq(expected.map(|(sequence, made_by)| (sequence, made_by.model.clone()))));
 
-        let waiting = |made_by| Waiting { entry: Some(Entry::now(observation(1))), made_by };
+        let waiting = |made_by| Waiting { entry: Some(entry(1)), made_by };
         let mut newest = waiting(None);
         newest.follow(&mut waiting(Some(Arc::clone(&second))));
         newest.follow(&mut waiting(Some(first)));
@@ -355,7 +354,7 @@ mod tests {
     fn what_was_begun_is_finished_where_half_of_it_is_worth_nothing() {
         let mut publisher = Publisher::start("slow".into(), Policy::Newest, Box::new(Slow)).unwrap();
         let tally = Arc::clone(publisher.tally());
-        publisher.publish(&observation(1));
+        publisher.publish(&entry(1));
         publisher.finish(Instant::now() + Duration::from_secs(60));
         assert_eq!((tally.written(), tally.lost()), (1, 0));
     }
@@ -378,13 +377,13 @@ mod tests {
             let mut publisher = Publisher::start("leaver".into(), policy, Box::new(Leaver { delivered: 0 })).unwrap();
             let tally = Arc::clone(publisher.tally());
             for sequence in 0..20 {
-                publisher.publish(&observation(sequence));
+                publisher.publish(&entry(sequence));
                 std::thread::sleep(Duration::from_millis(5));
             }
             while !publisher.thread.is_finished() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            publisher.publish(&observation(20));
+            publisher.publish(&entry(20));
             assert!(publisher.is_gone() && tally.lost_by(Cause::NotSent) > 0);
             assert!(publisher.finish(Instant::now() + Duration::from_secs(20)));
             assert_eq!((tally.written(), tally.written() + tally.lost()), (1, 21));
@@ -410,7 +409,7 @@ mod tests {
             let mut publisher = Publisher::start("broken".into(), policy, Box::new(Broken { delivered: 0 })).unwrap();
             let tally = Arc::clone(publisher.tally());
             for sequence in 0..5 {
-                publisher.publish(&observation(sequence));
+                publisher.publish(&entry(sequence));
                 std::thread::sleep(Duration::from_millis(5));
             }
             // A panic takes its time where it is shown with all its calls.
@@ -418,7 +417,7 @@ mod tests {
             while !publisher.thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            (5..10).for_each(|sequence| publisher.publish(&observation(sequence)));
+            (5..10).for_each(|sequence| publisher.publish(&entry(sequence)));
             // It is known while the run goes on.
             assert!(tally.lost() > 0);
             assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
@@ -431,7 +430,7 @@ mod tests {
         let mut publisher =
             Publisher::start("broken".into(), Policy::Every, Box::new(Broken { delivered: 1 })).unwrap();
         let tally = Arc::clone(publisher.tally());
-        publisher.publish(&observation(1));
+        publisher.publish(&entry(1));
         assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
         assert_eq!((tally.written(), tally.lost()), (0, 1));
     }

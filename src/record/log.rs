@@ -235,6 +235,25 @@ impl Log {
         }
     }
 
+    /// Takes what was seen and when. Never waits: what cannot be kept is counted, and said once a
+    /// minute. What an earlier run recorded is not recorded again.
+    pub fn add(&mut self, entry: &Entry) {
+        if let (Some(past), Some(source)) = (&self.past, &entry.seen.source)
+            && past.has(source, entry.seen.sequence)
+        {
+            return;
+        }
+        self.given += 1;
+        match self.send_orders().and_then(|()| self.send_entry(entry)) {
+            Ok(()) => {}
+            Err(Unsent::Full) => self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker)),
+            Err(Unsent::NoWriter) => self.tally.count_left_behind(self.given, Cause::NoWriter, NO_WRITER),
+        }
+        if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
+            log::error!("{loss}");
+        }
+    }
+
     fn send_orders(&mut self) -> Result<(), Unsent> {
         if !self.orders.reopen && self.orders.made_by.is_none() {
             return Ok(());
@@ -248,9 +267,9 @@ impl Log {
         }
     }
 
-    fn send_entry(&self, seen: &Observation) -> Result<(), Unsent> {
+    fn send_entry(&self, entry: &Entry) -> Result<(), Unsent> {
         self.queued.fetch_add(1, Relaxed);
-        let sent = self.queue.try_send(Message::Entry(Box::new(Entry::now(seen.clone()))));
+        let sent = self.queue.try_send(Message::Entry(Box::new(entry.clone())));
         if sent.is_err() {
             self.queued.fetch_sub(1, Relaxed);
         }
@@ -268,23 +287,9 @@ impl From<TrySendError<Message>> for Unsent {
 }
 
 impl Recorder for Log {
-    /// Never waits and never fails: what cannot be kept is counted, and said once a minute. What an
-    /// earlier run recorded is not recorded again.
+    /// Never waits and never fails.
     fn record(&mut self, seen: &Observation) -> Result<(), RecordError> {
-        if let (Some(past), Some(source)) = (&self.past, &seen.source)
-            && past.has(source, seen.sequence)
-        {
-            return Ok(());
-        }
-        self.given += 1;
-        match self.send_orders().and_then(|()| self.send_entry(seen)) {
-            Ok(()) => {}
-            Err(Unsent::Full) => self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker)),
-            Err(Unsent::NoWriter) => self.tally.count_left_behind(self.given, Cause::NoWriter, NO_WRITER),
-        }
-        if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
-            log::error!("{loss}");
-        }
+        self.add(&Entry::now(seen.clone()));
         Ok(())
     }
 }

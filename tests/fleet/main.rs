@@ -13,6 +13,7 @@ use wingmark::face::measure::{Event, EventKind};
 use wingmark::face::{Observation, Timings, zoo};
 use wingmark::publish::page::Page;
 use wingmark::publish::{Policy, Publisher, ReceiverSettings, Target};
+use wingmark::record::entry::Entry;
 use wingmark::record::metrics::Metrics;
 use wingmark::record::provenance::{Chosen, Provenance};
 
@@ -72,8 +73,9 @@ impl Board {
             timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
             ..Observation::default()
         };
-        self.publishers.iter_mut().for_each(|publisher| publisher.publish(&seen));
         self.metrics.count(&seen);
+        let entry = Entry::now(seen);
+        self.publishers.iter_mut().for_each(|publisher| publisher.publish(&entry));
     }
 
     /// Ends as a run does.

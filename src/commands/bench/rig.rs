@@ -13,7 +13,7 @@ use crate::face::{Observer, Stage};
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
 use crate::publish::{Datagrams, Policy, Publisher};
-use crate::record::Recorder;
+use crate::record::entry::Entry;
 use crate::record::fields::Fields;
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
@@ -103,13 +103,14 @@ impl Rig {
             std::thread::sleep((start + self.frame.captured_at()).saturating_duration_since(Instant::now()));
         }
         let start = Instant::now();
-        let seen = self.observer.observe(&self.frame)?;
+        let entry = Entry::now(self.observer.observe(&self.frame)?);
+        let seen = &entry.seen;
         let observed = Instant::now();
-        self.view.show(&self.frame, &seen, self.figures.count(&seen))?;
+        self.view.show(&self.frame, seen, self.figures.count(seen))?;
         let shown = Instant::now();
-        self.log.record(&seen)?;
+        self.log.add(&entry);
         let recorded = Instant::now();
-        self.publisher.publish(&seen);
+        self.publisher.publish(&entry);
         let published = Instant::now();
         let (timings, present) = (seen.timings, self.present_time.get());
         Ok(Turn {

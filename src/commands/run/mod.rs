@@ -22,7 +22,7 @@ use super::{Outcome, results};
 use crate::capture::{CaptureError, Origin};
 use crate::cli::RunArgs;
 use crate::doctor::with_advice;
-use crate::face::{Observation, Observer};
+use crate::face::Observer;
 use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
 use crate::pipeline::{Display, Feed, Hourly, Note, Policy, StatusWatch, Taken};
@@ -30,12 +30,13 @@ use crate::plan::RunPlan;
 use crate::publish::Publisher;
 #[cfg(feature = "page")]
 use crate::publish::page::Video;
+use crate::record::RecordChoice;
+use crate::record::entry::Entry;
 use crate::record::log::Log;
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
-use crate::record::{RecordChoice, Recorder};
 use crate::screen::ScreenError;
 use crate::threads;
 
@@ -207,15 +208,16 @@ impl Run {
             self.logs.iter_mut().for_each(Log::reopen);
             self.describe(self.made_by.with_camera(camera));
         }
-        let seen = self.observer.observe(frame)?;
-        if self.selector.takes(&seen) {
-            self.logs.iter_mut().try_for_each(|log| log.record(&seen))?;
+        // One time for all who get it.
+        let entry = Entry::now(self.observer.observe(frame)?);
+        if self.selector.takes(&entry.seen) {
+            self.logs.iter_mut().for_each(|log| log.add(&entry));
         }
         // Receivers say how the run stands, too, which this frame is part of.
-        self.metrics.count(&seen);
-        self.publish(frame, &seen);
-        self.totals.count(&seen);
-        self.show(|display| display.show(frame, seen));
+        self.metrics.count(&entry.seen);
+        self.publish(frame, &entry);
+        self.totals.count(&entry.seen);
+        self.show(|display| display.show(frame, entry.seen));
         // This may have been the last frame of a camera that is known to be gone.
         self.notify();
         self.service.frame_done();
@@ -257,12 +259,12 @@ impl Run {
         self.metrics.describe(&self.made_by);
     }
 
-    fn publish(&mut self, frame: &Frame, seen: &Observation) {
+    fn publish(&mut self, frame: &Frame, entry: &Entry) {
         if self.publishers.is_empty() {
             return;
         }
         let start = Instant::now();
-        self.publishers.iter_mut().for_each(|publisher| publisher.publish(seen));
+        self.publishers.iter_mut().for_each(|publisher| publisher.publish(entry));
         #[cfg(feature = "page")]
         self.video.iter().for_each(|video| video.offer(frame));
         #[cfg(not(feature = "page"))]
@@ -373,8 +375,8 @@ mod tests {
     use super::*;
     use crate::board::Board;
     use crate::capture::{Captured, Clip, Source};
-    use crate::face::Options;
     use crate::face::zoo;
+    use crate::face::{Observation, Options};
     use crate::picture::built_in_picture;
     use crate::pipeline::Show;
     use crate::record::fields::Fields;
