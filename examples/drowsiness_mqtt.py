@@ -15,16 +15,24 @@ import paho.mqtt.client as mqtt
 
 MOST_PERCLOS = 0.15  # Above it people drive as if they were drunk (Wierwille 1994).
 PASSWORD = os.environ.get("WINGMARK_MQTT_PASSWORD")
-place = urlsplit(sys.argv[1])
+place = urlsplit(sys.argv[1] if len(sys.argv) == 2 else "")
+if not place.hostname:
+    sys.exit("usage: drowsiness_mqtt.py mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]")
 prefix = unquote(place.path).strip("/") or "wingmark"
 is_drowsy = False
 
 
+def begin(client, _data, _flags, answer, _properties):
+    if answer.is_failure:
+        sys.exit(f"the broker refuses: {answer}")
+    client.subscribe([(f"{prefix}/events", 0), (f"{prefix}/state", 0)])
+
+
 def hear(_client, _data, message):
     global is_drowsy
-    said = json.loads(message.payload or "null")
-    if said is None:  # What was retained is forgotten.
+    if message.retain or not message.payload:  # Of a run that may be over; or it was removed.
         return
+    said = json.loads(message.payload)
     if message.topic == f"{prefix}/events" and said["event"] in ("eyes_closed", "yawn"):
         print(f"\aface {said['face']}: {said['event']}", flush=True)
     elif message.topic == f"{prefix}/state":
@@ -38,7 +46,7 @@ if place.username:
     client.username_pw_set(unquote(place.username), unquote(place.password or "") or PASSWORD)
 if place.scheme == "mqtts":
     client.tls_set()
-client.on_connect = lambda client, *_: client.subscribe([(f"{prefix}/events", 0), (f"{prefix}/state", 0)])
-client.on_message = hear
-client.connect(place.hostname, place.port or (8883 if place.scheme == "mqtts" else 1883))
+client.on_connect, client.on_message = begin, hear
+client.on_connect_fail = lambda *_: print(f"no broker answers at {place.hostname}; trying again", file=sys.stderr)
+client.connect_async(place.hostname, place.port or (8883 if place.scheme == "mqtts" else 1883))
 client.loop_forever(retry_first_connection=True)

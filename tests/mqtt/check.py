@@ -107,6 +107,9 @@ class Listener:
         self.retained[message.topic] = message.retain
         self.counts[message.topic] = self.counts.get(message.topic, 0) + 1
 
+    def tell(self, name, message):
+        self.client.publish(f"{PREFIX}/{name}", json.dumps(message))
+
     def json(self, name):
         return json.loads(self.last.get(f"{PREFIX}/{name}") or "null")
 
@@ -331,33 +334,68 @@ def check_forget(wingmark, broker, secret):
     assert done.returncode == 1 and done.stderr.count("[ERROR]") == 1 and "refuses" in done.stderr, done
 
 
-def check_alarm(wingmark, broker):
-    """The example of a drowsiness alarm, told of closed eyes by what a run would send."""
-    program = REPOSITORY / "examples/drowsiness_mqtt.py"
-    alarm = subprocess.Popen(
-        [sys.executable, "-u", program, f"mqtt://{USER}:p%40ss%3Aword%2F%2541@127.0.0.1:{broker.port}/{PREFIX}"],
-        stdout=subprocess.PIPE, text=True,
-    )
+class Alarm:
+    """The example of a drowsiness alarm, and what it says."""
+
+    PROGRAM = [sys.executable, "-u", REPOSITORY / "examples/drowsiness_mqtt.py"]
+
+    def __init__(self, url):
+        self.process = subprocess.Popen([*self.PROGRAM, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")), daemon=True).start()
+
+    def has(self, words):
+        return any(words in line for line in self.lines)
+
+    def wait(self, tell, words):
+        """Until it has said so; it is told again and again, since it may not listen yet."""
+        def told():
+            tell()
+            time.sleep(0.2)
+            return self.has(words)
+
+        wait(told, f"{words} of the alarm: {self.lines}")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def check_alarm(broker):
+    """Told of closed eyes by what a run would send."""
+    url = lambda password: f"mqtt://{USER}:{password}@127.0.0.1:{broker.port}/{PREFIX}"
+    for arguments, words in (([], "usage: "), (["here"], "usage: "), ([url("wrong")], "the broker refuses: ")):
+        done = subprocess.run([*Alarm.PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.startswith(words) and done.stderr.count("\n") == 1, done
+
+    broker.stop()
+    alarm = Alarm(url("p%40ss%3Aword%2F%2541"))
+    print("the example's alarm:", alarm.process.stderr.readline().strip())
+    broker.start()
     listener = Listener(broker)
-    lines = []
-    threading.Thread(target=lambda: lines.extend(iter(alarm.stdout.readline, "")), daemon=True).start()
 
-    def told():
-        listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "blink", "face": 1, "at_s": 1, "lasted_s": 0.1}))
-        listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "eyes_closed", "face": 1, "at_s": 2, "lasted_s": 0.5}))
-        listener.client.publish(f"{PREFIX}/state", json.dumps({"face": 1, "perclos": 0.4}))
-        time.sleep(0.2)
-        return any("eyes_closed" in line for line in lines) and any("40%" in line for line in lines)
+    def tell():
+        for event in ("blink", "eyes_closed"):
+            listener.tell("events", {"event": event, "face": 1, "at_s": 2, "lasted_s": 0.5})
+        listener.tell("state", {"face": 1, "perclos": 0.4})
 
-    wait(told, "the alarm")
-    assert not any("blink" in line for line in lines), lines
-    assert sum("40%" in line for line in lines) == 1, lines
+    alarm.wait(tell, "40%")
+    assert alarm.has("eyes_closed") and not alarm.has("blink"), alarm.lines
+    assert sum("40%" in line for line in alarm.lines) == 1, alarm.lines
     # `wingmark publish --forget` empties what is retained; the alarm goes on.
     listener.client.publish(f"{PREFIX}/state", b"")
-    listener.client.publish(f"{PREFIX}/events", json.dumps({"event": "yawn", "face": 2, "at_s": 9, "lasted_s": 2}))
-    wait(lambda: any("yawn" in line for line in lines), f"the alarm after an empty message: {lines}")
-    print("the example's alarm:", *[line.strip() for line in lines[:2]])
-    alarm.kill()
+    yawn = lambda: listener.tell("events", {"event": "yawn", "face": 2, "at_s": 9, "lasted_s": 2})
+    alarm.wait(yawn, "yawn")
+    print("the example's alarm:", *[line.strip() for line in alarm.lines[:2]])
+    alarm.close()
+
+    # A run is over that left somebody asleep.
+    listener.client.publish(f"{PREFIX}/state", json.dumps({"face": 1, "perclos": 0.9}), retain=True)
+    alarm = Alarm(url("p%40ss%3Aword%2F%2541"))
+    alarm.wait(yawn, "yawn")
+    assert not alarm.has("90%"), alarm.lines
+    alarm.close()
+    listener.client.publish(f"{PREFIX}/state", b"", retain=True)
     listener.close()
 
 
@@ -373,7 +411,7 @@ def main():
         broker = Broker(folder)
         broker.start()
         try:
-            check_alarm(wingmark, broker)
+            check_alarm(broker)
             if "tls" in subprocess.run([wingmark, "--version"], capture_output=True, text=True).stdout:
                 check_tls(wingmark, broker, secret)
                 return
