@@ -35,10 +35,15 @@ pub fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is too large; expected at most {most}")))
 }
 
-/// The text of a file that people write.
+/// The text of a file that people write, without the byte order mark that some editors put first.
 pub fn read_text(path: &Path) -> io::Result<String> {
     const MOST_BYTES: u64 = 1 << 20;
-    String::from_utf8(read(path, MOST_BYTES)?).map_err(|error| {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let mut bytes = read(path, MOST_BYTES)?;
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is no UTF-8; save it as UTF-8"))

@@ -30,7 +30,7 @@ impl Token {
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let text = files::read_text(path).map_err(|source| TokenError::Read { path: path.into(), source })?;
         let line = text.lines().next().unwrap_or_default().trim();
-        if line.len() < SHORTEST { Err(TokenError::Short(path.into())) } else { Ok(Token(hash(line))) }
+        if line.chars().count() < SHORTEST { Err(TokenError::Short(path.into())) } else { Ok(Token(hash(line))) }
     }
 
     /// Whether the value of a header `Authorization` has the token: as a bearer token, or as the
@@ -72,8 +72,13 @@ mod tests {
         for wrong in wrong.map(String::from).into_iter().chain([basic("correct horse:"), basic("correct horse")]) {
             assert!(!token.is_in(&wrong), "{wrong}");
         }
-        std::fs::write(&path, "short\n").unwrap();
-        assert!(Token::read(&path).is_err());
+        // An editor's byte order mark is none of it.
+        std::fs::write(&path, "\u{feff}correct horse\r\n").unwrap();
+        assert!(Token::read(&path).unwrap().is_in("Bearer correct horse"));
+        for short in ["short", "äöüäöüä"] {
+            std::fs::write(&path, short).unwrap();
+            assert!(Token::read(&path).is_err(), "{short}");
+        }
         assert!(Token::read(Path::new("/nowhere")).is_err());
     }
 }
