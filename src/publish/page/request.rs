@@ -76,13 +76,19 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
         Some("HEAD") => true,
         _ => return Err(Refusal::Method),
     };
-    let path = request.path.unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default().to_string();
+    // A proxy names the host before the path, which then goes before the header (RFC 9112).
+    let asked = request.path.unwrap_or_default();
+    let (named, path) = match asked.strip_prefix("http://") {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None => ("", asked),
+    };
+    let path = path.split('?').next().filter(|path| !path.is_empty()).unwrap_or("/").to_string();
     let header = |name: &str| {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(found.value).ok().map(|value| value.trim().to_string())
     };
-    let (accept, authorization, host) = (header("accept"), header("authorization"), header("host"));
+    let (accept, authorization) = (header("accept"), header("authorization"));
+    let host = if named.is_empty() { header("host") } else { Some(named.into()) };
     Ok(Some(Request { path, is_head, accept, authorization, host }))
 }
 
@@ -110,6 +116,15 @@ mod tests {
         assert_eq!((request.path.as_str(), request.is_head), ("/events", false));
         assert_eq!(request.authorization.as_deref(), Some("Bearer abc"));
         assert!(request.is_for_this_machine());
+        for (asked, path, is_ours) in [
+            ("http://127.0.0.1:8080/healthz?a", "/healthz", true),
+            ("http://localhost", "/", true),
+            ("http://evil.example/events", "/events", false),
+        ] {
+            let request = format!("GET {asked} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let request = parse(request.as_bytes()).unwrap().unwrap();
+            assert_eq!((request.path.as_str(), request.is_for_this_machine()), (path, is_ours), "{asked}");
+        }
         for end in 0..whole.len() {
             assert_eq!(parse(&whole[..end]), Ok(None), "{end} bytes");
         }
