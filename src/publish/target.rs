@@ -1,6 +1,6 @@
 //! Which receiver, and where, a URL names.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ const USUAL_PREFIX: &str = "wingmark";
 /// A packet of MQTT has 65,535 bytes for a topic, a broker less; Home Assistant's description of
 /// the device names the prefix many times.
 const LONGEST_PREFIX: usize = 1000;
+/// mosquitto takes no more.
+const MOST_LEVELS: usize = 200;
 /// Of a name (RFC 1035).
 const LONGEST_HOST: usize = 253;
 
@@ -66,15 +68,17 @@ pub enum TargetError {
          udp://HOST:PORT"
     )]
     Unknown,
-    #[error("an IPv6 address stands in brackets: [{0}]")]
-    Brackets(String),
+    #[error("an IPv6 address stands in brackets, a port behind them: [::1]:5000")]
+    Brackets,
     #[error("this build has no TLS; build it with the feature tls, or name mqtt://, which goes in the clear")]
     NoTls,
     #[error(
-        "the prefix of MQTT topics has no +, no #, no control characters, no $ at its beginning, nothing empty between \
-         two /, and at most {LONGEST_PREFIX} bytes"
+        "the prefix of MQTT topics has no +, no #, nothing but characters, no $ at its beginning, nothing empty between \
+         two /, at most {LONGEST_PREFIX} bytes and {MOST_LEVELS} levels"
     )]
     Prefix,
+    #[error("the user and the password of MQTT are text without control characters, which %00 and %0A stand for")]
+    Login,
     #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]
     At,
 }
@@ -109,7 +113,7 @@ impl Address {
                 address.parse::<Ipv6Addr>().map_err(|_| TargetError::Unknown)?;
                 (host, port)
             }
-            None if text.parse::<Ipv6Addr>().is_ok() => return Err(TargetError::Brackets(text.into())),
+            None if text.parse::<Ipv6Addr>().is_ok() => return Err(TargetError::Brackets),
             None => text.split_at(text.find(':').unwrap_or(text.len())),
         };
         let port = match port.strip_prefix(':') {
@@ -147,8 +151,9 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
     let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
     // What begins with $ is the broker's own: it drops what others publish there.
-    let is_wrong = prefix.contains(['+', '#']) || prefix.contains(char::is_control) || prefix.starts_with('$');
-    if is_wrong || prefix.split('/').any(str::is_empty) || prefix.len() > LONGEST_PREFIX {
+    let is_wrong = prefix.contains(['+', '#']) || !is_plain(&prefix) || prefix.starts_with('$');
+    let is_long = prefix.len() > LONGEST_PREFIX || prefix.split('/').count() > MOST_LEVELS;
+    if is_wrong || is_long || prefix.split('/').any(str::is_empty) {
         return Err(TargetError::Prefix);
     }
     let (user, password) = match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
@@ -160,7 +165,34 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     if user.as_ref().is_some_and(String::is_empty) {
         return Err(TargetError::Unknown);
     }
+    if !user.iter().chain(&password).all(|text| is_plain(text)) {
+        return Err(TargetError::Login);
+    }
     Ok(Broker { host, port, tls, user, password: password.map(Secret), prefix })
+}
+
+/// Whether brokers take it for a text (MQTT 3.1.1, section 1.5.3): neither control characters nor
+/// what Unicode says is no character.
+fn is_plain(text: &str) -> bool {
+    let is_none = |c: char| matches!(u32::from(c), 0xfdd0..=0xfdef) || u32::from(c) & 0xfffe == 0xfffe;
+    !text.chars().any(|c| c.is_control() || is_none(c))
+}
+
+/// What was written for a target, without what may be a password in it.
+pub fn without_password(text: &str) -> String {
+    let (scheme, rest) = text.split_at(text.find(':').map_or(0, |colon| colon + 1));
+    let (slashes, rest) = rest.split_at(rest.len() - rest.trim_start_matches('/').len());
+    let is_port = |text: &str| text.split('/').next().is_some_and(|port| port.parse::<u32>().is_ok());
+    let clean = match (rest.rsplit_once('@'), rest.split_once(':')) {
+        (Some(_), Some((user, _))) if slashes == "//" && !user.contains('@') => {
+            format!("{user}:***@{}", &rest[rest.rfind('@').map_or(0, |at| at + 1)..])
+        }
+        (Some(_), None) if slashes == "//" => rest.into(),
+        (Some((_, host)), _) => format!("***@{host}"),
+        (None, Some((user, password))) if scheme.starts_with("mqtt") && !is_port(password) => format!("{user}:***"),
+        (None, _) => rest.into(),
+    };
+    format!("{scheme}{slashes}{clean}")
 }
 
 /// As it is written on the command line, without a password.
@@ -206,13 +238,17 @@ impl Target {
         mqtt::forget(&with_password(broker, password)).map_err(failed)
     }
 
-    /// Whether the same messages would come there twice, by whatever user's name.
+    /// Whether both are one place, by whatever user's name and in whatever format, as far as it can
+    /// be told without asking for addresses.
     pub fn is_same_place(&self, other: &Target) -> bool {
         match (self, other) {
-            (Target::Mqtt(one), Target::Mqtt(other)) => {
-                one.host.eq_ignore_ascii_case(&other.host) && (one.port, &one.prefix) == (other.port, &other.prefix)
+            (Target::Udp(_, one), Target::Udp(_, other)) => {
+                is_same_host(&one.host, &other.host) && one.port == other.port
             }
-            _ => self == other,
+            (Target::Mqtt(one), Target::Mqtt(other)) => {
+                is_same_host(&one.host, &other.host) && (one.port, &one.prefix) == (other.port, &other.prefix)
+            }
+            _ => false,
         }
     }
 
@@ -225,6 +261,14 @@ impl Target {
     pub fn is_retained(&self) -> bool {
         matches!(self, Target::Mqtt(_))
     }
+}
+
+fn is_same_host(one: &str, other: &str) -> bool {
+    let is_of_localhost =
+        |name: &str, address: &str| name.eq_ignore_ascii_case("localhost") && ["127.0.0.1", "::1"].contains(&address);
+    let address = |host: &str| host.parse::<IpAddr>().ok();
+    let is_same_address = address(one).is_some() && address(one) == address(other);
+    one.eq_ignore_ascii_case(other) || is_same_address || is_of_localhost(one, other) || is_of_localhost(other, one)
 }
 
 /// The URL's own goes before.
@@ -312,7 +356,66 @@ mod tests {
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
-        let error = "opentrack://::1".parse::<Target>().unwrap_err().to_string();
-        assert_eq!(error, "an IPv6 address stands in brackets: [::1]");
+        for text in ["opentrack://::1", "udp://::1:99"] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert_eq!(error, "an IPv6 address stands in brackets, a port behind them: [::1]:5000", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_does_not_get_to_a_broker() {
+        for code in ["%00", "%0a", "%1b", "%7f", "%c2%85", "%ef%bf%bf", "%ef%b7%90", "%f0%9f%bf%be"] {
+            let read = |url: String| url.parse::<Target>().unwrap_err();
+            assert!(matches!(read(format!("mqtt://h/a{code}")), TargetError::Prefix), "{code}");
+            assert!(matches!(read(format!("mqtt://a{code}@h")), TargetError::Login), "{code}");
+            assert!(matches!(read(format!("mqtt://a:b{code}@h")), TargetError::Login), "{code}");
+        }
+        assert!("mqtt://ä:€%20@h/%f0%9f%98%80".parse::<Target>().is_ok());
+        let levels = |count: usize| format!("mqtt://h/{}", vec!["a"; count].join("/")).parse::<Target>();
+        assert!(levels(MOST_LEVELS).is_ok() && levels(MOST_LEVELS + 1).is_err());
+    }
+
+    #[test]
+    fn a_place_is_one_however_it_is_written() {
+        let read = |text: &str| text.parse::<Target>().unwrap();
+        for (one, other, is_same) in [
+            ("mqtt://127.0.0.1/a", "mqtt://LocalHost/a", true),
+            ("mqtt://[::1]/a", "mqtt://me@localhost:1883/a", true),
+            ("mqtt://h/a", "mqtt://H/a", true),
+            ("mqtt://h/a", "mqtt://h/A", false),
+            ("mqtt://h/a", "mqtt://h:1884/a", false),
+            ("udp://127.0.0.1:99", "udp://LOCALHOST:99", true),
+            ("udp://[::1]:99", "udp://[0:0::1]:99", true),
+            ("udp://127.0.0.1:99", "udp://127.0.0.2:99", false),
+            ("udp://localhost:99", "udp://127.0.0.2:99", false),
+            ("opentrack://h", "udp://h:4242", true),
+            ("opentrack://h", "openseeface://h", false),
+            ("udp://h:1883", "mqtt://h", false),
+        ] {
+            assert_eq!(read(one).is_same_place(&read(other)), is_same, "{one} {other}");
+            assert_eq!(read(other).is_same_place(&read(one)), is_same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_quoted_without_a_password() {
+        for (text, shown) in [
+            ("mqtt:u:hunter2@h", "mqtt:***@h"),
+            ("mqtt:/u:hunter2@h/x", "mqtt:/***@h/x"),
+            ("mqtt:///u:hunter2@h", "mqtt:///***@h"),
+            ("mqtt://u:hunter2", "mqtt://u:***"),
+            ("mqtt://u:hunter2/x", "mqtt://u:***"),
+            ("mqtt://u:hunt/er@2@h/x", "mqtt://u:***@h/x"),
+            ("mqtt://hun@ter:2@h", "mqtt://***@h"),
+            ("u:hunter2@h", "u:***@h"),
+            ("hunter2@h", "***@h"),
+            ("mqtt://u@h/#", "mqtt://u@h/#"),
+            ("mqtt://h:70000/x", "mqtt://h:70000/x"),
+            ("udp://host", "udp://host"),
+            ("udp://[::1", "udp://[::1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_password(text), shown, "{text}");
+        }
     }
 }
