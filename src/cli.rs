@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use self::machine::{DoctorArgs, LatencyArgs, TestcardArgs};
 pub use self::measure::{BenchArgs, CompareArgs, EvalArgs};
+pub(crate) use self::run::is_stdout;
 pub use self::run::{DemoArgs, PasswordArgs, PublishArgs, ReloadArgs, RunArgs, ServeArgs};
 pub use self::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs};
 use crate::face::zoo;

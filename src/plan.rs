@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::env::VarError;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -31,6 +32,8 @@ use crate::screen::{Screen, ScreenError, ScreenSettings, View};
 use crate::text::files;
 
 const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
+/// From one state to the next that a broker gets.
+const STATE_EVERY: Duration = Duration::from_millis(200);
 
 impl CameraArgs {
     /// What the command line asks for has to be had; what the board's profile says is aimed at.
@@ -103,18 +106,22 @@ impl LogArgs {
 impl PasswordArgs {
     /// The password, if there is one.
     pub fn read(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.publish_password_file else {
-            return match std::env::var(PASSWORD_VARIABLE) {
+        let (place, text) = match &self.publish_password_file {
+            Some(path) => {
+                let place = path.display().to_string();
+                let text = files::read_text(path).with_context(|| format!("cannot read the password from {place}"))?;
+                files::warn_of_readers(path);
+                (place, text)
+            }
+            None => match std::env::var(PASSWORD_VARIABLE) {
+                Ok(text) => (PASSWORD_VARIABLE.into(), text),
+                Err(VarError::NotPresent) => return Ok(None),
                 Err(VarError::NotUnicode(_)) => anyhow::bail!("{PASSWORD_VARIABLE} is no UTF-8"),
-                password => Ok(password.ok()),
-            };
+            },
         };
-        let text =
-            files::read_text(path).with_context(|| format!("cannot read the password from {}", path.display()))?;
-        files::warn_of_readers(path);
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(line.into())),
-            _ => anyhow::bail!("{}: the first line is empty; expected a password", path.display()),
+            _ => anyhow::bail!("{place}: the first line is empty; expected a password"),
         }
     }
 }
@@ -244,13 +251,16 @@ impl RunPlan {
         let metrics = Arc::new(Metrics::of_logs(&logs));
         metrics.describe(&made_by);
         let mut publishers = {
-            let password = args.password.read()?;
-            if password.is_some() && !args.publish.is_empty() && !args.publish.iter().any(Target::wants_password) {
+            let password = if args.publish.is_empty() { None } else { args.password.read()? };
+            if password.is_some() && !args.publish.iter().any(Target::wants_password) {
                 log::warn!(
                     "the password is sent to nobody: no URL of --publish names a user without one, mqtt://USER@HOST"
                 );
             }
-            let (head, every) = (landmarks.head.as_ref(), args.publish_rate);
+            if args.publish_rate.is_some() && !args.publish.iter().any(Target::is_retained) {
+                log::warn!("--publish-rate holds for nobody: no URL of --publish names a broker, mqtt://HOST");
+            }
+            let (head, every) = (landmarks.head.as_ref(), args.publish_rate.unwrap_or(STATE_EVERY));
             let settings = ReceiverSettings { head, every, password: password.as_deref(), metrics: &metrics };
             publishers(args, source.is_live(), &settings)?
         };

@@ -105,10 +105,9 @@ fn a_frame_has_one_wall_time_wherever_it_goes() {
 #[test]
 fn a_receiver_that_is_not_there_is_no_failure_and_one_that_listens_gets_datagrams() {
     let folder = tempfile::tempdir().unwrap();
-    let listener = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    listener.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
-    let to = |scheme: &str| format!("{scheme}://127.0.0.1:{}", listener.local_addr().unwrap().port());
-    let (opentrack, openseeface, json) = (to("opentrack"), to("openseeface"), to("udp"));
+    let listeners = [(); 3].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let to = |i: usize, scheme: &str| format!("{scheme}://127.0.0.1:{}", listeners[i].local_addr().unwrap().port());
+    let (opentrack, openseeface, json) = (to(0, "opentrack"), to(1, "openseeface"), to(2, "udp"));
     let output = wingmark(
         folder.path(),
         &[
@@ -130,13 +129,11 @@ fn a_receiver_that_is_not_there_is_no_failure_and_one_that_listens_gets_datagram
         ],
     );
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let mut sizes = Vec::new();
-    for _ in 0..3 {
-        let mut datagram = [0; 65536];
-        sizes.push(listener.recv(&mut datagram).unwrap());
-    }
-    sizes.sort_unstable();
-    assert!(sizes[0] == 48 && sizes[1] <= 1400 && sizes[2] == 1785, "{sizes:?}");
+    let sizes = listeners.map(|listener| {
+        listener.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+        listener.recv(&mut [0; 65536]).unwrap()
+    });
+    assert!(sizes[0] == 48 && sizes[1] == 1785 && sizes[2] <= 1400, "{sizes:?}");
 }
 
 #[test]
@@ -387,7 +384,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 25] = [
+    let cases: [(&[&str], &str); 34] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -404,6 +401,10 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
         (&["run", "--source=rtsp://me:sec/ret@cam/x"], "'rtsp://me:***@cam/x' for '--source"),
         (&["run", "--publish=mqtt://me:sec/ret@hub"], "'mqtt://me:***@hub' for '--publish"),
+        (&["run", "--publish=mqtt:me:sec/ret@hub"], "'mqtt:***@hub' for '--publish"),
+        (&["run", "--publish=mqtt://me:sec/ret"], "'mqtt://me:***' for '--publish"),
+        (&["publish", "--forget=mqtt:/me:sec/ret@hub/a"], "'mqtt:/***@hub/a' for '--forget"),
+        (&["run", "--publish=udp://::1:99"], "an IPv6 address stands in brackets, a port behind them: [::1]:5000"),
         (&["run", "--publish-rate", "2"], "--publish <URL>"),
         (&["run", "--publish-password-file", "a"], "--publish <URL>"),
         (&["run", "--metrics", "a.prom", "--metrics-every", "none"], "expected a number with ms, s, m, h or d"),
@@ -417,8 +418,13 @@ fn wrong_usage_is_told_from_failure() {
             &["run", "--publish", "mqtt://a:sec%2fret@h", "--publish", "mqtt://b@h/wingmark/"],
             "mqtt://b@h:1883/wingmark are the",
         ),
+        (&["run", "--publish", "opentrack://h:99", "--publish", "udp://H:99"], "udp://H:99 are the same place"),
+        (&["run", "--record", "-", "--json-summary", "/dev/stdout"], "cannot share standard output"),
         (&["run", "--record-when", "face"], "--record <FILE|->"),
         (&["run", "--serve", "0.0.0.0:1"], "give --token-file FILE with it"),
+        (&["run", "--serve", "0"], "expected a port from 1 on, such as 8080"),
+        (&["run", "--serve", "::1:8080"], "expected a port from 1 on, such as 8080"),
+        (&["run", "--serve", "localhost:8080"], "an address in numbers with one, such as 0.0.0.0:8080 or [::1]:8080"),
     ];
     for (arguments, expected) in cases {
         let message = failure(folder.path(), arguments, 2);
@@ -448,6 +454,18 @@ fn what_has_no_effect_is_told() {
     assert!(password(&["--publish", "mqtt://127.0.0.1:9"]));
     assert!(!password(&["--publish", "mqtt://127.0.0.1:9", "--publish", "mqtt://me@127.0.0.1:9/desk"]));
     assert!(!password(&[]));
+    let rate = |place: &str| {
+        let publish = ["run", "--source", PORTRAIT, "--screen", "none", "--publish-rate", "2", "--publish", place];
+        let output = wingmark(folder.path(), &publish);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stderr).contains("--publish-rate holds for nobody: no URL of --publish names a broker")
+    };
+    assert!(rate("udp://127.0.0.1:9") && !rate("mqtt://127.0.0.1:9"));
+    // The variable's password is as a file's.
+    let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--publish", "mqtt://me@127.0.0.1:9"];
+    let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "\nhush").output().unwrap();
+    let expected = "WINGMARK_MQTT_PASSWORD: the first line is empty; expected a password\n";
+    assert!(output.status.code() == Some(1) && text(&output.stderr).ends_with(expected), "{output:?}");
     // What the settings file hides, another program does not.
     std::fs::write(folder.path().join("b.toml"), "source = 'gst:rtspsrc user-pw=hush ! fdsink'\n").unwrap();
     let output = command(folder.path(), &["run", "--settings", "b.toml"]).env("PATH", "").output().unwrap();

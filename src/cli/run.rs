@@ -1,19 +1,21 @@
 //! Options of `run`, and of the commands around it.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::ErrorKind;
+use clap::builder::{OsStringValueParser, StringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Args, Command};
 
 use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
 use crate::capture::SourceChoice;
 use crate::face::zoo;
-use crate::publish::Target;
+use crate::publish::{Target, without_password};
 use crate::record::{RecordChoice, limits};
 use crate::screen::{PngFolder, ScreenChoice};
 use crate::text::apart;
@@ -73,12 +75,12 @@ pub struct RunArgs {
     /// broker, and Home Assistant; `mqtts://` by TLS, with the feature `tls`),
     /// `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (a JSON object a
     /// face). May be given several times. Frames never wait for a receiver: docs/live.md.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = Receivers)]
     pub publish: Vec<Target>,
 
-    /// How often a broker gets the state in a second; it gets events at once.
-    #[arg(long, value_name = "N", default_value = "5", value_parser = publish_rate, requires = "publish")]
-    pub publish_rate: Duration,
+    /// How often a broker gets the state in a second, 5 without it; it gets events at once.
+    #[arg(long, value_name = "N", value_parser = publish_rate, requires = "publish")]
+    pub publish_rate: Option<Duration>,
 
     #[command(flatten)]
     pub password: PasswordArgs,
@@ -123,9 +125,13 @@ impl RunArgs {
         if to_stdout > 1 {
             return Some((ErrorKind::ArgumentConflict, "--record - is given twice; give it once".into()));
         }
-        if to_stdout > 0 && self.json_summary.as_ref().is_some_and(|path| path.as_os_str() == "-") {
-            let words = "--json-summary - and --record - cannot share standard output; give the summary a file";
-            return Some((ErrorKind::ArgumentConflict, words.into()));
+        if to_stdout > 0
+            && let Some(path) = self.json_summary.as_deref().filter(|path| is_stdout(path))
+        {
+            let path = path.display();
+            let words =
+                format!("--json-summary {path} and --record - cannot share standard output; give the summary a file");
+            return Some((ErrorKind::ArgumentConflict, words));
         }
         for (i, second) in self.publish.iter().enumerate() {
             if let Some(first) = self.publish[..i].iter().find(|first| first.is_same_place(second)) {
@@ -178,6 +184,13 @@ impl RunArgs {
     }
 }
 
+/// Whether it is where standard output goes, by whatever name. What keeps nothing can be shared.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    let file = |path: &Path| path.metadata().ok().map(|about| (about.dev(), about.ino()));
+    let is = |name: &str| file(path).is_some() && file(path) == file(Path::new(name));
+    path.as_os_str() == "-" || is("/dev/stdout") && !is("/dev/null")
+}
+
 /// Have a run on this machine take its model and settings anew, and begin new logs, as SIGHUP does.
 ///
 /// The model is loaded and checked while frames go on. Where the model or the settings file is
@@ -206,11 +219,28 @@ pub struct PasswordArgs {
 #[derive(Debug, Args)]
 pub struct PublishArgs {
     /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`.
-    #[arg(long, value_name = "URL", required = true)]
+    #[arg(long, value_name = "URL", required = true, value_parser = Receivers)]
     pub forget: Vec<Target>,
 
     #[command(flatten)]
     pub password: PasswordArgs,
+}
+
+/// Reads a target. What is said of a wrong one has no password in it.
+#[derive(Clone)]
+struct Receivers;
+
+impl TypedValueParser for Receivers {
+    type Value = Target;
+
+    fn parse_ref(&self, command: &Command, option: Option<&Arg>, value: &OsStr) -> Result<Target, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| text.parse::<Target>());
+        parser.parse_ref(command, option, value).map_err(|mut error| {
+            let shown = without_password(&value.to_string_lossy());
+            error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+            error
+        })
+    }
 }
 
 /// Of other files in its folder, node_exporter reads none.
@@ -260,6 +290,9 @@ fn page_address(text: &str) -> Result<SocketAddr, String> {
         return Err("this binary has no page; build it with --features page".into());
     }
     let port = text.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    port.or_else(|_| text.parse())
-        .map_err(|_| "expected a port, such as 8080, or an address with one, such as 0.0.0.0:8080".into())
+    let address = port.or_else(|_| text.parse()).ok().filter(|address| address.port() > 0);
+    address.ok_or_else(|| {
+        "expected a port from 1 on, such as 8080, or an address in numbers with one, such as 0.0.0.0:8080 or [::1]:8080"
+            .into()
+    })
 }

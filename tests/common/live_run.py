@@ -1,6 +1,7 @@
 """A run of wingmark that lasts: its camera is a pipe that gets one picture again and again."""
 
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -8,6 +9,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PORTRAIT = REPOSITORY / "assets/eileen-collins.jpg"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class LiveRun:

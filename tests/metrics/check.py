@@ -27,7 +27,7 @@ from prometheus_client.openmetrics import parser as open_metrics
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "tests/common"))
-from live_run import LiveRun
+from live_run import LiveRun, free_port
 
 SERVICE = REPOSITORY / "service/prometheus"
 # Not every machine tells of these.
@@ -197,7 +197,9 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         figures = folder / "wingmark.prom"
-        arguments = ["--serve", "0", "--record", str(folder / "faces.csv"), "--metrics", str(figures), "--metrics-every", "200ms"]
+        arguments = [
+            "--serve", str(free_port()), "--record", str(folder / "faces.csv"), "--metrics", str(figures), "--metrics-every", "200ms",
+        ]
         with LiveRun(wingmark, *arguments) as run:
             address = run.said("the page is at ").split()[-1]
             end = time.monotonic() + 60

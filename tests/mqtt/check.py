@@ -23,18 +23,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 import schemas
-from live_run import REPOSITORY, LiveRun, wait
+from live_run import REPOSITORY, LiveRun, free_port, wait
 
 # Who may read all and write nothing, and who may do neither.
 READER, NOBODY = "reader", "nobody"
 USER, PASSWORD, PREFIX = "board", "p@ss:word/%41", "car/dash"
 DEVICE = "homeassistant/device/wingmark_car_dash/config"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def certificates(folder):

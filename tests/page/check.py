@@ -24,7 +24,7 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
-from live_run import REPOSITORY, LiveRun, wait
+from live_run import REPOSITORY, LiveRun, free_port, wait
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -175,13 +175,13 @@ def get(address, token=None):
 def check_token(wingmark, folder):
     token = folder / "token"
     token.write_text("correct horse\n")
-    with LiveRun(wingmark, "--serve", "127.0.0.1:0", "--token-file", token) as run:
+    with LiveRun(wingmark, "--serve", f"127.0.0.1:{free_port()}", "--token-file", token) as run:
         address = run.said("the page is at ").split()[-1]
         assert get(address) == get(address, "wrong horse") == 401 and get(address, "correct horse") == 200
         wait(lambda: get(address + "/healthz", "correct horse") == 200, "health")
         assert get(address + "/video", "correct horse") == 404
         assert run.stop() == 0
-    done = subprocess.run([wingmark, "run", "--serve", "0.0.0.0:0"], capture_output=True, text=True)
+    done = subprocess.run([wingmark, "run", "--serve", "0.0.0.0:8080"], capture_output=True, text=True)
     assert done.returncode == 2 and "--token-file" in done.stderr, done
     print("nothing without the token")
 
@@ -197,7 +197,7 @@ def main():
             return
         browser = Browser(folder / "profile")
         try:
-            with LiveRun(wingmark, "--serve", "0", "--serve-video") as run:
+            with LiveRun(wingmark, "--serve", str(free_port()), "--serve-video") as run:
                 address = run.said("the page is at ").split()[-1]
                 check_page(browser, address, folder, pictures)
                 assert run.stop() == 0

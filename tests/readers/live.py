@@ -19,7 +19,7 @@ import drowsiness
 import listen
 import ros2_bridge
 import schemas
-from live_run import PORTRAIT, LiveRun
+from live_run import PORTRAIT, LiveRun, free_port
 
 def lines(wingmark):
     run = [wingmark, "run", "--source", "clip", "--screen", "none", "--frames", "60", "--record", "-"]
@@ -29,7 +29,7 @@ def lines(wingmark):
 
 def events(wingmark):
     """Some objects of the page's stream, and its health."""
-    with LiveRun(wingmark, "--serve", "0") as run:
+    with LiveRun(wingmark, "--serve", str(free_port())) as run:
         address = run.said("the page is at ").split()[-1]
         found = []
         with urllib.request.urlopen(address + "/events", timeout=60) as stream:

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::totals::Totals;
+use crate::cli::is_stdout;
 use crate::commands::{check_writable, results};
 use crate::record::metrics::Metrics;
 use crate::text::files;
@@ -21,9 +22,9 @@ pub struct JsonSummary {
 
 impl JsonSummary {
     /// Looks whether the file can be written, so that this is known before the run. `-` is standard
-    /// output.
+    /// output, and so is `/dev/stdout`.
     pub fn to(path: &Path) -> anyhow::Result<Self> {
-        if path.as_os_str() == "-" {
+        if is_stdout(path) {
             return Ok(JsonSummary { file: None });
         }
         check_writable(path)?;
