@@ -281,7 +281,7 @@ fn put_records(text: &mut Exposition, records: &[Record]) {
 }
 
 fn put_receivers(text: &mut Exposition, receivers: &[(String, Arc<Tally>)]) {
-    let help = "Frames that each receiver of live output got.";
+    let help = "Frames that each receiver of live output took; of some it may have nothing to send.";
     let mut family = text.family("published_sent_total", MetricKind::Counter, help);
     receivers.iter().for_each(|(name, tally)| family.sample(&[("receiver", name)], tally.written()));
     let help = "Frames that a receiver did not get: a newer one took the place, or it could not be reached.";
