@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 
 use super::Format;
-use super::storage::{Disk, Listed, Place, Storage};
+use super::storage::{Disk, Listed, Storage};
 use crate::text::files;
 
 /// What a full file's name has more of: `-000042-20261124T062804Z`.
@@ -126,19 +126,15 @@ impl<S: Storage> Journal<S> {
     fn write_through(&mut self, file: &mut S::File, bytes: &[u8]) -> io::Result<()> {
         self.storage.append(file, bytes)?;
         self.storage.sync(file)?;
-        match self.storage.place(file, &self.names.path) {
-            Place::Nowhere => Err(io::Error::new(io::ErrorKind::NotFound, "somebody removed the file")),
-            Place::Named | Place::Elsewhere => Ok(()),
+        if self.storage.was_removed(file) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "somebody removed the file"));
         }
+        Ok(())
     }
 
-    /// Whether somebody renamed or removed the file under way, or put another in its place.
-    pub fn was_taken_away(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| self.place(open) != Place::Named)
-    }
-
-    fn place(&self, open: &Open<S::File>) -> Place {
-        self.storage.place(&open.file, &self.names.path)
+    /// Whether somebody removed the file under way.
+    pub fn was_removed(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| self.storage.was_removed(&open.file))
     }
 
     /// Whether so many more bytes fill the file under way.
@@ -159,7 +155,7 @@ impl<S: Storage> Journal<S> {
     /// is begun.
     pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
         match self.open.take() {
-            Some(open) if !tail.is_empty() && self.place(&open) != Place::Nowhere => {
+            Some(open) if !tail.is_empty() && !self.storage.was_removed(&open.file) => {
                 let finished = self.append_to(open, tail);
                 self.open = None;
                 finished

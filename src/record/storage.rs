@@ -17,17 +17,6 @@ pub struct Listed {
     pub modified: SystemTime,
 }
 
-/// Where a file that is being written stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Its name leads to it.
-    Named,
-    /// It was renamed, or another file has its name.
-    Elsewhere,
-    /// It was removed: what is written to it is lost.
-    Nowhere,
-}
-
 /// The calls that a log makes. All paths lie in the folder of the log.
 pub trait Storage {
     type File;
@@ -46,9 +35,9 @@ pub trait Storage {
     fn sync_folder(&mut self, folder: &Path) -> io::Result<()>;
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&mut self, path: &Path) -> io::Result<()>;
-    /// Where a file stands that was made or opened as `path`.
-    fn place(&self, _file: &Self::File, _path: &Path) -> Place {
-        Place::Named
+    /// Whether somebody removed a file that is open: what is written to it is lost.
+    fn was_removed(&self, _file: &Self::File) -> bool {
+        false
     }
     /// The regular files in a folder, in any order.
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>>;
@@ -103,15 +92,8 @@ impl Storage for Disk {
         std::fs::remove_file(path)
     }
 
-    fn place(&self, file: &File, path: &Path) -> Place {
-        // What cannot be told says nothing of the file.
-        let Ok(written) = file.metadata() else { return Place::Named };
-        match std::fs::metadata(path) {
-            _ if written.nlink() == 0 => Place::Nowhere,
-            Ok(named) if (named.dev(), named.ino()) != (written.dev(), written.ino()) => Place::Elsewhere,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Place::Elsewhere,
-            _ => Place::Named,
-        }
+    fn was_removed(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|about| about.nlink() == 0)
     }
 
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {

@@ -57,8 +57,8 @@ impl<S: Storage> Writer<S> {
     /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows
     /// its limit by more than a record, however fast they come; whether that was so.
     pub fn add(&mut self, entry: &Entry) -> bool {
-        if self.pending == 0 && self.journal.was_taken_away() {
-            log::warn!("{}: renamed or removed by somebody; a new file is begun", self.path.display());
+        if self.pending == 0 && self.journal.was_removed() {
+            log::warn!("{}: somebody removed it; a new file is begun", self.path.display());
             self.end_file();
         }
         let encoder = self.encoder.get_or_insert_with(|| {
