@@ -106,7 +106,7 @@ impl Landmarker {
             presence: net.presence.clone(),
             visibility: VisibilityModel::new(visibility.as_ref(), net.shape.as_ref()),
             eyes: eyes.unwrap_or_default(),
-            extractor: FeatureExtractor::new(),
+            extractor: FeatureExtractor::new(scheme),
             features: None,
             looking: None,
         })

@@ -3,16 +3,19 @@
 //! The heat alone does not tell: a net is as unsure of a blurred face as of a bush. So the answer
 //! is that of a perceptron with one hidden layer of tanh units that sees both, how sure the net was
 //! (`HEAT` numbers: quantiles of the heat and of the landmarks' distances from the shapes of faces,
-//! where the face lies in its crop) and what stands where the landmarks are: a small grey patch,
-//! cut out as [the mean face](crate::face::shape) was laid over them. Landmarks that are not those
-//! of a face lay the patch over something that does not look like one, be it a bush or a face seen
-//! the wrong way up. `wingmark-trainer presence` fits the numbers in a model's `presence.csv`.
+//! where the face lies in its crop), what stands where the landmarks are (a small grey patch, cut
+//! out as [the mean face](crate::face::shape) was laid over them), and the landmarks as that face
+//! has them. Landmarks that are not those of a face lay the patch over something that does not look
+//! like one, be it a bush or a face seen the wrong way up. Patch and landmarks are mirrored where
+//! the head is turned to its right, so that one side need not be learned apart from the other.
+//! `wingmark-trainer presence` fits the numbers in a model's `presence.csv`.
 
 use nalgebra::{Point2, Similarity2, Vector2};
 use thiserror::Error;
 
 use crate::face::Landmark;
 use crate::face::shape::ShapeFit;
+use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::crop::CropImage;
 use crate::picture::exposure::brighten;
 use crate::picture::frame::Frame;
@@ -41,8 +44,10 @@ const HEAT_QUANTILES: [f32; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 const DISTANCE_QUANTILES: [f32; 4] = [0.25, 0.5, 0.75, 0.9];
 /// How many numbers tell of the heat.
 const HEAT: usize = HEAT_QUANTILES.len() + DISTANCE_QUANTILES.len() + 7;
-/// Numbers that the perceptron reads.
-pub const FEATURES: usize = HEAT + (PATCH_PX * PATCH_PX) as usize;
+const PATCH: usize = (PATCH_PX * PATCH_PX) as usize;
+/// Numbers that the perceptron reads: of the heat, the patch row by row, then x and y of each
+/// landmark.
+pub const FEATURES: usize = HEAT + PATCH + 2 * IBUG_68.landmarks;
 /// Numbers of the table are no larger.
 const LARGEST: f32 = 1e4;
 
@@ -118,23 +123,24 @@ impl Unit {
 
 /// Computes the features of a look.
 pub struct FeatureExtractor {
+    scheme: &'static Scheme,
     patch: CropImage,
     sorted: Vec<f32>,
-}
-
-impl Default for FeatureExtractor {
-    fn default() -> Self {
-        FeatureExtractor::new()
-    }
+    /// The landmarks of the mean face.
+    in_face: Vec<Point2<f32>>,
 }
 
 impl FeatureExtractor {
-    pub fn new() -> Self {
-        FeatureExtractor { patch: CropImage::new(PATCH_PX), sorted: Vec::new() }
+    /// For landmarks of a scheme; the first 68 of them count.
+    pub fn new(scheme: &'static Scheme) -> Self {
+        FeatureExtractor { scheme, patch: CropImage::new(PATCH_PX), sorted: Vec::new(), in_face: Vec::new() }
     }
 
     /// `landmarks`, as they were decoded, in a map of `cells` a side, and how they `fit` the shapes
     /// of faces; the frame, and where the map lies in it.
+    ///
+    /// # Panics
+    /// When there are not as many landmarks as the scheme has.
     pub fn extract(
         &mut self,
         landmarks: &[Landmark],
@@ -160,13 +166,36 @@ impl FeatureExtractor {
             (contrast + 1.0).ln(),
         ];
         let distances = distances.map(|distance| (distance + 1e-3).ln());
-        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
-        let mean = grey.clone().sum::<f32>() / (PATCH_PX * PATCH_PX) as f32;
-        let patch = grey.map(|value| ((value - mean) / (contrast + 4.0)).clamp(-3.0, 3.0));
         let mut features = [0.0; FEATURES];
-        let all = heat.into_iter().chain(distances).chain(place).chain(patch);
-        features.iter_mut().zip(all).for_each(|(feature, value)| *feature = value);
+        let (of_heat, others) = features.split_at_mut(HEAT);
+        let (of_patch, of_landmarks) = others.split_at_mut(PATCH);
+        let all = heat.into_iter().chain(distances).chain(place);
+        of_heat.iter_mut().zip(all).for_each(|(feature, value)| *feature = value);
+        self.in_face.clear();
+        self.in_face.extend(landmarks.iter().map(|landmark| fit.face_from_found * landmark.at));
+        let is_mirrored = self.scheme.is_turned_to_its_right(&self.in_face);
+        self.put_patch(of_patch, contrast, is_mirrored);
+        for (number, feature) in of_landmarks.as_chunks_mut::<2>().0.iter_mut().enumerate().take(landmarks.len()) {
+            let of = |number: usize| self.in_face[number];
+            *feature = if is_mirrored {
+                let mirrored = of(self.scheme.flip[number]);
+                [-mirrored.x, mirrored.y]
+            } else {
+                of(number).into()
+            };
+        }
         features
+    }
+
+    /// The patch, each pixel from its mean, in standard deviations.
+    fn put_patch(&self, features: &mut [f32], contrast: f32, is_mirrored: bool) {
+        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
+        let mean = grey.clone().sum::<f32>() / PATCH as f32;
+        let patch = grey.map(|value| ((value - mean) / (contrast + 4.0)).clamp(-3.0, 3.0));
+        features.iter_mut().zip(patch).for_each(|(feature, value)| *feature = value);
+        if is_mirrored {
+            features.chunks_exact_mut(PATCH_PX as usize).for_each(<[f32]>::reverse);
+        }
     }
 
     /// Cuts the patch of the mean face, laid over the frame; gives the standard deviation of its
@@ -177,7 +206,7 @@ impl FeatureExtractor {
         self.patch.fill(frame, &Crop { frame_from_crop: frame_from_face * face_from_patch, side_px: PATCH_PX });
         brighten(&mut self.patch);
         let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
-        let count = (PATCH_PX * PATCH_PX) as f32;
+        let count = PATCH as f32;
         let mean = grey.clone().sum::<f32>() / count;
         (grey.map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
     }
@@ -231,7 +260,7 @@ mod tests {
         assert!(refused("out,bias\n").starts_with("presence.csv has no row"));
         assert!(refused(&text.replacen("-0.5", "nan", 1)).contains("line 3: \"nan\""));
         let columns = refused(&format!("{text}1,2\n"));
-        assert!(columns.contains("line 5: 2 columns; expected 274"), "{columns}");
+        assert!(columns.contains("line 5: 2 columns; expected 410"), "{columns}");
     }
 
     #[test]
@@ -246,11 +275,41 @@ mod tests {
             let cells_from_face = Similarity2::new(Vector2::new(4.0, 4.0), roll, 2.0);
             let fit = ShapeFit { face_from_found: cells_from_face.inverse(), distances: vec![0.1; 3], deviation: 1.0 };
             let frame_from_cells = Similarity2::new(Vector2::repeat(3.5), 0.0, 9.0);
-            FeatureExtractor::new().extract(&[landmark; 3], &fit, 8, &frame, &frame_from_cells)[HEAT..].to_vec()
+            let mut extractor = FeatureExtractor::new(&IBUG_68);
+            extractor.extract(&[landmark; 68], &fit, 8, &frame, &frame_from_cells)[HEAT..].to_vec()
         };
         let (upright, leaning) = (patch_of(0.0), patch_of(std::f32::consts::FRAC_PI_2));
         let at = |patch: &[f32], x: usize, y: usize| patch[y * PATCH_PX as usize + x];
         assert!(at(&upright, 2, 8) > 0.8 && at(&upright, 13, 8) < -0.8);
         assert!(at(&leaning, 8, 13) > 0.8 && at(&leaning, 8, 2) < -0.8);
+    }
+
+    #[test]
+    fn a_mirrored_face_has_the_same_features() {
+        let size = Size { width: 81, height: 81 };
+        let side = size.width as f32 - 1.0;
+        let grey_at = |x: usize, y: usize| ((3 * x + y * y) % 200) as u8;
+        let frame_of = |grey: &dyn Fn(usize, usize) -> u8| {
+            let bytes = (0..81 * 81).flat_map(|i| [grey(i % 81, i / 81); 3]).collect();
+            Frame::from_rgb(size, bytes).unwrap()
+        };
+        let landmark = |x: f32, y: f32| {
+            let covariance = Matrix2::identity();
+            Landmark { at: Point2::new(x, y), confidence: 0.5, covariance }
+        };
+        let landmarks: Vec<Landmark> =
+            (0..68).map(|i| landmark(20.0 + 0.6 * i as f32, 20.0 + ((i * 7) % 40) as f32)).collect();
+        let mirrored: Vec<Landmark> =
+            IBUG_68.flip.iter().map(|&i| landmark(side - landmarks[i].at.x, landmarks[i].at.y)).collect();
+        let features_of = |frame: &Frame, landmarks: &[Landmark]| {
+            let face_from_found = Similarity2::new(Vector2::new(40.0, 40.0), 0.0, 16.0).inverse();
+            let fit = ShapeFit { face_from_found, distances: vec![0.1; 68], deviation: 1.0 };
+            FeatureExtractor::new(&IBUG_68).extract(landmarks, &fit, 81, frame, &Similarity2::identity())
+        };
+        let one = features_of(&frame_of(&grey_at), &landmarks);
+        let other = features_of(&frame_of(&|x, y| grey_at(80 - x, y)), &mirrored);
+        let apart = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart < 0.05, "{apart}");
+        assert!(one[HEAT + PATCH..].iter().any(|value| value.abs() > 0.5));
     }
 }

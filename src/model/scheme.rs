@@ -20,6 +20,8 @@ pub struct Scheme {
     pub outer_eye_corners: [usize; 2],
     /// The root of the nose and the tip of the chin: down, along an upright face.
     pub midline: [usize; 2],
+    /// The tip of the nose.
+    pub nose_tip: usize,
 }
 
 impl Scheme {
@@ -42,6 +44,17 @@ impl Scheme {
         let along = |[from, to]: [usize; 2]| points[to] - points[from];
         let (across, down) = (along(self.outer_eye_corners), along(self.midline));
         (across.y - down.x).atan2(across.x + down.y)
+    }
+
+    /// Whether an upright face is turned to its own right, which is the left of the picture: the
+    /// tip of its nose lies to that side of the middle of the eyes.
+    ///
+    /// # Panics
+    /// When there are not as many points as landmarks.
+    pub fn is_turned_to_its_right(&self, points: &[Point2<f32>]) -> bool {
+        assert_eq!(points.len(), self.landmarks, "points of {}", self.name);
+        let [right, left] = self.outer_eye_corners;
+        points[self.nose_tip].x < (points[right].x + points[left].x) / 2.0
     }
 }
 
@@ -95,6 +108,7 @@ pub const IBUG_68: Scheme = Scheme {
     ],
     outer_eye_corners: [36, 45],
     midline: [27, 8],
+    nose_tip: 30,
 };
 
 /// Which of WFLW's 98 points stand at the places of iBUG's 68.

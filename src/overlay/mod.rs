@@ -133,6 +133,7 @@ mod tests {
         curves: &[Curve { name: "bar", points: &[0, 1] }],
         outer_eye_corners: [0, 1],
         midline: [0, 1],
+        nose_tip: 0,
     };
 
     fn drawn(landmarks: Vec<Landmark>, canvas_from_frame: Affine2<f32>, size: Size) -> String {

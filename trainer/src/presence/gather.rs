@@ -11,6 +11,7 @@ use wingmark::dataset::degrade::Degradation;
 use wingmark::face::detect::Detector;
 use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::presence::Features;
+use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
@@ -30,6 +31,8 @@ const NOT_FOUND: f32 = 0.25;
 const OWN_IOU: f32 = 0.6;
 const OTHER_IOU: f32 = 0.1;
 const UPRIGHT: f32 = 0.6;
+/// The eyes of a head that is turned far are closer than this share of the landmarks' height.
+const TURNED: f32 = 0.45;
 /// What is kept around a face, in sides of its box.
 const SURROUNDINGS: f32 = 2.2;
 const SURROUNDINGS_PX: u32 = 256;
@@ -58,6 +61,8 @@ pub struct Example {
     pub features: Features,
     pub shows: Shows,
     pub held_out: bool,
+    /// A face that is turned far to a side: the sets have few of them.
+    pub is_turned: bool,
 }
 
 pub struct Gathering {
@@ -95,7 +100,8 @@ impl Gathering {
                     _ => continue,
                 };
                 if let Some(&features) = landmarker.features() {
-                    examples.push(Example { features, shows, held_out });
+                    let is_turned = shows == Shows::Face && is_turned(face);
+                    examples.push(Example { features, shows, held_out, is_turned });
                 }
             }
         }
@@ -152,7 +158,7 @@ impl Gathering {
                 (own && is_upright).then_some(Shows::Face)
             };
             if let (Some(shows), Some(&features)) = (shows, landmarker.features()) {
-                self.examples[of_net].push(Example { features, shows, held_out });
+                self.examples[of_net].push(Example { features, shows, held_out, is_turned: false });
             }
             crop = landmarker.crop_around_points(&look.points());
             if crop.square().1 < SMALLEST_PX {
@@ -161,6 +167,11 @@ impl Gathering {
         }
         Ok(())
     }
+}
+
+fn is_turned(face: &Sample) -> bool {
+    let [right, left] = IBUG_68.outer_eye_corners;
+    (face.points[left] - face.points[right]).norm() < TURNED * face.bounds().height()
 }
 
 /// Mean distance, in roots of the area of the box.

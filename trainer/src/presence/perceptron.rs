@@ -10,6 +10,8 @@ const UNITS: i64 = 24;
 const STEPS: usize = 3000;
 const BATCH: i64 = 256;
 const DROPOUT: f64 = 0.1;
+/// So many times does a face count that is turned far to a side.
+const TURNED_TIMES: f32 = 3.0;
 /// Of faceless looks that were held out, this share has more presence than [`ALARM`].
 const ALARMS: f64 = 5e-4;
 /// More than a face that is followed needs, and less than a new one does.
@@ -24,7 +26,9 @@ pub fn train(examples: &[Example]) -> PresenceModel {
     let features = Tensor::from_slice(&numbers).view([count, FEATURES as i64]);
     let truth = Tensor::from_slice(&taught.iter().map(|e| f32::from(e.shows == Shows::Face)).collect::<Vec<_>>());
     let faces = truth.mean(Kind::Float).double_value(&[]);
+    let times: Vec<f32> = taught.iter().map(|e| if e.is_turned { TURNED_TIMES } else { 1.0 }).collect();
     let weight = &truth * (0.5 / faces) + (&truth * -1.0 + 1.0) * (0.5 / (1.0 - faces));
+    let weight = weight * Tensor::from_slice(&times);
     let mean = features.mean_dim([0i64].as_slice(), false, Kind::Float);
     let deviation = features.std_dim([0i64].as_slice(), true, false) + 1e-3;
     let features = (features - &mean) / &deviation;
