@@ -175,17 +175,17 @@ impl Run {
 
     fn is_enough(&self) -> bool {
         let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
-        let is_unwatched = has_gone && self.others().is_empty();
+        let is_unwatched = has_gone && self.others().next().is_none();
         is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unreadable >= limit as usize)
     }
 
     /// What the run goes on for.
-    fn others(&self) -> Vec<String> {
+    fn others(&self) -> impl Iterator<Item = String> {
         let logs = self.logs.iter().map(|log| log.path().display().to_string());
         let receivers = self.publishers.iter().filter(|publisher| !publisher.is_gone());
         let screen = self.display.as_ref().map(|_| "the screen".into());
         let metrics = self.metrics_file.as_ref().map(|_| "the metrics".into());
-        logs.chain(receivers.map(|receiver| receiver.name().into())).chain(screen).chain(metrics).collect()
+        logs.chain(receivers.map(|receiver| receiver.name().into())).chain(screen).chain(metrics)
     }
 
     /// Says so, once, where who read standard output has left.
@@ -193,7 +193,7 @@ impl Run {
         if self.reader_was_missed || !self.publishers.iter().any(Publisher::is_gone) {
             return;
         }
-        let others = self.others();
+        let others: Vec<String> = self.others().collect();
         if !others.is_empty() {
             self.reader_was_missed = true;
             warn!("nobody reads standard output any more; the run goes on for {}", others.join(", "));
