@@ -35,7 +35,7 @@ fn the_shipped_nets_give_onnxruntimes_heat_and_an_independent_decoders_landmarks
 fn fault(change: impl FnOnce(&Path)) -> String {
     let copy = tempfile::tempdir().unwrap();
     fs::create_dir(copy.path().join("golden")).unwrap();
-    let files = ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"];
+    let files = ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"];
     let golden = ["golden/input.png", "golden/heatmaps.u8", "golden/landmarks.csv"];
     for file in files.iter().chain(&golden) {
         fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
@@ -92,6 +92,10 @@ fn files_of_another_net_are_known_by_what_comes_out() {
     assert!(error.ends_with("; the folder lacks the model's shape.csv"), "{error}");
     let error = fault(|to: &Path| assert!(fs::copy(folder("nano").join("shape.csv"), to.join("shape.csv")).is_ok()));
     assert!(error.ends_with("; shape.csv is another model's"), "{error}");
+    let error = fault(|folder: &Path| fs::remove_file(folder.join("lids.csv")).unwrap());
+    assert!(error.ends_with("; the folder lacks the model's lids.csv"), "{error}");
+    let error = fault(|to: &Path| assert!(fs::copy(folder("nano").join("lids.csv"), to.join("lids.csv")).is_ok()));
+    assert!(error.ends_with("; lids.csv is another model's"), "{error}");
     let nobody_is_a_face = |folder: &Path| {
         let model = PresenceModel { bias: -9.0, units: Vec::new() };
         fs::write(folder.join("presence.csv"), model.to_csv()).unwrap();
@@ -104,11 +108,11 @@ fn files_of_another_net_are_known_by_what_comes_out() {
 fn a_digest_tells_every_file() {
     let digest = |folder: &Path| Choice::Folder(folder.into()).read().unwrap().digest();
     let copy = tempfile::tempdir().unwrap();
-    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"] {
+    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"] {
         fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
     }
     assert_eq!(digest(copy.path()), digest(&folder("small")));
-    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv"] {
+    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"] {
         let whole = fs::read(copy.path().join(file)).unwrap();
         fs::write(copy.path().join(file), [&whole[..], b"\n"].concat()).unwrap();
         assert_ne!(digest(copy.path()), digest(&folder("small")), "{file}");

@@ -15,8 +15,9 @@ use nalgebra::Point2;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::face::lids::EYE_POINTS;
 use crate::face::look::{Landmarker, LookTimings};
-use crate::face::zoo::{Files, LoadError, Net, PRESENCE, SHAPE};
+use crate::face::zoo::{Files, LIDS, LoadError, Net, PRESENCE, SHAPE};
 use crate::model::card::{CardError, Task};
 use crate::model::{Model, ModelError};
 use crate::picture::crop::CropImage;
@@ -74,8 +75,8 @@ pub enum GoldenError {
          the sample is another model's, or this machine computes wrongly"
     )]
     Heat { unequal: usize, all: usize, farthest: u8 },
-    #[error("landmark {index} lies {off_px:.2} px off {LANDMARKS}; {}", of_table(SHAPE, *.has_shape))]
-    Landmark { index: usize, off_px: f32, has_shape: bool },
+    #[error("landmark {index} lies {off_px:.2} px off {LANDMARKS}; {}", of_table(table, *.has_table))]
+    Landmark { index: usize, off_px: f32, table: &'static str, has_table: bool },
     #[error("the face in {INPUT} is taken for none (presence {presence:.2}); {}", of_table(PRESENCE, *.has_table))]
     NoFace { presence: f32, has_table: bool },
     #[error(transparent)]
@@ -162,16 +163,19 @@ impl Golden {
         let crop = Crop::of_frame(size, size.width);
         let look = Landmarker::new(net, 1)?.look(&frame, &crop, &mut LookTimings::default())?;
         let off = look.points().into_iter().zip(&self.landmarks).map(|(at, expected)| (at - expected).norm());
-        let (index, off_px) = off.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("a scheme has landmarks");
-        // A point that is no number is not near either.
-        let is_near = off_px < MOST_PX;
-        if !is_near {
-            return Err(GoldenError::Landmark { index, off_px, has_shape: net.shape.is_some() });
-        }
+        let (of_eyes, others): (Vec<_>, Vec<_>) = off.enumerate().partition(|(index, _)| EYE_POINTS.contains(index));
+        let farthest = |off: Vec<(usize, f32)>, table, has_table| {
+            let (index, off_px) = off.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("there are landmarks");
+            // A point that is no number is not near either.
+            let is_near = off_px < MOST_PX;
+            is_near.then_some(off_px).ok_or(GoldenError::Landmark { index, off_px, table, has_table })
+        };
+        let others = farthest(others, SHAPE, net.shape.is_some())?;
+        // Of a face alone eyes are drawn anew.
         if !look.is_face() {
             return Err(GoldenError::NoFace { presence: look.presence, has_table: net.presence.is_some() });
         }
-        Ok(off_px)
+        Ok(others.max(farthest(of_eyes, LIDS, net.lids.is_some())?))
     }
 }
 

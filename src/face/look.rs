@@ -6,6 +6,7 @@ use nalgebra::{Point2, Similarity2};
 
 use crate::face::Landmark;
 use crate::face::decode::decode;
+use crate::face::lids::{EyeReader, LidModel};
 use crate::face::presence::{FeatureExtractor, Features, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel};
 use crate::face::shape::ShapeModel;
 use crate::face::visibility::VisibilityModel;
@@ -31,6 +32,8 @@ pub struct Landmarker {
     calibration: Option<Calibration>,
     shape: Option<ShapeModel>,
     presence: Option<PresenceModel>,
+    lids: Option<LidModel>,
+    eye_reader: EyeReader,
     visibility: VisibilityModel,
     eyes: EyeRatios,
     extractor: FeatureExtractor,
@@ -104,6 +107,8 @@ impl Landmarker {
             calibration: calibration.clone(),
             shape: net.shape.clone(),
             presence: net.presence.clone(),
+            lids: net.lids.clone(),
+            eye_reader: EyeReader::default(),
             visibility: VisibilityModel::new(visibility.as_ref(), net.shape.as_ref()),
             eyes: eyes.unwrap_or_default(),
             extractor: FeatureExtractor::new(scheme),
@@ -179,8 +184,8 @@ impl Landmarker {
         self.go_on(None, parts, timings)
     }
 
-    /// The presence is judged by the pixels of `frame`, or by those of the crop where that frame is
-    /// gone.
+    /// Presence and eyes are judged by the pixels of `frame`, or by those of the crop where that
+    /// frame is gone.
     fn go_on(
         &mut self,
         frame: Option<&Frame>,
@@ -195,16 +200,18 @@ impl Landmarker {
             return Ok(None);
         };
         let inferred = Instant::now();
-        let frame_from_cells = crop.frame_from_crop * self.crop_from_cells;
+        let of_crop;
+        let (seen, seen_from_cells, roll) = match frame {
+            Some(frame) => (frame, crop.frame_from_crop * self.crop_from_cells, crop.square().2),
+            None => {
+                of_crop = self.image.to_frame();
+                (&of_crop, self.crop_from_cells, 0.0)
+            }
+        };
         let mut landmarks = decode(&maps);
         let fit = self.shape.as_ref().and_then(|shape| shape.refine(&mut landmarks));
-        self.features = fit.map(|fit| match frame {
-            Some(frame) => self.extractor.extract(&landmarks, &fit, maps.rows, frame, &frame_from_cells),
-            None => {
-                let crop = self.image.to_frame();
-                self.extractor.extract(&landmarks, &fit, maps.rows, &crop, &self.crop_from_cells)
-            }
-        });
+        let extractor = &mut self.extractor;
+        self.features = fit.map(|fit| extractor.extract(&landmarks, &fit, maps.rows, seen, &seen_from_cells));
         let confidence = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
         let presence = match (&self.presence, &self.features) {
             (Some(model), features) => features.as_ref().map_or(0.0, |features| model.of(features)),
@@ -214,7 +221,13 @@ impl Landmarker {
             if let Some(calibration) = &self.calibration {
                 landmark.covariance = calibration.error_covariance(index, landmark, confidence);
             }
-            *landmark = landmark.mapped(&frame_from_cells);
+            *landmark = landmark.mapped(&seen_from_cells);
+        }
+        if let Some(model) = self.lids.as_ref().filter(|_| presence >= IS_FACE) {
+            self.eye_reader.draw(model, seen, roll, &mut landmarks);
+        }
+        if frame.is_none() {
+            landmarks.iter_mut().for_each(|landmark| *landmark = landmark.mapped(&crop.frame_from_crop));
         }
         timings.count += 1;
         timings.net += inferred - start;
@@ -226,6 +239,7 @@ impl Landmarker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::lids::EYE_POINTS;
     use crate::face::zoo;
     use crate::picture::built_in_picture;
 
@@ -241,9 +255,14 @@ mod tests {
         for part in 1..=6 {
             assert!(in_parts.is_looking());
             let found = in_parts.work(6, timings).unwrap();
-            assert_eq!(found.as_ref().map(Look::points), (part == 6).then(|| expected.points()), "part {part}");
-            // The crop has fewer pixels to judge by than the frame has.
-            assert!(found.is_none_or(|look| (look.presence - expected.presence).abs() < 0.02));
+            assert_eq!(found.is_some(), part == 6, "part {part}");
+            let Some(found) = found else { continue };
+            // The crop has fewer pixels to judge by than the frame has, and to draw eyes by.
+            assert!((found.presence - expected.presence).abs() < 0.02);
+            for (i, (found, expected)) in found.points().iter().zip(expected.points()).enumerate() {
+                let most = if EYE_POINTS.contains(&i) { 1.0 } else { 1e-3 };
+                assert!((found - expected).norm() <= most, "landmark {i}: {found} is not {expected}");
+            }
         }
         assert!(!in_parts.is_looking());
         assert!(in_parts.work(6, timings).unwrap().is_none());

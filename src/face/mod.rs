@@ -16,6 +16,10 @@ pub mod golden;
 #[doc(hidden)]
 pub mod head;
 #[doc(hidden)]
+pub mod layers;
+#[doc(hidden)]
+pub mod lids;
+#[doc(hidden)]
 pub mod look;
 pub mod measure;
 pub(crate) mod nearest;

@@ -1,5 +1,5 @@
 //! Nets to run: the ones in this binary, and any in a folder with `model.onnx` and `card.toml`, and
-//! perhaps `shape.csv`, `head.csv` and `presence.csv`.
+//! perhaps `shape.csv`, `head.csv`, `presence.csv` and `lids.csv`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::face::head::{HeadError, HeadModel};
+use crate::face::lids::{LidError, LidModel};
 use crate::face::presence::{PresenceError, PresenceModel};
 use crate::face::shape::{ShapeError, ShapeModel};
 use crate::model::card::{CardError, ModelCard};
@@ -28,6 +29,8 @@ pub struct Net {
     pub head: Option<HeadModel>,
     /// What tells faces from others, from `presence.csv`.
     pub presence: Option<PresenceModel>,
+    /// What draws eyes anew, from `lids.csv`.
+    pub lids: Option<LidModel>,
 }
 
 /// Which net: a shipped one or a folder.
@@ -49,6 +52,7 @@ pub struct Shipped {
     shape: Option<&'static str>,
     head: Option<&'static str>,
     presence: Option<&'static str>,
+    lids: Option<&'static str>,
 }
 
 impl Shipped {
@@ -75,6 +79,7 @@ macro_rules! landmarks {
             shape: Some(shipped_file!(include_str, $name, "shape.csv")),
             head: Some(shipped_file!(include_str, $name, "head.csv")),
             presence: Some(shipped_file!(include_str, $name, "presence.csv")),
+            lids: Some(shipped_file!(include_str, $name, "lids.csv")),
         }
     };
 }
@@ -92,6 +97,7 @@ pub const SHIPPED: &[Shipped] = &[
         shape: None,
         head: None,
         presence: None,
+        lids: None,
     },
 ];
 
@@ -103,6 +109,8 @@ pub const SHAPE: &str = "shape.csv";
 pub const HEAD: &str = "head.csv";
 /// How a net knows a face, in a model's folder.
 pub const PRESENCE: &str = "presence.csv";
+/// How eyes are drawn anew, in a model's folder.
+pub const LIDS: &str = "lids.csv";
 /// The shipped net that finds faces.
 pub const FACES: &str = "faces";
 
@@ -132,6 +140,8 @@ pub enum LoadError {
     Shape { name: String, source: ShapeError },
     #[error("model {name}: {source}")]
     Presence { name: String, source: PresenceError },
+    #[error("model {name}: {source}")]
+    Lids { name: String, source: LidError },
     #[error("model {name}: {source}")]
     Model { name: String, source: ModelError },
 }
@@ -199,13 +209,14 @@ pub struct Files {
     shape: Option<Cow<'static, str>>,
     head: Option<Cow<'static, str>>,
     presence: Option<Cow<'static, str>>,
+    lids: Option<Cow<'static, str>>,
 }
 
 impl Files {
     fn of(shipped: &Shipped) -> Files {
-        let Shipped { name, card, model, shape, head, presence } = *shipped;
-        let [shape, head, presence] = [shape, head, presence].map(|text| text.map(Cow::Borrowed));
-        Files { name: name.into(), folder: None, card: card.into(), model: model.into(), shape, head, presence }
+        let Shipped { name, card, model, shape, head, presence, lids } = *shipped;
+        let [shape, head, presence, lids] = [shape, head, presence, lids].map(|text| text.map(Cow::Borrowed));
+        Files { name: name.into(), folder: None, card: card.into(), model: model.into(), shape, head, presence, lids }
     }
 
     fn in_folder(folder: &Path) -> Result<Files, LoadError> {
@@ -227,6 +238,7 @@ impl Files {
             shape: if_there(SHAPE)?,
             head: if_there(HEAD)?,
             presence: if_there(PRESENCE)?,
+            lids: if_there(LIDS)?,
             folder: Some(real),
         })
     }
@@ -243,8 +255,12 @@ impl Files {
 
     /// SHA-256 over all files, in hexadecimal digits: equal where two nets do the same.
     pub fn digest(&self) -> String {
-        let texts = [Some(&self.card), self.shape.as_ref(), self.head.as_ref(), self.presence.as_ref()];
-        let parts = texts.into_iter().map(|text| text.map(|text| text.as_bytes())).chain([Some(&*self.model)]);
+        let tables = [&self.shape, &self.head, &self.presence, &self.lids].map(Option::as_ref);
+        let parts = [Some(&self.card)]
+            .into_iter()
+            .chain(tables)
+            .map(|text| text.map(|text| text.as_bytes()))
+            .chain([Some(&*self.model)]);
         let mut digest = Sha256::new();
         for part in parts {
             // With its length, so that no byte can pass from one file to the next.
@@ -271,7 +287,9 @@ impl Files {
         let head = head.map_err(|source| LoadError::Head { name: name(), source })?;
         let presence = self.presence.as_ref().map(|text| PresenceModel::from_csv(text)).transpose();
         let presence = presence.map_err(|source| LoadError::Presence { name: name(), source })?;
-        let net = Net { card, model, shape, head, presence };
+        let lids = self.lids.as_ref().map(|text| LidModel::from_csv(text)).transpose();
+        let lids = lids.map_err(|source| LoadError::Lids { name: name(), source })?;
+        let net = Net { card, model, shape, head, presence, lids };
         net.lacks().for_each(|(file, without)| log::warn!("model {} has no {file}; {without}", self.name));
         Ok(net)
     }
@@ -285,6 +303,7 @@ impl Net {
             (self.shape.is_none(), SHAPE, "landmarks that it leaves unsure stay where they are"),
             (self.presence.is_none(), PRESENCE, "it knows faces less well, and turns true ones away"),
             (self.head.is_none(), HEAD, "heads have no pose"),
+            (self.lids.is_none(), LIDS, "it takes closed eyes for half open"),
         ];
         files.into_iter().filter(move |(lacks, ..)| *lacks && is_landmarks).map(|(_, file, without)| (file, without))
     }

@@ -102,7 +102,7 @@ def main():
     card = arguments.model / "card.toml"
     bare = without_calibration(card.read_text())
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as scratch:
-        for name in ["model.onnx", "shape.csv"]:
+        for name in ["model.onnx", "shape.csv", "presence.csv", "lids.csv"]:
             if (arguments.model / name).exists():
                 shutil.copy(arguments.model / name, folder)
         (pathlib.Path(folder) / "card.toml").write_text(bare)

@@ -16,6 +16,7 @@ import onnx
 import onnxruntime
 from PIL import Image
 
+import lids
 import shape
 
 
@@ -71,13 +72,17 @@ def decode(heat):
     return (column + mean[0], row + mean[1]), spread + np.eye(2) / 12, confidence
 
 
-def landmarks(folder, card, maps):
-    """Points [68, 2] in input pixels of float heatmaps [68, row, column], refined where the model
-    knows shapes of faces."""
+def landmarks(folder, card, maps, picture, corner=np.zeros(2), scale=1.0):
+    """Points [68, 2] in pixels of the picture [row, column, 3] of float heatmaps [68, row, column],
+    refined where the model knows shapes of faces, the eyes drawn anew where it knows how. The net's
+    input lies in the picture at `corner`, with `scale` pixels per pixel."""
     points, covariances, confidences = (np.array(part) for part in zip(*(decode(m) for m in maps)))
     if (folder / "shape.csv").exists():
         points = shape.refine(folder / "shape.csv", points, covariances, confidences)
-    return points * card["stride"] + (card["stride"] - 1) / 2
+    points = corner + scale * (points * card["stride"] + (card["stride"] - 1) / 2)
+    if (folder / "lids.csv").exists():
+        points = lids.draw(folder / "lids.csv", picture, points, confidences)
+    return points
 
 
 def main():
@@ -95,7 +100,8 @@ def main():
         recorded.write_bytes(stored.tobytes())
         if "landmarks" in card["task"]:
             real = (stored.astype(float) - card["heat"]["zero_point"]) * card["heat"]["scale"]
-            points = landmarks(folder, card, real)
+            picture = np.asarray(Image.open(folder / "golden/input.png").convert("RGB"), np.int64)
+            points = landmarks(folder, card, real, picture)
             (folder / "golden/landmarks.csv").write_text("".join(f"{x:.4f},{y:.4f}\n" for x, y in points))
         print(f"{folder}: recorded {stored.shape}")
 

@@ -137,12 +137,13 @@ impl Drop for Run {
     }
 }
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "card.toml",
     "model.onnx",
     "shape.csv",
     "head.csv",
     "presence.csv",
+    "lids.csv",
     "golden/input.png",
     "golden/heatmaps.u8",
     "golden/landmarks.csv",
@@ -247,7 +248,7 @@ fn a_model_that_is_not_whole_is_not_taken_and_the_log_says_why() {
         // Otherwise the model is the one at work, whose sample nobody asks for.
         fs::write(model.join("head.csv"), fs::read(nano.join("head.csv")).unwrap()).unwrap();
         if expected.starts_with("faces") {
-            ["shape.csv", "head.csv", "presence.csv"]
+            ["shape.csv", "head.csv", "presence.csv", "lids.csv"]
                 .iter()
                 .for_each(|file| fs::remove_file(model.join(file)).unwrap());
         }

@@ -7,6 +7,7 @@ mod export;
 mod graph;
 mod head;
 mod label;
+mod lids;
 mod loader;
 mod loss;
 mod net;
@@ -74,6 +75,8 @@ enum Command {
     Head(head::Fit),
     /// Fits how quantised nets know a face, and their own landmarks.
     Presence(presence::Fit),
+    /// Fits how a model draws eyes anew: lids.csv in its folder
+    Lids(lids::Fit),
     /// Writes the points that models see on pictures without any, for `train --also`.
     Label(label::Label),
     /// Writes a contact sheet of training pictures as the net sees them.
@@ -215,6 +218,7 @@ fn main() -> Result<()> {
         Command::Shape(args) => shape::fit(&args),
         Command::Head(args) => head::fit(&args),
         Command::Presence(args) => presence::fit(&args),
+        Command::Lids(args) => lids::fit(&args),
         Command::Label(args) => label::run(&args),
         Command::Sheet { what, out } => sheet::write(&*what.task()?, &out),
     }

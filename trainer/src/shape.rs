@@ -42,7 +42,7 @@ type Shape = Vec<Point2<f32>>;
 
 pub fn fit(args: &Fit) -> Result<()> {
     let mut net = Choice::Folder(args.model.clone()).load()?;
-    net.shape = None;
+    (net.shape, net.lids) = (None, None);
     let Task::Landmarks { crop_margin, .. } = net.card.task else {
         bail!("{} does not find landmarks", args.model.display());
     };
