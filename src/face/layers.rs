@@ -48,16 +48,11 @@ pub fn to_csv(layers: &[(Form, &Layer)]) -> String {
     let header: String = (1..=most).map(|i| format!(",w{i}")).collect();
     let row = |name: &str, layer: &Layer, output: usize| {
         let weights = layer.weights.iter().skip(output).step_by(layer.bias.len());
-        let weights: String = weights.map(|&weight| format!(",{}", short(weight))).collect();
-        format!("{name},{}{weights}\n", short(layer.bias[output]))
+        let weights: String = weights.map(|&weight| format!(",{}", numbers::rounded(weight))).collect();
+        format!("{name},{}{weights}\n", numbers::rounded(layer.bias[output]))
     };
     let rows = layers.iter().flat_map(|&((name, _, outputs), layer)| (0..outputs).map(move |o| row(name, layer, o)));
     format!("layer,bias{header}\n{}", rows.collect::<String>())
-}
-
-/// Four decimals say all there is to say of a weight.
-fn short(number: f32) -> f32 {
-    (number * 1e4).round() / 1e4
 }
 
 #[cfg(test)]

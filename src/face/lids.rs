@@ -184,10 +184,8 @@ impl EyeReader {
         let crop = Crop { frame_from_crop: frame_from_eye * eye_from_patch, side_px: COLUMNS as u32 };
         self.patch.fill(frame, &crop);
         brighten(&mut self.patch);
-        let pixels = self.patch.rgb.as_chunks::<3>().0.iter().skip(FIRST_ROW * COLUMNS);
-        for (value, pixel) in patch.iter_mut().zip(pixels) {
-            *value = pixel.iter().map(|&value| f32::from(value)).sum::<f32>() / 3.0;
-        }
+        let greys = self.patch.greys().skip(FIRST_ROW * COLUMNS);
+        patch.iter_mut().zip(greys).for_each(|(value, grey)| *value = grey);
         let count = patch.len() as f32;
         let mean = patch.iter().sum::<f32>() / count;
         let deviation = (patch.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt();

@@ -101,17 +101,12 @@ impl PresenceModel {
     pub fn to_csv(&self) -> String {
         let names = (1..=FEATURES).map(|i| format!(",e{i}")).collect::<String>();
         let row = |out: f32, bias: f32, weights: &[f32]| {
-            let weights = weights.iter().map(|&weight| format!(",{}", short(weight))).collect::<String>();
-            format!("{},{}{weights}\n", short(out), short(bias))
+            let weights = weights.iter().map(|&weight| format!(",{}", numbers::rounded(weight))).collect::<String>();
+            format!("{},{}{weights}\n", numbers::rounded(out), numbers::rounded(bias))
         };
         let units = self.units.iter().map(|unit| row(unit.out, unit.bias, &*unit.weights)).collect::<String>();
         format!("out,bias{names}\n{}{units}", row(0.0, self.bias, &[0.0; FEATURES]))
     }
-}
-
-/// Four decimals say all there is to say of a weight.
-fn short(number: f32) -> f32 {
-    (number * 1e4).round() / 1e4
 }
 
 impl Unit {
@@ -189,7 +184,7 @@ impl FeatureExtractor {
 
     /// The patch, each pixel from its mean, in standard deviations.
     fn put_patch(&self, features: &mut [f32], contrast: f32, is_mirrored: bool) {
-        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
+        let grey = self.patch.greys();
         let mean = grey.clone().sum::<f32>() / PATCH as f32;
         let patch = grey.map(|value| ((value - mean) / (contrast + 4.0)).clamp(-3.0, 3.0));
         features.iter_mut().zip(patch).for_each(|(feature, value)| *feature = value);
@@ -205,7 +200,7 @@ impl FeatureExtractor {
         let face_from_patch = Crop::new(Point2::new(0.0, PATCH_CENTRE), side, 0.0, PATCH_PX).frame_from_crop;
         self.patch.fill(frame, &Crop { frame_from_crop: frame_from_face * face_from_patch, side_px: PATCH_PX });
         brighten(&mut self.patch);
-        let grey = self.patch.rgb.as_chunks::<3>().0.iter().map(grey);
+        let grey = self.patch.greys();
         let count = PATCH as f32;
         let mean = grey.clone().sum::<f32>() / count;
         (grey.map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
@@ -218,10 +213,6 @@ impl FeatureExtractor {
         let last = self.sorted.len() as f32 - 1.0;
         at.map(|share| self.sorted[(share * last).round() as usize])
     }
-}
-
-fn grey(pixel: &[u8; 3]) -> f32 {
-    pixel.iter().map(|&value| f32::from(value)).sum::<f32>() / 3.0
 }
 
 #[cfg(test)]

@@ -61,6 +61,12 @@ impl CropImage {
         frame.read_pixels(Fill { rgb: &mut self.rgb, crop });
     }
 
+    /// The mean of each pixel's channels, row by row.
+    pub fn greys(&self) -> impl Iterator<Item = f32> + Clone + '_ {
+        let grey = |pixel: &[u8; 3]| pixel.iter().map(|&value| f32::from(value)).sum::<f32>() / 3.0;
+        self.rgb.as_chunks::<3>().0.iter().map(grey)
+    }
+
     /// A frame of its own that shows the same.
     pub fn to_frame(&self) -> Frame {
         let size = Size { width: self.side_px, height: self.side_px };

@@ -28,6 +28,11 @@ pub fn rows(text: &str, columns: usize, largest: f32) -> Result<Vec<Vec<f32>>, T
     Ok(rows)
 }
 
+/// A weight of a table: four decimals say all there is to say of it.
+pub fn rounded(weight: f32) -> f32 {
+    (weight * 1e4).round() / 1e4
+}
+
 fn number(field: &str, line: usize, largest: f32) -> Result<f32, TableError> {
     let found = field.trim().parse().ok().filter(|number: &f32| number.abs() <= largest);
     found.ok_or_else(|| TableError::Number { line, found: shortened(field), largest })
