@@ -27,11 +27,12 @@ const FIRST_ROW: usize = (COLUMNS - ROWS) / 2;
 const REACH: f32 = 0.2;
 /// Points of an eye: outer corner, upper lid, inner corner, lower lid.
 const POINTS: usize = 6;
-/// How far a point is from the eye's middle, as an input: in tenths of what [`REACH`] is measured
-/// in.
-const TENTHS: f32 = 10.0;
+/// How far a point is from the eye's middle is an input in tenths of what [`REACH`] is measured in.
+pub const TENTHS: f32 = 10.0;
 /// The patch row by row, x and y of each point, then how sure each is.
 pub const INPUTS: usize = COLUMNS * ROWS + 3 * POINTS;
+/// Where x and y of the points are among the inputs.
+pub const PLACES: Range<usize> = COLUMNS * ROWS..COLUMNS * ROWS + 2 * POINTS;
 const UNITS: usize = 32;
 /// The layers in `lids.csv`.
 pub const LAYERS: [Form; 2] = [("hidden", INPUTS, UNITS), ("offsets", UNITS, 2 * POINTS)];
@@ -89,12 +90,6 @@ impl Eye {
         let eye_from_frame = frame_from_eye.inverse();
         let sign = if self.is_mirrored { -1.0 } else { 1.0 };
         self.points.iter().map(move |&i| eye_from_frame * points(i)).map(move |at| [sign * at.x, at.y])
-    }
-
-    /// Height over width of the eye with these points.
-    pub fn ratio(&self, points: &[Point2<f32>]) -> f32 {
-        let apart = |a: usize, b: usize| (points[self.points[a]] - points[self.points[b]]).norm();
-        (apart(1, 5) + apart(2, 4)) / 2.0 / apart(0, 3)
     }
 
     /// How far the landmarks are from where they should be.

@@ -3,7 +3,6 @@
 //! Faces are shown as following and the detector show them, as they are and degraded, and each eye
 //! a little beside where its points were found. Closed eyes are few, and count more often.
 
-use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +17,7 @@ use wingmark::dataset;
 use wingmark::dataset::Sample;
 use wingmark::dataset::degrade::Degradation;
 use wingmark::face::layers::Layer;
-use wingmark::face::lids::{EYES, EyeReader, INPUTS, Inputs, LAYERS, LidModel, Offsets};
+use wingmark::face::lids::{EYES, EyeReader, Inputs, LAYERS, LidModel, Offsets, PLACES, TENTHS};
 use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::zoo::{Choice, LIDS};
 
@@ -51,9 +50,6 @@ const NOISE: f64 = 0.4;
 const STEP: f64 = 0.02;
 const RATIO_STEP: f64 = 0.125;
 const SEED: u64 = 0x11d5;
-/// Where the points are among the inputs, and in what they are measured there.
-const POINTS: Range<usize> = INPUTS - 18..INPUTS - 6;
-const TENTHS: f64 = 10.0;
 
 #[derive(Args)]
 pub struct Fit {
@@ -70,15 +66,28 @@ pub struct Fit {
 struct Example {
     inputs: Inputs,
     offsets: Offsets,
-    /// Height over width by the true points.
-    ratio: f32,
     held_out: bool,
 }
 
 impl Example {
+    /// Height over width of the eye where its points are moved from where they were found.
+    fn ratio_moved_by(&self, offsets: &Offsets) -> f32 {
+        let found = &self.inputs[PLACES];
+        let points: Offsets = std::array::from_fn(|i| found[i] / TENTHS + offsets[i]);
+        let (points, _) = points.as_chunks::<2>();
+        let apart = |a: usize, b: usize| (points[a][0] - points[b][0]).hypot(points[a][1] - points[b][1]);
+        (apart(1, 5) + apart(2, 4)) / 2.0 / apart(0, 3)
+    }
+
+    /// By the true points.
+    fn ratio(&self) -> f32 {
+        self.ratio_moved_by(&self.offsets)
+    }
+
     /// How often it counts.
     fn times(&self) -> f32 {
-        CLOSED.iter().find(|(limit, _)| self.ratio < *limit).map_or(1.0, |(_, times)| *times)
+        let ratio = self.ratio();
+        CLOSED.iter().find(|(limit, _)| ratio < *limit).map_or(1.0, |(_, times)| *times)
     }
 }
 
@@ -128,7 +137,7 @@ fn look_at(face: &Sample, landmarker: &mut Landmarker, examples: &mut Vec<Exampl
                 let offsets = eye.offsets(&found, &points, &place);
                 let off = offsets.as_chunks::<2>().0.iter().map(|[x, y]| x.hypot(*y)).sum::<f32>();
                 if off / (offsets.len() / 2) as f32 <= LOST {
-                    examples.push(Example { inputs, offsets, ratio: eye.ratio(&points), held_out });
+                    examples.push(Example { inputs, offsets, held_out });
                 }
             }
         }
@@ -157,12 +166,12 @@ fn train(examples: &[Example]) -> LidModel {
     let zero = nn::LinearConfig { ws_init: nn::Init::Const(0.0), bs_init: Some(nn::Init::Const(0.0)), bias: true };
     let last = nn::linear(store.root() / "offsets", units as i64, outputs as i64, zero);
     let mut optimiser = nn::AdamW { wd: DECAY, ..nn::AdamW::default() }.build(&store, RATE).expect("there are weights");
-    let patch = POINTS.start as i64;
+    let patch = PLACES.start as i64;
     for step in 0..STEPS {
         optimiser.set_lr(RATE * (1.0 - step as f64 / STEPS as f64));
         let some = times.multinomial(BATCH, true);
         let seen = all.index_select(0, &some);
-        let points = seen.narrow(1, patch, outputs as i64) / TENTHS;
+        let points = seen.narrow(1, patch, outputs as i64) / f64::from(TENTHS);
         let pixels = seen.narrow(1, 0, patch);
         let pixels = pixels.dropout(DROPOUT, true) + pixels.randn_like() * NOISE;
         let seen = Tensor::cat(&[pixels, seen.narrow(1, patch, inputs as i64 - patch)], 1);
@@ -209,13 +218,9 @@ fn told(model: &LidModel, examples: &[Example]) -> String {
         let found = model.offsets(&example.inputs);
         length(&std::array::from_fn(|i| example.offsets[i] - found[i]))
     });
-    let closed: Vec<&Example> = examples.iter().filter(|example| example.ratio < CLOSED[0].0).collect();
+    let closed: Vec<&Example> = examples.iter().filter(|example| example.ratio() < CLOSED[0].0).collect();
     let mean =
         |of: &dyn Fn(&Example) -> f32| closed.iter().map(|example| of(example)).sum::<f32>() / closed.len() as f32;
-    let moved = |example: &Example, offsets: &Offsets| {
-        let found = &example.inputs[POINTS];
-        ratio_of(&std::array::from_fn(|i| found[i] / TENTHS as f32 + offsets[i]))
-    };
     format!(
         "{} held-out eyes, off by {:.2} % of the root of the box before, {:.2} % after; {} closed ones have a ratio of \
          {:.3} before, {:.3} after, in truth {:.3}",
@@ -223,15 +228,8 @@ fn told(model: &LidModel, examples: &[Example]) -> String {
         100.0 * before,
         100.0 * after,
         closed.len(),
-        mean(&|example| moved(example, &Offsets::default())),
-        mean(&|example| moved(example, &model.offsets(&example.inputs))),
-        mean(&|example| example.ratio),
+        mean(&|example| example.ratio_moved_by(&Offsets::default())),
+        mean(&|example| example.ratio_moved_by(&model.offsets(&example.inputs))),
+        mean(&|example| example.ratio()),
     )
-}
-
-/// As [`ratio`], of one eye.
-fn ratio_of(points: &Offsets) -> f32 {
-    let (points, _) = points.as_chunks::<2>();
-    let apart = |a: usize, b: usize| (points[a][0] - points[b][0]).hypot(points[a][1] - points[b][1]);
-    (apart(1, 5) + apart(2, 4)) / 2.0 / apart(0, 3)
 }
