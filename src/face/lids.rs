@@ -27,7 +27,8 @@ const FIRST_ROW: usize = (COLUMNS - ROWS) / 2;
 const REACH: f32 = 0.2;
 /// Points of an eye: outer corner, upper lid, inner corner, lower lid.
 const POINTS: usize = 6;
-/// How far a point is from the eye's middle is an input in tenths of the unit of [`Eye::frame_from_eye`].
+/// How far a point is from the eye's middle is an input in tenths of the unit of
+/// [`Eye::frame_from_eye`].
 pub const TENTHS: f32 = 10.0;
 /// The patch row by row, x and y of each point, then how sure each is.
 pub const INPUTS: usize = COLUMNS * ROWS + 3 * POINTS;
