@@ -21,30 +21,42 @@ fn checked(folder: PathBuf) -> Result<Option<Agreement>, String> {
 }
 
 #[test]
-fn the_shipped_nets_give_onnxruntimes_heat_and_an_independent_decoders_landmarks() {
+fn the_shipped_nets_give_onnxruntimes_heat_and_what_an_independent_decoder_finds_there() {
     for name in NAMES {
-        let Agreement { heats, a_step_off, landmarks_within_px } = checked(folder(name)).unwrap().unwrap();
+        let Agreement { heats, a_step_off, landmarks_within_px, boxes_within_px } = checked(folder(name)).unwrap().unwrap();
         assert_eq!(heats as u64, fs::metadata(folder(name).join("golden/heatmaps.u8")).unwrap().len());
         assert!(a_step_off * 1000 <= heats, "{name}: {a_step_off} of {heats} differ");
         assert!(landmarks_within_px.is_none_or(|px| px < 0.2), "{name}: {landmarks_within_px:?}");
-        assert_eq!(landmarks_within_px.is_none(), name == "faces");
+        assert!(boxes_within_px.is_none_or(|px| px < 0.2), "{name}: {boxes_within_px:?}");
+        let is_detector = name == "faces";
+        assert_eq!((landmarks_within_px.is_none(), boxes_within_px.is_some()), (is_detector, is_detector));
     }
 }
 
+/// The files of `small`, and of `faces`.
+const OF_SMALL: &[&str] = &["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"];
+const OF_FACES: &[&str] = &["card.toml", "model.onnx"];
+
 /// What is said of `small` after a file of it is changed.
 fn fault(change: impl FnOnce(&Path)) -> String {
+    fault_of("small", &[OF_SMALL, &["golden/landmarks.csv"]].concat(), change)
+}
+
+fn fault_of_faces(change: impl FnOnce(&Path)) -> String {
+    fault_of("faces", &[OF_FACES, &["golden/faces.csv"]].concat(), change)
+}
+
+fn fault_of(name: &str, files: &[&str], change: impl FnOnce(&Path)) -> String {
     let copy = tempfile::tempdir().unwrap();
     fs::create_dir(copy.path().join("golden")).unwrap();
-    let files = ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"];
-    let golden = ["golden/input.png", "golden/heatmaps.u8", "golden/landmarks.csv"];
-    for file in files.iter().chain(&golden) {
-        fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
+    for file in files.iter().chain(&["golden/input.png", "golden/heatmaps.u8"]) {
+        fs::copy(folder(name).join(file), copy.path().join(file)).unwrap();
     }
     assert!(checked(copy.path().into()).is_ok());
     change(copy.path());
     let error = checked(copy.path().into()).unwrap_err();
     assert_eq!(error.lines().count(), 1, "{error}");
-    error.replace(&copy.path().display().to_string(), "small")
+    error.replace(&copy.path().display().to_string(), name)
 }
 
 #[test]
@@ -105,18 +117,43 @@ fn files_of_another_net_are_known_by_what_comes_out() {
 }
 
 #[test]
+fn a_detector_that_finds_other_faces_is_refused() {
+    let with_card = |from: &'static str, to: &'static str| {
+        move |folder: &Path| {
+            let card = fs::read_to_string(folder.join("card.toml")).unwrap();
+            fs::write(folder.join("card.toml"), card.replace(from, to)).unwrap();
+        }
+    };
+    let error = fault_of_faces(with_card("score = 0.25", "score = 0.6"));
+    assert!(error.ends_with(" in golden/faces.csv; the card is another model's"), "{error}");
+    let error = fault_of_faces(with_card("octaves = 6.0", "octaves = 5.0"));
+    assert!(error.contains(" px off golden/faces.csv; "), "{error}");
+    let error = fault_of_faces(|folder: &Path| fs::write(folder.join("golden/faces.csv"), "1,2,3,4\n").unwrap());
+    assert!(error.ends_with(r#"golden/faces.csv has the line "1,2,3,4"; expected x0,y0,x1,y1,roll"#), "{error}");
+    let a_pixel_off = |folder: &Path| {
+        let faces = fs::read_to_string(folder.join("golden/faces.csv")).unwrap();
+        let (x0, rest) = faces.split_once(',').unwrap();
+        fs::write(folder.join("golden/faces.csv"), format!("{},{rest}", x0.parse::<f32>().unwrap() - 1.0)).unwrap();
+    };
+    let error = fault_of_faces(a_pixel_off);
+    assert!(error.contains("model faces: face 0 lies "), "{error}");
+}
+
+#[test]
 fn a_digest_tells_every_file() {
     let digest = |folder: &Path| Choice::Folder(folder.into()).read().unwrap().digest();
-    let copy = tempfile::tempdir().unwrap();
-    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"] {
-        fs::copy(folder("small").join(file), copy.path().join(file)).unwrap();
-    }
-    assert_eq!(digest(copy.path()), digest(&folder("small")));
-    for file in ["card.toml", "model.onnx", "shape.csv", "head.csv", "presence.csv", "lids.csv"] {
-        let whole = fs::read(copy.path().join(file)).unwrap();
-        fs::write(copy.path().join(file), [&whole[..], b"\n"].concat()).unwrap();
-        assert_ne!(digest(copy.path()), digest(&folder("small")), "{file}");
-        fs::write(copy.path().join(file), whole).unwrap();
+    for (name, files) in [("small", OF_SMALL), ("faces", OF_FACES)] {
+        let copy = tempfile::tempdir().unwrap();
+        for file in files {
+            fs::copy(folder(name).join(file), copy.path().join(file)).unwrap();
+        }
+        assert_eq!(digest(copy.path()), digest(&folder(name)));
+        for file in files {
+            let whole = fs::read(copy.path().join(file)).unwrap();
+            fs::write(copy.path().join(file), [&whole[..], b"\n"].concat()).unwrap();
+            assert_ne!(digest(copy.path()), digest(&folder(name)), "{file}");
+            fs::write(copy.path().join(file), whole).unwrap();
+        }
     }
 }
 

@@ -6,8 +6,9 @@
 //! | `input.png` | the picture, as wide as the net reads; for a landmark model, a crop of a face |
 //! | `heatmaps.u8` | the stored heat, layout `[channel, row, column]`, one byte each |
 //! | `landmarks.csv` | `x,y` a landmark, in pixels of the picture; of landmark models |
+//! | `faces.csv` | `x0,y0,x1,y1,roll` a face, in pixels of the picture and radians; of detectors |
 //!
-//! `tests/ort/record_golden.py` writes the last two with onnxruntime.
+//! `tests/ort/record_golden.py` writes all but the first with onnxruntime.
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use nalgebra::Point2;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::face::detect::Detector;
 use crate::face::lids::EYE_POINTS;
 use crate::face::look::{Landmarker, LookTimings};
 use crate::face::zoo::{Files, LIDS, LoadError, Net, PRESENCE, SHAPE};
@@ -22,7 +24,7 @@ use crate::model::card::{CardError, Task};
 use crate::model::{Model, ModelError};
 use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, Size};
-use crate::picture::geometry::Crop;
+use crate::picture::geometry::{Crop, Rect};
 use crate::picture::{PictureError, decode};
 use crate::text::files;
 
@@ -44,6 +46,8 @@ pub struct Agreement {
     pub a_step_off: usize,
     /// The landmark that is off farthest; `None` of a net that finds faces.
     pub landmarks_within_px: Option<f32>,
+    /// The side of a face's box that is off farthest; `None` of a net that finds landmarks.
+    pub boxes_within_px: Option<f32>,
 }
 
 /// Why a model is not taken.
@@ -70,6 +74,12 @@ pub enum GoldenError {
     Length { found: usize, expected: usize },
     #[error("{LANDMARKS} has {found}; expected {expected} lines of x,y")]
     Points { found: String, expected: usize },
+    #[error("{FACES} has the line {found:?}; expected x0,y0,x1,y1,roll")]
+    Face { found: String },
+    #[error("{found} faces are found in {INPUT}, {expected} in {FACES}; the card is another model's")]
+    Faces { found: usize, expected: usize },
+    #[error("face {index} lies {off_px:.2} px off {FACES}; the card is another model's")]
+    Box { index: usize, off_px: f32 },
     #[error(
         "{unequal} of {all} values of heat are not those of {HEATMAPS}, by up to {farthest} steps; \
          the sample is another model's, or this machine computes wrongly"
@@ -93,6 +103,7 @@ fn of_table(file: &str, is_there: bool) -> String {
 const INPUT: &str = "golden/input.png";
 const HEATMAPS: &str = "golden/heatmaps.u8";
 const LANDMARKS: &str = "golden/landmarks.csv";
+const FACES: &str = "golden/faces.csv";
 
 /// Loads a net from its files and checks it whole: card, hash, shapes and golden sample. A shipped
 /// one has no sample: it was checked when it was built.
@@ -109,8 +120,14 @@ struct Golden {
     input: CropImage,
     /// `[channel, row, column]`.
     heatmaps: Vec<u8>,
-    /// In pixels of the input; none of a net that finds faces.
-    landmarks: Vec<Point2<f32>>,
+    found: Found,
+}
+
+/// What is in the picture, in its pixels.
+enum Found {
+    Landmarks(Vec<Point2<f32>>),
+    /// x0, y0, x1, y1 and roll of each face.
+    Faces(Vec<[f32; 5]>),
 }
 
 impl Golden {
@@ -123,17 +140,26 @@ impl Golden {
         if heatmaps.len() != expected {
             return Err(GoldenError::Length { found: heatmaps.len(), expected });
         }
-        let landmarks = match net.card.task {
-            Task::Landmarks { scheme, .. } => points(&String::from_utf8_lossy(&read(LANDMARKS)?), scheme.landmarks)?,
-            Task::Faces { .. } => Vec::new(),
+        let text = |file| Ok::<_, GoldenError>(String::from_utf8_lossy(&read(file)?).into_owned());
+        let found = match net.card.task {
+            Task::Landmarks { scheme, .. } => Found::Landmarks(points(&text(LANDMARKS)?, scheme.landmarks)?),
+            Task::Faces { .. } => Found::Faces(faces(&text(FACES)?)?),
         };
-        Ok(Golden { input, heatmaps, landmarks })
+        Ok(Golden { input, heatmaps, found })
     }
 
     fn check(&self, net: &Net) -> Result<Agreement, GoldenError> {
         let a_step_off = self.check_heat(&net.model)?;
-        let landmarks_within_px = if net.card.task.is_faces() { None } else { Some(self.check_landmarks(net)?) };
-        Ok(Agreement { heats: self.heatmaps.len(), a_step_off, landmarks_within_px })
+        let (landmarks_within_px, boxes_within_px) = match &self.found {
+            Found::Landmarks(landmarks) => (Some(self.check_landmarks(net, landmarks)?), None),
+            Found::Faces(faces) => (None, Some(self.check_faces(net, faces)?)),
+        };
+        Ok(Agreement { heats: self.heatmaps.len(), a_step_off, landmarks_within_px, boxes_within_px })
+    }
+
+    /// The picture, which is what a crop of itself shows.
+    fn frame(&self) -> Frame {
+        self.input.to_frame()
     }
 
     /// How many values are a step off.
@@ -156,13 +182,11 @@ impl Golden {
     }
 
     /// How far the landmark is off that is off farthest, in pixels.
-    fn check_landmarks(&self, net: &Net) -> Result<f32, GoldenError> {
-        let size = Size { width: self.input.side_px, height: self.input.side_px };
-        let frame = Frame::from_rgb(size, self.input.rgb.clone()).expect("a crop holds all its pixels");
-        // The picture is what a crop of itself shows.
-        let crop = Crop::of_frame(size, size.width);
+    fn check_landmarks(&self, net: &Net, landmarks: &[Point2<f32>]) -> Result<f32, GoldenError> {
+        let frame = self.frame();
+        let crop = Crop::of_frame(frame.size(), self.input.side_px);
         let look = Landmarker::new(net, 1)?.look(&frame, &crop, &mut LookTimings::default())?;
-        let off = look.points().into_iter().zip(&self.landmarks).map(|(at, expected)| (at - expected).norm());
+        let off = look.points().into_iter().zip(landmarks).map(|(at, expected)| (at - expected).norm());
         let (of_eyes, others): (Vec<_>, Vec<_>) = off.enumerate().partition(|(index, _)| EYE_POINTS.contains(index));
         let farthest = |off: Vec<(usize, f32)>, table, has_table| {
             let (index, off_px) = off.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("there are landmarks");
@@ -177,6 +201,24 @@ impl Golden {
         }
         Ok(others.max(farthest(of_eyes, LIDS, net.lids.is_some())?))
     }
+
+    /// How far the side of a box is off that is off farthest, in pixels; a roll counts as far as it
+    /// moves a corner.
+    fn check_faces(&self, net: &Net, faces: &[[f32; 5]]) -> Result<f32, GoldenError> {
+        let mut found = Detector::new(net, 1)?.detect(&self.frame())?;
+        // Of two that are as sure, each may come first.
+        found.sort_by(|a, b| a.bounds.min.x.total_cmp(&b.bounds.min.x));
+        if found.len() != faces.len() {
+            return Err(GoldenError::Faces { found: found.len(), expected: faces.len() });
+        }
+        let off = found.iter().zip(faces).map(|(face, [x0, y0, x1, y1, roll])| {
+            let Rect { min, max } = face.bounds;
+            let turned = (face.roll - roll).abs() * face.bounds.width() / 2.0;
+            [min.x - x0, min.y - y0, max.x - x1, max.y - y1].iter().fold(turned, |most, off| most.max(off.abs()))
+        });
+        let (index, off_px) = off.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();
+        if off_px < MOST_PX { Ok(off_px) } else { Err(GoldenError::Box { index, off_px }) }
+    }
 }
 
 fn input(bytes: &[u8], side_px: u32) -> Result<CropImage, GoldenError> {
@@ -188,6 +230,15 @@ fn input(bytes: &[u8], side_px: u32) -> Result<CropImage, GoldenError> {
     let mut image = CropImage::new(side_px);
     image.fill(&frame, &Crop::of_frame(expected, side_px));
     Ok(image)
+}
+
+fn faces(text: &str) -> Result<Vec<[f32; 5]>, GoldenError> {
+    let face = |line: &str| {
+        let number = |text: &str| text.parse().ok().filter(|number: &f32| number.is_finite());
+        let numbers: Vec<f32> = line.split(',').map_while(number).collect();
+        numbers.try_into().map_err(|_| GoldenError::Face { found: line.into() })
+    };
+    text.lines().map(face).collect()
 }
 
 fn points(text: &str, count: usize) -> Result<Vec<Point2<f32>>, GoldenError> {
