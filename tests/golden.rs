@@ -23,7 +23,8 @@ fn checked(folder: PathBuf) -> Result<Option<Agreement>, String> {
 #[test]
 fn the_shipped_nets_give_onnxruntimes_heat_and_what_an_independent_decoder_finds_there() {
     for name in NAMES {
-        let Agreement { heats, a_step_off, landmarks_within_px, boxes_within_px } = checked(folder(name)).unwrap().unwrap();
+        let Agreement { heats, a_step_off, landmarks_within_px, boxes_within_px } =
+            checked(folder(name)).unwrap().unwrap();
         assert_eq!(heats as u64, fs::metadata(folder(name).join("golden/heatmaps.u8")).unwrap().len());
         assert!(a_step_off * 1000 <= heats, "{name}: {a_step_off} of {heats} differ");
         assert!(landmarks_within_px.is_none_or(|px| px < 0.2), "{name}: {landmarks_within_px:?}");

@@ -5,8 +5,8 @@
 
 Reads DIR/model.onnx and DIR/golden/input.png; writes DIR/golden/heatmaps.u8 (stored values,
 [channel, row, column]) and, decoded here in float64 independently of the library, for landmark
-models DIR/golden/landmarks.csv (x,y in input pixels), for a detector DIR/golden/faces.csv (x0,y0,x1,y1
-in input pixels and roll in radians of each face, from left to right).
+models DIR/golden/landmarks.csv (x,y in input pixels), for a detector DIR/golden/faces.csv
+(x0,y0,x1,y1 in input pixels and roll in radians of each face, from left to right).
 """
 import pathlib
 import sys
