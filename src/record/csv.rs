@@ -21,6 +21,7 @@
 //! | `eye_right_ratio`, `eye_left_ratio`, `mouth_ratio` | height over width; empty where unknown |
 //! | `eye_right`, `eye_left`, `mouth` | 0 closed to 1 open, against this person's own; empty where unknown |
 //! | `perclos` | share of the last minute with closed eyes, 0 to 1; empty where unknown |
+//! | `eyes_closed` | 1 or 0: whether they are closed now; empty where unknown |
 //! | `events` | what the face did that was known with this frame: name:seconds, several with a space between |
 //! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
 //! | `made_by` | in the first row of a file: who made it, an object of JSON as [`super::jsonl`] has it; empty in the others |
@@ -98,7 +99,7 @@ pub fn header(fields: Fields) -> Vec<String> {
     columns.extend(["xx", "xy", "yy"].into_iter().flat_map(|prefix| numbered(fields.covariance, prefix)));
     columns.extend(named_if(fields.pose, &["pose_xx", "pose_xy", "pose_xz", "pose_yy", "pose_yz", "pose_zz"]));
     columns.extend(named_if(fields.eyes, &["eye_right_ratio", "eye_left_ratio", "mouth_ratio"]));
-    columns.extend(named_if(fields.eyes, &["eye_right", "eye_left", "mouth", "perclos"]));
+    columns.extend(named_if(fields.eyes, &["eye_right", "eye_left", "mouth", "perclos", "eyes_closed"]));
     columns.push("events".into());
     columns.extend(Timings::NAMES.map(|name| format!("{name}_us")));
     columns.extend(named(&["made_by", "source", "crc32"]));
@@ -208,6 +209,11 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry, face: Option<&Face>, fields: Fiel
             Some(value) => write!(out, "{value:.4},")?,
             None => out.push(b','),
         }
+    }
+    if fields.eyes {
+        let closed = measures.and_then(|measures| measures.eyes_closed);
+        closed.iter().try_for_each(|&closed| write!(out, "{}", u8::from(closed)))?;
+        out.push(b',');
     }
     let own = seen.events.iter().filter(|event| face.is_some_and(|face| face.id == event.face));
     write_list(out, own.map(|event| format!("{}:{:.3}", event.kind.name(), event.lasted.as_secs_f64())))?;

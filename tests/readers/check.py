@@ -69,6 +69,13 @@ def read_mcap(path):
     return by_topic(OBSERVATION), by_topic(ANNOTATIONS), about
 
 
+# Columns of CSV, and what JSON calls them.
+EYES = {
+    "eye_right_ratio": "right_ratio", "eye_left_ratio": "left_ratio", "eye_right": "right",
+    "eye_left": "left", "perclos": "perclos", "eyes_closed": "closed",
+}
+
+
 def check_same(table, objects, observations, annotations):
     assert objects == observations, "JSONL and MCAP differ"
     assert len(objects) == len(annotations) == table.frame.nunique()
@@ -90,6 +97,10 @@ def check_same(table, objects, observations, annotations):
                 # Foxglove counts from the corner of the first pixel.
                 assert abs(dots["points"][p]["x"] - x - 0.5) < 1e-6
                 assert abs(dots["points"][p]["y"] - y - 0.5) < 1e-6
+            for column, key in EYES.items():
+                value, unknown = face["eyes"][key], pandas.isna(row[column])
+                # JSON has fewer decimals.
+                assert unknown if value is None else abs(row[column] - value) < 0.006, column
 
 
 def check_made_by(table, objects, about):

@@ -40,7 +40,7 @@ fn each_field_has_its_columns() {
     for (name, count, some) in [
         ("points", 136, ["x_0", "y_67"]),
         ("pose", 12, ["pose_Tx", "pose_zz"]),
-        ("eyes", 7, ["eye_right_ratio", "perclos"]),
+        ("eyes", 8, ["eye_right_ratio", "eyes_closed"]),
         ("confidence", 69, ["confidence_0", "guessed"]),
         ("covariance", 204, ["xx_0", "yy_67"]),
     ] {
