@@ -62,12 +62,13 @@ fn face_at(id: u32, x: f32) -> Face {
         landmarks: (0..68).map(landmark).collect(),
         presence: 0.9375,
         guessed: vec![0, 1, 16],
-        measures: measures(),
+        measures: measures(id),
     }
 }
 
 /// A head that looks 30 degrees to the person's right from 600 mm away; the right eye is not seen.
-fn measures() -> Measures {
+/// Of the second face it is known how long its eyes were closed.
+fn measures(id: u32) -> Measures {
     let camera_from_head = Rotation3::from_axis_angle(&Vector3::y_axis(), 30f32.to_radians());
     let pose = HeadPose {
         camera_from_head,
@@ -75,7 +76,15 @@ fn measures() -> Measures {
         covariance: Matrix6::identity() * 1e-4,
     };
     let ratios = Ratios { right_eye: None, left_eye: Some(0.25), mouth: Some(0.05) };
-    Measures { pose: Some(pose), ratios, left_eye: Some(0.75), mouth: Some(0.125), ..Measures::default() }
+    Measures {
+        pose: Some(pose),
+        ratios,
+        right_eye: None,
+        left_eye: Some(0.75),
+        mouth: Some(0.125),
+        perclos: (id == 2).then_some(0.5),
+        eyes_closed: Some(id == 2),
+    }
 }
 
 /// A size that packed files reach with as many of these frames as others reach `bytes` with.
