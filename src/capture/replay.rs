@@ -40,9 +40,12 @@ pub struct Replay {
 struct Playing {
     frames: Box<dyn Source>,
     name: Arc<str>,
-    /// Number and time of its first frame.
+    /// Number and time where it begins.
     first: u32,
     first_at: Duration,
+    /// Of a film that goes on, number and time of the first frame that is no broken one, until that
+    /// comes.
+    first_sound: Option<(u32, Duration)>,
     /// Frames before this number were recorded earlier.
     resume_at: u32,
 }
@@ -61,9 +64,9 @@ pub struct Resume {
 pub struct Begun {
     /// Its file, as records name it.
     pub source: String,
-    /// Number of its first frame.
+    /// Number of its first frame that was recorded.
     pub first: u32,
-    /// The time of its first frame, since the start of the whole run.
+    /// The time of that frame, since the start of the whole run.
     pub first_at: Duration,
     /// Number of its last frame that was recorded.
     pub last: u32,
@@ -91,7 +94,8 @@ impl Replay {
         let is_folder = about?.is_dir();
         let mut files = if is_folder { files_in(path)? } else { vec![path.into()] };
         let is_last = |file: &Path| resume.begun.as_ref().is_some_and(|begun| *begun.source == *name(file));
-        let is_done = |file: &Path| resume.done.contains(&*name(file)) || (is_last(file) && is_named_like_one(file));
+        let is_done =
+            |file: &Path| resume.done.contains(&*name(file)) || (is_last(file) && is_picture(file).unwrap_or(false));
         if !resume.is_about_any_of(&files) {
             log::warn!("none of the files of {} is among those that were recorded earlier", path.display());
         }
@@ -132,11 +136,15 @@ impl Replay {
     fn begin(&mut self, path: &Path) -> Result<(), CaptureError> {
         let frames = open_film(path, self.live, self.pace)?;
         let name = name(path);
-        let (first, first_at, resume_at) = match self.begun.take_if(|begun| *begun.source == *name) {
-            Some(begun) => (begun.first, begun.first_at, begun.last.saturating_add(1)),
-            None => (self.next, self.time(self.next), 0),
-        };
-        self.film = Some(Playing { frames, name, first, first_at, resume_at });
+        let begun = self.begun.take_if(|begun| *begun.source == *name);
+        self.film = Some(Playing {
+            frames,
+            name,
+            first: self.next,
+            first_at: self.time(self.next),
+            first_sound: begun.as_ref().map(|begun| (begun.first, begun.first_at)),
+            resume_at: begun.map_or(0, |begun| begun.last.saturating_add(1)),
+        });
         Ok(())
     }
 
@@ -157,6 +165,10 @@ impl Replay {
         loop {
             let captured = film.frames.capture_into(frame)?;
             if captured == Captured::Frame {
+                if let Some((number, at)) = film.first_sound.take() {
+                    film.first = number.saturating_sub(frame.sequence());
+                    film.first_at = at.saturating_sub(frame.captured_at());
+                }
                 frame.stamp(frame.sequence().saturating_add(film.first), frame.captured_at() + film.first_at);
                 frame.set_source(Some(Arc::clone(&film.name)));
                 if frame.sequence() < film.resume_at {
@@ -426,6 +438,34 @@ mod tests {
         assert_eq!(files, ["2.mjpeg", "2.mjpeg", "0.png", "3.Y4M", "3.Y4M", "4.png"]);
         assert!(seen.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{seen:?}");
         assert_eq!(seen[0].0, 2);
+    }
+
+    #[test]
+    fn a_film_whose_first_picture_is_broken_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.mjpeg");
+        let whole = jpeg(8, 8, 20);
+        let mut broken = whole.clone();
+        broken.truncate(whole.len() - 40);
+        broken.extend(b"\xff\xd9");
+        std::fs::write(&path, [broken, whole.repeat(7)].concat()).unwrap();
+        let all = frames(replay(&path, &Resume::default()));
+        assert_eq!(all.iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+        let source = path.to_str().unwrap().to_owned();
+        let time = |number: u32| Pace::default().time(number);
+        let begun = Begun { source, first: 1, first_at: time(1), last: 3, last_at: time(3) };
+        let rest = frames(replay(&path, &Resume { done: HashSet::new(), begun: Some(begun) }));
+        assert_eq!(rest, all[3..]);
+    }
+
+    #[test]
+    fn a_picture_without_its_extension_is_done_once_it_was_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "photo.png", 1);
+        let path = folder.path().join("photo");
+        std::fs::rename(folder.path().join("photo.png"), &path).unwrap();
+        let begun = Begun { source: path.to_str().unwrap().to_owned(), ..Begun::default() };
+        assert_eq!(frames(replay(&path, &Resume { done: HashSet::new(), begun: Some(begun) })), []);
     }
 
     #[test]

@@ -155,6 +155,9 @@ impl<O: Opener> Returning<O> {
     /// Counts a damaged frame. After many of them the source cannot be used as it is.
     fn count_damaged(&mut self, fault: &Fault) -> Captured {
         let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
+        if damage.frames == 0 {
+            damage.since = Instant::now();
+        }
         damage.frames = damage.frames.saturating_add(1);
         let (after, frames) = UNUSABLE_AFTER;
         let lasted = damage.since.elapsed();

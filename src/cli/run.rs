@@ -1,5 +1,6 @@
 //! Options of `run`, and of the commands around it.
 
+use std::error::Error;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -75,7 +76,7 @@ pub struct RunArgs {
     /// broker, and Home Assistant; `mqtts://` by TLS, with the feature `tls`),
     /// `opentrack://HOST[:4242]`, `openseeface://HOST[:11573]` or `udp://HOST:PORT` (a JSON object a
     /// face). May be given several times. Frames never wait for a receiver: docs/live.md.
-    #[arg(long, value_name = "URL", value_parser = Receivers)]
+    #[arg(long, value_name = "URL", value_parser = Receivers { that_retain: false })]
     pub publish: Vec<Target>,
 
     /// How often a broker gets the state in a second, 5 without it; it gets events at once.
@@ -219,7 +220,7 @@ pub struct PasswordArgs {
 #[derive(Debug, Args)]
 pub struct PublishArgs {
     /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`.
-    #[arg(long, value_name = "URL", required = true, value_parser = Receivers)]
+    #[arg(long, value_name = "URL", required = true, value_parser = Receivers { that_retain: true })]
     pub forget: Vec<Target>,
 
     #[command(flatten)]
@@ -228,13 +229,22 @@ pub struct PublishArgs {
 
 /// Reads a target. What is said of a wrong one has no password in it.
 #[derive(Clone)]
-struct Receivers;
+struct Receivers {
+    /// Of those alone that keep what was sent.
+    that_retain: bool,
+}
 
 impl TypedValueParser for Receivers {
     type Value = Target;
 
     fn parse_ref(&self, command: &Command, option: Option<&Arg>, value: &OsStr) -> Result<Target, clap::Error> {
-        let parser = StringValueParser::new().try_map(|text| text.parse::<Target>());
+        let that_retain = self.that_retain;
+        let parser = StringValueParser::new().try_map(move |text| match text.parse::<Target>() {
+            Ok(target) if that_retain && !target.is_retained() => {
+                Err("it keeps nothing; only a broker does: mqtt://HOST/PREFIX".into())
+            }
+            target => target.map_err(Box::<dyn Error + Send + Sync>::from),
+        });
         parser.parse_ref(command, option, value).map_err(|mut error| {
             let shown = without_password(&value.to_string_lossy());
             error.insert(ContextKind::InvalidValue, ContextValue::String(shown));

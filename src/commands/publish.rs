@@ -2,17 +2,12 @@
 
 use std::io::Write;
 
-use anyhow::bail;
-
 use super::{Outcome, results};
 use crate::cli::PublishArgs;
 
 pub fn run(args: &PublishArgs) -> anyhow::Result<Outcome> {
     let password = args.password.read()?;
     for target in &args.forget {
-        if !target.is_retained() {
-            bail!("{target} keeps nothing; only a broker does: mqtt://HOST/PREFIX");
-        }
         target.forget(password.as_deref())?;
         writeln!(results(), "{target}: nothing of it is kept any more")?;
     }

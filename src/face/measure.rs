@@ -357,7 +357,10 @@ impl Person {
             return None;
         };
         let rest = *self.pitch.get_or_insert(pitch);
-        self.pitch = Some(rest + (pitch - rest) * (step_s / PITCH_FOLLOWS_S).min(1.0));
+        // Where the head was stays so during a nod. A head that stays down longer is there now.
+        if !self.nod.is_on() || self.nod.lasts() > NOD_TIME[1] {
+            self.pitch = Some(rest + (pitch - rest) * (step_s / PITCH_FOLLOWS_S).min(1.0));
+        }
         let is_down = NOD.next(self.nod.is_on(), pitch - rest);
         self.nod.next(is_down, at).filter(|lasted| (NOD_TIME[0]..=NOD_TIME[1]).contains(lasted))
     }
@@ -581,6 +584,17 @@ mod tests {
         };
         assert_eq!(nod(15), [EventKind::Nod]);
         assert_eq!(nod(90), []);
+    }
+
+    #[test]
+    fn a_head_that_stays_down_does_not_nod() {
+        // It goes down by so many degrees within so many frames, and stays for ten seconds.
+        for degrees in [10.2, 10.5, 11.5, 13.0, 16.0, 19.5, 30.0] {
+            for frames in [1, 15, 30, 60, 90] {
+                let down = (1..=300).map(|i| (OPEN, 0.02, degrees * (i.min(frames) as f32 / frames as f32)));
+                assert_eq!(kinds(&after_a_while(down.collect()).0), [], "{degrees} degrees in {frames} frames");
+            }
+        }
     }
 
     /// Open for half a second, then closed for 165 ms, then not seen for `unseen` frames; closed or

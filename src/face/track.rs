@@ -157,7 +157,7 @@ impl Tracker {
     }
 
     /// The faces to look for in a frame of that time: those seen in the frame before, then those
-    /// lost for less than half a second.
+    /// lost for less than half a second or in the frame before, however long ago that was.
     pub fn expected(&self, now: Duration) -> Vec<Expected> {
         let mut expected: Vec<_> = self.tracks.iter().map(|track| track.expected(now)).collect();
         expected.sort_by_key(|face| face.lost);
@@ -203,7 +203,9 @@ impl Tracker {
         }
         seen.sort_by_key(|(id, _)| *id);
         for track in &mut self.tracks {
-            if !seen.iter().any(|(id, _)| *id == track.id) {
+            if seen.iter().any(|(id, _)| *id == track.id) {
+                track.lost_at = None;
+            } else {
                 track.lost_at.get_or_insert(now);
             }
         }

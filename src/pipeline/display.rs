@@ -118,6 +118,11 @@ impl Display {
         self.slot.close();
     }
 
+    /// Whether a closed one has shown what it had.
+    pub fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Shows the frame it has and restores the screen, as far as that is done before `deadline`.
     pub fn finish(self, deadline: Instant) -> Result<(), ScreenError> {
         self.close();

@@ -44,9 +44,10 @@ pub trait Receiver: Send {
         Duration::from_millis(200)
     }
 
-    /// No frame came for a while: what has to be done now and then is done.
-    fn idle(&mut self) -> Result<(), PublishError> {
-        Ok(())
+    /// No frame came for a while: what has to be done now and then is done. Whether there was
+    /// anything.
+    fn idle(&mut self) -> Result<bool, PublishError> {
+        Ok(false)
     }
 }
 

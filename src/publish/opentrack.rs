@@ -53,12 +53,14 @@ mod tests {
     fn the_packet_is_six_little_endian_doubles_from_the_persons_view() {
         // The nose points to the left in the picture, which is the person's right, and up; the head
         // leans to that side.
-        let camera_from_head = Rotation3::from_axis_angle(&Vector3::y_axis(), 20f32.to_radians());
+        let turn = |axis, degrees: f32| Rotation3::from_axis_angle(&axis, degrees.to_radians());
+        let camera_from_head =
+            turn(Vector3::x_axis(), -10.0) * turn(Vector3::y_axis(), 20.0) * turn(Vector3::z_axis(), -5.0);
         let position = Vector3::new(-100.0, 50.0, 600.0);
         let pose = HeadPose { camera_from_head, position, covariance: Matrix6::identity() };
         let bytes = packet(&pose);
         let numbers: Vec<f64> = bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
-        let expected = [10.0, -5.0, 60.0, 20.0, 0.0, 0.0];
+        let expected = [10.0, -5.0, 60.0, 20.0, 10.0, 5.0];
         assert!(numbers.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{numbers:?}");
         assert_eq!(bytes[16..24], 60f64.to_le_bytes());
     }

@@ -55,6 +55,8 @@ pub struct Publisher {
     gone: Arc<AtomicBool>,
     /// The last frame leaves within this time, or not at all, where frames may be lost.
     last_frame_within: Duration,
+    /// When that is, once no more frames come.
+    last_frame_by: Option<Instant>,
     /// Why the last attempt failed, where it did.
     failure: Arc<Mutex<Option<String>>>,
     thread: JoinHandle<()>,
@@ -78,7 +80,10 @@ impl Publisher {
             loop {
                 let (done, frames) = match slot.take(&mut waiting, IDLE_AFTER) {
                     Taken::Value => (hand_over(&mut *receiver, &mut waiting), 1),
-                    Taken::Nothing => (receiver.idle(), 0),
+                    Taken::Nothing => match receiver.idle() {
+                        Ok(false) => continue,
+                        done => (done.map(|_| ()), 0),
+                    },
                     Taken::Closed => break,
                 };
                 *fails.lock().expect(UNPOISONED) = done.as_ref().err().map(PublishError::cause);
@@ -109,6 +114,7 @@ impl Publisher {
             tally,
             gone,
             last_frame_within,
+            last_frame_by: None,
             failure,
             thread,
             panic_was_said: false,
@@ -161,13 +167,25 @@ impl Publisher {
         self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
     }
 
+    /// No more frames come: the last one goes out.
+    pub fn close(&mut self) {
+        self.slot.close();
+        self.last_frame_by.get_or_insert_with(|| Instant::now() + self.last_frame_within);
+    }
+
+    /// Whether nothing of a closed one is waited for any more.
+    pub fn is_done(&self) -> bool {
+        let is_late = || self.last_frame_by.is_some_and(|by| Instant::now() >= by);
+        self.thread.is_finished() || (self.policy == Policy::Newest && is_late())
+    }
+
     /// Lets the last frame out, waiting no longer than until `deadline`. Whether each frame that
     /// had to be sent was, and the thread did not panic.
-    pub fn finish(self, deadline: Instant) -> bool {
-        self.slot.close();
+    pub fn finish(mut self, deadline: Instant) -> bool {
+        self.close();
         let has_all = self.policy == Policy::Every;
-        let last_frame_by = Instant::now() + self.last_frame_within;
-        let ended = join_until(self.thread, if has_all { deadline } else { deadline.min(last_frame_by) });
+        let last_frame_by = self.last_frame_by.filter(|_| !has_all);
+        let ended = join_until(self.thread, last_frame_by.map_or(deadline, |by| deadline.min(by)));
         let panicked = ended == Ended::Panicked;
         if panicked && !self.panic_was_said {
             say_panicked(&self.name);
@@ -183,7 +201,7 @@ impl Publisher {
         let (sent, lost) = (self.tally.written(), self.tally.lost());
         let why = match self.failure.lock().expect(UNPOISONED).take() {
             Some(cause) => format!("; at last: {cause}"),
-            None if ended == Ended::NotYet && sent == 0 => "; still connecting".into(),
+            None if ended == Ended::NotYet && sent == 0 => "; none was taken in time".into(),
             None => String::new(),
         };
         let (name, sent) = (self.name, counted(sent, "frame was sent", "frames were sent"));
@@ -334,6 +352,26 @@ mod tests {
         newest.follow(&mut waiting(Some(Arc::clone(&second))));
         newest.follow(&mut waiting(Some(first)));
         assert_eq!(newest.made_by, Some(second));
+    }
+
+    /// Nobody listens.
+    struct Deaf;
+
+    impl Receiver for Deaf {
+        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+            let source = std::io::ErrorKind::ConnectionRefused.into();
+            Err(PublishError::Send { target: "udp://desk:9".into(), source })
+        }
+    }
+
+    #[test]
+    fn a_receiver_with_nothing_to_do_between_frames_has_not_got_well() {
+        let mut publisher = Publisher::start("deaf".into(), Policy::Newest, Box::new(Deaf)).unwrap();
+        let failure = Arc::clone(&publisher.failure);
+        publisher.publish(&entry(1));
+        std::thread::sleep(IDLE_AFTER * 2);
+        assert!(failure.lock().unwrap().as_ref().is_some_and(|cause| cause.contains("refused")));
+        publisher.finish(Instant::now());
     }
 
     /// Takes its time for its only frame.

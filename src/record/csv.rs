@@ -1,39 +1,7 @@
 //! CSV with the columns of OpenFace (`FaceLandmarkVidMulti`), then our own.
 //!
-//! | columns | meaning |
-//! |---|---|
-//! | `frame` | the frame's own number |
-//! | `face_id` | stays the same while a face is followed; 0 without a face |
-//! | `timestamp` | seconds since the source's start, monotonic |
-//! | `confidence` | 0 to 1; 0 without a face |
-//! | `success` | 1 a face, 0 a frame without one |
-//! | `pose_Tx`, `pose_Ty`, `pose_Tz` | the point midway between the eyes, in millimetres before the camera, in OpenFace's axes; empty where unknown |
-//! | `pose_Rx`, `pose_Ry`, `pose_Rz` | the head's turns in radians, `Rx Ry Rz`, in OpenFace's axes; empty where unknown |
-//! | `x_0` .. `x_67`, `y_0` .. `y_67` | points in frame pixels, the centre of the first pixel at (0, 0); empty without a face |
-//! | `wall_time` | RFC 3339, UTC |
-//! | `dropped` | frames dropped since the one before |
-//! | `box_x0`, `box_y0`, `box_x1`, `box_y1` | the box of the points; empty without a face |
-//! | `frame_width`, `frame_height` | of the frame, in pixels |
-//! | `confidence_0` .. `confidence_67` | of each point, 0 to 1; empty without a face |
-//! | `guessed` | numbers of the points that the picture does not show, with a space between |
-//! | `xx_0` .. `xx_67`, `xy_0` .., `yy_0` .. | covariance of each point's error, in square pixels; empty without a face |
-//! | `pose_xx`, `pose_xy`, `pose_xz`, `pose_yy`, `pose_yz`, `pose_zz` | covariance of the error of the turns, in square radians |
-//! | `eye_right_ratio`, `eye_left_ratio`, `mouth_ratio` | height over width; empty where unknown |
-//! | `eye_right`, `eye_left`, `mouth` | 0 closed to 1 open, against this person's own; empty where unknown |
-//! | `perclos` | share of the last minute with closed eyes, 0 to 1; empty where unknown |
-//! | `eyes_closed` | 1 or 0: whether they are closed now; empty where unknown |
-//! | `events` | what the face did that was known with this frame: name:seconds, several with a space between |
-//! | `detect_us`, `crop_us`, `net_us`, `decode_us`, `track_us`, `total_us` | time each stage took, in microseconds |
-//! | `made_by` | in the first row of a file: who made it, an object of JSON as [`super::jsonl`] has it; empty in the others |
-//! | `source` | the file that the frame is from, as it was named; empty where it is from a camera, a pipe or the built-in picture |
-//! | `crc32` | eight hexadecimal digits over the row before it, its last comma included (the CRC of zlib); a row without it is torn |
-//!
-//! Columns of [fields](super::fields) that are not recorded are left out, with their names.
-//!
-//! `docs/measures.md` defines the measures. There is a row for each face, and one for a frame
-//! without a face. Only `made_by` and `source` are quoted, where they hold a comma or a quotation
-//! mark (RFC 4180); they hold no line break. A continued run writes `made_by` again in its first
-//! row. Rows end in `\n`.
+//! `docs/records.md` has what each column means, which columns are left out where a field is not
+//! recorded, and how texts are quoted.
 
 use std::io::Write;
 

@@ -1,52 +1,8 @@
-//! JSON Lines: one object a frame, one object a line.
+//! JSON Lines: one object a frame, one object a line. The same object is the message of the MCAP
+//! topic `/wingmark/observation`.
 //!
-//! ```json
-//! {
-//!   "schema": 2, "sequence": 812, "dropped": 0, "width": 640, "height": 480,
-//!   "captured_s": 27.066667, "wall_time": "2026-11-24T06:28:04.123456Z", "source": "album/img2.jpg",
-//!   "timings_us": { "detect": 0, "crop": 120, "net": 8400, "decode": 310, "track": 15, "total": 8850 },
-//!   "faces": [{
-//!     "id": 3, "confidence": 0.9312, "box": [101.5, 80.25, 180.0, 171.125],
-//!     "points": [[101.5, 110.75], ...], "point_confidence": [0.9512, ...], "guessed": [0, 1, 2],
-//!     "covariance": [[1.25, 0.1, 0.75], ...],
-//!     "pose": { "yaw": -12.34, "pitch": 3.21, "roll": 0.5, "covariance": [0.81, 0.1, 0.0, 1.2, 0.0, 0.3],
-//!               "position_mm": [-20.5, 14.2, 612.0], "position_sd_mm": [1.5, 1.4, 20.1] },
-//!     "eyes": { "right_ratio": 0.281, "left_ratio": null, "right": 0.96, "left": null, "closed": false, "perclos": 0.02 },
-//!     "mouth": { "ratio": 0.05, "open": 0.04 }
-//!   }],
-//!   "events": [{ "event": "blink", "face": 3, "at_s": 27.0, "lasted_s": 0.133 }],
-//!   "made_by": { "version": "0.1.0", "commit": "0123456789ab", "model": "small", "model_sha256": "..",
-//!     "model_digest": "..", "board": "pi-5", "machine": "Raspberry Pi 5 Model B Rev 1.0",
-//!     "kernels": "sdot", "source": "/dev/video0", "camera": "HD Pro Webcam C920",
-//!     "camera_link": "usb-0000:01:00.0-1.3", "camera_format": "MJPG", "camera_size": "640x480",
-//!     "camera_rate": 30.0, "time_zone": "Europe/Zurich", "schema": 2 }
-//! }
-//! ```
-//!
-//! * `sequence`: the frame's own number; `dropped`: frames dropped since the one before;
-//! * `captured_s`: seconds since the source's start by the monotonic clock; `wall_time`: RFC 3339,
-//!   UTC;
-//! * `source`: the file that the frame is from, as it was named; empty where it is from a camera, a
-//!   pipe or the built-in picture;
-//! * `box`: x0, y0, x1, y1 of the points' box; `points`: 68 times x, y; both in frame pixels, the
-//!   centre of the first pixel at (0, 0), rounded to 1/1000;
-//! * `guessed`: numbers of the points that the picture does not show, from 0 on: the head hides
-//!   them, or something else does, or they lie beyond the border;
-//! * `covariance`: 68 times xx, xy, yy in square pixels of the frame, of the error of the point as
-//!   it was found, before smoothing (`src/face/calibration.rs` says which share of errors an
-//!   ellipse holds); `confidence`, `point_confidence`: 0 to 1; all rounded to 1/10,000.
-//!
-//! Keys of [fields](super::fields) that are not recorded are left out: `points`, `point_confidence`
-//! and `guessed` (field `confidence`), `covariance`, `pose`, `eyes` and `mouth` (field `eyes`).
-//! `made_by` stands in the first object of a file, and in the first one that a continued run adds.
-//! It holds for the objects that follow.
-//!
-//! `docs/measures.md` defines pose (degrees; covariance of yaw, pitch, roll: the upper half by
-//! rows), eyes, mouth and events; null is unknown. `schema` grows when a key changes its meaning or
-//! goes; `docs/observation.schema.json` is its JSON Schema.
-//!
-//! A last line without `\n` is torn. The same object is the message of the MCAP topic
-//! `/wingmark/observation`.
+//! `docs/records.md` has what each key means, `docs/observation.schema.json` is its JSON Schema.
+//! `schema` grows when a key changes its meaning or goes.
 
 use std::time::Duration;
 

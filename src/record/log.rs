@@ -65,9 +65,11 @@ enum Unsent {
 /// Records observations in a file and its successors, or in a pipe.
 pub struct Log {
     path: PathBuf,
-    queue: SyncSender<Message>,
+    /// Until it is closed.
+    queue: Option<SyncSender<Message>>,
     /// Entries in the queue.
     queued: Arc<AtomicUsize>,
+    closed_at: Option<Instant>,
     /// Entries that were to be recorded.
     given: u64,
     /// Those that found the queue full, and go before the next entry.
@@ -173,7 +175,8 @@ impl Log {
         .map_err(RecordError::Thread)?;
         Ok(Log {
             path: path.into(),
-            queue,
+            queue: Some(queue),
+            closed_at: None,
             queued,
             given: 0,
             orders: Orders::default(),
@@ -218,17 +221,35 @@ impl Log {
         let _ = self.send_orders();
     }
 
+    /// No more entries come: the writer makes safe what was recorded and completes the file.
+    pub fn close(&mut self) {
+        self.queue = None;
+        self.closed_at.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether the writer of a closed log has ended.
+    pub fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Makes safe what was recorded and completes the file, waiting no longer than `within`.
-    pub fn finish(self, within: Duration) -> Result<(), RecordError> {
-        let Log { path, queue, given, done, tally, taker, .. } = self;
-        drop(queue);
+    pub fn finish(mut self, within: Duration) -> Result<(), RecordError> {
+        self.close();
+        let Log { path, given, done, tally, taker, closed_at, .. } = self;
         let ended = done.recv_timeout(within);
-        if ended == Err(RecvTimeoutError::Disconnected) {
-            tally.count_left_behind(given, Cause::NoWriter, NO_WRITER);
+        match ended {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                tally.count_left_behind(given, Cause::TooSlow, &format!("{taker} is too slow"));
+            }
+            Err(RecvTimeoutError::Disconnected) => tally.count_left_behind(given, Cause::NoWriter, NO_WRITER),
         }
         let (lost, written) = (tally.lost(), tally.written());
         match ended {
-            Err(RecvTimeoutError::Timeout) => Err(RecordError::NotFinished { path, within, taker }),
+            Err(RecvTimeoutError::Timeout) => {
+                let within = closed_at.map_or(within, |at| at.elapsed());
+                Err(RecordError::NotFinished { path, within, taker })
+            }
             Err(RecvTimeoutError::Disconnected) => Err(RecordError::Panicked { path, lost, written }),
             Ok(()) if lost > 0 => Err(RecordError::Lost { path, lost, written, reason: tally.reason() }),
             Ok(()) => Ok(()),
@@ -258,7 +279,8 @@ impl Log {
         if !self.orders.reopen && self.orders.made_by.is_none() {
             return Ok(());
         }
-        match self.queue.try_send(Message::Orders(std::mem::take(&mut self.orders))) {
+        let queue = self.queue.as_ref().ok_or(Unsent::NoWriter)?;
+        match queue.try_send(Message::Orders(std::mem::take(&mut self.orders))) {
             Err(TrySendError::Full(Message::Orders(orders))) => {
                 self.orders = orders;
                 Err(Unsent::Full)
@@ -268,8 +290,9 @@ impl Log {
     }
 
     fn send_entry(&self, entry: &Entry) -> Result<(), Unsent> {
+        let queue = self.queue.as_ref().ok_or(Unsent::NoWriter)?;
         self.queued.fetch_add(1, Relaxed);
-        let sent = self.queue.try_send(Message::Entry(Box::new(entry.clone())));
+        let sent = queue.try_send(Message::Entry(Box::new(entry.clone())));
         if sent.is_err() {
             self.queued.fetch_sub(1, Relaxed);
         }

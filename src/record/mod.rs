@@ -5,7 +5,7 @@
 //!
 //! That holds where the medium takes a block within a quarter of the interval (else a warning says
 //! so) and keeps what it confirmed. The records of one interval are a block: one write, then
-//! `fdatasync`. [`mod@csv`], [`jsonl`] and [`mod@mcap`] say how a reader tells a torn record. Files
+//! `fdatasync`. `docs/records.md` and [`mod@mcap`] say how a reader tells a torn record. Files
 //! that end in `.gz` are packed block by block, and a torn block is lost whole. Files can be read
 //! while they are written.
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::Format;
 use super::fields::Fields;
 use super::{RecordError, csv, gzip, journal, mcap as ours};
+use crate::text::files;
 
 /// What each member of gzip begins with (RFC 1952), by deflate.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
@@ -47,8 +48,10 @@ impl Past {
         let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
         let mut past = Past::default();
         let failed = |source| RecordError::Resume { path: path.into(), source };
-        for file in journal::files(path).map_err(failed)? {
-            let is_under_way = file == path;
+        // Archives lie beside the file, not beside a link to it.
+        let under_way = files::target(path);
+        for file in journal::files(&under_way).map_err(failed)? {
+            let is_under_way = file == under_way;
             let whole =
                 past.read_file(format, fields, &file).map_err(|source| RecordError::Resume { path: file, source })?;
             past.whole_bytes = whole.filter(|_| is_under_way);

@@ -51,6 +51,17 @@ fn each_field_has_its_columns() {
 }
 
 #[test]
+fn each_column_is_described() {
+    let page = include_str!("../../docs/records.md");
+    // Of those with a number, the first one stands for all.
+    let is_later =
+        |column: &str| column.rsplit_once('_').is_some_and(|(_, end)| end.parse::<u8>().is_ok_and(|i| i > 0));
+    let columns = csv::header(Fields::ALL).into_iter().filter(|column| !is_later(column));
+    let lacking: Vec<String> = columns.filter(|column| !page.contains(&format!("`{column}`"))).collect();
+    assert!(lacking.is_empty(), "docs/records.md lacks {lacking:?}");
+}
+
+#[test]
 fn rows_have_the_columns_of_their_head_with_the_values_of_whole_rows() {
     let rows = |fields| -> Vec<Vec<(String, String)>> {
         let (_folder, path) = log(Format::Csv, fields, NO_LIMITS);

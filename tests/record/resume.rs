@@ -57,6 +57,20 @@ fn a_log_that_was_cut_anywhere_is_gone_on_with() {
 }
 
 #[test]
+fn a_log_behind_a_link_is_gone_on_with() {
+    for format in Format::ALL {
+        let (folder, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("faces").with_extension(format.extension());
+        let link = links.path().join("link").with_extension(format.extension());
+        let (mut log, _) = writer(Disk, &path, NO_LIMITS);
+        write(&mut log, &entries(8), 2);
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        go_on(&link, Past::read(&link, Fields::ALL).unwrap());
+        assert!(frames_of_log(&path).into_iter().eq(0..10), "{format:?}");
+    }
+}
+
+#[test]
 fn what_was_rotated_counts() {
     for format in Format::ALL {
         let folder = tempfile::tempdir().unwrap();

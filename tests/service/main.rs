@@ -83,6 +83,27 @@ fn stopped(folder: &Path) -> Duration {
     sent.elapsed()
 }
 
+#[test]
+fn a_record_that_nobody_reads_takes_no_time_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    faces(&folder.path().join("album"));
+    let fifo = folder.path().join("stuck.jsonl");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let arguments = "--source album --record stuck.jsonl --record a.csv --metrics a.prom --flush-every 10s";
+    // Nobody hears what it tells its watchdog.
+    let watchdog = Duration::from_secs(3600);
+    let mut service = Service::start(folder.path(), watchdog, &Vec::from_iter(arguments.split(' ')));
+    std::thread::sleep(Duration::from_secs(2));
+    service.send(Signal::TERM);
+    service.exit_code();
+    let metrics = std::fs::read_to_string(folder.path().join("a.prom")).unwrap();
+    let frames = metric(&metrics, "wingmark_frames_total");
+    assert!(frames > 0);
+    assert_eq!(Csv::read(&folder.path().join("a.csv")).frames.len() as u64, frames);
+    let lost = metric(&metrics, "wingmark_records_lost_total{file=\"stuck.jsonl\",cause=\"too_slow\"}");
+    assert_eq!(lost + metric(&metrics, "wingmark_records_written_total{file=\"stuck.jsonl\"}"), frames);
+}
+
 /// Every frame is in every file, each file is complete, and the metrics say the same.
 fn check_files(folder: &Path) {
     let metrics = std::fs::read_to_string(folder.join("a.prom")).unwrap();

@@ -137,7 +137,7 @@ impl Drop for Run {
     }
 }
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "card.toml",
     "model.onnx",
     "shape.csv",
@@ -147,6 +147,7 @@ const FILES: [&str; 9] = [
     "golden/input.png",
     "golden/heatmaps.u8",
     "golden/landmarks.csv",
+    "golden/faces.csv",
 ];
 
 /// A copy of a shipped model's folder.

@@ -89,8 +89,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
-    let within = if signals.stop() { SAFE_WITHIN_OF_SIGNAL } else { SAFE_WITHIN };
-    let kept = run.finish(feed, within);
+    let kept = run.finish(feed, &signals);
     let had_frames = run.totals.frames > 0 || (run.totals.damaged == 0 && run.watch.status().is_live());
     let saw_all = observed.is_ok() && run.totals.failures() == 0 && had_frames;
     let (complete, lasted) = (saw_all && kept, started.elapsed());
@@ -331,14 +330,35 @@ impl Run {
         }
     }
 
+    /// Tells all outputs that no more frames come, and waits for them; a signal shortens that.
+    /// Gives when the wait had to end.
+    fn close_outputs(&mut self, signals: &Signals) -> Instant {
+        let mut deadline = Instant::now() + SAFE_WITHIN;
+        let mut is_stopped = false;
+        self.display.iter().for_each(Display::close);
+        self.logs.iter_mut().for_each(Log::close);
+        self.publishers.iter_mut().for_each(Publisher::close);
+        loop {
+            if signals.stop() && !std::mem::replace(&mut is_stopped, true) {
+                deadline = deadline.min(Instant::now() + SAFE_WITHIN_OF_SIGNAL);
+            }
+            let recorded = self.logs.iter().all(Log::is_done);
+            let sent = self.publishers.iter().all(Publisher::is_done);
+            let shown = self.display.iter().all(Display::is_done);
+            if (recorded && sent && shown) || Instant::now() >= deadline {
+                return deadline;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Ends all threads and makes all logs safe; whether nothing was lost.
-    fn finish(&mut self, feed: Feed, within: Duration) -> bool {
+    fn finish(&mut self, feed: Feed, signals: &Signals) -> bool {
         self.service.stopping();
         self.complaints.rest().for_each(|said| error!("{said}"));
         self.watch.rest(Instant::now()).iter().for_each(|said| warn!("{said}"));
         self.totals.reconnects = self.watch.reconnects();
-        let deadline = Instant::now() + within;
-        self.display.iter().for_each(Display::close);
+        let deadline = self.close_outputs(signals);
         let mut kept = true;
         for publisher in self.publishers.drain(..) {
             kept &= publisher.finish(deadline);
@@ -438,7 +458,7 @@ mod tests {
         let signals = Signals::catch().unwrap();
         signals.opened();
         run.observe_all(&feed, &signals).unwrap();
-        assert!(run.finish(feed, SAFE_WITHIN));
+        assert!(run.finish(feed, &signals));
         run.totals
     }
 

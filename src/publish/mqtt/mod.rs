@@ -293,13 +293,14 @@ impl Receiver for Mqtt {
         })
     }
 
-    fn idle(&mut self) -> Result<(), PublishError> {
+    fn idle(&mut self) -> Result<bool, PublishError> {
         self.attempt(|mqtt, session| {
             if mqtt.frame_at.elapsed() >= STALE_AFTER {
                 mqtt.tell(session, &Entry::now(Observation::default()), None)?;
             }
             Ok(())
-        })
+        })?;
+        Ok(true)
     }
 }
 
