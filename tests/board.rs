@@ -105,6 +105,7 @@ fn line(text: &str) -> usize {
 #[test]
 fn mistakes_are_named_with_file_line_and_key() {
     assert_eq!(said("threads = 3", "threads = 0"), "mine.toml, line 4, threads is 0; expected 1 to 4");
+    assert_eq!(said("gpio_lines = 58", "gpio_lines = 0"), "mine.toml, line 5, gpio_lines is 0; expected 1 to 1024");
     assert_eq!(said("threads = 3", "threads = 5"), "mine.toml, line 4, threads is 5; expected 1 to 4");
     assert_eq!(
         said("threads = 3", "threads = \"3\""),

@@ -625,6 +625,7 @@ fn a_face_is_found_where_it_is_and_not_beside_it() {
         failure(folder.path(), &["eval", "--data", "data", "--detect", "--json", "figures.json"], 1);
         let mine = figures_of_mine(folder.path());
         assert_eq!(mine["missed"], missed, "{shift}: {mine}");
+        assert_eq!(mine["nme_percent"].is_null(), missed == 1, "{shift}: {mine}");
     }
 }
 

@@ -122,8 +122,8 @@ pub enum BoardError {
     Unknown { wanted: String, known: String },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{place}: {}", in_one_line(source.message()))]
-    Toml { place: ProfileLine, source: Box<toml::de::Error> },
+    #[error("{place}: {}", in_one_line(problem.message()))]
+    Toml { place: ProfileLine, problem: Box<toml::de::Error> },
     #[error("{place} is {found}; expected {expected}")]
     Value { place: ProfileLine, found: String, expected: String },
     #[error("no profile fits a machine of architecture {0}")]
@@ -218,7 +218,7 @@ impl Board {
     pub fn from_toml(file: &str, text: &str) -> Result<Board, BoardError> {
         let raw: RawBoard = toml::from_str(text).map_err(|source| {
             let range = source.span().unwrap_or(0..text.len());
-            BoardError::Toml { place: ProfileLine::at(file, text, range), source: Box::new(source) }
+            BoardError::Toml { place: ProfileLine::at(file, text, range), problem: Box::new(source) }
         })?;
         let slug = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         raw.check(&slug).map_err(|Invalid { key, found, expected }| BoardError::Value {

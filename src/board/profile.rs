@@ -92,7 +92,9 @@ impl RawBoard {
         if recognise.model.is_none() && recognise.compatible.is_empty() && recognise.architecture.is_none() {
             return invalid("recognise", "", "one of model, compatible and architecture");
         }
-        let (screen, screen_settings) = self.screen.check(self.gpio_lines.unwrap_or(MAX_GPIO_LINES))?;
+        let gpio_lines = self.gpio_lines.unwrap_or(MAX_GPIO_LINES);
+        within("gpio_lines", gpio_lines, 1, MAX_GPIO_LINES)?;
+        let (screen, screen_settings) = self.screen.check(gpio_lines)?;
         Ok(Board {
             slug: slug.into(),
             name: self.name,

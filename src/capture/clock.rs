@@ -60,7 +60,7 @@ impl SourceClock {
 
     /// The next frame is the first of a stream, whose driver may have begun anew.
     pub fn restart(&mut self) {
-        self.latest_stamp = Duration::ZERO;
+        (self.latest_stamp, self.offset_nanos) = (Duration::ZERO, None);
     }
 
     pub fn time(&mut self, stamp: Option<Duration>) -> Duration {
@@ -94,6 +94,18 @@ mod tests {
         let mut clock = SourceClock::start();
         let ms = Duration::from_millis;
         frames.iter().map(|(stamp, arrived)| clock.time_at(stamp.map(ms), ms(*arrived)).as_micros()).collect()
+    }
+
+    #[test]
+    fn a_stamp_of_another_clock_is_forgotten_with_its_stream() {
+        let ms = Duration::from_millis;
+        let mut clock = SourceClock::start();
+        assert_eq!(clock.time_at(Some(ms(500_000)), ms(10)), ms(10));
+        assert_eq!(clock.time_at(Some(ms(9_000_000)), ms(50)), ms(50));
+        clock.restart();
+        assert_eq!(clock.time_at(Some(ms(500_100)), ms(100)), ms(100));
+        // By the driver's stamp, and not by its late arrival.
+        assert_eq!(clock.time_at(Some(ms(500_133)), ms(150)), ms(133));
     }
 
     #[test]

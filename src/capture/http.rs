@@ -102,10 +102,11 @@ impl FromStr for HttpUrl {
     }
 }
 
-/// Without user and password.
+/// Without user and password, which may stand in the query, too.
 impl std::fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}{}", self.host.strip_suffix(":80").unwrap_or(&self.host), self.path)
+        let host = self.host.strip_suffix(":80").unwrap_or(&self.host);
+        write!(f, "http://{host}{}", without_passwords(&self.path))
     }
 }
 
@@ -115,10 +116,7 @@ impl HttpUrl {
         let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
         let opener = Connecting { url: self.clone(), flaws: FlawWatch::default() };
         let mut stream = opener.connect().map_err(|e| failed(e.to_string()))?;
-        stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| {
-            // The error has the address already.
-            failed(reason.strip_prefix(&format!("{self} ")).map_or_else(|| reason.clone(), |rest| format!("it {rest}")))
-        })?;
+        stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| failed(reason))?;
         Ok(Returning::new(format!("camera {self}"), opener, stream))
     }
 
@@ -142,7 +140,10 @@ impl HttpUrl {
 
     /// By HTTP 1.0, which knows no chunks; servers that send them all the same are understood.
     fn request(&self) -> String {
-        let user = self.user.as_ref().map(|user| format!("Authorization: Basic {}\r\n", base64(user.as_bytes())));
+        let user = self.user.as_ref().map(|user| {
+            let colon = if user.contains(':') { "" } else { ":" };
+            format!("Authorization: Basic {}\r\n", base64(format!("{user}{colon}").as_bytes()))
+        });
         format!(
             "GET {} HTTP/1.0\r\nHost: {}\r\nUser-Agent: wingmark/{}\r\nAccept: multipart/x-mixed-replace, image/jpeg, */*\r\n\
              Connection: close\r\n{}\r\n",
@@ -216,11 +217,14 @@ impl Opener for Connecting {
 
 /// Why a stream is over, without its address, which messages have already.
 fn why_ended(error: CaptureError) -> String {
-    match error {
+    match &error {
         CaptureError::Read { source, .. } => source.to_string(),
         CaptureError::Mjpeg { source, .. } => source.to_string(),
         CaptureError::Y4m { source, .. } => source.to_string(),
-        other => other.to_string(),
+        CaptureError::UnknownKind { name, .. } | CaptureError::Film { name, .. } => {
+            error.to_string().replacen(name, "it", 1)
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -494,7 +498,12 @@ mod tests {
         ] {
             assert_eq!(parts(wrong), None, "{wrong}");
         }
-        assert_eq!("http://me:secret@cam/x".parse::<HttpUrl>().unwrap().to_string(), "http://cam/x");
+        let shown = |text: &str| text.parse::<HttpUrl>().unwrap().to_string();
+        assert_eq!(shown("http://me:secret@cam/x"), "http://cam/x");
+        assert_eq!(shown("http://cam/x?user=me&pwd=secret&n=1"), "http://cam/x?user=me&pwd=***&n=1");
+        let request = |text: &str| text.parse::<HttpUrl>().unwrap().request();
+        assert!(request("http://cam/x?pwd=secret").starts_with("GET /x?pwd=secret HTTP/1.0\r\n"));
+        assert!(request("http://me@cam/x").contains(&format!("Basic {}\r\n", base64(b"me:"))));
     }
 
     #[test]

@@ -194,8 +194,11 @@ impl Source for Replay {
                 self.film = None;
             }
             let Some(path) = self.files.next() else { return Ok(Captured::End) };
-            let failed = |source| CaptureError::Read { path: path.clone(), source };
-            if is_picture(&path).map_err(failed)? {
+            let is_picture = is_picture(&path).map_err(|source| {
+                self.take_number();
+                CaptureError::Read { path: path.clone(), source }
+            });
+            if is_picture? {
                 let sequence = self.take_number();
                 let captured_at = self.time(sequence);
                 *frame = picture::read(&path)?;
@@ -327,11 +330,17 @@ mod tests {
     fn a_link_to_nothing_is_named_when_its_turn_comes() {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), "b.png", 1);
-        std::os::unix::fs::symlink("/nowhere/a.jpg", folder.path().join("a.jpg")).unwrap();
+        save(folder.path(), "d.png", 1);
+        for name in ["a.jpg", "c.mp4"] {
+            std::os::unix::fs::symlink("/nowhere/link", folder.path().join(name)).unwrap();
+        }
         let mut replay = replay(folder.path(), &Resume::default());
         let mut frame = Frame::default();
-        assert!(replay.capture_into(&mut frame).unwrap_err().to_string().contains("a.jpg"));
-        assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
+        for (broken, number) in [("a.jpg", 1), ("c.mp4", 3)] {
+            assert!(replay.capture_into(&mut frame).unwrap_err().to_string().contains(broken));
+            assert_eq!(replay.capture_into(&mut frame).unwrap(), Captured::Frame);
+            assert_eq!(frame.sequence(), number);
+        }
     }
 
     /// A picture, a film of three frames without a rate, one of two at 10 frames a second, and a

@@ -71,6 +71,8 @@ pub struct Returning<O: Opener> {
     unsaid: Option<Status>,
     numbers: Numbers,
     clock: SourceClock,
+    /// How long was waited before it was opened last.
+    last_wait: Duration,
 }
 
 enum State<S> {
@@ -100,6 +102,10 @@ impl<S> State<S> {
     }
 }
 
+fn longer(wait: Duration) -> Duration {
+    (wait * 2).clamp(LOOK_AGAIN[0], LOOK_AGAIN[1])
+}
+
 impl<O: Opener> Returning<O> {
     pub fn new(name: String, opener: O, stream: O::Stream) -> Self {
         Returning {
@@ -111,6 +117,7 @@ impl<O: Opener> Returning<O> {
             unsaid: None,
             numbers: Numbers::default(),
             clock: SourceClock::start(),
+            last_wait: Duration::ZERO,
         }
     }
 
@@ -139,6 +146,7 @@ impl<O: Opener> Returning<O> {
             Ok(stream) => {
                 self.numbers.restart();
                 self.clock.restart();
+                self.last_wait = wait;
                 self.state = State::open(stream);
                 // It was not gone if its frames were bad, and that they are better now is not known
                 // yet.
@@ -148,7 +156,7 @@ impl<O: Opener> Returning<O> {
                 }
             }
             // A source that stalled was looked for at once, without a wait to double.
-            Err(lost) => self.lose(lost, (wait * 2).clamp(LOOK_AGAIN[0], LOOK_AGAIN[1])),
+            Err(lost) => self.lose(lost, longer(wait)),
         }
     }
 
@@ -217,7 +225,11 @@ impl<O: Opener> Returning<O> {
                 let (last_frame, is_silent) = (*last_frame, *is_silent);
                 self.quiet(last_frame, is_silent)
             }
-            Err(lost) => self.lose(lost, LOOK_AGAIN[0]),
+            // What ends before its first frame is as if it could not be opened.
+            Err(lost) => {
+                let wait = if *is_silent { longer(self.last_wait) } else { LOOK_AGAIN[0] };
+                self.lose(lost, wait)
+            }
         }
     }
 
@@ -508,6 +520,20 @@ mod tests {
             camera.capture_into(&mut Frame::default()).unwrap();
         }
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000, 4000, 4000]);
+        let opens_and_ends = [[Step::There, Step::Unplugged]; 6].into_iter().flatten();
+        let with_frames = [Step::There, Step::Frame(1), Step::Unplugged, Step::Missing];
+        let script = Script::of(opens_and_ends.chain(with_frames), 0);
+        let mut other = Returning::new("camera".into(), script.clone(), script.clone());
+        other.lose(unplugged(), LOOK_AGAIN[0]);
+        let mut waits = Vec::new();
+        while !script.steps.lock().unwrap().is_empty() {
+            if let State::Gone { look_at, wait } = &mut other.state {
+                waits.push(wait.as_millis());
+                *look_at = Instant::now();
+            }
+            other.capture_into(&mut Frame::default()).unwrap();
+        }
+        assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000, 4000, 250]);
         let before = Instant::now();
         camera.capture_into(&mut Frame::default()).unwrap();
         assert!(before.elapsed() < Duration::from_secs(2), "took {:?}", before.elapsed());

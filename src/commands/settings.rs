@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -86,7 +87,9 @@ pub fn arguments(given: Vec<OsString>) -> Result<Arguments, SettingsError> {
     let Ok(matches) = matches else { return alone(given) };
     let Some((COMMAND, matches)) = matches.subcommand() else { return alone(given) };
     let named = matches.get_one::<PathBuf>(OPTION).cloned();
-    let Some(path) = named.or_else(|| Some(PathBuf::from(SETTINGS)).filter(|path| path.exists())) else {
+    // A link that leads nowhere is there, and is an error.
+    let is_there = |path: &PathBuf| path.symlink_metadata().map_or_else(|e| e.kind() != NotFound, |_| true);
+    let Some(path) = named.or_else(|| Some(PathBuf::from(SETTINGS)).filter(is_there)) else {
         return alone(given);
     };
     if path.as_os_str() == "none" || contradiction(&given).is_some() {
@@ -264,7 +267,8 @@ fn settings(run: &clap::Command, path: &Path, text: &str) -> Result<Vec<Setting>
                     ArgAction::Append => "a text, or a list of texts",
                     _ => "a text or a number",
                 };
-                malformed(value.span().start, format!("{name} is {}; expected {expected}", value.get_ref()))
+                let found = without_passwords(&value.get_ref().to_string());
+                malformed(value.span().start, format!("{name} is {found}; expected {expected}"))
             })?;
             Setting::read(run, arg, arguments).map_err(|problem| malformed(value.span().start, problem))
         })
@@ -361,6 +365,10 @@ mod tests {
             ("faces = 2\nface = 3\n", "settings.toml, line 2: \"face\" is no setting of run; there are source, "),
             ("\n\nsettings = 'a'\n", "settings.toml, line 3: \"settings\" is no setting"),
             ("live = 'yes'\n", "settings.toml, line 1: live is \"yes\"; expected true or false"),
+            (
+                "source = ['rtsp://u:secret@h/x']\n",
+                "settings.toml, line 1: source is [\"rtsp://u:***@h/x\"]; expected ",
+            ),
             ("faces = [1]\n", "settings.toml, line 1: faces is [1]; expected a text or a number"),
             ("faces = \n", "settings.toml, line 1: "),
             ("\nfaces = 99999999999999999999", "settings.toml, line 2: 99999999999999999999 is too large a number"),

@@ -31,8 +31,8 @@ pub enum Degradation {
 
 #[derive(Debug, Error, PartialEq)]
 #[error(
-    "expected rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR (1 or more), face:PIXELS (4 or more) or cover:PER_CENT \
-     (0 to 100), found {0:?}"
+    "expected rotate:DEGREES, blur:PER_CENT_OF_FACE (0 to 100), dark:FACTOR (1 or more), face:PIXELS (4 or more) or \
+     cover:PER_CENT (0 to 100), found {0:?}"
 )]
 /// A text that names no degradation.
 pub struct DegradationError(String);
@@ -46,7 +46,7 @@ impl FromStr for Degradation {
         let amount: f32 = amount.parse().ok().filter(|a: &f32| a.is_finite()).ok_or_else(unknown)?;
         match kind {
             "rotate" => Ok(Degradation::Rotate(amount)),
-            "blur" if amount >= 0.0 => Ok(Degradation::Blur(amount)),
+            "blur" if (0.0..=100.0).contains(&amount) => Ok(Degradation::Blur(amount)),
             "dark" if amount >= 1.0 => Ok(Degradation::Dark(amount)),
             "face" if amount >= 4.0 => Ok(Degradation::FacePx(amount)),
             "cover" if (0.0..=100.0).contains(&amount) => Ok(Degradation::Cover(amount)),
@@ -70,7 +70,7 @@ impl Degradation {
                 seen_through(&Crop::new(face.centre(), longer as f32, -degrees.to_radians(), longer), frame, points)
             }
             Degradation::FacePx(wanted_px) => {
-                let side_px = ((longer as f32 * wanted_px / face_px).round() as u32).max(1);
+                let side_px = ((longer as f32 * wanted_px / face_px).round() as u32).clamp(1, longer);
                 seen_through(&Crop::of_frame(frame.size(), side_px), frame, points)
             }
             Degradation::Blur(per_cent) => in_place(edit(frame, |picture| {
@@ -179,6 +179,10 @@ mod tests {
         let (_, moved) = Degradation::FacePx(20.0).apply(&frame, &points);
         let bounds = Rect::around(moved).unwrap();
         assert!((bounds.width().max(bounds.height()) - 20.0).abs() < 0.5);
+        // It is never made larger.
+        let (_, unmoved) = Degradation::FacePx(1e9).apply(&frame, &points);
+        let width = |points: &[Point2<f32>]| Rect::around(points.iter().copied()).unwrap().width();
+        assert_eq!(width(&unmoved), width(&points));
     }
 
     #[test]
@@ -197,7 +201,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused_in_words() {
         assert_eq!("blur:2.5".parse(), Ok(Degradation::Blur(2.5)));
-        for wrong in ["blur", "blur:x", "dark:0.5", "face:1", "cover:101", "fog:3", "rotate:NaN"] {
+        for wrong in ["blur", "blur:x", "blur:1e9", "dark:0.5", "face:1", "cover:101", "fog:3", "rotate:NaN"] {
             let error = wrong.parse::<Degradation>().unwrap_err().to_string();
             assert!(error.starts_with("expected rotate:DEGREES") && error.ends_with(&format!("{wrong:?}")), "{error}");
         }

@@ -32,18 +32,18 @@ pub fn normalised_mean_error(scheme: &Scheme, truth: &[Point2<f32>], found: &[Po
 pub struct Summary {
     /// How many were measured.
     pub faces: usize,
-    /// Mean of the faces' NME, in per cent.
+    /// Mean of the faces' NME, in per cent; NaN of none, which is null in JSON.
     pub nme_percent: f64,
-    /// Share of faces whose NME exceeds 10 %, in per cent.
+    /// Share of faces whose NME exceeds 10 %, in per cent; NaN of none.
     pub failure_rate_10_percent: f64,
     /// Area under the cumulative error distribution up to 10 %, divided by 10 %: 0 to 1.
     pub auc_10: f64,
 }
 
 impl Summary {
-    /// Figures over the errors of all faces; zeros where there is none.
+    /// Figures over the errors of all faces; NaN where there is none.
     pub fn of(errors: &[f64]) -> Summary {
-        let share = |part: f64| if errors.is_empty() { 0.0 } else { part / errors.len() as f64 };
+        let share = |part: f64| part / errors.len() as f64;
         let failures = errors.iter().filter(|e| **e > FAILURE).count();
         Summary {
             faces: errors.len(),

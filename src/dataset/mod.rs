@@ -119,7 +119,7 @@ impl Dataset {
     pub fn only(mut self, split: &str, folder: &Path) -> Result<Dataset, DatasetError> {
         let splits = self.samples.iter().map(|s| &s.split).chain(self.faults.iter().map(|fault| &fault.split));
         let mut names: Vec<&str> = splits.map(String::as_str).filter(|name| !name.is_empty()).collect();
-        if !names.contains(&split) && !self.samples.is_empty() {
+        if !names.contains(&split) && !names.is_empty() {
             names.sort_unstable();
             names.dedup();
             let (wanted, found) = (split.into(), names.join(", "));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::process::status_number;
 use super::throttling::Throttling;
 use super::tree::Tree;
+use super::warnings::is_of_cores;
 
 /// What could not be read is absent or empty.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,11 @@ pub struct PowerMode {
 }
 
 impl State {
+    /// The hottest of the cores' zones, in degrees Celsius.
+    pub fn hottest(&self) -> Option<f64> {
+        self.temperatures.iter().filter(|zone| is_of_cores(zone)).map(|zone| zone.celsius).reduce(f64::max)
+    }
+
     pub fn read(tree: &Tree) -> State {
         State {
             frequencies: frequencies(tree),

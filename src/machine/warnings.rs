@@ -65,13 +65,17 @@ pub fn saves_power(policy: &Frequency) -> bool {
     policy.governor.as_deref() == Some("powersave") && means_lowest
 }
 
+/// Whether cores are in a zone, and it measures something.
+pub fn is_of_cores(zone: &Temperature) -> bool {
+    let name = zone.zone.to_lowercase();
+    zone.celsius < IMPOSSIBLE_CELSIUS && !ELSEWHERE.iter().any(|part| name.contains(part))
+}
+
 /// Whether a zone is where it slows the cores down, or nearly.
 pub fn is_hot(zone: &Temperature) -> bool {
-    let name = zone.zone.to_lowercase();
-    let is_of_cores = !ELSEWHERE.iter().any(|part| name.contains(part));
     let limit = zone.limit_celsius.filter(|limit| *limit >= LOWEST_LIMIT_CELSIUS);
     let hot = limit.map_or(HOT_CELSIUS, |limit| limit - NEAR_LIMIT_CELSIUS);
-    is_of_cores && (hot..IMPOSSIBLE_CELSIUS).contains(&zone.celsius)
+    is_of_cores(zone) && zone.celsius >= hot
 }
 
 fn throttling(before: &State, after: &State) -> Option<String> {

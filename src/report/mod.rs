@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use file::ReportError;
 
 pub use crate::face::Stage;
-use crate::machine::{Energy, Machine, State};
+use crate::machine::{Cpu, Energy, Machine, State};
 use crate::report::durations::Latencies;
 use crate::text::message::counted;
 
@@ -57,7 +57,8 @@ impl Report {
     pub fn is_of_machine(&self, other: &Report) -> bool {
         let kind = |report: &Report| {
             let Machine { model, architecture, cpu, .. } = report.machine.clone();
-            (report.board.clone(), report.emulated, model, architecture, cpu)
+            // How many of its cores a run may use is no kind of machine.
+            (report.board.clone(), report.emulated, model, architecture, Cpu { usable_cores: None, ..cpu })
         };
         kind(self) == kind(other)
     }

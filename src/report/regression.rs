@@ -24,10 +24,12 @@ pub struct Change {
 }
 
 /// Two reports say nothing about each other.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum Incomparable {
     #[error("{0} and {1} are two machines")]
     Machines(String, String),
+    #[error("{0} and {1} of its cores could be used")]
+    Cores(f64, f64),
     #[error("frames were taken in two ways ({0}; {1})")]
     Methods(String, String),
     #[error("no model was measured with the same number of threads and the same kernels in both")]
@@ -58,6 +60,12 @@ impl std::fmt::Display for Change {
 pub fn changes(before: &Report, after: &Report) -> Result<Vec<Change>, Incomparable> {
     if !before.is_of_machine(after) {
         return Err(Incomparable::Machines(before.board.clone(), after.board.clone()));
+    }
+    // Reports of old do not say it.
+    if let [Some(a), Some(b)] = [before, after].map(|report| report.machine.cpu.usable_cores)
+        && a != b
+    {
+        return Err(Incomparable::Cores(a, b));
     }
     let method = |report: &Report| {
         format!("{}, {}", report.method.source, if report.method.paced { "paced" } else { "as fast as possible" })
@@ -158,6 +166,14 @@ mod tests {
             changes(&before, &sample::emulated()),
             Err(Incomparable::Machines("bench".into(), "emulated".into()))
         );
+        let with_cores = |usable_cores| {
+            let mut report = sample::report();
+            report.machine.cpu.usable_cores = usable_cores;
+            report
+        };
+        let one_core = with_cores(Some(1.0));
+        assert_eq!(changes(&one_core, &with_cores(Some(2.0))), Err(Incomparable::Cores(1.0, 2.0)));
+        assert!(changes(&one_core, &with_cores(None)).is_ok());
         let mut paced = sample::report();
         paced.method.paced = true;
         assert!(matches!(changes(&before, &paced), Err(Incomparable::Methods(..))));

@@ -18,17 +18,20 @@ pub struct View {
     scheme: &'static Scheme,
     fitter: Fitter,
     canvas: Canvas,
+    /// The canvas without the notice that is on it, where there is one.
+    plain: Option<Canvas>,
 }
 
 impl View {
     /// Shows on `screen`; `scheme` says which landmarks are joined by lines.
     pub fn new(screen: Box<dyn Screen>, scheme: &'static Scheme, settings: &ScreenSettings) -> Self {
         let fitter = Fitter::new(settings.mirror);
-        View { screen, scheme, fitter, canvas: Canvas::default() }
+        View { screen, scheme, fitter, canvas: Canvas::default(), plain: None }
     }
 
     /// Shows a frame with what was seen in it, and a run's figures in words.
     pub fn show(&mut self, frame: &Frame, seen: &Observation, figures: &str) -> Result<(), ScreenError> {
+        self.plain = None;
         self.canvas.resize(self.screen.size().unwrap_or(frame.size()));
         self.fitter.fit(frame, &mut self.canvas);
         let canvas_from_frame = self.fitter.canvas_from_frame();
@@ -39,6 +42,10 @@ impl View {
 
     /// Shows a sentence over the last frame, until the next one.
     pub fn notify(&mut self, notice: &str) -> Result<(), ScreenError> {
+        match &self.plain {
+            Some(plain) => self.canvas.clone_from(plain),
+            None => self.plain = Some(self.canvas.clone()),
+        }
         let last = if self.canvas.rgb().is_empty() { BLANK } else { self.canvas.size() };
         self.canvas.resize(self.screen.size().unwrap_or(last));
         let Ok(()) = Notice(notice).draw(&mut self.canvas);
@@ -139,6 +146,11 @@ mod tests {
         assert_eq!(with.size(), without.size());
         assert_eq!(with.rgb()[..40 * 360], without.rgb()[..40 * 360]);
         assert_ne!(with.rgb(), without.rgb());
+        // A longer one leaves nothing of itself behind.
+        view.notify("the camera is gone, and it is looked for until it is there again").unwrap();
+        assert_ne!(shown.lock().unwrap().rgb(), with.rgb());
+        view.notify("camera gone").unwrap();
+        assert_eq!(shown.lock().unwrap().rgb(), with.rgb());
         view.show(&frame, &seen, "30 fps").unwrap();
         assert_eq!(shown.lock().unwrap().rgb(), without.rgb());
     }

@@ -89,6 +89,14 @@ fn a_run_without_frames_is_ended_at_the_third_look_and_not_before() {
     watched.fails();
     watched.fails();
     assert_eq!(watched.run.try_wait().unwrap(), None);
+    // What it saw was cut off while it was written: it begins anew.
+    for text in ["", "12345\n"] {
+        fs::write(watched.folder.path().join("a.prom.watch"), text).unwrap();
+        watched.is_well();
+    }
+    watched.was_seen_before(70);
+    watched.fails();
+    watched.fails();
     watched.fails();
     assert_eq!(watched.run.wait().unwrap().signal(), Some(9));
     let output = watched.look();

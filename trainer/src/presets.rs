@@ -1,5 +1,7 @@
 //! The nets that can be trained, as data, and the hourglass that the data describe.
 
+use wingmark::model::scheme::IBUG_68;
+
 use crate::graph::Graph;
 
 /// The residual block of a net.
@@ -191,7 +193,7 @@ impl Builder<'_> {
     }
 
     /// CoordConv ahead of a hourglass; from the second stack on also gated by the boundary of the
-    /// stack before.
+    /// stack before, where that is predicted.
     fn hourglass_input(&mut self, stack: usize, features: usize, previous_heat: Option<usize>) -> usize {
         if !self.preset.coordinates {
             return features;
@@ -200,7 +202,8 @@ impl Builder<'_> {
         let name = format!("stack{stack}.coordconv");
         let coordinates = self.graph.coordinates(format!("{name}.coordinates"), [rows, columns]);
         let mut parts = vec![features, coordinates];
-        if let Some(heat) = previous_heat {
+        let has_boundary = |heat: &usize| self.graph.shape(*heat)[0] > IBUG_68.landmarks;
+        if let Some(heat) = previous_heat.filter(has_boundary) {
             let boundary = self.graph.shape(heat)[0] - 1;
             parts.push(self.graph.gate(format!("{name}.gate"), coordinates, heat, boundary));
         }
@@ -250,6 +253,16 @@ impl Builder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Op;
+
+    #[test]
+    fn only_a_boundary_gates() {
+        let gates = |channels| {
+            let graph = Preset::named("tiny").unwrap().graph(channels);
+            graph.nodes.iter().filter(|node| matches!(node.op, Op::Gate { .. })).count()
+        };
+        assert_eq!((gates(IBUG_68.landmarks + 1), gates(IBUG_68.landmarks)), (1, 0));
+    }
 
     fn gmac(name: &str, channels: usize) -> f64 {
         Preset::named(name).unwrap().graph(channels).macs() as f64 / 1e9

@@ -147,7 +147,17 @@ fn activation_scales(graph: &Graph, convs: &[Option<Folded>], calibration: &[Ten
             Op::Image => PIXELS,
             // Written as a constant in the scale of what it is joined with.
             Op::Coordinates => PIXELS,
-            Op::MaxPool | Op::Upsample | Op::Concat => scales[node.inputs[0]],
+            Op::MaxPool | Op::Upsample => scales[node.inputs[0]],
+            Op::Concat => {
+                let scale = scales[node.inputs[0]];
+                // Coordinates take the scale of what they are joined with.
+                let mut maps = node.inputs.iter().filter(|&&part| graph.nodes[part].op != Op::Coordinates);
+                ensure!(
+                    maps.all(|&part| scales[part] == scale),
+                    "blocks that join convolutions are not quantised; they stay float"
+                );
+                scale
+            }
             // Peaks are rare and they are what counts: no clipping in the heatmaps.
             Op::Conv(_) if graph.outputs.contains(&i) => Quantisation::covering(ranges[i].0, ranges[i].1),
             Op::Conv(_) | Op::Add { .. } => histograms[i].best(),

@@ -82,12 +82,12 @@ impl Opener for V4l2 {
         if self.wish.format.is_some() || self.tried.contains(&self.format) {
             return false;
         }
-        self.tried.push(self.format);
         let Ok(device) = self.identity.find() else { return false };
         // What is set there, a media controller has set up.
         if device.is_in_pipeline() {
             return false;
         }
+        self.tried.push(self.format);
         let formats = device.fourccs().into_iter().filter_map(CameraFormat::from_fourcc);
         let other = formats.into_iter().find(|format| !self.tried.contains(format));
         if other.is_some() && !self.said.contains(&self.format) {

@@ -1,5 +1,6 @@
 //! Recall of a face detector, and what it and the landmark net take for faces where there are none.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     let (scenes, faults) = scenes(args)?;
     faults.iter().for_each(|fault| error!("{fault}"));
     ensure!(!scenes.is_empty(), "{}", nothing_to_measure(&args.data, faults.len()));
-    let without_faces = scenes.iter().any(|scene| scene.faces.is_empty());
+    let without_faces = scenes.iter().any(Scene::is_without_faces);
     let landmarks = named.as_ref().is_some_and(|net| !net.card.task.is_faces());
     ensure!(
         !landmarks || without_faces,
@@ -63,7 +64,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         };
         let (frame, faces) = scene.degraded(frame, args.degrade);
         figures.pictures += 1;
-        let detections = if faces.is_empty() {
+        let detections = if scene.is_without_faces() {
             alarms.as_mut().expect("there are pictures without faces").count(&frame, &mut figures.without_faces)?
         } else {
             detector.detect(&frame)?
@@ -95,6 +96,11 @@ struct Scene {
 }
 
 impl Scene {
+    /// Whether it shows none, nor anything that may be one.
+    fn is_without_faces(&self) -> bool {
+        self.faces.is_empty() && self.ignored.is_empty()
+    }
+
     /// The picture made harder, and the boxes of its faces there.
     fn degraded(&self, frame: Frame, degradation: Option<Degradation>) -> (Frame, Vec<Rect>) {
         let bounds = |points: &Vec<Point2<f32>>| Rect::around(points.iter().copied()).expect("a face has points");
@@ -128,14 +134,21 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     if let Some(split) = &args.split {
         set = set.only(split, data)?;
     }
-    let scene = |sample: dataset::Sample| Scene {
-        picture: sample.picture,
-        file: sample.file,
-        faces: vec![sample.points],
-        ignored: vec![],
-    };
     let faults = set.faults.into_iter().map(|fault| fault.error).collect();
-    Ok((set.samples.into_iter().map(scene).collect(), faults))
+    // What makes a picture harder is measured by a face, so that each face is a scene then.
+    let is_shared = args.degrade.is_none();
+    let mut scenes: Vec<Scene> = Vec::new();
+    let mut of_picture: HashMap<PathBuf, usize> = HashMap::new();
+    for dataset::Sample { picture, file, points, .. } in set.samples {
+        match of_picture.get(&picture).filter(|_| is_shared) {
+            Some(&at) => scenes[at].faces.push(points),
+            None => {
+                of_picture.insert(picture.clone(), scenes.len());
+                scenes.push(Scene { picture, file, faces: vec![points], ignored: vec![] });
+            }
+        }
+    }
+    Ok((scenes, faults))
 }
 
 /// Every detection, a row each.
@@ -216,11 +229,18 @@ impl Figures {
 /// A detection that overlaps each known face by less is at none of them.
 const UNMATCHED_IOU: f32 = 0.1;
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Recall {
     faces: usize,
     found: usize,
+    /// NaN of none, which is null in JSON.
     recall_percent: f64,
+}
+
+impl Default for Recall {
+    fn default() -> Recall {
+        Recall { faces: 0, found: 0, recall_percent: f64::NAN }
+    }
 }
 
 impl Recall {
@@ -234,7 +254,12 @@ impl Recall {
 /// `98.2 % (331 of 337)`
 impl std::fmt::Display for Recall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} % ({} of {})", self.recall_percent, self.found, self.faces)
+        let Recall { faces, found, recall_percent } = self;
+        if *faces == 0 {
+            f.write_str("unknown (of none)")
+        } else {
+            write!(f, "{recall_percent:.1} % ({found} of {faces})")
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
 use crate::dataset::metrics::{Coverage, Summary, normalised_mean_error};
-use crate::dataset::{self, Sample};
+use crate::dataset::{self, Sample, UnreadableItem};
 use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, LookTimings};
 use crate::face::pose::{FieldOfView, Pinhole};
@@ -49,7 +49,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     let mut figures = serde_json::Map::new();
     let mut unreadable = faults;
     let unreadable_items = |split: &str| set.faults.iter().filter(|fault| fault.split == split).count();
-    for (split, samples) in by_split(set.samples) {
+    for (split, samples) in by_split(set.samples, &set.faults) {
         let mut result = evaluate(&split, &samples, args.degrade, &mut finder, &mut heads, predictions.as_mut())?;
         result.unreadable_items = unreadable_items(&split);
         writeln!(results(), "{split}: {}", result.line())?;
@@ -70,13 +70,19 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     Ok(outcome(unreadable))
 }
 
-/// Samples of each split, splits in the order in which they first occur.
-fn by_split(samples: Vec<Sample>) -> Vec<(String, Vec<Sample>)> {
+/// Samples of each split, splits in the order in which they first occur; then those of which none
+/// can be read.
+fn by_split(samples: Vec<Sample>, faults: &[UnreadableItem]) -> Vec<(String, Vec<Sample>)> {
     let mut splits: Vec<(String, Vec<Sample>)> = Vec::new();
     for sample in samples {
         match splits.iter_mut().find(|(split, _)| *split == sample.split) {
             Some((_, samples)) => samples.push(sample),
             None => splits.push((sample.split.clone(), vec![sample])),
+        }
+    }
+    for fault in faults.iter().filter(|fault| !fault.split.is_empty()) {
+        if !splits.iter().any(|(split, _)| *split == fault.split) {
+            splits.push((fault.split.clone(), Vec::new()));
         }
     }
     splits
@@ -111,12 +117,13 @@ impl SplitFigures {
     fn line(&self) -> String {
         let Summary { faces, nme_percent, failure_rate_10_percent, auc_10 } = &self.summary;
         let measured = if self.missed == *faces { "no NME".into() } else { format!("NME {nme_percent:.2} %") };
-        let mut line = format!(
-            "{}, {measured} ({}), failures over 10 % {failure_rate_10_percent:.2} %, AUC up to 10 % {auc_10:.3}; box: {}",
-            counted(*faces, "face", "faces"),
-            self.normaliser,
-            self.boxes,
-        );
+        let mut line = counted(*faces, "face", "faces");
+        if *faces > 0 {
+            line += &format!(
+                ", {measured} ({}), failures over 10 % {failure_rate_10_percent:.2} %, AUC up to 10 % {auc_10:.3}; box: {}",
+                self.normaliser, self.boxes,
+            );
+        }
         if let Some([within_68, within_95]) = self.ellipses_cover_percent {
             line += &format!("; points within the 68 % ellipse {within_68:.1} %, the 95 % ellipse {within_95:.1} %");
         }

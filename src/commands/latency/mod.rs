@@ -6,13 +6,14 @@ mod delays;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::{Outcome, check_writable, results, write_json};
 use crate::board::Board;
 use crate::capture::{Captured, Source};
 use crate::cli::LatencyArgs;
 use crate::picture::frame::{Frame, Size};
+use crate::pipeline::service::Signals;
 use crate::report::Quantiles;
 use crate::screen::{Canvas, Screen};
 use delays::{Cells, Delays, Flip, Sight, Spot, delays};
@@ -30,13 +31,17 @@ const SIZE: Size = Size { width: 640, height: 480 };
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
+    let signals = Signals::catch()?;
     args.json.as_deref().map_or(Ok(()), check_writable)?;
     let board = Board::choose(args.board.board.as_ref())?;
     let mut source = args.source.open(true, args.camera.wish(&board.camera))?;
     let settings = args.screen.settings(&board.screen_settings);
     let screen = args.screen.open(&board, &settings)?.context("no screen to flip; --screen names one")?;
     let flips = u32::from(args.flips);
-    let found = ScreenAndCamera::new(screen, source.as_mut(), &MonotonicClock(Instant::now())).measure(flips)?;
+    // From now on a signal leaves the screen as it was found.
+    signals.opened();
+    let clock = MonotonicClock { started: Instant::now(), signals };
+    let found = ScreenAndCamera::new(screen, source.as_mut(), &clock).measure(flips)?;
     let seen = Quantiles::of(&found.seen).filter(|_| found.missed < flips as usize / 2);
     let Some(seen) = seen else {
         bail!(
@@ -65,13 +70,22 @@ pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
 trait Clock {
     fn now(&self) -> Duration;
     fn sleep(&self, duration: Duration);
+    /// Whether there is no more time.
+    fn is_stopped(&self) -> bool;
 }
 
-struct MonotonicClock(Instant);
+struct MonotonicClock {
+    started: Instant,
+    signals: Signals,
+}
 
 impl Clock for MonotonicClock {
     fn now(&self) -> Duration {
-        self.0.elapsed()
+        self.started.elapsed()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.signals.stop()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -150,6 +164,7 @@ impl<'a> ScreenAndCamera<'a> {
     fn capture(&mut self) -> anyhow::Result<Cells> {
         let until = self.clock.now() + PATIENCE;
         while self.clock.now() < until {
+            ensure!(!self.clock.is_stopped(), "it was stopped before all flips were seen");
             let captured = self.source.capture_into(&mut self.frame)?;
             if captured == Captured::Frame {
                 return Ok(Cells::of(&self.frame));
@@ -200,6 +215,10 @@ mod tests {
 
         fn sleep(&self, duration: Duration) {
             self.0.lock().unwrap().now += duration;
+        }
+
+        fn is_stopped(&self) -> bool {
+            false
         }
     }
 

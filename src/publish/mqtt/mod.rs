@@ -276,8 +276,7 @@ impl Mqtt {
             None => {}
         }
         self.run_at = Some((now, health.frames));
-        let temperatures = State::read(&Tree::here()).temperatures;
-        self.run.temperature_c = temperatures.iter().map(|t| t.celsius).reduce(f64::max);
+        self.run.temperature_c = State::read(&Tree::here()).hottest();
     }
 }
 

@@ -14,6 +14,8 @@ use crate::machine::Tree;
 
 /// A broker greets within this time.
 const GREETS_WITHIN: Duration = Duration::from_secs(5);
+/// A broker has dealt with all that was sent within this time.
+const SETTLES_WITHIN: Duration = Duration::from_secs(30);
 /// The broker counts this client as gone when it hears nothing for one and a half times this.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The first byte of the answer to a greeting.
@@ -124,7 +126,11 @@ impl BrokerSession {
     pub fn settle(&mut self) -> Result<Vec<Message>, SessionError> {
         self.ping()?;
         let mut messages = Vec::new();
+        let deadline = Instant::now() + SETTLES_WITHIN;
         loop {
+            if Instant::now() >= deadline {
+                return Err(SessionError::Silent);
+            }
             match self.parse()? {
                 Some(Packet::PingResp) => return Ok(messages),
                 Some(Packet::Publish(message)) => messages.push(message.into()),

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use rustix::event::{self, PollFd, PollFlags, Timespec};
+
 /// So many at most, each with a thread.
 pub const MOST: usize = 32;
 /// So many of them stay and watch. The other places are left to those who ask for one answer, such
@@ -99,6 +101,14 @@ impl Pass {
         }
     }
 
+    /// Whether the other end is closed, for who has nothing to write by which it would be noticed.
+    pub fn has_left(&self) -> bool {
+        let closed = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let mut polled = [PollFd::new(&*self.stream, PollFlags::RDHUP)];
+        // What cannot be asked is tried with the next write.
+        event::poll(&mut polled, Some(&Timespec::default())).is_ok() && polled[0].revents().intersects(closed)
+    }
+
     /// Writes all, within [`TAKES_WITHIN`] however slowly it is taken.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let deadline = Instant::now() + TAKES_WITHIN;
@@ -138,5 +148,26 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.guests.lock().retain(|guest| !Arc::ptr_eq(&guest.stream, &self.stream));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn who_has_left_is_noticed_without_a_word() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let viewer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let pass = Arc::<Guests>::default().admit(listener.accept().unwrap().0).unwrap();
+        assert!(!pass.has_left());
+        drop(viewer);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !pass.has_left() {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }

@@ -161,13 +161,12 @@ impl Server {
     fn health(&self) -> (bool, String) {
         let health = self.metrics.health();
         let state = State::read(&Tree::here());
-        let hottest = state.temperatures.iter().map(|t| t.celsius).reduce(f64::max);
         let outlets = health.outlets.iter();
         let outlets = outlets.map(|outlet| json!({ "name": outlet.name, "sent": outlet.done, "lost": outlet.lost }));
         let text = json!({
             "healthy": health.trouble.is_none(), "trouble": health.trouble,
             "frames": health.frames, "dropped": health.dropped, "source_errors": health.source_errors,
-            "outlets": outlets.collect::<Vec<_>>(), "temperature_c": hottest, "video": self.video.is_some(),
+            "outlets": outlets.collect::<Vec<_>>(), "temperature_c": state.hottest(), "video": self.video.is_some(),
             "version": VERSION,
         });
         (health.trouble.is_none(), text.to_string() + "\n")
@@ -192,7 +191,8 @@ fn send_pictures(pass: &Pass, video: &Video) -> io::Result<()> {
     loop {
         match pictures.look(seen, HEARTBEAT) {
             Look::Closed => return Ok(()),
-            // Nothing may stand between two pictures; who is gone is noticed with the next one.
+            // Nothing may stand between two pictures, by which it would be noticed who has left.
+            Look::Nothing if pass.has_left() => return Ok(()),
             Look::Nothing => {}
             Look::New(number, jpeg) => {
                 seen = number;
