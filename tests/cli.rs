@@ -630,6 +630,30 @@ fn a_face_is_found_where_it_is_and_not_beside_it() {
 }
 
 #[test]
+fn faces_of_a_picture_are_known_together_and_a_split_does_not_hide_another() {
+    let folder = tempfile::tempdir().unwrap();
+    annotated_portrait(folder.path(), 0.0);
+    let table = folder.path().join("data/points.csv");
+    let rows = std::fs::read_to_string(&table).unwrap();
+    let [header, row, _] = rows.lines().collect::<Vec<_>>()[..] else { panic!("{rows}") };
+    // A face that is not there, in the same picture; and the first face again, in another split.
+    let elsewhere: Vec<String> =
+        row.split(',').map(|field| field.parse::<f32>().map_or(field.into(), |v| (v / 4.0).to_string())).collect();
+    let again = row.replace(",mine,", ",other,");
+    std::fs::write(&table, format!("{header}\n{row}\n{}\n{again}\n", elsewhere.join(","))).unwrap();
+    let output = wingmark(folder.path(), &["eval", "--data", "data", "--model", "faces", "--json", "figures.json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let figures: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("figures.json")).unwrap()).unwrap();
+    let data = &figures["data"];
+    assert_eq!(
+        (&data["pictures"], &data["all"]["faces"], &data["all"]["found"]),
+        (&2.into(), &3.into(), &2.into()),
+        "{data}"
+    );
+}
+
+#[test]
 fn eval_refuses_options_that_would_do_nothing() {
     let folder = tempfile::tempdir().unwrap();
     annotated_portrait(folder.path(), 0.0);

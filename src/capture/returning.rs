@@ -71,7 +71,7 @@ pub struct Returning<O: Opener> {
     unsaid: Option<Status>,
     numbers: Numbers,
     clock: SourceClock,
-    /// How long was waited before it was opened last.
+    /// How long was waited before it was opened last, until a sound frame came.
     last_wait: Duration,
 }
 
@@ -218,6 +218,7 @@ impl<O: Opener> Returning<O> {
                     return self.count_damaged(&fault);
                 }
                 *damage = Damage { since: *last_frame, frames: 0 };
+                self.last_wait = Duration::ZERO;
                 self.status = Status::Live;
                 Captured::Frame
             }
@@ -225,11 +226,8 @@ impl<O: Opener> Returning<O> {
                 let (last_frame, is_silent) = (*last_frame, *is_silent);
                 self.quiet(last_frame, is_silent)
             }
-            // What ends before its first frame is as if it could not be opened.
-            Err(lost) => {
-                let wait = if *is_silent { longer(self.last_wait) } else { LOOK_AGAIN[0] };
-                self.lose(lost, wait)
-            }
+            // What ends before its first sound frame is as if it could not be opened.
+            Err(lost) => self.lose(lost, longer(self.last_wait)),
         }
     }
 
@@ -520,7 +518,7 @@ mod tests {
             camera.capture_into(&mut Frame::default()).unwrap();
         }
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000, 4000, 4000]);
-        let opens_and_ends = [[Step::There, Step::Unplugged]; 6].into_iter().flatten();
+        let opens_and_ends = [[Step::There, Step::Damaged(1), Step::Unplugged]; 6].into_iter().flatten();
         let with_frames = [Step::There, Step::Frame(1), Step::Unplugged, Step::Missing];
         let script = Script::of(opens_and_ends.chain(with_frames), 0);
         let mut other = Returning::new("camera".into(), script.clone(), script.clone());

@@ -42,8 +42,8 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE.csv")]
     pub predictions: Option<PathBuf>,
 
-    /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE, dark:FACTOR,
-    /// face:PIXELS or cover:PER_CENT.
+    /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE (0 to 100),
+    /// dark:FACTOR, face:PIXELS or cover:PER_CENT.
     #[arg(long, value_name = "KIND:AMOUNT")]
     pub degrade: Option<Degradation>,
 

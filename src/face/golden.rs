@@ -213,7 +213,8 @@ impl Golden {
         }
         let off = found.iter().zip(faces).map(|(face, [x0, y0, x1, y1, roll])| {
             let Rect { min, max } = face.bounds;
-            let turned = (face.roll - roll).abs() * face.bounds.width() / 2.0;
+            // Half a turn to the left is half a turn to the right.
+            let turned = (face.roll - roll).sin().atan2((face.roll - roll).cos()).abs() * face.bounds.width() / 2.0;
             [min.x - x0, min.y - y0, max.x - x1, max.y - y1].iter().fold(turned, |most, off| most.max(off.abs()))
         });
         let (index, off_px) = off.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();

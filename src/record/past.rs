@@ -246,7 +246,7 @@ impl RecordedFace {
 
 /// A record that has other columns or fields than this run's.
 fn other(what: &str) -> io::Error {
-    io::Error::other(format!("its {what} are not those that are recorded now; record into another file"))
+    io::Error::other(format!("its {what} are not those that are recorded now"))
 }
 
 /// `None` where it is no record.

@@ -107,7 +107,7 @@ fn without_secret_properties(text: &str) -> String {
 fn is_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let word = text.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-    ["pw", "pwd", "pass", "key"].contains(&word)
+    ["pw", "psw", "pwd", "pass", "key", "auth", "loginpas"].contains(&word)
         || ["password", "passwd", "passphrase", "secret", "token"].iter().any(|name| word.ends_with(name))
 }
 
@@ -152,6 +152,7 @@ mod tests {
             ("user-pw = secret latency = 0", "user-pw = *** latency = 0"),
             ("\"http://cam/x?usr=a&Password=secret\"", "\"http://cam/x?usr=a&Password=***\""),
             ("http://cam/x?pwd=secret&api_key=abc", "http://cam/x?pwd=***&api_key=***"),
+            ("http://cam/x?loginuse=a&loginpas=b", "http://cam/x?loginuse=a&loginpas=***"),
             ("x264enc key-int-max=30 bypass=1", "x264enc key-int-max=30 bypass=1"),
             ("nothing", "nothing"),
         ] {

@@ -52,9 +52,9 @@ struct Cli {
 enum Command {
     /// Prints the presets with their arithmetic and size.
     Presets {
-        /// Landmarks of the scheme; one more map is the boundary.
-        #[arg(long, default_value_t = 68)]
-        landmarks: usize,
+        /// Landmarks of the scheme, 68 or more; one more map is the boundary.
+        #[arg(long, default_value_t = 68, value_parser = clap::value_parser!(u16).range(68..))]
+        landmarks: u16,
     },
     /// Trains a net, or goes on where it was stopped.
     Train(TrainArgs),
@@ -200,7 +200,7 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Presets { landmarks } => {
             for preset in PRESETS {
-                let channels = if preset.name == "faces" { faces::CHANNELS } else { landmarks + 1 };
+                let channels = if preset.name == "faces" { faces::CHANNELS } else { usize::from(landmarks) + 1 };
                 let graph = preset.graph(channels);
                 let (gmac, millions) = (graph.macs() as f64 / 1e9, graph.parameters() as f64 / 1e6);
                 let (input, map) = (preset.input_px, preset.map_side());

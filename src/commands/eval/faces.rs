@@ -114,8 +114,7 @@ impl Scene {
     }
 }
 
-/// The pictures of `boxes.csv`, or those of a data set of landmarks, a face each, and what cannot
-/// be read.
+/// The pictures of `boxes.csv`, or those of a data set of landmarks, and what cannot be read.
 fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     let data = &args.data;
     if boxes::are_in(data) {
@@ -138,12 +137,14 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     // What makes a picture harder is measured by a face, so that each face is a scene then.
     let is_shared = args.degrade.is_none();
     let mut scenes: Vec<Scene> = Vec::new();
-    let mut of_picture: HashMap<PathBuf, usize> = HashMap::new();
-    for dataset::Sample { picture, file, points, .. } in set.samples {
-        match of_picture.get(&picture).filter(|_| is_shared) {
+    // A picture may be in several splits, with the same faces.
+    let mut of_picture: HashMap<(String, PathBuf), usize> = HashMap::new();
+    for dataset::Sample { picture, file, split, points, .. } in set.samples {
+        let key = (split, picture.clone());
+        match of_picture.get(&key).filter(|_| is_shared) {
             Some(&at) => scenes[at].faces.push(points),
             None => {
-                of_picture.insert(picture.clone(), scenes.len());
+                of_picture.insert(key, scenes.len());
                 scenes.push(Scene { picture, file, faces: vec![points], ignored: vec![] });
             }
         }

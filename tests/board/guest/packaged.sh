@@ -70,7 +70,8 @@ eventually 10 grows
 step update
 package -i second.deb
 [ "$(dpkg-query -W -f '${Version}' wingmark)" = "$(cat second.version)" ]
-[ $(property ActiveState) = active ] && [ $(property MainPID) != $pid ]
+is_new() { [ "$(property ActiveState)" = active ] && [ "$(property MainPID)" != "$pid" ]; }
+eventually 30 is_new
 eventually 10 grows
 
 step twenty restarts
