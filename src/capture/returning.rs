@@ -79,7 +79,7 @@ enum State<S> {
     Open {
         stream: S,
         last_frame: Instant,
-        damage: Damage,
+        damage: Option<Damage>,
         /// No frame came since it was opened.
         is_silent: bool,
     },
@@ -98,7 +98,7 @@ struct Damage {
 impl<S> State<S> {
     fn open(stream: S) -> Self {
         let now = Instant::now();
-        State::Open { stream, last_frame: now, damage: Damage { since: now, frames: 0 }, is_silent: true }
+        State::Open { stream, last_frame: now, damage: None, is_silent: true }
     }
 }
 
@@ -163,9 +163,7 @@ impl<O: Opener> Returning<O> {
     /// Counts a damaged frame. After many of them the source cannot be used as it is.
     fn count_damaged(&mut self, fault: &Fault) -> Captured {
         let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
-        if damage.frames == 0 {
-            damage.since = Instant::now();
-        }
+        let damage = damage.get_or_insert_with(|| Damage { since: Instant::now(), frames: 0 });
         damage.frames = damage.frames.saturating_add(1);
         let (after, frames) = UNUSABLE_AFTER;
         let lasted = damage.since.elapsed();
@@ -217,7 +215,7 @@ impl<O: Opener> Returning<O> {
                 if let Some(fault) = arrival.fault {
                     return self.count_damaged(&fault);
                 }
-                *damage = Damage { since: *last_frame, frames: 0 };
+                *damage = None;
                 self.last_wait = Duration::ZERO;
                 self.status = Status::Live;
                 Captured::Frame
@@ -360,7 +358,7 @@ mod tests {
                     *last_frame = Instant::now() - Duration::from_secs(seconds);
                 }
                 (State::Open { damage, .. }, Some(Step::DamagedFor(_, seconds))) => {
-                    *damage = Damage { since: Instant::now() - Duration::from_secs(seconds), frames: 30 };
+                    *damage = Some(Damage { since: Instant::now() - Duration::from_secs(seconds), frames: 30 });
                 }
                 (State::Gone { look_at, .. }, _) => *look_at = Instant::now(),
                 _ => {}
