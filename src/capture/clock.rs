@@ -40,27 +40,49 @@ impl Numbers {
 }
 
 /// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp
-/// of zero, or one that is not later than all before it, gives way to the time of arrival.
+/// of zero, one that is not later than all before it, or a single one that is far from the others
+/// gives way to the time of arrival.
 #[derive(Debug)]
 pub struct SourceClock {
     started: Instant,
-    /// From a time stamp to the time since the start, in nanoseconds. The clock of both is the
-    /// same, and no frame arrives before it was captured, so it is what the frame of least delay
-    /// says.
-    offset_nanos: Option<i128>,
-    latest_stamp: Duration,
-    /// Of the frame before.
+    stamps: Option<Stamps>,
+    /// Of the frame before, where its stamp was far from the others: a glitch, unless the next one
+    /// agrees with it.
+    other: Option<Stamps>,
+    /// The time of the frame before.
     last: Option<Duration>,
+}
+
+/// What time stamps say.
+#[derive(Debug, Clone, Copy)]
+struct Stamps {
+    latest: Duration,
+    /// From a time stamp to the time since the start. The clock of both is the same, and no frame
+    /// arrives before it was captured, so it is what the frame of least delay says.
+    offset_nanos: i128,
+}
+
+impl Stamps {
+    fn of(stamp: Duration, arrived: Duration) -> Stamps {
+        Stamps { latest: stamp, offset_nanos: arrived.as_nanos() as i128 - stamp.as_nanos() as i128 }
+    }
+
+    /// Whether a frame's stamp is ahead of this clock, or far before the latest one. A frame that
+    /// was only delayed is neither.
+    fn is_far_from(&self, new: Stamps) -> bool {
+        new.offset_nanos + (CLOCK_SLACK.as_nanos() as i128) < self.offset_nanos
+            || new.latest + CLOCK_SLACK < self.latest
+    }
 }
 
 impl SourceClock {
     pub fn start() -> Self {
-        SourceClock { started: Instant::now(), offset_nanos: None, latest_stamp: Duration::ZERO, last: None }
+        SourceClock { started: Instant::now(), stamps: None, other: None, last: None }
     }
 
     /// The next frame is the first of a stream, whose driver may have begun anew.
     pub fn restart(&mut self) {
-        (self.latest_stamp, self.offset_nanos) = (Duration::ZERO, None);
+        (self.stamps, self.other) = (None, None);
     }
 
     pub fn time(&mut self, stamp: Option<Duration>) -> Duration {
@@ -68,20 +90,33 @@ impl SourceClock {
     }
 
     fn time_at(&mut self, stamp: Option<Duration>, arrived: Duration) -> Duration {
-        let rising = stamp.filter(|stamp| *stamp > self.latest_stamp);
-        let stamped = rising.and_then(|stamp| {
-            self.latest_stamp = stamp;
-            let stamp = stamp.as_nanos() as i128;
-            let offset = arrived.as_nanos() as i128 - stamp;
-            let least = self.offset_nanos.map_or(offset, |least| least.min(offset));
-            self.offset_nanos = Some(least);
-            let time = Duration::from_nanos(u64::try_from(stamp + least).ok()?);
-            (time.abs_diff(arrived) <= CLOCK_SLACK).then_some(time)
-        });
-        let time = stamped.unwrap_or(arrived);
+        let stamp = stamp.filter(|stamp| !stamp.is_zero());
+        let time = stamp.and_then(|stamp| self.stamped(Stamps::of(stamp, arrived), arrived)).unwrap_or(arrived);
         let time = self.last.map_or(time, |last| time.max(last + TICK));
         self.last = Some(time);
         time
+    }
+
+    fn stamped(&mut self, new: Stamps, arrived: Duration) -> Option<Duration> {
+        let Some(known) = self.stamps else {
+            self.stamps = Some(new);
+            return None;
+        };
+        if known.is_far_from(new) {
+            let before = self.other.replace(new);
+            if before.is_some_and(|before| new.latest > before.latest && !before.is_far_from(new)) {
+                (self.stamps, self.other) = (Some(new), None);
+            }
+            return None;
+        }
+        self.other = None;
+        if new.latest <= known.latest {
+            return None;
+        }
+        let offset_nanos = known.offset_nanos.min(new.offset_nanos);
+        self.stamps = Some(Stamps { offset_nanos, ..new });
+        let time = Duration::from_nanos(u64::try_from(new.latest.as_nanos() as i128 + offset_nanos).ok()?);
+        (time.abs_diff(arrived) <= CLOCK_SLACK).then_some(time)
     }
 }
 
@@ -135,6 +170,23 @@ mod tests {
         assert_eq!(times(&[(None, 5), (None, 5), (Some(0), 5)]), [5000, 5001, 5002]);
         // A late frame after one that had its time of arrival.
         assert_eq!(times(&[(Some(500_000), 40), (None, 90), (Some(500_033), 95)]), [40_000, 90_000, 90_001]);
+    }
+
+    #[test]
+    fn a_single_stamp_that_is_far_off_spoils_no_other_and_a_clock_that_was_set_is_followed() {
+        // Frames of 10 ms delay, but for the last of each.
+        let after = |stamps: [u64; 5]| {
+            let arrivals = [40, 73, 106, 139, 180];
+            times(&stamps.into_iter().map(Some).zip(arrivals).collect::<Vec<_>>())
+        };
+        let expected = [40_000, 73_000, 106_000, 139_000, 172_000];
+        for glitch in [9_000_000, 1] {
+            assert_eq!(after([500_000, 500_033, glitch, 500_099, 500_132]), expected, "{glitch}");
+        }
+        for set in [9_000_000, 100] {
+            assert_eq!(after([500_000, 500_033, set, set + 33, set + 66]), expected, "{set}");
+        }
+        assert_eq!(after([9_000_000, 500_033, 500_066, 500_099, 500_132]), expected);
     }
 
     #[test]

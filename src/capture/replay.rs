@@ -48,6 +48,8 @@ struct Playing {
     first_sound: Option<(u32, Duration)>,
     /// Frames before this number were recorded earlier.
     resume_at: u32,
+    /// Number of its next frame, be it a broken one.
+    next: u32,
 }
 
 /// Where to go on with files of which some were recorded.
@@ -140,6 +142,7 @@ impl Replay {
         self.film = Some(Playing {
             frames,
             name,
+            next: begun.as_ref().map_or(self.next, |begun| begun.first),
             first: self.next,
             first_at: self.time(self.next),
             first_sound: begun.as_ref().map(|begun| (begun.first, begun.first_at)),
@@ -163,7 +166,7 @@ impl Replay {
     /// where there is none.
     fn film_into(film: &mut Playing, frame: &mut Frame) -> Result<Captured, CaptureError> {
         loop {
-            let captured = film.frames.capture_into(frame)?;
+            let captured = film.frames.capture_into(frame).inspect_err(|_| film.next = film.next.saturating_add(1))?;
             if captured == Captured::Frame {
                 if let Some((number, at)) = film.first_sound.take() {
                     film.first = number.saturating_sub(frame.sequence());
@@ -171,6 +174,7 @@ impl Replay {
                 }
                 frame.stamp(frame.sequence().saturating_add(film.first), frame.captured_at() + film.first_at);
                 frame.set_source(Some(Arc::clone(&film.name)));
+                film.next = frame.sequence().saturating_add(1);
                 if frame.sequence() < film.resume_at {
                     continue;
                 }
@@ -185,12 +189,15 @@ impl Source for Replay {
         loop {
             if let Some(film) = &mut self.film {
                 let captured = Replay::film_into(film, frame)?;
+                let next = film.next;
                 if captured == Captured::Frame {
                     self.go_on_after(frame.sequence(), frame.captured_at());
                 }
                 if captured != Captured::End {
                     return Ok(captured);
                 }
+                // Its last frames may have been broken ones.
+                self.next = self.next.max(next);
                 self.film = None;
             }
             let Some(path) = self.files.next() else { return Ok(Captured::End) };
@@ -465,6 +472,20 @@ mod tests {
         let begun = Begun { source, first: 1, first_at: time(1), last: 3, last_at: time(3) };
         let rest = frames(replay(&path, &Resume { done: HashSet::new(), begun: Some(begun) }));
         assert_eq!(rest, all[3..]);
+    }
+
+    #[test]
+    fn a_film_whose_last_picture_is_broken_leaves_its_number_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = jpeg(8, 8, 20);
+        let broken = [&whole[..whole.len() - 40], b"\xff\xd9"].concat();
+        std::fs::write(folder.path().join("1.mjpeg"), [whole.repeat(2), broken.repeat(2)].concat()).unwrap();
+        save(folder.path(), "2.png", 4);
+        let numbers = |resume: &Resume| frames(replay(folder.path(), resume)).iter().map(|f| f.0).collect::<Vec<_>>();
+        assert_eq!(numbers(&Resume::default()), [0, 1, 4]);
+        let source = folder.path().join("1.mjpeg").to_str().unwrap().to_owned();
+        let begun = Begun { source, last: 1, last_at: Pace::default().time(1), ..Begun::default() };
+        assert_eq!(numbers(&Resume { done: HashSet::new(), begun: Some(begun) }), [4]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use image::{RgbImage, imageops};
-use nalgebra::Point2;
+use nalgebra::{Point2, Similarity2};
 use thiserror::Error;
 
 use crate::picture::crop::CropImage;
@@ -61,17 +61,26 @@ impl Degradation {
     /// # Panics
     /// Without points.
     pub fn apply(self, frame: &Frame, points: &[Point2<f32>]) -> (Frame, Vec<Point2<f32>>) {
+        let (harder, harder_from_frame) = self.of_face(frame, points);
+        (harder, points.iter().map(|point| harder_from_frame * point).collect())
+    }
+
+    /// The picture made harder for the face with these landmarks, and where what it shows went.
+    ///
+    /// # Panics
+    /// Without points.
+    pub fn of_face(self, frame: &Frame, points: &[Point2<f32>]) -> (Frame, Similarity2<f32>) {
         let face = Rect::around(points.iter().copied()).expect("an annotated face has points");
         let face_px = face.width().max(face.height()).max(1.0);
         let longer = frame.size().width.max(frame.size().height);
-        let in_place = |frame: Frame| (frame, points.to_vec());
+        let in_place = |frame: Frame| (frame, Similarity2::identity());
         match self {
             Degradation::Rotate(degrees) => {
-                seen_through(&Crop::new(face.centre(), longer as f32, -degrees.to_radians(), longer), frame, points)
+                seen_through(&Crop::new(face.centre(), longer as f32, -degrees.to_radians(), longer), frame)
             }
             Degradation::FacePx(wanted_px) => {
                 let side_px = ((longer as f32 * wanted_px / face_px).round() as u32).clamp(1, longer);
-                seen_through(&Crop::of_frame(frame.size(), side_px), frame, points)
+                seen_through(&Crop::of_frame(frame.size(), side_px), frame)
             }
             Degradation::Blur(per_cent) => in_place(edit(frame, |picture| {
                 let sigma = per_cent / 100.0 * face_px;
@@ -98,13 +107,12 @@ impl Degradation {
     }
 }
 
-fn seen_through(crop: &Crop, frame: &Frame, points: &[Point2<f32>]) -> (Frame, Vec<Point2<f32>>) {
+fn seen_through(crop: &Crop, frame: &Frame) -> (Frame, Similarity2<f32>) {
     let mut image = CropImage::new(crop.side_px);
     image.fill(frame, crop);
-    let crop_from_frame = crop.crop_from_frame();
     let size = Size { width: crop.side_px, height: crop.side_px };
     let seen = Frame::from_rgb(size, image.rgb).expect("a crop is packed RGB");
-    (seen, points.iter().map(|p| crop_from_frame * p).collect())
+    (seen, crop.crop_from_frame())
 }
 
 fn edit(frame: &Frame, change: impl FnOnce(RgbImage) -> RgbImage) -> Frame {

@@ -22,7 +22,7 @@ use crate::face::zoo::{self, Net};
 use crate::face::{Observer, Options};
 use crate::picture;
 use crate::picture::frame::{Frame, Size};
-use crate::picture::geometry::Rect;
+use crate::picture::geometry::{Rect, box_of_turned};
 
 /// Overlap that makes a detection a hit.
 const HIT_IOU: f32 = 0.4;
@@ -62,14 +62,14 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
                 continue;
             }
         };
-        let (frame, faces) = scene.degraded(frame, args.degrade);
+        let Seen { frame, faces, ignored } = scene.degraded(frame, args.degrade);
         figures.pictures += 1;
         let detections = if scene.is_without_faces() {
             alarms.as_mut().expect("there are pictures without faces").count(&frame, &mut figures.without_faces)?
         } else {
             detector.detect(&frame)?
         };
-        figures.count(&faces, &scene.ignored, &detections, frame.size());
+        figures.count(&faces, &ignored, &detections, frame.size());
         if let Some(table) = &mut table {
             table.write(&scene.file, &detections)?;
         }
@@ -101,17 +101,37 @@ impl Scene {
         self.faces.is_empty() && self.ignored.is_empty()
     }
 
-    /// The picture made harder, and the boxes of its faces there.
-    fn degraded(&self, frame: Frame, degradation: Option<Degradation>) -> (Frame, Vec<Rect>) {
+    /// A scene a face, in which the others are ignored.
+    fn face_by_face(self) -> Vec<Scene> {
+        let one = |at: usize| {
+            let others = self.faces.iter().enumerate().filter(|(other, _)| *other != at);
+            let ignored = others.filter_map(|(_, face)| Rect::around(face.iter().copied())).collect();
+            let (picture, file) = (self.picture.clone(), self.file.clone());
+            Scene { picture, file, faces: vec![self.faces[at].clone()], ignored }
+        };
+        (0..self.faces.len()).map(one).collect()
+    }
+
+    /// What is evaluated: the picture, made harder for its one face where that is asked for.
+    fn degraded(&self, frame: Frame, degradation: Option<Degradation>) -> Seen {
         let bounds = |points: &Vec<Point2<f32>>| Rect::around(points.iter().copied()).expect("a face has points");
         match (degradation, self.faces.as_slice()) {
             (Some(degradation), [face]) => {
-                let (frame, points) = degradation.apply(&frame, face);
-                (frame, vec![bounds(&points)])
+                let (frame, harder_from_frame) = degradation.of_face(&frame, face);
+                let face = face.iter().map(|point| harder_from_frame * point).collect();
+                let ignored = self.ignored.iter().map(|ignored| box_of_turned(ignored, &harder_from_frame)).collect();
+                Seen { frame, faces: vec![bounds(&face)], ignored }
             }
-            _ => (frame, self.faces.iter().map(bounds).collect()),
+            _ => Seen { frame, faces: self.faces.iter().map(bounds).collect(), ignored: self.ignored.clone() },
         }
     }
+}
+
+/// A picture as it is evaluated, and the boxes in it.
+struct Seen {
+    frame: Frame,
+    faces: Vec<Rect>,
+    ignored: Vec<Rect>,
 }
 
 /// The pictures of `boxes.csv`, or those of a data set of landmarks, and what cannot be read.
@@ -134,20 +154,22 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
         set = set.only(split, data)?;
     }
     let faults = set.faults.into_iter().map(|fault| fault.error).collect();
-    // What makes a picture harder is measured by a face, so that each face is a scene then.
-    let is_shared = args.degrade.is_none();
     let mut scenes: Vec<Scene> = Vec::new();
     // A picture may be in several splits, with the same faces.
     let mut of_picture: HashMap<(String, PathBuf), usize> = HashMap::new();
     for dataset::Sample { picture, file, split, points, .. } in set.samples {
         let key = (split, picture.clone());
-        match of_picture.get(&key).filter(|_| is_shared) {
+        match of_picture.get(&key) {
             Some(&at) => scenes[at].faces.push(points),
             None => {
                 of_picture.insert(key, scenes.len());
                 scenes.push(Scene { picture, file, faces: vec![points], ignored: vec![] });
             }
         }
+    }
+    // What makes a picture harder is measured by a face, so that each face is a scene then.
+    if args.degrade.is_some() {
+        scenes = scenes.into_iter().flat_map(Scene::face_by_face).collect();
     }
     Ok((scenes, faults))
 }
@@ -364,5 +386,32 @@ impl Figures {
             line += &format!("; {} not readable", counted(*unreadable_items, "annotation", "annotations"));
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_that_is_made_harder_has_the_others_of_its_picture_beside_it() {
+        let square = |x: f32| vec![Point2::new(x, 10.0), Point2::new(x + 20.0, 30.0)];
+        let scene = Scene {
+            picture: PathBuf::new(),
+            file: String::new(),
+            faces: vec![square(10.0), square(60.0)],
+            ignored: vec![],
+        };
+        let [first, second] = scene.face_by_face().try_into().ok().unwrap();
+        assert_eq!((first.faces, second.faces.clone()), (vec![square(10.0)], vec![square(60.0)]));
+        assert_eq!(first.ignored, [Rect::new(60.0, 10.0, 80.0, 30.0)]);
+        // Half as large, the square of 100 px being one of 50 from then on.
+        let frame = Frame::from_rgb(Size { width: 100, height: 100 }, vec![90; 100 * 100 * 3]).unwrap();
+        let seen = second.degraded(frame, Some(Degradation::FacePx(10.0)));
+        assert_eq!(seen.frame.size(), Size { width: 50, height: 50 });
+        for (at, expected) in [(seen.faces[0].centre(), [34.75, 9.75]), (seen.ignored[0].centre(), [9.75, 9.75])] {
+            assert!((at - Point2::from(expected)).norm() < 1e-3, "{at}, expected {expected:?}");
+        }
+        assert!((seen.ignored[0].width() - 10.0).abs() < 1e-3);
     }
 }
