@@ -1,5 +1,6 @@
 //! The command line: reading it, and the list of commands.
 
+mod apart;
 mod machine;
 mod measure;
 mod run;
@@ -85,7 +86,9 @@ impl Command {
         let (name, found) = match self {
             Command::Run(args) => ("run", args.contradiction()),
             Command::Eval(args) => ("eval", args.shared_file().map(of_files)),
+            Command::Bench(args) => ("bench", args.shared_file().map(of_files)),
             Command::Compare(args) => ("compare", args.shared_file().map(of_files)),
+            Command::Latency(args) => ("latency", args.shared_file().map(of_files)),
             _ => return None,
         };
         found.map(|(kind, words)| (name, kind, words))

@@ -146,6 +146,14 @@ impl FromStr for BoardChoice {
 }
 
 impl BoardChoice {
+    /// Where it is a file.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            BoardChoice::Shipped(_) => None,
+            BoardChoice::File(path) => Some(path),
+        }
+    }
+
     fn load(&self) -> Result<Board, BoardError> {
         match self {
             BoardChoice::Shipped(shipped) => shipped.load(),

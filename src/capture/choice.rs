@@ -28,6 +28,16 @@ pub enum SourceChoice {
     Path(PathBuf),
 }
 
+impl SourceChoice {
+    /// The file, folder or node, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            SourceChoice::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// A text names no source.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::apart;
 use super::shared::{BoardArgs, CameraArgs, ScreenArgs, count};
 use crate::capture::SourceChoice;
 use crate::doctor::Purpose;
@@ -49,6 +50,15 @@ pub struct LatencyArgs {
     /// Write the figures to a JSON file too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+impl LatencyArgs {
+    /// Which file it would write that it reads.
+    pub(super) fn shared_file(&self) -> Option<String> {
+        let read = [("--source", self.source.path()), ("--board", self.board.file())];
+        let read = read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf())));
+        apart::shared(read, [("--json", self.json.as_deref())])
+    }
 }
 
 /// Look at this machine and say what is in the way of landmarks, and what to do about it.

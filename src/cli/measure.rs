@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::apart;
 use super::shared::{BoardArgs, CameraArgs, os};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
 use crate::face::zoo;
-use crate::text::apart;
 
 /// Measure a model on annotated pictures.
 ///
@@ -142,17 +142,31 @@ pub struct CompareArgs {
 }
 
 impl EvalArgs {
-    /// Which file it would write twice.
+    /// Which file it would write that it writes or reads already.
     pub(super) fn shared_file(&self) -> Option<String> {
+        let model = self.model.as_ref().and_then(zoo::Choice::folder);
+        let read = [("--data", Some(self.data.as_path())), ("--model", model)];
         let written = [("--json", self.json.as_deref()), ("--predictions", self.predictions.as_deref())];
-        apart::shared(None, written)
+        apart::shared(read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf()))), written)
+    }
+}
+
+impl BenchArgs {
+    /// Which file it would write that it reads.
+    pub(super) fn shared_file(&self) -> Option<String> {
+        let models = self.model.iter().filter_map(zoo::Choice::folder).map(|folder| ("--model", folder));
+        let against = self.against.iter().map(|file| ("--against", file.as_path()));
+        let source = self.source.as_ref().and_then(SourceChoice::path).map(|path| ("--source", path));
+        let board = self.board.file().map(|file| ("--board", file));
+        let read = models.chain(against).chain(source).chain(board);
+        apart::shared(read.map(|(option, path)| (option, path.to_path_buf())), [("--json", self.json.as_deref())])
     }
 }
 
 impl CompareArgs {
     /// Which file it would write that it writes or reads already.
     pub(super) fn shared_file(&self) -> Option<String> {
-        let read = self.reports.iter().map(|path| ("REPORT.json", path.as_path()));
+        let read = self.reports.iter().map(|path| ("REPORT.json", path.clone()));
         apart::shared(read, [("--markdown", self.markdown.as_deref()), ("--html", self.html.as_deref())])
     }
 }

@@ -13,13 +13,13 @@ use clap::builder::{OsStringValueParser, StringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command};
 
+use super::apart;
 use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
 use crate::capture::SourceChoice;
 use crate::face::zoo;
 use crate::publish::{Target, without_password};
 use crate::record::{RecordChoice, limits};
 use crate::screen::{PngFolder, ScreenChoice};
-use crate::text::apart;
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
 #[derive(Debug, Args)]
@@ -158,10 +158,7 @@ impl RunArgs {
 
     /// Which file that the run writes is another one, or what it reads.
     pub(crate) fn shared_file(&self, screen: &ScreenChoice) -> Option<String> {
-        let source = match &self.source {
-            Some(SourceChoice::Path(path)) => Some(path.as_path()),
-            _ => None,
-        };
+        let source = self.source.as_ref().and_then(SourceChoice::path);
         let overlays = match screen {
             ScreenChoice::Png(folder) => Some(folder.as_path()),
             _ => None,
@@ -174,7 +171,16 @@ impl RunArgs {
             ("--metrics", self.metrics.as_deref()),
             ("--screen", first_overlay.as_deref()),
         ];
-        let same = apart::shared(source.map(|file| ("--source", file)), records.chain(others));
+        let read = [
+            ("--source", source),
+            ("--settings", self.settings.as_deref().filter(|file| file.as_os_str() != "none")),
+            ("--model", self.model.as_ref().and_then(zoo::Choice::folder)),
+            ("--board", self.board.file()),
+            ("--publish-password-file", self.password.publish_password_file.as_deref()),
+            ("--token-file", self.serve.token_file.as_deref()),
+        ];
+        let read = read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf())));
+        let same = apart::shared(read, records.chain(others));
         same.or_else(|| {
             let (source, overlays) = (source?.canonicalize().ok()?, overlays?);
             let folder = overlays.display();

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -79,6 +80,13 @@ pub struct BoardArgs {
     /// the board is recognised. The command line goes before the profile.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub board: Option<board::BoardChoice>,
+}
+
+impl BoardArgs {
+    /// The profile, where it is a file.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.board.as_ref().and_then(board::BoardChoice::file)
+    }
 }
 
 /// What to take from a camera. What is not given is chosen from its modes, near 640x480 at 30

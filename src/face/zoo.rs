@@ -42,6 +42,16 @@ pub enum Choice {
     Folder(PathBuf),
 }
 
+impl Choice {
+    /// Where it is a folder.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Choice::Shipped(_) => None,
+            Choice::Folder(folder) => Some(folder),
+        }
+    }
+}
+
 /// The files of a net in this binary.
 #[derive(Debug)]
 pub struct Shipped {

@@ -1,7 +1,6 @@
 //! Files, texts in them, and texts of others in messages of ours.
 
 #[cfg(feature = "program")]
-pub(crate) mod apart;
 pub(crate) mod files;
 pub(crate) mod message;
 pub(crate) mod numbers;
