@@ -209,7 +209,7 @@ fn read_pasts(args: &RunArgs, files: &[&Path]) -> Result<Vec<Past>, RecordError>
 fn open_source(args: &RunArgs, board: &Board, pasts: &[Past]) -> Result<Box<dyn Source>, CaptureError> {
     let wish = args.camera.wish(&board.camera);
     match &args.source {
-        Some(choice) if args.resume => choice.resume(args.live, wish, &resume_after(pasts)),
+        Some(choice) if args.resume => choice.resume(wish, &resume_after(pasts)),
         Some(choice) => choice.open(args.live, wish),
         None => Ok(Box::new(Camera::open(board.camera.device.as_deref(), wish).map_err(CaptureError::from)?)),
     }

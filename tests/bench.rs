@@ -111,7 +111,7 @@ fn a_slower_report_of_one_machine_is_a_regression() {
     for (after, code, said) in [
         (&little, 0, "frame rose by 4.0 % (5.0 % allowed)"),
         (&much, 1, "frame rose by 20.0 % (5.0 % allowed)"),
-        (&elsewhere, 0, "two machines"),
+        (&elsewhere, 0, "two machines (board: "),
     ] {
         let output = wingmark(folder.path(), &["compare", &before, after]);
         assert_eq!(output.status.code(), Some(code), "{after}: {}", text(&output.stderr));

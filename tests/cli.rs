@@ -683,6 +683,60 @@ fn eval_refuses_options_that_would_do_nothing() {
 }
 
 #[test]
+fn results_are_never_written_over_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    annotated_portrait(folder.path(), 0.0);
+    let write = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+    ["s.toml", "b.toml", "token", "net.onnx", "a.y4m"].into_iter().for_each(write);
+    std::fs::create_dir(folder.path().join("model")).unwrap();
+    ["model/model.onnx", "model/card.toml", "model/shape.csv"].into_iter().for_each(write);
+    std::os::unix::fs::symlink("data/points.csv", folder.path().join("link.csv")).unwrap();
+    for line in [
+        "eval --data data --json data/points.csv",
+        "eval --data data --predictions link.csv",
+        "eval --data data --json data/images/a.jpg",
+        "eval --data data --model model --json model/shape.csv",
+        "bench --source a.y4m --json a.y4m",
+        "bench --board b.toml --json ./b.toml",
+        "bench --against net.onnx --json net.onnx",
+        "bench --model model --json model/model.onnx",
+        "latency --source - --board b.toml --json b.toml",
+        "run --settings s.toml --json-summary s.toml",
+        "run --settings none --board b.toml --json-summary b.toml",
+        "run --settings none --model model --json-summary model/card.toml",
+        "run --settings none --serve 8080 --token-file token --json-summary token",
+        "run --settings none --publish mqtt://h --publish-password-file token --json-summary token",
+        "run --settings none --source data/images --json-summary data/images/a.jpg",
+    ] {
+        let message = failure(folder.path(), &line.split(' ').collect::<Vec<_>>(), 2);
+        assert!(message.contains("give each a file of its own"), "{line}: {message}");
+    }
+    // Standard output has the tables.
+    for line in ["eval --data data --json -", "bench --json -", "compare a.json --html -", "bench --source -"] {
+        failure(folder.path(), &line.split(' ').collect::<Vec<_>>(), 2);
+    }
+    assert!(!folder.path().join("-").exists());
+    // Results of an earlier time are written anew.
+    let line = "eval --data data --model nano --json data/figures.json";
+    for _ in 0..2 {
+        let output = wingmark(folder.path(), &line.split(' ').collect::<Vec<_>>());
+        // One of its pictures is not there.
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(folder.path().join("data/figures.json").exists());
+    }
+}
+
+#[test]
+fn frames_of_files_are_not_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.y4m"), "").unwrap();
+    for source in ["a.y4m", ".", "clip"] {
+        let message = failure(folder.path(), &["run", "--settings", "none", "--live", "--source", source], 2);
+        assert!(message.contains("--live is for video from standard input or a pipe"), "{message}");
+    }
+}
+
+#[test]
 fn a_board_is_taken_by_name_or_file_and_its_mistakes_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let said = failure(folder.path(), &["run", "--board", "mine.toml"], 1);

@@ -29,6 +29,15 @@ pub enum SourceChoice {
 }
 
 impl SourceChoice {
+    /// Whether its frames wait for the program: files, and the built-in clip.
+    pub fn waits(&self) -> bool {
+        match self {
+            SourceChoice::Clip => true,
+            SourceChoice::Path(path) => std::fs::metadata(path).is_ok_and(|about| about.is_file() || about.is_dir()),
+            SourceChoice::Stdin | SourceChoice::Program(_) | SourceChoice::Http(_) => false,
+        }
+    }
+
     /// The file, folder or node, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -136,7 +145,7 @@ impl std::fmt::Display for SourceChoice {
 }
 
 impl SourceChoice {
-    /// Opens it; streams are `live` or not, and cameras are asked for what is wished. The wished
+    /// Opens it; streams in pipes are `live` or not, and cameras are asked for what is wished. The wished
     /// rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate)?;
@@ -148,7 +157,7 @@ impl SourceChoice {
             SourceChoice::Http(url) => Ok(Box::new(url.open()?)),
             SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
             SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
-            SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, live, pace, &Resume::default())?)),
+            SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, pace, &Resume::default())?)),
         }
     }
 
@@ -164,8 +173,8 @@ impl SourceChoice {
         let has_its_own_rate = match self {
             SourceChoice::Program(StreamProgram::Rpicam(_)) => return Vec::new(),
             SourceChoice::Path(path) if is_device(path) => return Vec::new(),
-            SourceChoice::Program(StreamProgram::Gstreamer(_)) | SourceChoice::Http(_) => true,
-            SourceChoice::Clip | SourceChoice::Stdin | SourceChoice::Path(_) => false,
+            SourceChoice::Clip | SourceChoice::Program(StreamProgram::Gstreamer(_)) | SourceChoice::Http(_) => true,
+            SourceChoice::Stdin | SourceChoice::Path(_) => false,
         };
         let given = [
             ("format", wish.format.is_some()),
@@ -176,11 +185,11 @@ impl SourceChoice {
     }
 
     /// Opens files of which some frames were recorded earlier.
-    pub fn resume(&self, live: bool, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
+    pub fn resume(&self, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
         match self {
             SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
                 self.warn_of_ignored(&wish);
-                Ok(Box::new(Replay::open(path, live, Pace::of(wish.rate)?, resume)?))
+                Ok(Box::new(Replay::open(path, Pace::of(wish.rate)?, resume)?))
             }
             _ => Err(CaptureError::NotResumable(self.to_string())),
         }

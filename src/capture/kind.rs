@@ -10,6 +10,8 @@ pub const HEAD_BYTES: usize = 200;
 /// each packet, as camcorders and discs write it (.mts, .m2ts).
 const PACKETS: [[usize; 2]; 2] = [[0, 188], [4, 196]];
 const PACKET_START: u8 = 0x47;
+/// What films of this kind are called in messages.
+pub const MP4: &str = "MP4 or QuickTime";
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
 /// format before it).
 const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
@@ -45,7 +47,7 @@ impl StreamKind {
         } else if has(4, b"ftyp") && HEIF_BRANDS.iter().any(|brand| has(8, *brand)) {
             StreamKind::Picture("HEIC")
         } else if ATOMS.iter().any(|atom| has(4, atom)) {
-            StreamKind::Film("MP4 or QuickTime")
+            StreamKind::Film(MP4)
         } else if has(0, b"\x1a\x45\xdf\xa3") {
             StreamKind::Film("Matroska or WebM")
         } else if has(0, b"RIFF") && has(8, b"AVI ") {

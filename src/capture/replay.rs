@@ -28,7 +28,6 @@ pub struct Replay {
     film: Option<Playing>,
     /// A film of which an earlier run recorded a part.
     begun: Option<Begun>,
-    live: bool,
     pace: Pace,
     /// Number of the next frame.
     next: u32,
@@ -85,9 +84,9 @@ impl Resume {
 }
 
 impl Replay {
-    /// A file, or those directly in a folder that are named like pictures or films. A single film's
-    /// frames are `live` or not; `pace` is that of what has none of its own.
-    pub fn open(path: &Path, live: bool, pace: Pace, resume: &Resume) -> Result<Self, CaptureError> {
+    /// A file, or those directly in a folder that are named like pictures or films. `pace` is that
+    /// of what has none of its own.
+    pub fn open(path: &Path, pace: Pace, resume: &Resume) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { path: path.into(), source };
         let about = std::fs::metadata(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => CaptureError::NotThere(path.into()),
@@ -109,7 +108,6 @@ impl Replay {
             files: files.into_iter(),
             film: None,
             begun: resume.begun.clone(),
-            live: live && !is_folder,
             pace,
             next: 0,
             origin: (0, Duration::ZERO),
@@ -136,7 +134,7 @@ impl Replay {
     }
 
     fn begin(&mut self, path: &Path) -> Result<(), CaptureError> {
-        let frames = open_film(path, self.live, self.pace)?;
+        let frames = open_film(path, self.pace)?;
         let name = name(path);
         let begun = self.begun.take_if(|begun| *begun.source == *name);
         self.film = Some(Playing {
@@ -219,10 +217,6 @@ impl Source for Replay {
             }
         }
     }
-
-    fn is_live(&self) -> bool {
-        self.live
-    }
 }
 
 /// What a file is called in records: its path as it was given, without `./` and doubled slashes.
@@ -293,7 +287,7 @@ mod tests {
     }
 
     fn replay(path: &Path, resume: &Resume) -> Replay {
-        Replay::open(path, false, Pace::default(), resume).unwrap()
+        Replay::open(path, Pace::default(), resume).unwrap()
     }
 
     /// Number, time in milliseconds, file name and first byte of each frame; errors are left out.
@@ -403,7 +397,7 @@ mod tests {
     fn a_folder_without_pictures_and_a_missing_path_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error =
-            |path: &Path| Replay::open(path, false, Pace::default(), &Resume::default()).err().unwrap().to_string();
+            |path: &Path| Replay::open(path, Pace::default(), &Resume::default()).err().unwrap().to_string();
         let empty = error(folder.path());
         assert!(empty.contains("holds no picture; expected files named .jpg, .jpeg or .png"), "{empty}");
         std::fs::create_dir(folder.path().join("album")).unwrap();

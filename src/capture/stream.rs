@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::kind::{HEAD_BYTES, StreamKind};
+use super::kind::{HEAD_BYTES, MP4, StreamKind};
 use super::{CaptureError, Captured, Film, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
 use crate::text::message::quoted;
@@ -23,8 +23,8 @@ pub(super) const DECODED: [&str; 23] = [
 /// A film in a file, which `live` is about; `pace` is that of films without a rate of their own.
 /// One that has to be decoded goes through ffmpeg, where that is installed, as does one that is a
 /// film by its name alone.
-pub(super) fn open_film(path: &Path, live: bool, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
-    let mut stream = Stream::new(Some(path.into()), live, pace);
+pub(super) fn open_film(path: &Path, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
+    let mut stream = Stream::new(Some(path.into()), false, pace);
     match stream.open().map_err(|e| film_by_name(path, e)) {
         Err(CaptureError::Film { name, kind, way }) => match Film::open(path, kind)? {
             Some(film) => Ok(Box::new(film)),
@@ -40,7 +40,7 @@ fn film_by_name(path: &Path, error: CaptureError) -> CaptureError {
     let is_called_so = DECODED.iter().any(|name| extension.eq_ignore_ascii_case(name));
     match error {
         CaptureError::UnknownKind { name, hint } if hint.is_empty() && is_called_so => {
-            CaptureError::Film { kind: "by its name", way: way(&name), name }
+            CaptureError::Film { kind: "by its name", way: way(&name, ""), name }
         }
         error => error,
     }
@@ -92,7 +92,7 @@ impl Reader {
                 mjpeg.begin().map_err(|source| mjpeg_error(name, source))?;
                 Ok(Reader::Mjpeg(mjpeg))
             }
-            StreamKind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name) }),
+            StreamKind::Film(kind) => Err(CaptureError::Film { name: name.into(), kind, way: way(name, kind) }),
             StreamKind::Picture(kind) => {
                 let hint = match kind {
                     "PNG" => ": it is a PNG picture, which is read from a file alone, by itself or in a folder".into(),
@@ -128,7 +128,9 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 }
 
 /// The command that has ffmpeg decode a film.
-fn way(name: &str) -> String {
+fn way(name: &str, kind: &str) -> String {
+    // Most have their index at the end, which a pipe does not reach.
+    let as_file = if name == STDIN && kind == MP4 { "save it to a file and name that by --source, or " } else { "" };
     let input = match name {
         STDIN => ".. | ffmpeg -v error -i -".into(),
         url if url.starts_with("http://") => format!("ffmpeg -v error -i {}", quoted(url)),
@@ -136,7 +138,7 @@ fn way(name: &str) -> String {
         file if file.contains(':') => format!("ffmpeg -v error -i {}", quoted(&format!("file:{file}"))),
         file => format!("ffmpeg -v error -i {}", quoted(file)),
     };
-    format!("{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
+    format!("{as_file}{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
 }
 
 impl Stream {
@@ -213,7 +215,7 @@ mod tests {
         let mjpeg = [jpeg(8, 8, b'1'), jpeg(8, 8, b'3')].concat();
         for bytes in [&y4m[..], &mjpeg] {
             let (_folder, path) = saved("video", bytes);
-            let mut source = open_film(&path, false, Pace::default()).unwrap();
+            let mut source = open_film(&path, Pace::default()).unwrap();
             let mut frame = Frame::default();
             let mut seen = Vec::new();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {
@@ -227,7 +229,7 @@ mod tests {
     fn a_stream_without_a_rate_has_the_pace() {
         let (_folder, path) = saved("video", &jpeg(8, 8, 1).repeat(3));
         for (rate, expected) in [(None, 66_666), (Some(10.0), 200_000), (Some(0.5), 4_000_000)] {
-            let mut source = open_film(&path, false, Pace::of(rate).unwrap()).unwrap();
+            let mut source = open_film(&path, Pace::of(rate).unwrap()).unwrap();
             let mut frame = Frame::default();
             while source.capture_into(&mut frame).unwrap() == Captured::Frame {}
             assert_eq!(frame.captured_at().as_micros(), expected);
@@ -256,6 +258,12 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", "it is a PNG picture, which is read from a file alone, by itself or in a folder"),
             (b"<html>", "(Y4M, MJPEG): it is a page of HTML, as servers send in place of a file"),
             (b"YUV4MPEG2 W2 H1 Cmono\n", "standard input: it ends before its first frame"),
+            (
+                b"\0\0\0\x20ftypisom",
+                "standard input is a film (MP4 or QuickTime), which ffmpeg makes readable: save it to a file and name that by \
+                 --source, or .. | ffmpeg -v error -i - -pix_fmt yuv420p -f yuv4mpegpipe -; rpicam-vid writes what is read \
+                 by --codec mjpeg",
+            ),
             (
                 b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
                 "standard input is a film (H.264 or H.265), which ffmpeg makes readable: .. | ffmpeg -v error -i - -pix_fmt \
@@ -306,7 +314,7 @@ mod tests {
     #[test]
     fn a_live_stream_tells_when_frames_arrived() {
         let (_folder, path) = saved("video", b"YUV4MPEG2 W2 H1 Cmono F1:1000\nFRAME\n12FRAME\n34");
-        let mut source = open_film(&path, true, Pace::default()).unwrap();
+        let mut source = Stream::pipe(&path, true, Pace::default());
         let mut frame = Frame::default();
         for _ in 0..2 {
             source.capture_into(&mut frame).unwrap();

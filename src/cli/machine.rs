@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::apart;
-use super::shared::{BoardArgs, CameraArgs, ScreenArgs, count};
+use super::shared::{BoardArgs, CameraArgs, ScreenArgs, count, result_file};
 use crate::capture::SourceChoice;
 use crate::doctor::Purpose;
 use crate::face::zoo;
@@ -48,7 +48,7 @@ pub struct LatencyArgs {
     pub flips: u16,
 
     /// Write the figures to a JSON file too.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub json: Option<PathBuf>,
 }
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::apart;
-use super::shared::{BoardArgs, CameraArgs, os};
+use super::shared::{BoardArgs, CameraArgs, os, result_file};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
@@ -33,13 +34,13 @@ pub struct EvalArgs {
     pub model: Option<zoo::Choice>,
 
     /// Write the figures to a JSON file too.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub json: Option<PathBuf>,
 
     /// Write what is found to a CSV file, a row for each face of the data set: file, points (x0, y0
     /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..), and
     /// the numbers of the points that the picture does not show (guessed).
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE.csv", value_parser = result_file())]
     pub predictions: Option<PathBuf>,
 
     /// Make the pictures harder first: rotate:DEGREES, blur:PER_CENT_OF_FACE (0 to 100),
@@ -75,9 +76,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Vec<zoo::Choice>,
 
-    /// Where frames come from, as for `run`. The source starts again where it ends. Without it, the
-    /// built-in picture moves about.
-    #[arg(long, value_name = "PATH|-|clip", value_parser = os::<SourceChoice>())]
+    /// Where frames come from, as for `run`, but for standard input: the source starts again where
+    /// it ends. Without it, the built-in picture moves about.
+    #[arg(long, value_name = "PATH|clip", value_parser = source_again())]
     pub source: Option<SourceChoice>,
 
     #[command(flatten)]
@@ -106,8 +107,16 @@ pub struct BenchArgs {
     pub against: Vec<PathBuf>,
 
     /// Write the report to this file, anew after each model. boards/results/SCHEMA.md describes it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub json: Option<PathBuf>,
+}
+
+/// A source that can be read again.
+fn source_again() -> impl TypedValueParser<Value = SourceChoice> {
+    os::<SourceChoice>().try_map(|source| match source {
+        SourceChoice::Stdin => Err("standard input cannot be read again; save it to a file and name that"),
+        source => Ok(source),
+    })
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -129,11 +138,11 @@ pub struct CompareArgs {
     pub reports: Vec<PathBuf>,
 
     /// Write the tables as Markdown.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub markdown: Option<PathBuf>,
 
     /// Write charts and tables as one page that opens without a network.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub html: Option<PathBuf>,
 
     /// Write the charts, accuracy.svg and stages.svg, into this folder.

@@ -147,6 +147,10 @@ impl RunArgs {
         if let Some(words) = self.shared_file(self.screen.screen.as_ref().unwrap_or(&ScreenChoice::None)) {
             return Some((ErrorKind::ArgumentConflict, words));
         }
+        if let Some(source) = self.source.as_ref().filter(|source| self.live && source.waits()) {
+            let words = format!("--live is for video from standard input or a pipe; every frame of {source} is taken");
+            return Some((ErrorKind::ArgumentConflict, words));
+        }
         match self.serve {
             ServeArgs { serve: Some(at), token_file: None, .. } if !at.ip().is_loopback() => {
                 let words = format!("--serve {at} is open to other machines; give --token-file FILE with it");

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -27,6 +27,13 @@ where
     T: TryFrom<OsString, Error: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
     OsStringValueParser::new().try_map(T::try_from)
+}
+
+/// A file for results, beside what goes to standard output.
+pub(super) fn result_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|name| {
+        if name == "-" { Err("the table goes to standard output; expected a file") } else { Ok(PathBuf::from(name)) }
+    })
 }
 
 /// A whole number from 1 on.

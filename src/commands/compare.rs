@@ -15,10 +15,16 @@ use crate::text::files;
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     [&args.markdown, &args.html].into_iter().flatten().try_for_each(|file| check_writable(file))?;
     let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
+    for (path, _) in args.reports.iter().zip(&reports).filter(|(_, report)| report.models.is_empty()) {
+        bail!("{} has no model that was measured; expected a report that `bench --json` wrote to its end", path.display());
+    }
     let shown = told_apart(&args.reports, &reports);
     let mut out = results();
     for (title, rows) in table::all(&shown) {
         writeln!(out, "{title}\n\n{}", rows.terminal())?;
+    }
+    for report in &shown {
+        report.warnings.iter().try_for_each(|warning| writeln!(out, "{}: {warning}", report.board))?;
     }
     if let Some(path) = &args.markdown {
         write(path, &markdown(&shown))?;
@@ -29,11 +35,20 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     if let Some(folder) = &args.svg {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         for (name, chart) in [("accuracy.svg", chart::accuracy(&shown)), ("stages.svg", chart::stages(&shown))] {
-            chart.map_or(Ok(()), |svg| write(&folder.join(name), &svg))?;
+            match chart {
+                Some(svg) => write(&folder.join(name), &svg)?,
+                None => log::warn!("no {name}: the reports have no figures for it"),
+            }
         }
     }
-    let [before, after] = &reports[..] else { return Ok(Outcome::Done) };
-    check(before, after, &mut out)
+    match &reports[..] {
+        [_] => Ok(Outcome::Done),
+        [before, after] => check(before, after, &mut out),
+        more => {
+            writeln!(out, "No check for regressions: it takes two reports, and these are {}", more.len())?;
+            Ok(Outcome::Done)
+        }
+    }
 }
 
 /// The reports; of those that share a board's name, the file follows on it.
@@ -76,6 +91,11 @@ fn markdown(reports: &[Report]) -> String {
     let mut text = String::new();
     for (title, rows) in table::all(reports) {
         let _ = writeln!(text, "{title}:\n\n{}", rows.markdown());
+    }
+    for report in reports {
+        for warning in &report.warnings {
+            let _ = writeln!(text, "* {}: {}", report.board, warning.replace('<', "&lt;"));
+        }
     }
     text
 }

@@ -40,11 +40,13 @@ pub struct Scenes {
     pub scenes: Vec<Scene>,
     /// Rows that cannot be read. Their pictures are left out: what counts on one is not known.
     pub faults: Vec<DatasetError>,
+    /// Boxes that a picture has twice; they count once.
+    pub repeated: usize,
 }
 
 /// Reads the data set in `folder`. What cannot be read of it is said in the log.
 pub fn open(folder: &Path) -> Result<Vec<Scene>, DatasetError> {
-    let Scenes { scenes, faults } = read(folder)?;
+    let Scenes { scenes, faults, .. } = read(folder)?;
     faults.iter().for_each(|fault| log::error!("{fault}"));
     Ok(scenes)
 }
@@ -56,10 +58,12 @@ pub fn read(folder: &Path) -> Result<Scenes, DatasetError> {
     let mut scenes: Vec<Scene> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut faults = Faults::default();
+    let mut repeated = 0;
     for Row { line, file, bounds } in rows(&table)? {
         let known = places.get(&file).map(|place| &mut scenes[*place]);
         match (known, bounds) {
             (_, Err(problem)) => faults.add(&table, line, file, problem),
+            (Some(scene), Ok(Some(face))) if scene.faces.contains(&face) => repeated += 1,
             (Some(scene), Ok(Some(face))) if !scene.faces.is_empty() => scene.faces.push(face),
             (Some(_), Ok(_)) => {
                 let problem = format!("{file} has rows with and without a box");
@@ -83,7 +87,7 @@ pub fn read(folder: &Path) -> Result<Scenes, DatasetError> {
         }
     }
     scenes.retain(|scene| !faults.pictures.contains(&scene.file));
-    Ok(Scenes { scenes, faults: faults.all })
+    Ok(Scenes { scenes, faults: faults.all, repeated })
 }
 
 /// What cannot be read, and the pictures that it is about.
@@ -163,7 +167,7 @@ mod tests {
 
     /// Of a table that is sound.
     fn read(text: &str) -> Result<Vec<Scene>, DatasetError> {
-        let Scenes { scenes, faults } = read_all(text)?;
+        let Scenes { scenes, faults, .. } = read_all(text)?;
         assert!(faults.is_empty(), "{faults:?}");
         Ok(scenes)
     }
@@ -198,6 +202,13 @@ mod tests {
     }
 
     #[test]
+    fn a_box_counts_once() {
+        let text = "file,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,1,2,3,5\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\n";
+        let Scenes { scenes, repeated, .. } = read_all(text).unwrap();
+        assert_eq!((scenes[0].faces.len(), scenes[1].faces.len(), repeated), (2, 1, 1));
+    }
+
+    #[test]
     fn what_may_be_a_face_stands_apart() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("boxes.csv"), "file,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\n").unwrap();
@@ -217,14 +228,14 @@ mod tests {
             ("a.jpg,,,3,", "expected a coordinate, found \"\""),
             ("a.jpg,,,,", "a.jpg has rows with and without a box"),
         ] {
-            let Scenes { scenes, faults } = read_all(&format!("{sound}{row}\nb.jpg,5,6,7,8\n")).unwrap();
+            let Scenes { scenes, faults, .. } = read_all(&format!("{sound}{row}\nb.jpg,5,6,7,8\n")).unwrap();
             assert_eq!(scenes.iter().map(|s| (&*s.file, s.faces.len())).collect::<Vec<_>>(), [("b.jpg", 2)], "{row}");
             let said: Vec<String> = faults.iter().map(DatasetError::to_string).collect();
             assert!(said.len() == 1 && said[0].ends_with(&format!("boxes.csv, line 4: {problem}")), "{said:?}");
         }
         // Whose picture is not known.
         for row in ["a.jpg,1,2,3", ",1,2,3,4"] {
-            let Scenes { scenes, faults } = read_all(&format!("{sound}{row}\n")).unwrap();
+            let Scenes { scenes, faults, .. } = read_all(&format!("{sound}{row}\n")).unwrap();
             assert_eq!((scenes.len(), faults.len()), (2, 1), "{row}");
         }
     }

@@ -49,7 +49,7 @@ impl Summary {
             faces: errors.len(),
             nme_percent: 100.0 * share(errors.iter().sum()),
             failure_rate_10_percent: 100.0 * share(failures as f64),
-            auc_10: area_under_ced(errors, FAILURE),
+            auc_10: if errors.is_empty() { f64::NAN } else { area_under_ced(errors, FAILURE) },
         }
     }
 }

@@ -39,8 +39,8 @@ pub struct Dataset {
     pub samples: Vec<Sample>,
     /// Items that could not be read.
     pub faults: Vec<UnreadableItem>,
-    /// Faces that a split has twice; they are among the samples once.
-    pub repeated: usize,
+    /// The split of each face that it has twice; such a face is among the samples once.
+    pub repeated: Vec<String>,
 }
 
 /// An item that cannot be read.
@@ -127,6 +127,7 @@ impl Dataset {
         }
         self.samples.retain(|sample| sample.split == split);
         self.faults.retain(|fault| fault.split == split || fault.split.is_empty());
+        self.repeated.retain(|of| of == split);
         Ok(self)
     }
 }
@@ -161,7 +162,7 @@ impl Collection {
         let key = (sample.split.clone(), sample.picture.clone());
         let others = self.of_picture.entry(key).or_default();
         if others.iter().any(|&other| self.set.samples[other].is_same_face(&sample)) {
-            self.set.repeated += 1;
+            self.set.repeated.push(sample.split);
             return;
         }
         others.push(self.set.samples.len());

@@ -121,7 +121,7 @@ mod tests {
         )
         .unwrap();
         let of = |split: &str| set.samples.iter().filter(|sample| sample.split == split).count();
-        assert_eq!((of("test"), of("train"), of("largepose"), set.repeated), (2, 1, 1, 2));
+        assert_eq!((of("test"), of("train"), of("largepose"), set.repeated.len()), (2, 1, 1, 2));
         assert!(set.faults.is_empty(), "{:?}", set.faults);
     }
 }

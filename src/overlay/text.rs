@@ -19,6 +19,7 @@ const MIDDLE_BELOW_PX: u32 = 700;
 const PX_A_SIZE: u32 = 500;
 
 /// Figures at the top left. They are parted by two spaces, and each stays whole where a line ends.
+/// Lines beyond the first take a quarter of the canvas at most: the picture matters more.
 #[derive(Debug, Clone, Copy)]
 pub struct FigureLines<'a>(pub &'a str);
 
@@ -29,8 +30,9 @@ impl Drawable for FigureLines<'_> {
     fn draw<D: DrawTarget<Color = Rgb888>>(&self, target: &mut D) -> Result<(), D::Error> {
         let (font, mut target) = magnified(target);
         let columns = columns(&target, font);
-        for (row, line) in (0..).zip(wrap(self.0, "  ", columns)) {
-            let cell = font.character_size;
+        let cell = font.character_size;
+        let lines = (target.bounding_box().size.height / 4 / cell.height).max(1);
+        for (row, line) in (0..lines as i32).zip(wrap(self.0, "  ", columns)) {
             let at = Point::new(0, row * cell.height as i32);
             target.fill_solid(
                 &Rectangle::new(at, Size::new((line.len() as u32 + 2) * cell.width, cell.height)),

@@ -72,7 +72,8 @@ fn measured(at: &str, model: &Measured) -> Checked {
     }
     for (i, energy) in model.energy.iter().enumerate() {
         text(&format!("{at}.energy[{i}].meter"), &energy.meter)?;
-        number(&format!("{at}.energy[{i}].joules"), energy.joules)?;
+        // A battery that is charged meanwhile takes more than it gives.
+        number(&format!("{at}.energy[{i}].joules"), energy.joules.abs())?;
         number(&format!("{at}.energy[{i}].seconds"), energy.seconds)?;
     }
     match model.instructions_a_frame {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use file::ReportError;
 
 pub use crate::face::Stage;
-use crate::machine::{Cpu, Energy, Machine, State};
+use crate::machine::{Energy, Machine, State};
 use crate::report::durations::Latencies;
 use crate::text::message::counted;
 
@@ -53,14 +53,25 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether both are of one kind of machine, as far as it tells.
-    pub fn is_of_machine(&self, other: &Report) -> bool {
-        let kind = |report: &Report| {
+    /// What tells that they are of two kinds of machine, with both values: `cores: 4 and 2`. How
+    /// many of its cores a run may use is no kind of machine.
+    pub fn machine_difference(&self, other: &Report) -> Option<String> {
+        let told = |report: &Report| {
             let Machine { model, architecture, cpu, .. } = report.machine.clone();
-            // How many of its cores a run may use is no kind of machine.
-            (report.board.clone(), report.emulated, model, architecture, Cpu { usable_cores: None, ..cpu })
+            let named = |name: Option<String>| name.unwrap_or_else(|| "not known".into());
+            [
+                ("board", report.board.clone()),
+                ("emulated", report.emulated.to_string()),
+                ("model", named(model)),
+                ("architecture", architecture),
+                ("CPU", named(cpu.name)),
+                ("cores", cpu.cores.to_string()),
+                ("features", cpu.features.join(" ")),
+                ("virtual machine", cpu.virtual_machine.to_string()),
+            ]
         };
-        kind(self) == kind(other)
+        let mut pairs = told(self).into_iter().zip(told(other));
+        pairs.find_map(|((what, own), (_, other))| (own != other).then(|| format!("{what}: {own} and {other}")))
     }
 
     /// `AMD EPYC, 2 cores, x86_64 with avx2`.

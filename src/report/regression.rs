@@ -26,8 +26,8 @@ pub struct Change {
 /// Two reports say nothing about each other.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Incomparable {
-    #[error("{0} and {1} are two machines")]
-    Machines(String, String),
+    #[error("they are of two machines ({0})")]
+    Machines(String),
     #[error("{0} and {1} of its cores could be used")]
     Cores(f64, f64),
     #[error("frames were taken in two ways ({0}; {1})")]
@@ -58,8 +58,8 @@ impl std::fmt::Display for Change {
 
 /// The medians of frame and net, and instruction counts, of each model that both reports have.
 pub fn changes(before: &Report, after: &Report) -> Result<Vec<Change>, Incomparable> {
-    if !before.is_of_machine(after) {
-        return Err(Incomparable::Machines(before.board.clone(), after.board.clone()));
+    if let Some(difference) = before.machine_difference(after) {
+        return Err(Incomparable::Machines(difference));
     }
     // Reports of old do not say it.
     if let [Some(a), Some(b)] = [before, after].map(|report| report.machine.cpu.usable_cores)
@@ -164,7 +164,7 @@ mod tests {
         let before = sample::report();
         assert_eq!(
             changes(&before, &sample::emulated()),
-            Err(Incomparable::Machines("bench".into(), "emulated".into()))
+            Err(Incomparable::Machines("board: bench and emulated".into()))
         );
         let with_cores = |usable_cores| {
             let mut report = sample::report();

@@ -75,10 +75,18 @@ impl ScreenChoice {
             ScreenChoice::Spi => {
                 Box::new(SpiScreen::open(settings.spi.as_ref().ok_or(ScreenError::NoPanel)?, rotation)?)
             }
-            ScreenChoice::Window => open_window()?,
-            ScreenChoice::Png(folder) => Box::new(PngFolder::create(folder)?),
+            ScreenChoice::Window => upright(open_window()?, rotation),
+            ScreenChoice::Png(folder) => upright(Box::new(PngFolder::create(folder)?), rotation),
         }))
     }
+}
+
+/// Nobody mounts files and windows turned.
+fn upright(screen: Box<dyn Screen>, rotation: Rotation) -> Box<dyn Screen> {
+    if rotation != Rotation::Deg0 {
+        log::warn!("not turned: a rotation is for a display that is mounted turned, not for files and windows");
+    }
+    screen
 }
 
 /// Tries all kinds; says which one it took, and why it did not take those before it.

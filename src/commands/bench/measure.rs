@@ -9,13 +9,12 @@ use super::looped::Looped;
 use super::noise::NoiseMeter;
 use super::process;
 use super::rig::{Rig, Turn};
-use crate::capture::{CameraWish, Clip, Source};
+use crate::capture::{CameraWish, SourceChoice};
 use crate::cli::BenchArgs;
 use crate::face::zoo::{self, Net};
 use crate::face::{Observer, Options};
 use crate::machine::{Meter, Metering, Tree};
 use crate::model::card;
-use crate::picture::built_in_picture;
 use crate::report::durations::Latencies;
 use crate::report::{Accuracy, Measured, Quantiles, Stage};
 use crate::text::message::counted;
@@ -99,14 +98,8 @@ fn described(net: &Net, threads: usize) -> Measured {
 
 /// The source of the command line, over and over.
 fn source(args: &BenchArgs, wish: CameraWish) -> anyhow::Result<Looped> {
-    let choice = args.source.clone();
-    let open = move || -> Result<Box<dyn Source>, _> {
-        match &choice {
-            Some(choice) => choice.open(false, wish),
-            None => Ok(Box::new(Clip::of(built_in_picture()))),
-        }
-    };
-    Ok(Looped::open(Box::new(open))?)
+    let choice = args.source.clone().unwrap_or(SourceChoice::Clip);
+    Ok(Looped::open(Box::new(move || choice.open(false, wish)))?)
 }
 
 /// Takes turns for this long, and at least so many. The bar moves on with the time.

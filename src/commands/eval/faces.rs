@@ -10,7 +10,7 @@ use log::error;
 use nalgebra::Point2;
 use serde::Serialize;
 
-use super::{nothing_to_measure, outcome, progress};
+use super::{nothing_to_measure, outcome, progress, say_repeated};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
@@ -32,7 +32,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     for (option, given) in [("--detect", args.detect), ("--upright", args.upright), ("--fov", args.fov.is_some())] {
         ensure!(!given, "{option} is for landmarks; {} is evaluated with the detector alone", args.data.display());
     }
-    let (scenes, faults) = scenes(args)?;
+    let Read { scenes, faults, repeated } = scenes(args)?;
     faults.iter().for_each(|fault| error!("{fault}"));
     ensure!(!scenes.is_empty(), "{}", nothing_to_measure(&args.data, faults.len()));
     let without_faces = scenes.iter().any(Scene::is_without_faces);
@@ -80,6 +80,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
     }
     let name = std::path::absolute(&args.data)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
     writeln!(results(), "{name}: {}", figures.line())?;
+    say_repeated(repeated)?;
     if let Some(path) = &args.json {
         write_json(path, &serde_json::json!({ name: figures }))?;
     }
@@ -134,8 +135,16 @@ struct Seen {
     ignored: Vec<Rect>,
 }
 
+/// What a data set holds for a detector.
+struct Read {
+    scenes: Vec<Scene>,
+    faults: Vec<DatasetError>,
+    /// Faces that it lists twice.
+    repeated: usize,
+}
+
 /// The pictures of `boxes.csv`, or those of a data set of landmarks, and what cannot be read.
-fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
+fn scenes(args: &EvalArgs) -> anyhow::Result<Read> {
     let data = &args.data;
     if boxes::are_in(data) {
         ensure!(args.degrade.is_none(), "--degrade needs landmarks; {} has boxes", data.display());
@@ -146,8 +155,8 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
             faces: faces.into_iter().map(|face| vec![face.min, face.max]).collect(),
             ignored,
         };
-        let boxes::Scenes { scenes, faults } = boxes::read(data)?;
-        return Ok((scenes.into_iter().map(scene).collect(), faults));
+        let boxes::Scenes { scenes, faults, repeated } = boxes::read(data)?;
+        return Ok(Read { scenes: scenes.into_iter().map(scene).collect(), faults, repeated });
     }
     let mut set = dataset::open(data)?;
     if let Some(split) = &args.split {
@@ -171,7 +180,7 @@ fn scenes(args: &EvalArgs) -> anyhow::Result<(Vec<Scene>, Vec<DatasetError>)> {
     if args.degrade.is_some() {
         scenes = scenes.into_iter().flat_map(Scene::face_by_face).collect();
     }
-    Ok((scenes, faults))
+    Ok(Read { scenes, faults, repeated: set.repeated.len() })
 }
 
 /// Every detection, a row each.

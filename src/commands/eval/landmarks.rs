@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::heads::{HeadFigures, Heads};
 use super::predictions::{Found, Predictions};
-use super::{nothing_to_measure, outcome, progress};
+use super::{nothing_to_measure, outcome, progress, say_repeated};
 use crate::cli::EvalArgs;
 use crate::commands::{Outcome, counted, results, write_json};
 use crate::dataset::degrade::Degradation;
@@ -64,9 +64,7 @@ pub fn run(args: &EvalArgs, named: Option<Net>) -> anyhow::Result<Outcome> {
         let rows = counted(of_no_split, "item is not readable and of", "items are not readable and of");
         writeln!(results(), "{rows} a split that cannot be told")?;
     }
-    if set.repeated > 0 {
-        writeln!(results(), "{} twice, counted once", counted(set.repeated, "face is listed", "faces are listed"))?;
-    }
+    say_repeated(set.repeated.len())?;
     Ok(outcome(unreadable))
 }
 

@@ -5,11 +5,12 @@ mod heads;
 mod landmarks;
 mod predictions;
 
+use std::io::Write;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Outcome, check_writable, counted};
+use super::{Outcome, check_writable, counted, results};
 use crate::cli::EvalArgs;
 use crate::dataset::boxes;
 use crate::face::zoo::Choice;
@@ -36,6 +37,14 @@ fn nothing_to_measure(data: &Path, faults: usize) -> String {
             format!("{data} has no face that can be measured: {} cannot be read", counted(faults, "item", "items"))
         }
     }
+}
+
+/// Says how many faces a data set lists twice.
+fn say_repeated(faces: usize) -> std::io::Result<()> {
+    if faces > 0 {
+        writeln!(results(), "{} twice, counted once", counted(faces, "face is listed", "faces are listed"))?;
+    }
+    Ok(())
 }
 
 fn outcome(unreadable: usize) -> Outcome {
