@@ -158,6 +158,23 @@ fn mistakes_about_devices_are_named_too() {
         said("gpiochip0:27", "gpiochip0:58"),
         format!("mine.toml, line {}, screen.spi.reset_pin is 58; expected 0 to 57", line("reset_pin"))
     );
+    assert_eq!(
+        said("gpiochip0:27", "/dev/gpiochip0:25"),
+        format!(
+            "mine.toml, line {}, screen.spi.reset_pin is line 25 of /dev/gpiochip0; expected another line than that of \
+             data_pin",
+            line("reset_pin")
+        )
+    );
+    assert_eq!(
+        said("width = 240\n", "width = 241\n"),
+        format!("mine.toml, line {}, screen.spi.width is 241; expected 1 to 240", line("width"))
+    );
+    let offset = said("height = 240", "offset = [0, 81]\nheight = 240");
+    assert!(
+        offset.contains(", screen.spi.offset is [0, 81]; expected at most [0, 80], with which 240x240 fill the "),
+        "{offset}"
+    );
     let pin = said("gpiochip0:25", "25");
     let expected = format!("mine.toml, line {}, screen.spi.data_pin: \"25\" names no pin", line("data_pin"));
     assert!(pin.starts_with(&expected), "{pin}");

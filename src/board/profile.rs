@@ -159,12 +159,33 @@ fn check_panel(panel: &SpiPanel, gpio_lines: u32) -> Result<(), Invalid> {
         return invalid("screen.spi.device", panel.device.display(), "a device such as /dev/spidev0.0");
     }
     within("screen.spi.clock_hz", panel.clock_hz, 10_000, 200_000_000)?;
-    within("screen.spi.width", panel.width, 1, 4096)?;
-    within("screen.spi.height", panel.height, 1, 4096)?;
-    let pin = |key: &str, pin: &Pin| within(&format!("screen.spi.{key}"), pin.line, 0, gpio_lines - 1);
-    pin("data_pin", &panel.data_pin)?;
-    panel.reset_pin.iter().try_for_each(|found| pin("reset_pin", found))?;
-    panel.backlight_pin.iter().try_for_each(|found| pin("backlight_pin", found))
+    let (columns, rows) = panel.controller.memory();
+    within("screen.spi.width", panel.width, 1, columns)?;
+    within("screen.spi.height", panel.height, 1, rows)?;
+    let (most_x, most_y) = (columns - panel.width, rows - panel.height);
+    if panel.offset.0 > most_x || panel.offset.1 > most_y {
+        let (x, y) = panel.offset;
+        let expected = format!(
+            "at most [{most_x}, {most_y}], with which {}x{} fill the controller's memory of {columns}x{rows}",
+            panel.width, panel.height
+        );
+        return Err(Invalid { key: "screen.spi.offset".into(), found: format!("[{x}, {y}]"), expected });
+    }
+    let pins = [("reset_pin", &panel.reset_pin), ("backlight_pin", &panel.backlight_pin)];
+    let pins = pins.into_iter().filter_map(|(key, pin)| Some((key, pin.as_ref()?)));
+    let pins: Vec<(&str, &Pin)> = [("data_pin", &panel.data_pin)].into_iter().chain(pins).collect();
+    for (i, (key, pin)) in pins.iter().enumerate() {
+        let key = format!("screen.spi.{key}");
+        within(&key, pin.line, 0, gpio_lines - 1)?;
+        if let Some((other, _)) = pins[..i].iter().find(|(_, other)| other == pin) {
+            return Err(Invalid {
+                key,
+                found: pin.to_string(),
+                expected: format!("another line than that of {other}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(key: &str, found: T, least: T, most: T) -> Result<(), Invalid> {

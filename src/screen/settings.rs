@@ -162,6 +162,18 @@ pub enum Controller {
     St7796,
 }
 
+impl Controller {
+    /// Columns and rows of its memory, of which a panel shows a part.
+    pub fn memory(self) -> (u16, u16) {
+        match self {
+            Controller::Gc9a01 => (240, 240),
+            Controller::Ili9341 | Controller::St7789 => (240, 320),
+            Controller::St7735s => (132, 162),
+            Controller::St7796 => (320, 480),
+        }
+    }
+}
+
 /// Of the colours of a pixel on the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
