@@ -328,9 +328,13 @@ fn what_does_not_fit_the_machine_is_said() {
     }
     let board = Board::from_toml("boards/pi-5.toml", include_str!("../boards/pi-5.toml")).unwrap();
     let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
-    let doubts = board.doubts(&Machine::read(&Tree::at(pi.root()), program), &[1]);
+    let machine = Machine::read(&Tree::at(pi.root()), program);
+    let doubts = board.doubts(&machine, &[1]);
     let here = "the profile pi-5 is for Raspberry Pi 5, and this is Raspberry Pi 4 Model B Rev 1.4";
     assert_eq!(doubts, [here]);
+    let text = include_str!("../boards/generic-x86-64.toml").replace("e = \"x86_64\"", "e = \"vax\"");
+    let doubts = Board::from_toml("a1.toml", &text).unwrap().doubts(&machine, &[1]);
+    assert_eq!(doubts, ["the profile a1 is for the architecture vax, and this is aarch64"]);
 }
 
 #[test]

@@ -80,6 +80,22 @@ impl Recognise {
         let names_none = model.is_none() && compatible.is_empty() && architecture.is_none();
         names_none || by_model() || by_list() || by_architecture()
     }
+
+    /// What it asks for, and what a machine has of that kind.
+    fn beside(&self, machine: &Machine) -> (String, String) {
+        let architecture = || machine.architecture.clone();
+        let model = || machine.model.clone().unwrap_or_else(architecture);
+        match self {
+            Recognise { model: Some(wanted), .. } => (wanted.clone(), model()),
+            Recognise { compatible, .. } if !compatible.is_empty() => {
+                let here = machine.compatible.first().cloned();
+                (compatible.join(" or "), here.unwrap_or_else(model))
+            }
+            Recognise { architecture: wanted, .. } => {
+                (format!("the architecture {}", wanted.as_deref().unwrap_or_default()), architecture())
+            }
+        }
+    }
 }
 
 /// Which profile.
@@ -186,8 +202,8 @@ impl Board {
     pub fn doubts(&self, machine: &Machine, threads: &[usize]) -> Vec<String> {
         let mut found = Vec::new();
         if !self.recognise.fits(machine) {
-            let here = machine.model.as_deref().unwrap_or(&machine.architecture);
-            found.push(format!("the profile {} is for {}, and this is {here}", self.slug, self.name));
+            let (wanted, here) = self.recognise.beside(machine);
+            found.push(format!("the profile {} is for {wanted}, and this is {here}", self.slug));
         }
         let usable = machine.cpu.usable();
         if let Some(most) = threads.iter().max().filter(|most| **most as f64 > usable.ceil()) {
