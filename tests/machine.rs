@@ -7,10 +7,13 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use machines::Recorded;
-use wingmark::machine::{Machine, Meter, Metering, PowerMode, Program, State, Throttling, Tree, runs, warnings};
+use wingmark::machine::{
+    Frequency, Machine, Meter, Metering, PowerMode, Program, State, Throttling, Tree, runs, slow_clock, warnings,
+};
 
 const GOVERNOR: &str = "sys/devices/system/cpu/cpufreq/policy0/scaling_governor";
 const CLOCK: &str = "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq";
+const ALLOWED: &str = "sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq";
 const LOAD: &str = "proc/loadavg";
 
 fn machine(recorded: &Recorded) -> Machine {
@@ -119,7 +122,13 @@ fn a_quiet_machine_gives_no_warning_and_each_disturbance_gives_one() {
     };
     one(warned(&changed(GOVERNOR, "powersave\n"), &before), "policy0 has the governor powersave");
     one(warned(&changed(LOAD, "2.10 1 1 1/1 1\n"), &before), "other work was going on: load 2.10 on 4 cores");
-    one(warned(&before, &changed(CLOCK, "1300000\n")), "the clock of policy0 fell from 1500 to 1300 MHz");
+    let capped = changed(ALLOWED, "600000\n");
+    let expected = "policy0 may have 600 of its 2400 MHz (scaling_max_freq)";
+    one(warned(&capped, &capped), expected);
+    one(warned(&capped, &before), expected);
+    one(warned(&before, &capped), expected);
+    // Cores that are idle are right to be slow.
+    assert_eq!(warned(&before, &changed(CLOCK, "600000\n")), [""; 0]);
     one(warned(&before, &changed("sys/class/thermal/thermal_zone0/temp", "80100\n")), "cpu-thermal has 80 °C");
     one(
         warned(&before, &changed("sys/class/hwmon/hwmon2/in0_lcrit_alarm", "1\n")),
@@ -129,6 +138,33 @@ fn a_quiet_machine_gives_no_warning_and_each_disturbance_gives_one() {
     assert_eq!(warned(&before, &changed(LOAD, "4.10 1 1 1/1 1\n")), [""; 0]);
     let alarm = changed("sys/class/hwmon/hwmon2/in0_lcrit_alarm", "1\n");
     assert_eq!(warned(&alarm, &alarm), [""; 0]);
+}
+
+#[test]
+fn the_clock_of_busy_cores_is_held_against_what_it_was_and_what_it_may_be() {
+    let pi = Recorded::named("pi-5");
+    let stat = ["0"; 35].join(" ");
+    let clock = |core: &str, mhz: u32| {
+        pi.write(CLOCK, &format!("{mhz}000\n"));
+        pi.write("proc/thread-self/stat", &format!("7 (a) b) R {stat} {core} 0 0\n"));
+        Frequency::here(&Tree::at(pi.root()))
+    };
+    assert_eq!(clock("9", 2400), None);
+    pi.write(GOVERNOR, "ondemand\n");
+    for (driver, warm, end, expected) in [
+        ("cpufreq-dt", 2400, 2400, None),
+        ("cpufreq-dt", 2400, 2200, None),
+        ("cpufreq-dt", 2400, 1500, Some("the clock of policy0 fell from 2400 to 1500 MHz")),
+        ("cpufreq-dt", 1500, 1500, Some("the clock of policy0 was at 1500 MHz, of 2400 that it may have; ")),
+        ("intel_pstate", 1500, 1500, None),
+        ("intel_pstate", 2400, 1500, Some("the clock of policy0 fell from 2400 to 1500 MHz")),
+    ] {
+        pi.write("sys/devices/system/cpu/cpufreq/policy0/scaling_driver", driver);
+        let warm = clock("2", warm);
+        let said = slow_clock(warm.as_ref(), &clock("2", end).unwrap());
+        assert_eq!(said.is_some(), expected.is_some(), "{said:?}");
+        assert!(said.is_none_or(|said| said.starts_with(expected.unwrap())), "{driver} {end}");
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub use processes::runs;
 pub use state::{Frequency, PowerMode, State, Temperature};
 pub use throttling::Throttling;
 pub use tree::Tree;
-pub use warnings::warnings;
+pub use warnings::{slow_clock, warnings};
 
 /// What does not change while the machine runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

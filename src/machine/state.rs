@@ -72,6 +72,18 @@ impl State {
     }
 }
 
+impl Frequency {
+    /// Of the core that the calling thread runs on.
+    pub fn here(tree: &Tree) -> Option<Frequency> {
+        // Its number is the field 39; the third one follows the name: proc_pid_stat(5).
+        let stat = tree.text("proc/thread-self/stat")?;
+        let core = stat.rsplit_once(')')?.1.split_whitespace().nth(36)?;
+        let has_core =
+            |policy: &Frequency| policy.cores.iter().flat_map(|cores| cores.split_whitespace()).any(|own| own == core);
+        frequencies(tree).into_iter().find(has_core)
+    }
+}
+
 fn frequencies(tree: &Tree) -> Vec<Frequency> {
     let policies = tree.entries("sys/devices/system/cpu/cpufreq", "policy");
     policies

@@ -5,8 +5,10 @@ use crate::text::message::counted;
 
 /// Other work than ours, in tasks a core.
 const LOAD_A_CORE: f64 = 0.5;
-/// A clock that lost more than a tenth.
-const FELL_BELOW: f64 = 0.9;
+/// A clock that lacks more than a tenth of what it had, or may have, is held back.
+const HELD_BELOW: f64 = 0.9;
+/// Drivers whose highest clock is for a moment, or for one core alone.
+const WITH_BOOST: [&str; 5] = ["acpi-cpufreq", "amd-pstate", "amd-pstate-epp", "intel_cpufreq", "intel_pstate"];
 /// Where the kernel does not say at what temperature it slows down.
 const HOT_CELSIUS: f64 = 80.0;
 /// No zone is so hot: it measures nothing.
@@ -43,13 +45,9 @@ pub fn warnings(machine: &Machine, before: &State, after: &State) -> Vec<String>
     found.extend(before.frequencies.iter().filter(|policy| saves_power(policy)).map(|policy| {
         format!("{} has the governor powersave; `cpupower frequency-set -g performance` changes it", policy.policy)
     }));
-    for policy in &after.frequencies {
-        let earlier = before.frequencies.iter().find(|earlier| earlier.policy == policy.policy);
-        if let (Some(earlier), Some(now)) = (earlier.and_then(|earlier| earlier.current_mhz), policy.current_mhz)
-            && f64::from(now) < FELL_BELOW * f64::from(earlier)
-        {
-            found.push(format!("the clock of {} fell from {earlier} to {now} MHz", policy.policy));
-        }
+    for policy in &before.frequencies {
+        let later = after.frequencies.iter().find(|later| later.policy == policy.policy);
+        found.extend(later.and_then(capped).or_else(|| capped(policy)));
     }
     found.extend(throttling(before, after));
     found.extend(after.temperatures.iter().filter(|zone| is_hot(zone)).map(|zone| match zone.limit_celsius {
@@ -57,6 +55,37 @@ pub fn warnings(machine: &Machine, before: &State, after: &State) -> Vec<String>
         None => format!("{} has {:.0} °C; cool it", zone.zone, zone.celsius),
     }));
     found
+}
+
+/// What holds back the clock of cores that were busy from `warm` to `end`: it fell, or is lower
+/// than it may be. Idle cores are right to be slow.
+pub fn slow_clock(warm: Option<&Frequency>, end: &Frequency) -> Option<String> {
+    let now = end.current_mhz?;
+    let earlier = warm.filter(|warm| warm.policy == end.policy).and_then(|warm| warm.current_mhz);
+    if let Some(earlier) = earlier.filter(|earlier| is_held(now, *earlier)) {
+        return Some(format!("the clock of {} fell from {earlier} to {now} MHz", end.policy));
+    }
+    let has_boost = end.driver.as_deref().is_some_and(|driver| WITH_BOOST.contains(&driver));
+    let allowed = end.allowed_mhz.filter(|allowed| is_held(now, *allowed) && !has_boost && !saves_power(end))?;
+    Some(format!(
+        "the clock of {} was at {now} MHz, of {allowed} that it may have; cool it, or look at its governor",
+        end.policy
+    ))
+}
+
+fn is_held(mhz: u32, of: u32) -> bool {
+    f64::from(mhz) < HELD_BELOW * f64::from(of)
+}
+
+/// Cores that may not have their highest clock.
+fn capped(policy: &Frequency) -> Option<String> {
+    let (allowed, highest) = (policy.allowed_mhz?, policy.highest_mhz?);
+    is_held(allowed, highest).then(|| {
+        format!(
+            "{} may have {allowed} of its {highest} MHz (scaling_max_freq): a setting, the power mode or heat holds it",
+            policy.policy
+        )
+    })
 }
 
 /// Whether the governor holds the clock at its lowest.

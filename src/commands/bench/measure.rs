@@ -13,7 +13,7 @@ use crate::capture::{CameraWish, SourceChoice};
 use crate::cli::BenchArgs;
 use crate::face::zoo::{self, Net};
 use crate::face::{Observer, Options};
-use crate::machine::{Meter, Metering, Tree};
+use crate::machine::{Frequency, Meter, Metering, Tree, slow_clock};
 use crate::model::card;
 use crate::report::durations::Latencies;
 use crate::report::{Accuracy, Measured, Quantiles, Stage};
@@ -55,12 +55,16 @@ pub fn landmark_model(
         }
         Ok(())
     })?;
+    // Where frames are waited for, the governor may slow the cores down.
+    let clock = || Frequency::here(&Tree::here()).filter(|_| !args.paced);
+    let warm = clock();
     let metering = Metering::start(Meter::all(&Tree::here()));
     let (allocations, waited, begun) = (process::allocations(), process::waited(), Instant::now());
     for_at_least(measured_for, FEWEST_FRAMES, bar, || {
         samples.count(&rig.turn()?);
         Ok(())
     })?;
+    let slow_clock = clock().and_then(|end| slow_clock(warm.as_ref(), &end));
     let allocations = process::allocations().zip(allocations).map(|(after, before)| after - before);
     let waited = process::waited().zip(waited).map(|(after, before)| after - before);
     let waited_share = waited.map(|waited| waited.as_secs_f64() / begun.elapsed().as_secs_f64());
@@ -77,7 +81,7 @@ pub fn landmark_model(
         energy,
         ..described(&landmarks, threads)
     };
-    let warnings = warnings(&measured, &samples, lost);
+    let warnings = warnings(&measured, &samples, lost, slow_clock);
     Ok((measured, warnings))
 }
 
@@ -148,7 +152,7 @@ impl Samples {
     }
 }
 
-fn warnings(measured: &Measured, samples: &Samples, lost: u64) -> Vec<String> {
+fn warnings(measured: &Measured, samples: &Samples, lost: u64, slow_clock: Option<String>) -> Vec<String> {
     let mut found = Vec::new();
     let frames = samples.frames.count();
     if frames < FRAMES_FOR_P99 {
@@ -162,6 +166,7 @@ fn warnings(measured: &Measured, samples: &Samples, lost: u64) -> Vec<String> {
     if let Some(share) = measured.noise.map(|noise| noise.share()).filter(|share| *share > NOISY) {
         found.push(format!("noise of {:.0} %: the machine does other work, or its clock changes", share * 1e2));
     }
+    found.extend(slow_clock);
     if lost > 0 {
         let lost = counted(lost, "record", "records");
         found.push(format!("the log lost {lost}, which makes recording look faster"));
