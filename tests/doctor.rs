@@ -31,6 +31,7 @@ struct Answers {
     free_disk_mib: u64,
     model_fault: Option<&'static str>,
     kernel_fault: Option<&'static str>,
+    memory_fault: Option<&'static str>,
 }
 
 impl Default for Answers {
@@ -48,6 +49,7 @@ impl Default for Answers {
             free_disk_mib: 9000,
             model_fault: None,
             kernel_fault: None,
+            memory_fault: None,
         }
     }
 }
@@ -98,6 +100,10 @@ impl Probe for Answers {
 
     fn models(&self) -> Vec<ModelCheck> {
         vec![ModelCheck { name: "small".into(), fault: self.model_fault.map(str::to_owned) }]
+    }
+
+    fn memory_fault(&self) -> Option<String> {
+        self.memory_fault.map(str::to_owned)
     }
 
     fn kernel_fault(&self) -> Option<String> {
@@ -192,8 +198,20 @@ fn each_obstacle_is_named_with_its_remedy() {
     assert_eq!(found, "only 63 MiB are free here");
     let (found, _) = obstacle("aarch64", Answers { model_fault: Some("model small: cut short"), ..answers() }).unwrap();
     assert_eq!(found, "model small: cut short");
-    let (_, remedy) = obstacle("aarch64", Answers { kernel_fault: Some("wrong"), ..answers() }).unwrap();
+    // What cannot be loaded for another reason is not at fault itself.
+    let model_fault = Some("cut short");
+    let (_, remedy) = obstacle("aarch64", Answers { kernel_fault: Some("wrong"), model_fault, ..answers() }).unwrap();
     assert_eq!(remedy, "unset WINGMARK_KERNEL, or run with WINGMARK_KERNEL=portable");
+
+    let memory_fault = Some("ulimit -v leaves 17 MiB");
+    let (found, remedy) = obstacle("aarch64", Answers { memory_fault, model_fault, ..answers() }).unwrap();
+    assert_eq!(found, "ulimit -v leaves 17 MiB");
+    assert!(remedy.starts_with("raise the limit: ulimit -v"), "{remedy}");
+    let little = Recorded::named("pi-4");
+    little.write("proc/meminfo", "MemTotal: 898000 kB\nMemAvailable: 8200 kB\n");
+    let findings = report(&little, "aarch64", "smull", &answers()).findings;
+    let words = "only 8 MiB of memory are free; landmarks take some 64";
+    assert!(findings.iter().any(|finding| finding.found == words && !finding.blocks), "{findings:?}");
 
     let (found, remedy) =
         obstacle("aarch64", Answers { forbidden: vec!["/dev/dri/card1"], group: 106, ..answers() }).unwrap();

@@ -23,7 +23,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::{Cli, Command};
-use crate::machine::{LEAST_MIB, MemoryLimit, Tree};
+use crate::machine::{Tree, memory_fault};
 use crate::text::files;
 use crate::text::message::{counted, without_passwords};
 
@@ -47,8 +47,9 @@ pub fn warn_of_passwords(arguments: &[OsString]) {
 }
 
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
-    if !matches!(cli.command, Command::Doctor(_)) {
-        check_memory()?;
+    let is_looked_at = matches!(&cli.command, Command::Doctor(args) if args.model.is_none());
+    if let Some(fault) = memory_fault(&Tree::here()).filter(|_| !is_looked_at) {
+        anyhow::bail!("{fault}: raise the limit");
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
@@ -65,21 +66,6 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Publish(args) => publish::run(&args),
         Command::Reload(args) => reload::run(&args),
     }
-}
-
-/// What finds no memory ends the program, wherever it is; so a limit that leaves too little is an
-/// error beforehand.
-fn check_memory() -> anyhow::Result<()> {
-    let limit = MemoryLimit::read(&Tree::here());
-    let least_bytes = (LEAST_MIB << 20) as usize;
-    if limit.is_none_or(|limit| limit.mib >= LEAST_MIB) && Vec::<u8>::new().try_reserve_exact(least_bytes).is_ok() {
-        return Ok(());
-    }
-    let limit =
-        limit.map_or("too little is free".into(), |limit| format!("{} sets a limit of {} MiB", limit.by, limit.mib));
-    anyhow::bail!(
-        "{limit}; wingmark takes {LEAST_MIB} MiB of memory at least, beside the program itself: raise the limit"
-    )
 }
 
 /// Whether results can be written to a file: asked before what takes long.

@@ -6,14 +6,14 @@ use super::devices::is_there;
 use super::{Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, service};
 use crate::board::Board;
 use crate::capture::v4l2::formats;
-use crate::machine::{LEAST_MIB, Tree, warnings};
+use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
 
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
 /// A run takes 43 MiB with `base`, the program's own pages among them, and more for large pictures.
-const ENOUGH_MEMORY_MIB: u64 = 64;
+pub(super) const ENOUGH_MEMORY_MIB: u64 = 64;
 
 pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
     let purpose = report.purpose;
@@ -47,19 +47,29 @@ pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &d
             "free some, or record elsewhere; --keep caps what records take".into(),
         ));
     }
-    if let Some(limit) = report.memory_limit_mib
-        && limit < ENOUGH_MEMORY_MIB
-    {
-        let blocks = limit < LEAST_MIB;
-        found.push(Finding {
-            blocks,
-            found: format!("this process may use {limit} MiB of memory; landmarks take some {ENOUGH_MEMORY_MIB}"),
-            remedy: Some("raise the limit: ulimit -v, MemoryMax= of a service, docker --memory".into()),
-        });
-    }
+    found.extend(memory(report));
     let doubts = board.doubts(&report.machine, &[board.threads]).into_iter();
     let doubts = doubts.chain(warnings(&report.machine, &report.state, &report.state));
     found.extend(doubts.into_iter().map(|found| Finding { blocks: false, found, remedy: None }));
+    found
+}
+
+fn memory(report: &Diagnosis) -> Vec<Finding> {
+    let to_raise = "raise the limit: ulimit -v, MemoryMax= of a service, docker --memory";
+    let mut found = Vec::new();
+    if let Some(fault) = &report.memory_fault {
+        found.push(Finding::obstacle(fault.clone(), to_raise.into()));
+    } else if report.has_little_memory() {
+        let limit = report.memory_limit_mib.unwrap_or_default();
+        let words = format!("this process may use {limit} MiB of memory; landmarks take some {ENOUGH_MEMORY_MIB}");
+        found.push(Finding::advice(words, to_raise.into()));
+    }
+    if let Some(free) = report.state.available_memory_mib.filter(|free| *free < ENOUGH_MEMORY_MIB) {
+        found.push(Finding::advice(
+            format!("only {free} MiB of memory are free; landmarks take some {ENOUGH_MEMORY_MIB}"),
+            "end other programs, a desktop first; of the models nano takes least".into(),
+        ));
+    }
     found
 }
 

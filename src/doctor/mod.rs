@@ -46,6 +46,9 @@ pub struct Diagnosis {
     pub state: State,
     /// Why the int8 kernels cannot be trusted here.
     pub kernel_fault: Option<String>,
+    /// Why landmarks find too little memory.
+    pub memory_fault: Option<String>,
+    /// None where kernels or memory keep all of them from being loaded.
     pub models: Vec<ModelCheck>,
     pub cameras: Vec<CameraReport>,
     pub screens: Vec<ScreenReport>,
@@ -163,6 +166,7 @@ impl Diagnosis {
         let screens = devices::screens(tree, probe);
         let wanted = devices::wanted(&cameras, &screens, board, tree);
         let (locked, missing) = devices::locked_and_missing(wanted, &cameras, tree, probe);
+        let (kernel_fault, memory_fault) = (probe.kernel_fault(), probe.memory_fault());
         let mut report = Diagnosis {
             board: Profile {
                 slug: board.slug.clone(),
@@ -173,8 +177,9 @@ impl Diagnosis {
             },
             machine: Machine::read(tree, program),
             state: State::read(tree),
-            kernel_fault: probe.kernel_fault(),
-            models: probe.models(),
+            kernel_fault,
+            memory_fault,
+            models: Vec::new(),
             cameras,
             screens,
             locked,
@@ -184,8 +189,16 @@ impl Diagnosis {
             purpose,
             findings: Vec::new(),
         };
+        if report.kernel_fault.is_none() && report.memory_fault.is_none() && !report.has_little_memory() {
+            report.models = probe.models();
+        }
         report.findings = findings::findings(&report, board, tree, probe);
         report
+    }
+
+    /// Whether a limit may be lower than what landmarks take.
+    fn has_little_memory(&self) -> bool {
+        self.memory_limit_mib.is_some_and(|limit| limit < findings::ENOUGH_MEMORY_MIB)
     }
 
     pub fn is_clear(&self) -> bool {

@@ -9,6 +9,7 @@ use wingmark_kernels::Kernel;
 use super::{ModelCheck, OfferedFormat, OfferedSize};
 use crate::capture::v4l2::{CameraError, CameraWish, Device, answered, try_out};
 use crate::face::zoo;
+use crate::machine::{Tree, memory_fault};
 use crate::text::files;
 
 pub trait Probe {
@@ -35,6 +36,9 @@ pub trait Probe {
 
     /// The models in this program, each loaded once.
     fn models(&self) -> Vec<ModelCheck>;
+
+    /// Why landmarks find too little memory.
+    fn memory_fault(&self) -> Option<String>;
 
     /// Why the int8 kernels cannot be trusted here.
     fn kernel_fault(&self) -> Option<String>;
@@ -80,6 +84,10 @@ impl Probe for ThisMachine {
             fault: zoo::Choice::Shipped(shipped).load().err().map(|e| super::with_advice(&e)),
         };
         zoo::SHIPPED.iter().map(check).collect()
+    }
+
+    fn memory_fault(&self) -> Option<String> {
+        memory_fault(&Tree::here())
     }
 
     fn kernel_fault(&self) -> Option<String> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{COMMIT, VERSION};
 pub use cpu::Cpu;
 pub use energy::{Energy, Meter, Metering};
-pub use memory::{LEAST_MIB, MemoryLimit};
+pub use memory::{MemoryLimit, memory_fault};
 pub use process::{Process, status_number};
 pub use processes::runs;
 pub use state::{Frequency, PowerMode, State, Temperature};
