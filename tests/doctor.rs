@@ -290,6 +290,15 @@ fn each_purpose_has_obstacles_of_its_own() {
     let service = |group| obstacles(Purpose::Service, Answers { group, ..locked() });
     assert_eq!(service(44), ["systemd does not run here", "wingmark.service is not installed"]);
     pi.write("run/systemd/system/placeholder", "");
+    let masked = "wingmark.service is masked by /etc/systemd/system/wingmark.service: systemd does not start it";
+    pi.write("etc/systemd/system/wingmark.service", "");
+    assert_eq!(service(44), [masked]);
+    fs::remove_file(pi.path("etc/systemd/system/wingmark.service")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", pi.path("etc/systemd/system/wingmark.service")).unwrap();
+    assert_eq!(service(44), [masked]);
+    fs::remove_file(pi.path("etc/systemd/system/wingmark.service")).unwrap();
+    pi.write("etc/systemd/system/wingmark.service", "[Service]\nUser=root\n");
+    assert_eq!(service(44), ["wingmark.service starts nothing: it has no ExecStart="]);
     pi.write("etc/systemd/system/wingmark.service", include_str!("../service/wingmark.service"));
     assert_eq!(service(44), ["wingmark.service starts /usr/local/bin/wingmark, which is not there"]);
     pi.write("usr/local/bin/wingmark", "");

@@ -23,6 +23,7 @@ pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Ve
             format!("{NAME} is not installed"),
             "copy service/wingmark.service to /etc/systemd/system, then sudo systemctl enable --now wingmark".into(),
         )),
+        Some(unit) if unit.mask().is_some() => found.extend(unit.mask().map(masked)),
         Some(unit) => found.extend(program(&unit, tree).into_iter().chain(settings(&unit, tree, probe))),
     }
     found.extend(report.cameras.iter().filter_map(|camera| {
@@ -35,10 +36,24 @@ pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Ve
     found
 }
 
+/// What `systemctl mask` makes; a file that came out empty does the same.
+fn masked(file: &Path) -> Finding {
+    let remedy = format!(
+        "sudo systemctl unmask wingmark; where {} is still there and empty, copy service/wingmark.service over it",
+        file.display()
+    );
+    Finding::obstacle(format!("{NAME} is masked by {}: systemd does not start it", file.display()), remedy)
+}
+
 /// The program that a unit starts has to be there.
 fn program(unit: &Unit, tree: &Tree) -> Option<Finding> {
     let command = unit.command_line();
-    let program = Path::new(command.first()?);
+    let Some(program) = command.first().map(Path::new) else {
+        return Some(Finding::obstacle(
+            format!("{NAME} starts nothing: it has no ExecStart="),
+            "copy service/wingmark.service over it, then sudo systemctl daemon-reload".into(),
+        ));
+    };
     let is_missing = program.is_absolute() && !is_there(tree, program);
     let program = program.display();
     is_missing.then(|| {

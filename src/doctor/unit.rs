@@ -15,16 +15,22 @@ const FOLDERS: [&str; 4] =
 /// What the unit's file is called.
 pub const NAME: &str = "wingmark.service";
 
-/// The lines of a unit and of its drop-ins, in the order in which they hold.
 #[derive(Debug)]
-pub struct Unit(Vec<(String, String)>);
+pub struct Unit {
+    /// The lines of a unit and of its drop-ins, in the order in which they hold.
+    lines: Vec<(String, String)>,
+    /// An empty file, or a link to a device that is one, which keeps systemd from starting it.
+    mask: Option<PathBuf>,
+}
 
 impl Unit {
     /// `None` where none is installed.
     pub fn read(tree: &Tree) -> Option<Unit> {
         let inside = |path: &Path| path.strip_prefix("/").map(Path::to_path_buf).unwrap_or_default();
         let units = FOLDERS.iter().map(|folder| Path::new(folder).join(NAME));
-        let unit = units.filter(|unit| is_there(tree, unit)).find_map(|unit| tree.text(inside(&unit)))?;
+        let file = units.into_iter().find(|unit| is_there(tree, unit))?;
+        let is_mask = tree.path(inside(&file)).metadata().is_ok_and(|about| !about.is_file() || about.len() == 0);
+        let unit = tree.text(inside(&file))?;
         let folders = FOLDERS.iter().map(|folder| inside(Path::new(folder)).join(format!("{NAME}.d")));
         let mut drop_ins: Vec<PathBuf> =
             folders.flat_map(|folder| tree.entries(&folder.to_string_lossy(), "")).collect();
@@ -33,12 +39,12 @@ impl Unit {
         // Of one name the first folder's holds.
         drop_ins.dedup_by(|b, a| a.file_name() == b.file_name());
         let texts = [unit].into_iter().chain(drop_ins.iter().filter_map(|file| tree.text(file)));
-        Some(Unit(texts.flat_map(|text| pairs(&text)).collect()))
+        Some(Unit { lines: texts.flat_map(|text| pairs(&text)).collect(), mask: is_mask.then_some(file) })
     }
 
     /// The values of a key that may stand several times; an empty one takes those before it away.
     fn all(&self, key: &str) -> Vec<&str> {
-        let values = self.0.iter().filter(|(found, _)| found == key).map(|(_, value)| value.as_str());
+        let values = self.lines.iter().filter(|(found, _)| found == key).map(|(_, value)| value.as_str());
         values.fold(Vec::new(), |mut all, value| {
             if value.is_empty() {
                 all.clear()
@@ -69,6 +75,17 @@ impl Unit {
             _ => vec![specified(word)],
         });
         expanded.map(OsString::from).collect()
+    }
+
+    /// The file that keeps systemd from starting it.
+    pub(super) fn mask(&self) -> Option<&Path> {
+        self.mask.as_deref()
+    }
+
+    /// From where on it takes paths.
+    pub fn folder(&self) -> PathBuf {
+        let folder = self.last("WorkingDirectory").map(|folder| specified(folder.trim_start_matches('-').into()));
+        folder.filter(|folder| folder.starts_with('/')).unwrap_or_else(|| "/".into()).into()
     }
 
     /// Whose rights it has; `None` where systemd makes a user up.
@@ -166,6 +183,14 @@ mod tests {
         let own =
             ("z.conf", "[Service]\nExecStart=\nExecStart=-/opt/w run \\\n  --source 'gst:a ! fdsink'\n# ExecStart=b\n");
         assert_eq!(unit(&[own]).command_line().last().unwrap(), "gst:a ! fdsink");
+    }
+
+    #[test]
+    fn paths_are_taken_from_the_working_directory_on() {
+        let folder = |line: &str| unit(&[("own.conf", &format!("[Service]\n{line}\n"))]).folder();
+        assert_eq!(folder(""), Path::new("/"));
+        assert_eq!(folder("WorkingDirectory=-%S/wingmark"), Path::new("/var/lib/wingmark"));
+        assert_eq!(folder("WorkingDirectory=~"), Path::new("/"));
     }
 
     #[test]
