@@ -6,38 +6,68 @@
     wingmark eval --data held-out --split train
 
 A data set with boxes.csv (whole pictures) is always the detector's: `wingmark eval --data
-held-out`.
+held-out`. The two hold out different photographs: choose a landmark net, its presence or its tables
+by the faces held out of landmark nets alone, and a detector by those held out of the detector.
+
+    python3 tests/accuracy/held_out.py --check     # these rules against the trainer's table
 """
 import argparse
 import csv
 import pathlib
 import re
 
+RULES = pathlib.Path(__file__).parents[2] / "trainer/src/task/photographs.csv"
+
 
 def name_hash(name):
-    """As the trainer's `pictures::name_hash`."""
+    """As the trainer's `photographs::name_hash`."""
     value = 0xCBF29CE484222325
     for byte in name.encode():
         value = (value ^ byte) * 0x100000001B3 % 2**64
     return value * 0x9E3779B97F4A7C15 % 2**64 >> 32
 
 
-def is_held_out(file):
-    """As the trainer's `pictures::is_held_out`."""
-    stem = file.rsplit(".", 1)[0]
-    name, _, number = stem.rpartition("_")
+def stem(file):
+    return file.rsplit(".", 1)[0]
+
+
+def photograph(file):
+    """As the trainer's `photographs::without_last_number`."""
+    name, _, number = stem(file).rpartition("_")
     of_a_photograph = re.fullmatch("[0-9]*", number) and re.search("[0-9]", name)
-    return name_hash(name if of_a_photograph else stem) % 10 == 0
+    return name if of_a_photograph else stem(file)
+
+
+def photograph_of_detector(file):
+    """As the trainer's `photographs::without_number_of_cut`."""
+    name = stem(file)
+    is_numbered = name.startswith(("helen_", "wflw_", "cacd_", "ytf_", "rmfd_"))
+    if is_numbered or (name.startswith("wider_") and re.search("(_[0-9]*){3}$", name)):
+        name = name.rpartition("_")[0]
+    return re.sub(r"^(wflw|wider)_", "", name)
+
+
+def is_held_out(file):
+    """As the trainer's `photographs::OF_LANDMARKS`."""
+    return name_hash(photograph(file)) % 10 == 0
 
 
 def is_held_out_of_detector(file):
-    """As the trainer's `faces::sources::is_held_out`."""
-    stem = file.rsplit(".", 1)[0]
-    numbers = len(re.search(r"((?:_[0-9]+)*)$", stem).group(1).split("_")) - 1
-    numbered = stem.startswith(("helen_", "wflw_", "cacd_", "ytf_", "rmfd_"))
-    if numbered or (stem.startswith("wider_") and numbers > 2):
-        stem = stem.rpartition("_")[0] or stem
-    return name_hash(re.sub(r"^(wflw|wider)_", "", stem)) % 8 == 0
+    """As the trainer's `photographs::OF_DETECTOR`."""
+    return name_hash(photograph_of_detector(file)) % 8 == 0
+
+
+def check():
+    """Compares the rules with the answers that the trainer's are held to."""
+    with open(RULES, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    for file, *expected in rows:
+        yes_or_no = lambda held_out: "yes" if held_out else "no"
+        found = [photograph(file), yes_or_no(is_held_out(file))]
+        found += [photograph_of_detector(file), yes_or_no(is_held_out_of_detector(file))]
+        if found != expected:
+            raise SystemExit(f"{file}: expected {expected} as {RULES} has it, found {found}")
+    print(f"{len(rows)} names go the trainer's way")
 
 
 def write(source, target, keep):
@@ -55,10 +85,15 @@ def write(source, target, keep):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--detector", action="store_true")
+    parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
+    if arguments.check:
+        return check()
+    if not (arguments.data and arguments.out):
+        parser.error("expected --data and --out, or --check")
     data, out = arguments.data, arguments.out
     whole = (data / "boxes.csv").exists()
     held_out = is_held_out_of_detector if whole or arguments.detector else is_held_out

@@ -19,6 +19,7 @@ use crate::loader::images_tensor;
 use crate::net::{Phase, Precision, forward};
 use crate::task::faces;
 use crate::task::landmarks::{cut, decode_maps};
+use crate::task::photographs;
 use crate::task::pictures::{self, Face};
 
 const BATCH: usize = 32;
@@ -52,7 +53,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
     }
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let mut samples = dataset::open_split(data, Some(split))?;
-    samples.retain(|sample| !held_out || pictures::is_held_out(&sample.file));
+    samples.retain(|sample| !held_out || photographs::OF_LANDMARKS.has(&sample.file));
     let bar = ProgressBar::new(samples.len() as u64);
     let _guard = tch::no_grad_guard();
     let mut errors = Vec::new();

@@ -22,7 +22,7 @@ use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::zoo::{Choice, LIDS};
 
 use crate::augment::{self, Strength, jitter, normal};
-use crate::task::pictures;
+use crate::task::{photographs, pictures};
 
 /// How far a crop is off, and an eye from where it was found: in degrees, in the logarithm of the
 /// size, and in roots of the area of the face's box.
@@ -117,7 +117,7 @@ pub fn fit(args: &Fit) -> Result<()> {
 
 fn look_at(face: &Sample, landmarker: &mut Landmarker, examples: &mut Vec<Example>, rng: &mut StdRng) -> Result<()> {
     let picture = pictures::read(&face.picture)?;
-    let held_out = pictures::is_held_out(&face.file);
+    let held_out = photographs::OF_LANDMARKS.has(&face.file);
     let mut reader = EyeReader::default();
     for look in 0..LOOKS {
         let (frame, points) = if look + 1 == LOOKS {

@@ -18,7 +18,7 @@ use wingmark::picture::geometry::{Crop, Rect};
 
 use super::scenes::Scene;
 use crate::augment::{self, Strength, jitter, normal};
-use crate::task::pictures;
+use crate::task::{photographs, pictures};
 
 /// How far a good crop is off; the numbers of the shipped `presence.csv` were fitted with these.
 const GOOD_CROP: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, ..augment::NONE };
@@ -80,7 +80,7 @@ impl Gathering {
     /// Two good crops of a face, in two states, and a bad one.
     pub fn look_at_face(&mut self, face: &Sample, rng: &mut StdRng) -> Result<()> {
         let picture = pictures::read(&face.picture)?;
-        let held_out = pictures::is_held_out(&face.file);
+        let held_out = photographs::OF_LANDMARKS.has(&face.file);
         for good in [true, true, false] {
             let degradation = degradation(rng);
             let (frame, points) = surroundings(&picture, face, side_px(degradation));
@@ -112,7 +112,7 @@ impl Gathering {
     /// lead.
     pub fn search(&mut self, scene: &Scene, rng: &mut StdRng) -> Result<()> {
         let frame = pictures::read(&scene.picture)?;
-        let held_out = pictures::is_held_out(&scene.picture.file_name().unwrap_or_default().to_string_lossy());
+        let held_out = photographs::OF_LANDMARKS.has(&scene.picture.file_name().unwrap_or_default().to_string_lossy());
         let frame = harder(frame, rng);
         let mut places: Vec<(Rect, f32, Shows)> = Vec::new();
         for seen in self.detector.detect(&frame)?.iter().filter(|seen| seen.upright_square().width() >= SMALLEST_PX) {

@@ -3,6 +3,7 @@
 pub mod detected;
 pub mod faces;
 pub mod landmarks;
+pub mod photographs;
 pub mod pictures;
 pub mod sets;
 pub mod teacher;

@@ -13,10 +13,8 @@ use wingmark::picture;
 use wingmark::picture::frame::Frame;
 
 use crate::augment::normal;
+use crate::task::photographs;
 use crate::task::sets::{Annotated, Set};
-
-/// One of this many pictures is held out.
-const HELD_OUT: u64 = 10;
 
 /// A face in its picture.
 #[derive(Debug, Clone)]
@@ -50,7 +48,7 @@ pub fn load(sets: &[Set]) -> Result<Faces> {
     for Annotated { sample, weights, times } in samples {
         let frame = Arc::new(read(&sample.picture)?);
         let face = Face { file: sample.file, frame, points: sample.points, weights, times };
-        if is_held_out(&face.file) {
+        if photographs::OF_LANDMARKS.has(&face.file) {
             faces.held_out.push(face)
         } else {
             faces.train.push(face)
@@ -64,29 +62,6 @@ pub fn load(sets: &[Set]) -> Result<Faces> {
 /// As the runtime reads it: turned as its EXIF says.
 pub fn read(path: &Path) -> Result<Frame> {
     Ok(picture::read(path)?)
-}
-
-/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine
-/// and in every run. A last number tells the faces of a photograph apart where a number stands
-/// before it, too (`helen_3036412907_2`); else it is the photograph's own (`lfpw_image_0125`).
-pub fn is_held_out(file: &str) -> bool {
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let photograph = match stem.rsplit_once('_') {
-        Some((name, number))
-            if number.bytes().all(|b| b.is_ascii_digit()) && name.bytes().any(|b| b.is_ascii_digit()) =>
-        {
-            name
-        }
-        _ => stem,
-    };
-    name_hash(photograph).is_multiple_of(HELD_OUT)
-}
-
-/// FNV-1a, finished with a multiplication: short names that differ in their last digit have to
-/// spread.
-pub fn name_hash(name: &str) -> u64 {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// Standard deviation of a displaced point in x and in y, as a share of the inter-ocular distance.
@@ -135,16 +110,5 @@ mod tests {
         assert_eq!(displaced(0.1), displaced(0.1));
         assert!(moved(0.2) > moved(0.1));
         assert!(displace(&mut [], 1.5).is_err());
-    }
-
-    #[test]
-    fn one_in_ten_is_held_out_and_faces_of_a_photograph_stay_together() {
-        let held = (0..10_000).filter(|i| is_held_out(&format!("helen_{i}_1.jpg"))).count();
-        assert!((900..1100).contains(&held), "{held}");
-        let held = (0..10_000).filter(|i| is_held_out(&format!("lfpw_image_{i}.jpg"))).count();
-        assert!((900..1100).contains(&held), "{held}");
-        for i in 0..100 {
-            assert_eq!(is_held_out(&format!("afw_{i}_1.jpg")), is_held_out(&format!("afw_{i}_2.jpg")));
-        }
     }
 }

@@ -12,12 +12,10 @@ use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
 use crate::task::sets::Set;
-use crate::task::{detected, pictures};
+use crate::task::{detected, photographs, pictures};
 
 /// Whole photographs are few, and every one is many different frames.
 const SCENE_REPEATS: usize = 4;
-/// One photograph of this many is held out.
-const HELD_OUT: u64 = 8;
 /// A detection that overlaps the known face less is of another one.
 const OTHER_FACE_IOU: f32 = 0.2;
 /// Points that nobody checked count where a detector agrees with their box this well.
@@ -99,7 +97,8 @@ pub fn load(sets: &[Set]) -> Result<Pictures> {
     let mut pictures = Pictures::default();
     for Entry { path, file, faces, unsure, is_scene, times } in bar.wrap_iter(entries.into_iter()) {
         let picture = Picture { frame: Arc::new(pictures::read(&path)?), faces, unsure, is_scene, times };
-        if is_held_out(&file) { pictures.held_out.push(picture) } else { pictures.train.push(picture) }
+        let held_out = photographs::OF_DETECTOR.has(&file);
+        if held_out { &mut pictures.held_out } else { &mut pictures.train }.push(picture);
     }
     Ok(pictures)
 }
@@ -144,57 +143,4 @@ fn portraits(set: &Set) -> Result<Vec<Entry>> {
 
 fn contains(rect: &Rect, p: Point2<f32>) -> bool {
     (rect.min.x..rect.max.x).contains(&p.x) && (rect.min.y..rect.max.y).contains(&p.y)
-}
-
-/// What all faces of one photograph have in common in their names: sets that cut a photograph into
-/// faces number them at the end, and WFLW's photographs are WIDER FACE's.
-fn photograph(file: &str) -> &str {
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let cut = |name: &'static str| stem.starts_with(name);
-    let numbered = cut("helen_") || cut("wflw_") || cut("cacd_") || cut("ytf_") || cut("rmfd_");
-    // A cut of WIDER FACE has one number more than the photograph.
-    let wider_cut = cut("wider_") && numbers_at_end(stem) > 2;
-    let name = if numbered || wider_cut { stem.rsplit_once('_').map_or(stem, |(name, _)| name) } else { stem };
-    name.strip_prefix("wflw_").or(name.strip_prefix("wider_")).unwrap_or(name)
-}
-
-/// How many parts at the end of a name, parted by `_`, are numbers.
-fn numbers_at_end(stem: &str) -> usize {
-    stem.rsplit('_').take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).count()
-}
-
-/// Chosen by the name of the photograph, so that all its faces go the same way, on every machine
-/// and in every run.
-pub fn is_held_out(file: &str) -> bool {
-    pictures::name_hash(photograph(file)).is_multiple_of(HELD_OUT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn faces_of_a_photograph_stay_together() {
-        let scene = "wider_12_Group_Group_12_Group_Group_12_100.jpg";
-        for face in
-            ["wider_12_Group_Group_12_Group_Group_12_100_0.jpg", "wflw_12_Group_Group_12_Group_Group_12_100_4.jpg"]
-        {
-            assert_eq!(photograph(face), photograph(scene));
-        }
-        assert_eq!(photograph("helen_232194_1.jpg"), photograph("helen_232194_2.jpg"));
-        assert_ne!(photograph("lfpw_image_0001.jpg"), photograph("lfpw_image_0002.jpg"));
-        assert_ne!(photograph("fs_000001.jpg"), photograph("fs_000002.jpg"));
-    }
-
-    #[test]
-    fn one_in_eight_is_held_out_of_every_source() {
-        let held = |name: fn(usize) -> String| (0..8_000).filter(|&i| is_held_out(&name(i))).count();
-        for name in [
-            |i| format!("lfpw_image_{i:04}.jpg"),
-            |i| format!("image{i:05}.jpg"),
-            |i| format!("wider_12_Group_Group_12_Group_Group_12_{i}.jpg"),
-        ] {
-            assert!((850..1150).contains(&held(name)), "{}", held(name));
-        }
-    }
 }
