@@ -11,7 +11,7 @@ use crate::model::card::{CardError, Task};
 use crate::model::heatmaps::{Heat, Heatmaps};
 use crate::model::{ModelError, Session};
 use crate::picture::crop::CropImage;
-use crate::picture::exposure::brighten;
+use crate::picture::exposure::show;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::{Rect, box_of_turned, crop_from_cells};
 
@@ -108,8 +108,7 @@ impl Detector {
     }
 
     fn take(&mut self, frame: &Frame, view: FrameView) {
-        self.image.fill(frame, &view.crop);
-        brighten(&mut self.image);
+        show(&mut self.image, frame, &view.crop);
         self.look = Some((view, 0));
     }
 

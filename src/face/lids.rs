@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::face::Landmark;
 use crate::face::layers::{self, Form, Layer};
 use crate::picture::crop::CropImage;
-use crate::picture::exposure::brighten;
+use crate::picture::exposure::show;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::{Crop, Rect};
 use crate::text::numbers::TableError;
@@ -178,8 +178,7 @@ impl EyeReader {
     fn cut(&mut self, frame: &Frame, eye: &Eye, frame_from_eye: &Similarity2<f32>, patch: &mut [f32]) {
         let eye_from_patch = Crop::new(Point2::origin(), 2.0 * REACH, 0.0, COLUMNS as u32).frame_from_crop;
         let crop = Crop { frame_from_crop: frame_from_eye * eye_from_patch, side_px: COLUMNS as u32 };
-        self.patch.fill(frame, &crop);
-        brighten(&mut self.patch);
+        show(&mut self.patch, frame, &crop);
         let greys = self.patch.greys().skip(FIRST_ROW * COLUMNS);
         patch.iter_mut().zip(greys).for_each(|(value, grey)| *value = grey);
         let count = patch.len() as f32;

@@ -15,7 +15,7 @@ use crate::model::card::{Calibration, CardError, EyeRatios, Task};
 use crate::model::scheme::Scheme;
 use crate::model::{ModelError, Session};
 use crate::picture::crop::CropImage;
-use crate::picture::exposure::brighten;
+use crate::picture::exposure::show;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
@@ -162,8 +162,7 @@ impl Landmarker {
     /// forgotten.
     pub fn begin(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) {
         let start = Instant::now();
-        self.image.fill(frame, crop);
-        brighten(&mut self.image);
+        show(&mut self.image, frame, crop);
         self.looking = Some((*crop, 0));
         timings.crop += start.elapsed();
     }

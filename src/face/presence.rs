@@ -17,7 +17,7 @@ use crate::face::Landmark;
 use crate::face::shape::ShapeFit;
 use crate::model::scheme::{IBUG_68, Scheme};
 use crate::picture::crop::CropImage;
-use crate::picture::exposure::brighten;
+use crate::picture::exposure::show;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Crop;
 use crate::text::numbers::{self, TableError};
@@ -198,8 +198,8 @@ impl FeatureExtractor {
     fn cut(&mut self, frame: &Frame, frame_from_face: &Similarity2<f32>) -> f32 {
         let side = 2.0 * PATCH_REACH;
         let face_from_patch = Crop::new(Point2::new(0.0, PATCH_CENTRE), side, 0.0, PATCH_PX).frame_from_crop;
-        self.patch.fill(frame, &Crop { frame_from_crop: frame_from_face * face_from_patch, side_px: PATCH_PX });
-        brighten(&mut self.patch);
+        let crop = Crop { frame_from_crop: frame_from_face * face_from_patch, side_px: PATCH_PX };
+        show(&mut self.patch, frame, &crop);
         let grey = self.patch.greys();
         let count = PATCH as f32;
         let mean = grey.clone().sum::<f32>() / count;

@@ -3,6 +3,8 @@
 //! The arithmetic is integer, so that every machine gives the same bytes.
 
 use crate::picture::crop::{CropImage, OUTSIDE};
+use crate::picture::frame::Frame;
+use crate::picture::geometry::Crop;
 
 // Set by hand; `wingmark eval --data 300w --split common --degrade dark:N` measures what comes of
 // them.
@@ -11,6 +13,16 @@ use crate::picture::crop::{CropImage, OUTSIDE};
 const DARK: u64 = 64;
 /// More would show little but the noise of the camera.
 const MAX_GAIN: u64 = 16;
+
+/// Fills the picture with what a net is shown of `frame`: what lies in `crop`, brightened where it
+/// is dark.
+///
+/// # Panics
+/// When `crop.side_px` is another than this picture's.
+pub fn show(image: &mut CropImage, frame: &Frame, crop: &Crop) {
+    image.fill(frame, crop);
+    brighten(image);
+}
 
 /// Multiplies a dark picture's bytes by one gain; what lies outside the frame does not count and
 /// stays.
@@ -34,6 +46,7 @@ pub fn brighten(image: &mut CropImage) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::frame::Size;
 
     fn brightened(bytes: &[u8]) -> Vec<u8> {
         let mut image = CropImage { side_px: 2, rgb: bytes.to_vec() };
@@ -46,6 +59,15 @@ mod tests {
         let dark = [10, 20, 30, 40, 10, 10, 128, 128, 128, 128, 128, 128];
         // A mean of 20 becomes one of 64.
         assert_eq!(brightened(&dark), [32, 64, 96, 128, 32, 32, 128, 128, 128, 128, 128, 128]);
+    }
+
+    #[test]
+    fn what_is_shown_of_a_dark_frame_is_brightened() {
+        let size = Size { width: 2, height: 2 };
+        let frame = Frame::from_rgb(size, vec![16; 12]).unwrap();
+        let mut image = CropImage::new(2);
+        show(&mut image, &frame, &Crop::of_frame(size, 2));
+        assert_eq!(image.rgb, [64; 12]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::loader::images_tensor;
 use crate::net::{Phase, Precision, forward};
 use crate::task::faces;
-use crate::task::landmarks::{cut, decode_maps};
+use crate::task::landmarks::{decode_maps, shown};
 use crate::task::photographs;
 use crate::task::pictures::{self, Face};
 
@@ -74,7 +74,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
                     times: 1,
                 };
                 let bounds = Rect::around(face.points.iter().copied()).expect("a sample has points");
-                Ok(cut(&face, &Crop::around(&bounds, preset.margin, preset.input_px as u32)))
+                Ok(shown(&face, &Crop::around(&bounds, preset.margin, preset.input_px as u32)))
             })
             .collect::<Result<Vec<_>>>()?;
         let images = images_tensor(crops.iter().map(|(image, _)| image), device);

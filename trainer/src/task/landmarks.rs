@@ -8,6 +8,7 @@ use wingmark::face::decode::decode;
 use wingmark::model::heatmaps::Heatmaps;
 use wingmark::model::scheme::{IBUG_68, Scheme};
 use wingmark::picture::crop::CropImage;
+use wingmark::picture::exposure::{brighten, show};
 use wingmark::picture::geometry::{Crop, Rect, crop_from_cells};
 
 use super::pictures::{Face, Faces};
@@ -68,7 +69,7 @@ impl Landmarks {
         let (held_out, truth) = (Vec::new(), Vec::new());
         let mut task = Landmarks { scheme, preset, method, strength, teacher, train, order, held_out, truth };
         for face in faces.held_out {
-            let (image, points) = cut(&face, &upright_crop(&face, preset.margin, preset.input_px));
+            let (image, points) = shown(&face, &upright_crop(&face, preset.margin, preset.input_px));
             let truth = Truth { points, weights: face.weights };
             task.held_out.push(task.example_of(image, &truth, None));
             task.truth.push(truth);
@@ -116,12 +117,16 @@ pub fn upright_crop(face: &Face, margin: f32, side_px: usize) -> Crop {
     Crop::around_points(&face.points, roll, margin, side_px as u32).expect("a face has points")
 }
 
-/// What a crop shows, and where the landmarks lie in it.
-pub fn cut(face: &Face, crop: &Crop) -> (CropImage, Vec<Point2<f32>>) {
+/// What a net is shown of a crop, and where the landmarks lie in it.
+pub fn shown(face: &Face, crop: &Crop) -> (CropImage, Vec<Point2<f32>>) {
     let mut image = CropImage::new(crop.side_px);
-    image.fill(&face.frame, crop);
+    show(&mut image, &face.frame, crop);
+    (image, points_in(face, crop))
+}
+
+fn points_in(face: &Face, crop: &Crop) -> Vec<Point2<f32>> {
     let crop_from_frame = crop.crop_from_frame();
-    (image, face.points.iter().map(|p| crop_from_frame * p).collect())
+    face.points.iter().map(|p| crop_from_frame * p).collect()
 }
 
 impl Task for Landmarks {
@@ -145,11 +150,13 @@ impl Task for Landmarks {
         let face = &self.train[self.order[index]];
         let crop = upright_crop(face, self.preset.margin, self.preset.input_px);
         let crop = augment::jitter(&augment::lean(&crop, &self.strength, rng), &self.strength, rng);
-        let (mut image, mut points) = cut(face, &crop);
+        // What light and lens do comes before the picture is brightened, as in a camera.
+        let (mut image, mut points) = (CropImage::new(crop.side_px), points_in(face, &crop));
+        image.fill(&face.frame, &crop);
         // The teacher sees the face as the picture has it, its pupil a degraded one. Closed eyes it
         // takes for half open ones: there it does not teach.
         let teacher = self.teacher.as_ref().filter(|_| !has_closed_eyes(&face.points));
-        let mut seen = teacher.map(|teacher| (teacher, cut(face, &teacher.crop(&crop)).0));
+        let mut seen = teacher.map(|teacher| (teacher, shown(face, &teacher.crop(&crop)).0));
         let mut weights = face.weights.clone();
         if rng.random() {
             augment::flip(&mut image, &mut points, self.scheme);
@@ -159,6 +166,7 @@ impl Task for Landmarks {
             }
         }
         augment::degrade(&mut image, &self.strength, rng);
+        brighten(&mut image);
         self.example_of(image, &Truth { points, weights }, seen)
     }
 

@@ -10,7 +10,7 @@ use wingmark::face::{Observation, Observer, Options, zoo};
 use wingmark::model::scheme::IBUG_68;
 use wingmark::overlay::Figures;
 use wingmark::picture::crop::CropImage;
-use wingmark::picture::exposure::brighten;
+use wingmark::picture::exposure::show;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::record::Format;
 use wingmark::record::entry::Entry;
@@ -71,8 +71,7 @@ fn parts(frame: &Frame, seen: &Observation) -> Result<()> {
         done("sample-whole");
         detector.begin(frame, 1);
         done("sample-square");
-        image.fill(frame, &crop);
-        brighten(&mut image);
+        show(&mut image, frame, &crop);
         done("crop");
         session.infer(&image)?;
         done("net");
