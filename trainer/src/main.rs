@@ -2,6 +2,9 @@
 
 mod augment;
 mod checkpoint;
+mod command;
+#[cfg(test)]
+mod dots;
 mod evaluate;
 mod export;
 mod graph;
@@ -224,22 +227,6 @@ fn main() -> Result<()> {
     }
 }
 
-/// The command line without what does not change the net: where its checkpoint lies, threads, and
-/// how often it is judged.
-fn command(arguments: impl Iterator<Item = String>) -> String {
-    let mut arguments = arguments.peekable();
-    let mut kept = Vec::new();
-    while let Some(argument) = arguments.next() {
-        let (name, has_value) = argument.split_once('=').map_or((argument.as_str(), false), |(name, _)| (name, true));
-        if ["--checkpoint", "--threads", "--judge-every"].contains(&name) {
-            arguments.next_if(|_| !has_value);
-        } else {
-            kept.push(argument);
-        }
-    }
-    kept.join(" ")
-}
-
 fn run_training(args: &TrainArgs) -> Result<()> {
     let task = args.learn.task()?;
     let recipe = Recipe {
@@ -252,7 +239,7 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         rate: args.rate,
         decay: args.decay,
         seed: args.seed,
-        command: command(std::env::args().skip(1)),
+        command: command::kept(std::env::args().skip(1)),
     };
     ensure!(args.steps != Some(0), "--steps 0 trains nothing; ask for 1 or more");
     ensure!(
@@ -272,16 +259,4 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         judge_every: args.judge_every,
     };
     train::train(task, &settings)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recipe_keeps_what_makes_the_net() {
-        let line = "train --preset small --checkpoint a.ckpt --data 300w --data aflw2000:3d --threads=2 --rate 5e-4";
-        let kept = command(line.split(' ').map(str::to_owned));
-        assert_eq!(kept, "train --preset small --data 300w --data aflw2000:3d --rate 5e-4");
-    }
 }

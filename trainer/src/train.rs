@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::{Device, Kind, Tensor};
 
@@ -93,15 +93,14 @@ fn start_or_go_on(task: &dyn Task, graph: &Graph, settings: &Settings) -> Result
     let device = *device;
     if settings.checkpoint.exists() {
         let mut state = Checkpoint::load(&settings.checkpoint, device)?;
-        // The length may be changed on the way, and with it the command: the learning rate follows
-        // the new one.
-        (state.recipe.steps, state.recipe.command) = (recipe.steps, recipe.command.clone());
-        ensure!(
-            state.recipe == *recipe,
-            "{} was made with another recipe: {:?}; name another file or the same options",
-            settings.checkpoint.display(),
-            state.recipe
-        );
+        if let Some([was, is]) = state.recipe.difference(recipe) {
+            bail!(
+                "{} was trained with {was}, and would go on with {is}; give the options of before, or name another \
+                 --checkpoint",
+                settings.checkpoint.display()
+            );
+        }
+        state.recipe = recipe.clone();
         log::info!("going on from step {}", state.step);
         Ok(state)
     } else {
@@ -160,4 +159,61 @@ fn infer_all(graph: &Graph, weights: &Weights, task: &dyn Task, device: Device) 
         maps.extend(values.chunks(values.len() / examples.len()).map(<[f32]>::to_vec));
     }
     maps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dots;
+    use crate::loss::Loss;
+    use crate::presets::Preset;
+    use crate::task::landmarks::{Landmarks, Method};
+    use crate::task::pictures;
+    use crate::{augment, checkpoint};
+
+    #[test]
+    fn training_goes_on_longer_and_with_no_other_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let files: Vec<String> = (0..12).map(|i| format!("image{i:05}.png")).collect();
+        dots::write_set(folder.path(), files.iter().map(|file| (file.as_str(), "train")));
+        let set = folder.path().to_str().unwrap().parse().unwrap();
+        let (tiny, method) =
+            (Preset::named("tiny").unwrap(), Method { loss: Loss::Mse, weight_map: false, boundary: false });
+        let faces = pictures::load(&[set]).unwrap();
+        let task: Arc<dyn Task> = Arc::new(Landmarks::new(tiny, method, augment::NONE, None, faces));
+        let checkpoint = folder.path().join("t.ckpt");
+        let go = |steps: u64, command: &str| {
+            let recipe = Recipe {
+                preset: "tiny".into(),
+                channels: task.channels(),
+                method,
+                coordinates: true,
+                steps,
+                batch_size: 2,
+                rate: 1e-3,
+                decay: 0.0,
+                seed: 1,
+                command: command.into(),
+            };
+            let settings = Settings {
+                recipe,
+                checkpoint: checkpoint.clone(),
+                from: None,
+                precision: Precision::F32,
+                threads: 1,
+                device: Device::Cpu,
+                judge_every: 100,
+            };
+            train(Arc::clone(&task), &settings)
+        };
+        go(1, "train --data setA --steps 1").unwrap();
+        let error = go(2, "train --data setB --displaced 1.0 --steps 2").unwrap_err().to_string();
+        assert!(
+            error.contains("was trained with --data setA, and would go on with --data setB --displaced 1.0;"),
+            "{error}"
+        );
+        go(2, "train --steps 2 --data setA").unwrap();
+        let state = checkpoint::Checkpoint::load(&checkpoint, Device::Cpu).unwrap();
+        assert_eq!((state.step, state.recipe.command.as_str()), (2, "train --steps 2 --data setA"));
+    }
 }
