@@ -14,6 +14,7 @@ mod lids;
 mod loader;
 mod loss;
 mod net;
+mod numbers;
 mod onnx;
 mod optimiser;
 mod presence;

@@ -9,15 +9,19 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use image::{ExtendedColorType, save_buffer};
 use tch::Device;
+use wingmark::face::zoo::{HEAD, LIDS, PRESENCE, SHAPE};
 use wingmark::model::card::{self, ModelCard};
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::crop::CropImage;
+use wingmark::picture::exposure::show;
+use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::{Crop, Rect};
 
 use crate::augment;
 use crate::checkpoint::Checkpoint;
 use crate::export::{float_onnx, folded_convs};
 use crate::loader::{self, images_tensor};
+use crate::numbers::within;
 use crate::presets::Preset;
 use crate::quantise;
 use crate::task::faces::{self, Scenes};
@@ -45,7 +49,7 @@ pub struct Quantise {
     pictures: NonZeroUsize,
     /// Largest weight; more than 63 makes processors without an int8 dot product slower, and some
     /// of other runtimes wrong.
-    #[arg(long, default_value_t = 63)]
+    #[arg(long, default_value_t = 63, value_parser = clap::value_parser!(u8).range(1..=127))]
     weight_limit: u8,
     /// What the model was trained on, for its card.
     #[arg(long)]
@@ -57,7 +61,7 @@ pub struct Quantise {
     #[arg(long)]
     golden: PathBuf,
     /// Box of the landmarks in it: x0 y0 x1 y1. The whole picture where it is left out.
-    #[arg(long, num_args = 4)]
+    #[arg(long, num_args = 4, value_parser = within(-1e5..=1e5f32))]
     golden_box: Option<Vec<f32>>,
 }
 
@@ -73,7 +77,23 @@ pub fn export(checkpoint: &Path, out: &Path) -> Result<()> {
     fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))
 }
 
+/// Tables that are fitted to a net would be taken for those of another one.
+fn ensure_without_tables(folder: &Path) -> Result<()> {
+    let tables: Vec<&str> =
+        [SHAPE, HEAD, PRESENCE, LIDS].into_iter().filter(|table| folder.join(table).exists()).collect();
+    ensure!(
+        tables.is_empty(),
+        "{} has {} of another net; name another --out or remove them, and fit this net's own (docs/training.md)",
+        folder.display(),
+        tables.join(", ")
+    );
+    Ok(())
+}
+
 pub fn quantise(args: &Quantise) -> Result<()> {
+    let folder = args.out.join(&args.name);
+    ensure_without_tables(&folder)?;
+    let golden = pictures::read(&args.golden)?;
     let state = Checkpoint::load(&args.checkpoint, Device::Cpu)?;
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let detects = state.recipe.channels == faces::CHANNELS;
@@ -89,7 +109,6 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let channels = kept_channels(state.recipe.channels);
     let net = quantise::quantise(&args.name, &graph, &state.average, channels, &calibration, args.weight_limit)?;
 
-    let folder = args.out.join(&args.name);
     fs::create_dir_all(folder.join("golden"))?;
     fs::write(folder.join("model.onnx"), &net.onnx)?;
     let task = if detects {
@@ -123,15 +142,14 @@ pub fn quantise(args: &Quantise) -> Result<()> {
         accuracy: vec![],
     };
     fs::write(folder.join("card.toml"), card.to_toml())?;
-    write_golden_input(args, &preset, &folder.join("golden/input.png"))?;
+    write_golden_input(&golden, args.golden_box.as_deref(), &preset, &folder.join("golden/input.png"))?;
     println!("{}: {:.3} GMAC, {} bytes", folder.display(), card.gmac, net.onnx.len());
     Ok(())
 }
 
-fn write_golden_input(args: &Quantise, preset: &Preset, path: &Path) -> Result<()> {
-    let frame = pictures::read(&args.golden)?;
+fn write_golden_input(frame: &Frame, bounds: Option<&[f32]>, preset: &Preset, path: &Path) -> Result<()> {
     let side_px = preset.input_px as u32;
-    let crop = match args.golden_box.as_deref() {
+    let crop = match bounds {
         Some(&[x0, y0, x1, y1]) => Crop::around(&Rect::new(x0, y0, x1, y1), preset.margin, side_px),
         _ => {
             let (width, height) = (frame.size().width as f32, frame.size().height as f32);
@@ -139,7 +157,7 @@ fn write_golden_input(args: &Quantise, preset: &Preset, path: &Path) -> Result<(
         }
     };
     let mut image = CropImage::new(side_px);
-    image.fill(&frame, &crop);
+    show(&mut image, frame, &crop);
     save_buffer(path, &image.rgb, side_px, side_px, ExtendedColorType::Rgb8)?;
     Ok(())
 }
@@ -148,4 +166,34 @@ fn today() -> Result<String> {
     let output = std::process::Command::new("date").arg("+%F").output().context("cannot run `date`")?;
     ensure!(output.status.success(), "`date +%F` failed");
     Ok(String::from_utf8(output.stdout)?.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_net_does_not_inherit_what_was_fitted_to_another_one() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = out.path().join("mine");
+        fs::create_dir(&folder).unwrap();
+        for kept in ["model.onnx", SHAPE, LIDS] {
+            fs::write(folder.join(kept), kept).unwrap();
+        }
+        let args = Quantise {
+            checkpoint: "none.ckpt".into(),
+            name: "mine".into(),
+            out: out.path().into(),
+            data: vec![],
+            pictures: NonZeroUsize::MIN,
+            weight_limit: 63,
+            trained_on: String::new(),
+            notes: String::new(),
+            golden: "none.jpg".into(),
+            golden_box: None,
+        };
+        let error = quantise(&args).unwrap_err().to_string();
+        assert!(error.contains("mine has shape.csv, lids.csv of another net"), "{error}");
+        assert_eq!(fs::read_to_string(folder.join("model.onnx")).unwrap(), "model.onnx");
+    }
 }
