@@ -16,10 +16,12 @@ use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::zoo::{self, Choice, Net};
 use wingmark::face::{Observer, Options};
 use wingmark::model::scheme::IBUG_68;
+use wingmark::picture::folder;
 use wingmark::picture::frame::Frame;
 use wingmark::picture::geometry::Rect;
 
 use crate::augment::{self, Strength, jitter, mirror_rows, mirrored};
+use crate::numbers::within;
 use crate::task::pictures;
 
 /// How crops differ from look to look.
@@ -45,10 +47,10 @@ pub struct Label {
     looks: NonZeroUsize,
     /// Leaves out faces whose looks differ more: the mean distance of a landmark from its mean, as
     /// a share of the face's side.
-    #[arg(long, default_value_t = 0.015)]
+    #[arg(long, default_value_t = 0.015, value_parser = within(0.0..=1.0f32))]
     spread: f32,
     /// Leaves out faces whose looks have a lower mean confidence.
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.6, value_parser = within(0.0..=1.0f32))]
     confidence: f32,
 }
 
@@ -63,8 +65,7 @@ struct Seen {
 
 pub fn run(args: &Label) -> Result<()> {
     let images = args.pictures.canonicalize().with_context(|| format!("cannot read {}", args.pictures.display()))?;
-    let mut files: Vec<PathBuf> = fs::read_dir(&images)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.sort_unstable();
+    let files = folder::entries(&images).with_context(|| format!("cannot read {}", images.display()))?;
     ensure!(!files.is_empty(), "there are no pictures in {}", images.display());
 
     let nets: Vec<Net> = args.model.iter().map(Choice::load).collect::<Result<_, _>>()?;
@@ -81,15 +82,25 @@ pub fn run(args: &Label) -> Result<()> {
         }
     }
     let table = args.out.join("points.csv");
-    let mut writer = csv::Writer::from_path(&table).with_context(|| format!("cannot write {}", table.display()))?;
+    // A table that is cut off would be taken for a whole one.
+    let new = args.out.join("points.csv.new");
+    let mut writer = csv::Writer::from_path(&new).with_context(|| format!("cannot write {}", new.display()))?;
     let columns = ["file", "split", "spread", "confidence"].map(String::from).into_iter();
     writer.write_record(columns.chain((0..IBUG_68.landmarks).flat_map(|i| [format!("x{i}"), format!("y{i}")])))?;
 
     let mut rng = StdRng::seed_from_u64(SEED);
-    let (mut faces, mut kept) = (0, 0);
+    let (mut pictures, mut faces, mut kept) = (0, 0, 0);
     let bar = ProgressBar::new(files.len() as u64).with_message("looking at faces");
     for path in &files {
-        let frame = pictures::read(path)?;
+        bar.inc(1);
+        let (file, frame) = match open(path) {
+            Ok(opened) => opened,
+            Err(error) => {
+                bar.suspend(|| log::warn!("left out: {error}"));
+                continue;
+            }
+        };
+        pictures += 1;
         observer.forget();
         let found = observer.observe(&frame)?.faces;
         let largest = found.into_iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
@@ -103,23 +114,30 @@ pub fn run(args: &Label) -> Result<()> {
             let seen = views.look(&mut landmarkers, args.looks.get(), &points, &mut rng)?;
             if seen.spread <= args.spread && seen.confidence >= args.confidence {
                 kept += 1;
-                writer.write_record(row(path, &seen)?)?;
+                writer.write_record(row(file, &seen))?;
             }
         }
-        bar.inc(1);
     }
     bar.finish_and_clear();
+    ensure!(pictures > 0, "none of the {} files in {} is a picture", files.len(), images.display());
     writer.flush()?;
-    println!("{}: {kept} faces kept of {faces}, in {} pictures", table.display(), files.len());
+    fs::rename(&new, &table).with_context(|| format!("cannot replace {}", table.display()))?;
+    println!("{}: {kept} faces kept of {faces}, in {pictures} pictures", table.display());
     Ok(())
 }
 
+/// A picture and its name, as points.csv has it.
+fn open(path: &Path) -> Result<(&str, Frame)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("the name of {} is no text", path.display()))?;
+    Ok((name, pictures::read(path)?))
+}
+
 /// A row of points.csv. The split is the one that is trained on.
-fn row(path: &Path, seen: &Seen) -> Result<Vec<String>> {
-    let file = path.file_name().and_then(|name| name.to_str()).with_context(|| format!("the name of {path:?}"))?;
+fn row(file: &str, seen: &Seen) -> Vec<String> {
     let mut row = vec![file.into(), "train".into(), format!("{:.4}", seen.spread), format!("{:.3}", seen.confidence)];
     row.extend(seen.points.iter().flat_map(|p| [format!("{:.2}", p.x), format!("{:.2}", p.y)]));
-    Ok(row)
+    row
 }
 
 /// A picture and its mirror image.
@@ -166,5 +184,41 @@ impl<'a> Views<'a> {
         let side = bounds.area().sqrt().max(1.0);
         let spread = distances / (count * points.len() as f32 * side);
         Ok(Seen { points, spread, confidence: confidence / count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_picture_is_passed_over_and_a_table_is_whole_or_not_there() {
+        let (pictures, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/eileen-collins.jpg");
+        let label = |pictures: &Path| {
+            run(&Label {
+                pictures: pictures.into(),
+                out: out.path().into(),
+                model: vec![zoo::shipped("nano").unwrap()],
+                looks: NonZeroUsize::MIN,
+                spread: 1.0,
+                confidence: 0.0,
+            })
+        };
+        fs::write(pictures.path().join("zz.txt"), "no picture").unwrap();
+        fs::create_dir(pictures.path().join("album")).unwrap();
+        let error = label(pictures.path()).unwrap_err().to_string();
+        assert!(error.starts_with("none of the 2 files"), "{error}");
+        let table = out.path().join("points.csv");
+        assert!(!table.exists());
+
+        for name in ["b.jpg", ".hidden.jpg"] {
+            fs::copy(assets, pictures.path().join(name)).unwrap();
+        }
+        label(pictures.path()).unwrap();
+        let rows = fs::read_to_string(&table).unwrap();
+        assert_eq!(rows.lines().count(), 2, "{rows}");
+        assert!(rows.lines().nth(1).unwrap().starts_with("b.jpg,train,"), "{rows}");
+        assert!(!out.path().join("points.csv.new").exists());
     }
 }
