@@ -9,9 +9,10 @@ mod gather;
 mod perceptron;
 mod scenes;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use rand::SeedableRng;
@@ -24,6 +25,7 @@ use wingmark::face::presence::{IS_FACE, IS_NEW_FACE, PresenceModel};
 use wingmark::face::zoo::{self, Choice, PRESENCE};
 use wingmark::model::card::Task;
 
+use crate::numbers::within;
 use gather::{Example, Gathering, Shows};
 
 /// The detector searches for what may be mistaken for a face with this score.
@@ -46,11 +48,20 @@ pub struct Fit {
     scenes: Vec<PathBuf>,
     /// Faces of --data that are looked at, each in three crops, and pictures of --scenes that are
     /// searched.
-    #[arg(long, default_value_t = 3000)]
-    faces: usize,
+    #[arg(long, default_value = "3000")]
+    faces: NonZeroUsize,
+    /// Raises the fitted bias, so that fewer faces are refused and more is taken for one; for each
+    /// --model in its order.
+    #[arg(long, value_parser = within(-10.0..=10.0f32))]
+    raise_bias: Vec<f32>,
 }
 
 pub fn fit(args: &Fit) -> Result<()> {
+    let (raised, models) = (args.raise_bias.len(), args.model.len());
+    ensure!(
+        raised == 0 || raised == models,
+        "{raised} times --raise-bias, and {models} times --model; give one for each"
+    );
     let nets =
         args.model.iter().map(|folder| Ok(Choice::Folder(folder.clone()).load()?)).collect::<Result<Vec<_>>>()?;
     let landmarkers = nets.iter().map(|net| Ok(Landmarker::new(net, 1)?)).collect::<Result<Vec<_>>>()?;
@@ -61,21 +72,27 @@ pub fn fit(args: &Fit) -> Result<()> {
         args.data.iter().map(|folder| Ok(dataset::open_split(folder, Some("train"))?)).collect::<Result<Vec<_>>>()?;
     let mut faces = faces.concat();
     faces.shuffle(&mut rng);
-    faces.truncate(args.faces);
+    let looked_at = args.faces.get();
+    faces.truncate(looked_at);
     let scenes = args.scenes.iter().map(|folder| scenes::open(folder)).collect::<Result<Vec<_>>>()?;
-    let bar = ProgressBar::new((faces.len() + args.faces) as u64).with_message("looking");
+    let bar = ProgressBar::new((faces.len() + looked_at) as u64).with_message("looking");
     for face in &faces {
         gathering.look_at_face(face, &mut rng)?;
         bar.inc(1);
     }
-    for number in 0..args.faces {
+    for number in 0..looked_at {
         let scene = scenes[number % scenes.len()].choose(&mut rng).context("a folder of --scenes has no picture")?;
         gathering.search(scene, &mut rng)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    for (folder, examples) in args.model.iter().zip(&gathering.examples) {
-        let model = perceptron::train(examples);
+    let raises = args.raise_bias.iter().copied().chain(std::iter::repeat(0.0));
+    for ((folder, examples), raise) in args.model.iter().zip(&gathering.examples).zip(raises) {
+        let mut model = perceptron::train(examples);
+        if raise != 0.0 {
+            println!("{}, before its bias is raised by {raise}: {}", folder.display(), told(&model, examples));
+            model.bias += raise;
+        }
         let path = folder.join(PRESENCE);
         std::fs::write(&path, model.to_csv()).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}: {}", path.display(), told(&model, examples));
