@@ -189,11 +189,8 @@ impl Learn {
         }
         let strength = augment::LANDMARKS.times(self.strength);
         let mut faces = pictures::load(&self.data)?;
-        if !self.also.is_empty() {
-            let also = pictures::load(&self.also)?;
-            faces.train.extend(also.train.into_iter().chain(also.held_out));
-        }
-        pictures::displace(&mut faces.train, self.displaced)?;
+        faces.train.extend(pictures::load_also(&self.also, &self.data)?);
+        pictures::displace(&mut faces.train, self.displaced);
         let teacher = self.teacher.as_ref().map(|choice| Teacher::load(choice, &preset)).transpose()?;
         Ok(Arc::new(Landmarks::new(preset, self.method(), strength, teacher, faces)))
     }

@@ -1,13 +1,15 @@
 //! Annotated pictures in memory, and which of them are held out of training.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use wingmark::dataset;
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture;
 use wingmark::picture::frame::Frame;
@@ -36,6 +38,40 @@ pub struct Faces {
 
 /// Reads the `train` split of each set.
 pub fn load(sets: &[Set]) -> Result<Faces> {
+    let mut faces = Faces::default();
+    for face in read_all(samples_of(sets)?)? {
+        if photographs::OF_LANDMARKS.has(&face.file) { faces.held_out.push(face) } else { faces.train.push(face) }
+    }
+    Ok(faces)
+}
+
+/// Reads the faces of sets of which none is held out, but those of photographs that `sets` hold out
+/// or have in a split that is not trained on.
+pub fn load_also(also: &[Set], sets: &[Set]) -> Result<Vec<Face>> {
+    if also.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut kept_back = HashSet::new();
+    for set in sets {
+        let samples = dataset::open(&set.folder)?.samples;
+        let unseen = samples.iter().filter(|s| s.split != "train" || photographs::OF_LANDMARKS.has(&s.file));
+        kept_back.extend(unseen.flat_map(|sample| photographs_of(&sample.file)));
+    }
+    let mut samples = samples_of(also)?;
+    let found = samples.len();
+    samples.retain(|face| photographs_of(&face.sample.file).iter().all(|name| !kept_back.contains(name)));
+    let left_out = found - samples.len();
+    log::info!("--also has {found} faces; {left_out} are left out, of photographs that --data keeps from training");
+    read_all(samples)
+}
+
+/// Its names by either rule, since sets name the same photograph differently.
+fn photographs_of(file: &str) -> [String; 2] {
+    let name = file.rsplit_once('/').map_or(file, |(_, name)| name);
+    [photographs::OF_LANDMARKS, photographs::OF_DETECTOR].map(|rule| rule.photograph(name).into())
+}
+
+fn samples_of(sets: &[Set]) -> Result<Vec<Annotated>> {
     let mut samples = Vec::new();
     for set in sets {
         samples.extend(set.samples()?);
@@ -43,16 +79,15 @@ pub fn load(sets: &[Set]) -> Result<Faces> {
     if samples.is_empty() {
         bail!("there is nothing to train on; name at least one folder with a `train` split with --data");
     }
+    Ok(samples)
+}
+
+fn read_all(samples: Vec<Annotated>) -> Result<Vec<Face>> {
     let bar = ProgressBar::new(samples.len() as u64).with_message("reading pictures");
-    let mut faces = Faces::default();
+    let mut faces = Vec::with_capacity(samples.len());
     for Annotated { sample, weights, times } in samples {
         let frame = Arc::new(read(&sample.picture)?);
-        let face = Face { file: sample.file, frame, points: sample.points, weights, times };
-        if photographs::OF_LANDMARKS.has(&face.file) {
-            faces.held_out.push(face)
-        } else {
-            faces.train.push(face)
-        }
+        faces.push(Face { file: sample.file, frame, points: sample.points, weights, times });
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -69,8 +104,7 @@ const DISPLACED_BY: f32 = 0.2;
 
 /// Displaces a `share` (0 to 1) of the points, the same ones in every run, as a poor annotator
 /// might.
-pub fn displace(faces: &mut [Face], share: f64) -> Result<()> {
-    ensure!((0.0..=1.0).contains(&share), "a share of displaced points lies between 0 and 1, and {share} was given");
+pub fn displace(faces: &mut [Face], share: f64) {
     let mut rng = StdRng::seed_from_u64(0);
     for face in faces {
         let [right, left] = IBUG_68.outer_eye_corners;
@@ -82,7 +116,6 @@ pub fn displace(faces: &mut [Face], share: f64) -> Result<()> {
             }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -90,6 +123,7 @@ mod tests {
     use wingmark::picture::frame::Size;
 
     use super::*;
+    use crate::dots;
 
     #[test]
     fn the_asked_share_of_points_is_displaced_and_more_of_them_when_more_are_asked() {
@@ -100,7 +134,7 @@ mod tests {
             vec![Face { file: "a.jpg".into(), frame, points: points.clone(), weights: vec![1.0; 68], times: 1 }; 100];
         let displaced = |share| {
             let mut faces = faces.clone();
-            displace(&mut faces, share).unwrap();
+            displace(&mut faces, share);
             faces.iter().map(|face| face.points.clone()).collect::<Vec<_>>()
         };
         let moved =
@@ -109,6 +143,28 @@ mod tests {
         assert!((600..760).contains(&moved(0.1)), "{}", moved(0.1));
         assert_eq!(displaced(0.1), displaced(0.1));
         assert!(moved(0.2) > moved(0.1));
-        assert!(displace(&mut [], 1.5).is_err());
+    }
+    #[test]
+    fn nothing_that_is_held_out_is_learned_by_another_name() {
+        let (data, also) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // AFW's 156474078 is held out, and 5452623 is not.
+        let own = [
+            ("afw_156474078_1.png", "train"),
+            ("afw_5452623_1.png", "train"),
+            ("wflw_12_Group_Group_12_Group_Group_12_100_4.png", "hard"),
+        ];
+        dots::write_set(data.path(), own);
+        let others = [
+            "afw_156474078_2.png",
+            "afw_5452623_2.png",
+            "wider_12_Group_Group_12_Group_Group_12_100_0.png",
+            "wider_12_Group_Group_12_Group_Group_12_101_0.png",
+        ];
+        dots::write_set(also.path(), others.map(|file| (file, "train")));
+        let sets = [&data, &also].map(|folder| folder.path().to_str().unwrap().parse::<Set>().unwrap());
+        let files = |faces: &[Face]| faces.iter().map(|face| face.file.clone()).collect::<Vec<_>>();
+        let Faces { train, held_out } = load(&sets[..1]).unwrap();
+        assert_eq!((files(&train), files(&held_out)), (vec![own[1].0.into()], vec![own[0].0.into()]));
+        assert_eq!(files(&load_also(&sets[1..], &sets[..1]).unwrap()), [others[1], others[3]]);
     }
 }
