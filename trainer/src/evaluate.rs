@@ -32,10 +32,10 @@ pub struct Evaluate {
     #[arg(long)]
     data: PathBuf,
     #[arg(long, default_value = "train")]
-    split: String,
+    pub split: String,
     /// Only the pictures that training held out; of `train`.
     #[arg(long)]
-    held_out: bool,
+    pub held_out: bool,
     /// Makes the pictures harder first, as `wingmark eval --degrade` does.
     #[arg(long)]
     degrade: Option<Degradation>,

@@ -34,9 +34,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use checkpoint::Recipe;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use loss::Loss;
 use net::Precision;
+use numbers::{above_zero, within};
 use presets::{PRESETS, Preset};
 use task::landmarks::{Landmarks, Method};
 use task::sets::Set;
@@ -95,8 +99,8 @@ enum Command {
 /// What is learned from which pictures.
 #[derive(Args)]
 struct Learn {
-    /// Name of the preset; `faces` learns to detect faces, the others landmarks.
-    #[arg(long)]
+    /// `faces` learns to detect faces, the others landmarks.
+    #[arg(long, value_parser = PossibleValuesParser::new(PRESETS.map(|preset| preset.name)))]
     preset: String,
     /// Folders with a `train` split, each perhaps with how its points were made and what they
     /// count: `DIR[:OPTION[,OPTION]..]`, options `3d`, `masked`, `weight=W`, `times=N`,
@@ -107,7 +111,7 @@ struct Learn {
     /// made; of landmarks only. May be given several times.
     #[arg(long)]
     also: Vec<Set>,
-    /// awl, wing, mse, l1 or smooth-l1
+    /// awl, wing, mse, l1 or smooth-l1; this and the parts of the method are of landmarks only.
     #[arg(long, default_value = "awl")]
     loss: Loss,
     /// Leaves out the weighted loss map.
@@ -121,11 +125,11 @@ struct Learn {
     no_coordinates: bool,
     /// How far faces are turned, scaled, shifted and covered at random, as a multiple of the usual;
     /// of landmarks only.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = within(0.0..=4.0f32))]
     strength: f32,
     /// The share of training points that are displaced for good, by a fifth of the inter-ocular
     /// distance (standard deviation in x and in y); of landmarks only.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = within(0.0..=1.0f64))]
     displaced: f64,
     /// A model, by its name or its folder, whose heatmaps make up half of the targets; of landmarks
     /// only.
@@ -144,18 +148,18 @@ struct TrainArgs {
     /// checkpoint yet.
     #[arg(long)]
     from: Option<PathBuf>,
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 60.0, value_parser = above_zero)]
     epochs: f64,
     /// How many steps, in place of how many epochs.
-    #[arg(long, conflicts_with = "epochs")]
+    #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     #[arg(long, default_value = "32")]
     batch: NonZeroUsize,
     /// Highest learning rate.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 1e-3, value_parser = above_zero)]
     rate: f64,
     /// Weight decay.
-    #[arg(long, default_value_t = 1e-2)]
+    #[arg(long, default_value_t = 1e-2, value_parser = within(0.0..=100.0f64))]
     decay: f64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -165,7 +169,7 @@ struct TrainArgs {
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
     /// Judges on held-out faces each so many steps.
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
     judge_every: u64,
 }
 
@@ -198,7 +202,12 @@ impl Learn {
 
 fn main() -> Result<()> {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    match Cli::parse().command {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some(told) = contradiction(&cli, &matches) {
+        Cli::command().error(ErrorKind::ArgumentConflict, told).exit();
+    }
+    match cli.command {
         Command::Presets { landmarks } => {
             for preset in PRESETS {
                 let channels = if preset.name == "faces" { faces::CHANNELS } else { usize::from(landmarks) + 1 };
@@ -225,6 +234,30 @@ fn main() -> Result<()> {
     }
 }
 
+/// Options of [`Learn`] that a detector does not read.
+const OF_LANDMARKS: [&str; 8] =
+    ["also", "loss", "no_weight_map", "no_boundary", "no_coordinates", "strength", "displaced", "teacher"];
+
+/// What is wrong with options each of which is right.
+fn contradiction(cli: &Cli, matches: &ArgMatches) -> Option<String> {
+    let (_, given) = matches.subcommand()?;
+    match &cli.command {
+        Command::Train(TrainArgs { learn, .. }) | Command::Sheet { what: learn, .. } if learn.preset == "faces" => {
+            let swallowed = |name: &&str| given.value_source(name) == Some(ValueSource::CommandLine);
+            let names: Vec<String> = OF_LANDMARKS
+                .iter()
+                .filter(|name| swallowed(name))
+                .map(|name| format!("--{}", name.replace('_', "-")))
+                .collect();
+            (!names.is_empty()).then(|| format!("--preset faces learns no landmarks; leave out {}", names.join(", ")))
+        }
+        Command::Evaluate(evaluate::Evaluate { held_out: true, split, .. }) if split != "train" => {
+            Some(format!("--held-out is of the split train, which training read; {split:?} was asked for"))
+        }
+        _ => None,
+    }
+}
+
 fn run_training(args: &TrainArgs) -> Result<()> {
     let task = args.learn.task()?;
     let recipe = Recipe {
@@ -239,7 +272,6 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         seed: args.seed,
         command: command::kept(std::env::args().skip(1)),
     };
-    ensure!(args.steps != Some(0), "--steps 0 trains nothing; ask for 1 or more");
     ensure!(
         recipe.steps > 0,
         "{} epochs of {} examples are no step of --batch {}; ask for more --epochs",
@@ -257,4 +289,64 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         judge_every: args.judge_every,
     };
     train::train(task, &settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the command line is refused, and with which words.
+    fn refused(line: &str) -> Option<String> {
+        let words = std::iter::once("wingmark-trainer").chain(line.split(' '));
+        match Cli::command().try_get_matches_from(words) {
+            Ok(matches) => contradiction(&Cli::from_arg_matches(&matches).unwrap(), &matches),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_detector_swallows_no_option_of_landmarks() {
+        let train = "train --checkpoint a --data a --preset";
+        assert_eq!(refused(&format!("{train} faces --rate 1e-4")), None);
+        for option in ["--also b", "--strength 1", "--displaced 0.5", "--loss wing", "--no-boundary", "--teacher base"]
+        {
+            let told = refused(&format!("{train} faces {option}")).unwrap();
+            let name = option.split(' ').next().unwrap();
+            assert_eq!(told, format!("--preset faces learns no landmarks; leave out {name}"));
+            assert_eq!(refused(&format!("{train} tiny {option}")), None);
+        }
+        assert!(refused("sheet --preset faces --data a --also b").is_some());
+    }
+
+    #[test]
+    fn numbers_lie_within_their_bounds() {
+        let train = "train --checkpoint a --data a --preset tiny";
+        for wrong in [
+            "--strength=-1",
+            "--strength nan",
+            "--displaced 7",
+            "--epochs 0",
+            "--epochs nan",
+            "--steps 0",
+            "--rate=-1",
+            "--rate inf",
+            "--decay=-1",
+            "--judge-every 0",
+            "--threads 0",
+            "--batch 0",
+        ] {
+            assert!(refused(&format!("{train} {wrong}")).is_some(), "{wrong}");
+        }
+        let label = "label --pictures a --out b --model nano";
+        assert_eq!(refused(label), None);
+        for wrong in ["--spread nan", "--confidence 2", "--looks 0"] {
+            assert!(refused(&format!("{label} {wrong}")).is_some(), "{wrong}");
+        }
+        assert!(refused("evaluate --checkpoint a --data b --split common --held-out").is_some());
+        assert_eq!(refused("evaluate --checkpoint a --data b --split train --held-out"), None);
+        for wrong in ["--faces 0", "--raise-bias nan"] {
+            assert!(refused(&format!("presence --model a --data b --scenes c {wrong}")).is_some(), "{wrong}");
+        }
+        assert!(refused("train --checkpoint a --data a --preset huge").unwrap().contains("tiny"));
+    }
 }

@@ -131,6 +131,16 @@ impl Set {
             .collect())
     }
 
+    /// What it says of how its points were made or what they count, which is nothing to a detector.
+    pub fn counts_points(&self) -> bool {
+        self.three_d || self.masked || self.weight != 1.0
+    }
+
+    /// Whether some of its faces are shown more often than others, by their points.
+    pub fn chooses_faces(&self) -> bool {
+        self.closed > 1 || self.turned > 1
+    }
+
     /// How often an epoch shows a face.
     pub fn times_of(&self, face: &Sample) -> usize {
         let closed = if has_closed_eyes(&face.points) { self.closed } else { 1 };

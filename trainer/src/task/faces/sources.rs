@@ -86,7 +86,13 @@ struct Entry {
 pub fn load(sets: &[Set]) -> Result<Pictures> {
     let mut entries = Vec::new();
     for set in sets {
-        if dataset::boxes::are_in(&set.folder) {
+        let (folder, has_boxes) = (set.folder.display(), dataset::boxes::are_in(&set.folder));
+        ensure!(!set.counts_points(), "{folder}: a detector learns no points; leave out 3d, masked and weight=W");
+        ensure!(
+            !(has_boxes && set.chooses_faces()),
+            "{folder} has boxes.csv, no points; leave out closed=N and turned=N"
+        );
+        if has_boxes {
             entries.extend(scenes(set)?);
         } else {
             entries.extend(portraits(set)?);
@@ -143,4 +149,20 @@ fn portraits(set: &Set) -> Result<Vec<Entry>> {
 
 fn contains(rect: &Rect, p: Point2<f32>) -> bool {
     (rect.min.x..rect.max.x).contains(&p.x) && (rect.min.y..rect.max.y).contains(&p.y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_set_says_to_nobody_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("boxes.csv"), "").unwrap();
+        for option in ["3d", "masked", "weight=0.5", "closed=2", "turned=3"] {
+            let set = format!("{}:{option}", folder.path().display()).parse().unwrap();
+            let told = load(&[set]).err().unwrap().to_string();
+            assert!(told.contains("; leave out "), "{option}: {told}");
+        }
+    }
 }
