@@ -42,13 +42,17 @@ pub struct Detector {
     output: Output,
 }
 
-/// How the channels are read; see [`Task::Faces`].
+/// How the channels are read.
 #[derive(Debug, Clone, Copy)]
-struct Output {
-    stride: f32,
-    smallest_px: f32,
-    octaves: f32,
-    score: f32,
+pub struct Output {
+    /// Input pixels a cell.
+    pub stride: f32,
+    /// See [`Task::Faces`].
+    pub smallest_px: f32,
+    /// See [`Task::Faces`].
+    pub octaves: f32,
+    /// Heat from which a peak is a face.
+    pub score: f32,
 }
 
 /// A face as the detector sees it.
@@ -146,7 +150,7 @@ impl Detection {
 
 impl Output {
     /// A face, in pixels of the net's input, for each peak of the heat.
-    fn faces<T: Heat>(&self, maps: &Heatmaps<'_, T>) -> Vec<Detection> {
+    pub fn faces<T: Heat>(&self, maps: &Heatmaps<'_, T>) -> Vec<Detection> {
         let input_from_cells = crop_from_cells(self.stride);
         let cells = (0..maps.rows).flat_map(|row| (0..maps.columns).map(move |column| (row, column)));
         cells

@@ -190,3 +190,87 @@ pub fn decode_maps(preset: &Preset, maps: &[f32]) -> Vec<Point2<f32>> {
     let found = decode(&Heatmaps::packed(&cells, [side, side, channels], 1.0, 0.0));
     found.iter().map(|landmark| crop_from_cells * landmark.at).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng;
+    use wingmark::face::look::{Landmarker, LookTimings};
+    use wingmark::face::zoo;
+    use wingmark::picture::frame::Frame;
+
+    use super::*;
+    use crate::dots;
+    use crate::task::pictures;
+
+    const METHOD: Method = Method { loss: Loss::AdaptiveWing, weight_map: false, boundary: false };
+
+    fn task(strength: Strength, teacher: Option<Teacher>, face: Face) -> Landmarks {
+        let faces = Faces { train: vec![face.clone()], held_out: vec![face] };
+        Landmarks::new(Preset::named("small").unwrap(), METHOD, strength, teacher, faces)
+    }
+
+    #[test]
+    fn targets_lie_on_what_they_mark_in_the_mirror_too() {
+        let strength = Strength { occlusion: 0.0, blur: 0.0, ..augment::LANDMARKS };
+        let (face, preset) = (dots::face(), Preset::named("small").unwrap());
+        let cells = preset.map_side().pow(2);
+        let task = task(strength, None, face.clone());
+        let mut seen = [0, 0];
+        for seed in 0..40 {
+            let Example { image, target, weights } = task.example(0, &mut StdRng::seed_from_u64(seed));
+            let points = decode_maps(&preset, &target);
+            let is_shown = |i: &usize| target[i * cells..][..cells].iter().any(|&heat| heat > 0.7);
+            let shown: Vec<usize> = (0..68).filter(is_shown).collect();
+            // Some are shown in grey, or nearly.
+            let colours: Vec<[bool; 3]> = shown.iter().map(|&i| dots::colour_at(&image, points[i])).collect();
+            if colours.iter().filter(|colour| [[false; 3], [true; 3]].contains(colour)).count() * 2 > shown.len() {
+                continue;
+            }
+            let of = |i: usize, is_mirrored: bool| if is_mirrored { IBUG_68.flip[i] } else { i };
+            let sided = *shown.iter().find(|&&i| IBUG_68.flip[i] != i).unwrap();
+            let is_mirrored = dots::colour_at(&image, points[sided]) == dots::colour(of(sided, true));
+            seen[usize::from(is_mirrored)] += 1;
+            let right = shown.iter().zip(&colours).filter(|&(&i, &colour)| colour == dots::colour(of(i, is_mirrored)));
+            assert!(right.count() * 10 > shown.len() * 9, "{colours:?}, seed {seed}");
+            for i in 0..68 {
+                let counts = face.weights[of(i, is_mirrored)];
+                assert!(weights[i * cells..][..cells].iter().all(|&weight| weight == counts), "{i}, seed {seed}");
+            }
+        }
+        assert!(seen.iter().all(|&times| times > 8), "{seen:?}");
+    }
+
+    #[test]
+    fn a_net_is_shown_dark_faces_as_bright_as_the_runtime_shows_them() {
+        let mut face = dots::face();
+        face.frame = Arc::new(Frame::from_rgb(face.frame.size(), vec![20; face.frame.bytes().len()]).unwrap());
+        let task = task(augment::NONE, None, face);
+        let mean = |image: &CropImage| image.greys().sum::<f32>() / image.side_px.pow(2) as f32;
+        assert!(mean(&task.held_out()[0].image) > 60.0);
+        let bright = (0..20).filter(|&seed| mean(&task.example(0, &mut StdRng::seed_from_u64(seed)).image) > 60.0);
+        // Some of the random changes leave no light at all.
+        assert!(bright.count() > 7);
+    }
+
+    #[test]
+    fn a_teacher_sees_the_face_as_its_pupil_does_in_the_mirror_too() {
+        let (choice, small) = (zoo::shipped("base").unwrap(), Preset::named("small").unwrap());
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/eileen-collins.jpg");
+        let frame = pictures::read(picture.as_ref()).unwrap();
+        let mut landmarker = Landmarker::new(&choice.load().unwrap(), 1).unwrap();
+        let crop = landmarker.crop_around(&Rect::new(180.0, 95.0, 266.0, 186.0), 0.0);
+        let points = landmarker.look(&frame, &crop, &mut LookTimings::default()).unwrap().points();
+        let face = Face { frame: Arc::new(frame), points, ..dots::face() };
+        let task = task(augment::NONE, Some(Teacher::load(&choice, &small).unwrap()), face);
+        for seed in 0..8 {
+            let example = task.example(0, &mut StdRng::seed_from_u64(seed));
+            let maps = example.target.chunks(small.map_side().pow(2));
+            let highest: Vec<f32> = maps.map(|map| map.iter().copied().fold(0.0, f32::max)).collect();
+            let mean = highest.iter().sum::<f32>() / highest.len() as f32;
+            // Truth and teacher have half of a peak each.
+            assert!(mean > 0.85, "{mean}, seed {seed}");
+        }
+    }
+}

@@ -310,3 +310,55 @@ impl Task for Scenes {
         ("loss", sum / maps.len() as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use wingmark::face::detect::Output;
+    use wingmark::model::heatmaps::Heatmaps;
+    use wingmark::picture::frame::{Frame, Size};
+
+    use self::scene::Extent;
+    use self::sources::{Known, Outline};
+    use super::*;
+
+    #[test]
+    fn the_runtime_reads_the_faces_that_targets_tell() {
+        let preset = Preset::named("faces").unwrap();
+        let side_px = preset.input_px as u32;
+        let faces = [
+            (Rect::new(20.0, 30.0, 62.0, 80.0), 0.3),
+            (Rect::new(150.0, 100.0, 290.0, 260.0), -2.1),
+            (Rect::new(40.0, 200.0, 58.0, 216.0), 1.4),
+        ];
+        let frame =
+            Frame::from_rgb(Size { width: side_px, height: side_px }, vec![90; (side_px * side_px * 3) as usize]);
+        let known = faces.map(|(bounds, roll)| Known { outline: Outline::Box(bounds), roll });
+        let picture = Picture {
+            frame: Arc::new(frame.unwrap()),
+            faces: known.to_vec(),
+            unsure: vec![],
+            is_scene: true,
+            times: 1,
+        };
+        let mut scene = Scene::new(side_px);
+        let crop = Crop::of_frame(picture.frame.size(), side_px);
+        scene.lay(&picture, &crop, false, Extent::Whole);
+        let mut maps = Maps::new(preset.map_side(), preset.stride());
+        scene.faces.iter().for_each(|face| maps.add(face));
+
+        let (side, cells) = (preset.map_side(), preset.map_side().pow(2));
+        let target = &maps.target;
+        let packed: Vec<f32> =
+            (0..cells).flat_map(|cell| (0..CHANNELS).map(move |channel| target[channel * cells + cell])).collect();
+        let output = Output { stride: preset.stride() as f32, smallest_px: SMALLEST_PX, octaves: OCTAVES, score: 0.25 };
+        let found = output.faces(&Heatmaps::packed(&packed, [side, side, CHANNELS], 1.0, 0.0));
+        assert_eq!(found.len(), faces.len(), "{found:?}");
+        for (bounds, roll) in faces {
+            let read = found.iter().find(|read| read.bounds.iou(&bounds) > 0.95);
+            let read = read.unwrap_or_else(|| panic!("no {bounds:?} in {found:?}"));
+            assert!((read.roll - roll).abs() < 0.01, "{read:?} does not lean by {roll}");
+        }
+    }
+}

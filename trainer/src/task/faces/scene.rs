@@ -185,3 +185,79 @@ fn pixels(from: f32, to: f32, side: usize) -> std::ops::Range<usize> {
     let first = from.ceil().max(0.0) as usize;
     first..((to.floor() as i64 + 1).clamp(0, side as i64) as usize).max(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::{PI, TAU};
+    use std::sync::Arc;
+
+    use wingmark::picture::frame::{Frame, Size};
+
+    use super::super::sources::Known;
+    use super::*;
+    use crate::dots::{colour_at, paint};
+
+    const COLOURS: [[bool; 3]; 3] = [[true, false, false], [false, true, false], [false, false, true]];
+
+    /// A leaning face: the eye that is at the left in red, the other one in green, the chin in
+    /// blue.
+    fn picture() -> (Picture, [Point2<f32>; 3]) {
+        let dots = [Point2::new(70.0, 60.0), Point2::new(120.0, 70.0), Point2::new(88.0, 120.0)];
+        let mut rgb = vec![20; 200 * 160 * 3];
+        dots.iter().zip(COLOURS).for_each(|(&at, colour)| paint(&mut rgb, 200, at, 4.0, colour));
+        let frame = Arc::new(Frame::from_rgb(Size { width: 200, height: 160 }, rgb).unwrap());
+        let face = Known { outline: Outline::Landmarks(dots.to_vec()), roll: 10f32.atan2(50.0) };
+        let chin = Rect::new(86.0, 118.0, 90.0, 122.0);
+        (Picture { frame, faces: vec![face], unsure: vec![chin], is_scene: false, times: 1 }, dots)
+    }
+
+    /// The middle of what has a colour.
+    fn middle(image: &CropImage, colour: [bool; 3]) -> Option<Point2<f32>> {
+        let side = image.side_px;
+        let all = (0..side * side).map(|i| Point2::new((i % side) as f32, (i / side) as f32));
+        let own: Vec<Point2<f32>> = all.filter(|&at| colour_at(image, at) == colour).collect();
+        let sum = own.iter().fold(Point2::origin(), |sum: Point2<f32>, at| sum + at.coords);
+        (!own.is_empty()).then(|| sum / own.len() as f32)
+    }
+
+    #[test]
+    fn a_face_lies_where_its_picture_shows_it_in_the_mirror_too() {
+        let (picture, _) = picture();
+        for (roll, flip) in [(0.0, false), (0.0, true), (0.7, false), (0.7, true), (-2.5, false), (-2.5, true)] {
+            let mut scene = Scene::new(96);
+            scene.lay(&picture, &Crop::new(Point2::new(95.0, 85.0), 130.0, roll, 96), flip, Extent::Whole);
+            let [red, green, blue] = COLOURS.map(|colour| middle(&scene.image, colour).unwrap());
+            let face = scene.faces[0];
+            let seen = Rect::around([red, green, blue]).unwrap();
+            let off = (face.bounds.min - seen.min).amax().max((face.bounds.max - seen.max).amax());
+            assert!(off < 0.5, "{:?} is not {seen:?}, {roll} {flip}", face.bounds);
+            // From the eye that is a mirrored face's right one to its left one.
+            let eyes = if flip { red - green } else { green - red };
+            let turned = (face.roll - eyes.y.atan2(eyes.x) + PI).rem_euclid(TAU) - PI;
+            assert!(turned.abs() < 0.03, "off by {turned}, {roll} {flip}");
+            let unsure: Vec<Rect> = scene.unsure().collect();
+            assert!((unsure[0].centre() - blue).norm() < 0.5, "{unsure:?} is not about {blue}, {roll} {flip}");
+        }
+    }
+
+    #[test]
+    fn a_part_shows_what_the_whole_shows_there() {
+        let (picture, dots) = picture();
+        for (roll, flip) in [(0.4, false), (0.4, true)] {
+            let crop = Crop::new(Point2::new(95.0, 85.0), 130.0, roll, 96);
+            let place = |at: &Point2<f32>| {
+                let at = crop.crop_from_frame() * at;
+                if flip { Point2::new(95.0 - at.x, at.y) } else { at }
+            };
+            let [_, green, blue] = dots.map(|dot| place(&dot));
+            let around = Rect::around([green, blue]).unwrap();
+            let part = Rect::new(around.min.x - 8.0, around.min.y - 5.0, around.max.x + 7.0, around.max.y + 9.0);
+            let mut scene = Scene::new(96);
+            scene.lay(&picture, &crop, flip, Extent::Part(part));
+            for (expected, colour) in [green, blue].into_iter().zip(&COLOURS[1..]) {
+                let found = middle(&scene.image, *colour).unwrap();
+                assert!((found - expected).norm() < 0.5, "{found} is not {expected}, {flip}");
+            }
+        }
+    }
+}
