@@ -11,7 +11,8 @@ use std::{env, fs};
 use machines::Recorded;
 use wingmark::board::Board;
 use wingmark::capture::{CameraError, OtherWay};
-use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose};
+use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Wanted};
+use wingmark::face::zoo::Choice;
 use wingmark::machine::{Machine, Program, Tree};
 
 /// What a machine answers that is only a folder.
@@ -25,10 +26,12 @@ struct Answers {
     /// Forbidden whatever their rights say, as in a container.
     refused: Vec<&'static str>,
     absent: Vec<&'static str>,
-    no_ffmpeg: bool,
+    not_installed: Vec<&'static str>,
     /// Number of the group that devices belong to.
     group: u32,
     free_disk_mib: u64,
+    /// A folder on a disk of its own, and what is free there.
+    other_disk: Option<(&'static str, u64)>,
     model_fault: Option<&'static str>,
     kernel_fault: Option<&'static str>,
     memory_fault: Option<&'static str>,
@@ -44,9 +47,10 @@ impl Default for Answers {
             forbidden: Vec::new(),
             refused: Vec::new(),
             absent: Vec::new(),
-            no_ffmpeg: false,
+            not_installed: Vec::new(),
             group: 44,
             free_disk_mib: 9000,
+            other_disk: None,
             model_fault: None,
             kernel_fault: None,
             memory_fault: None,
@@ -64,7 +68,7 @@ impl Probe for Answers {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        !(self.no_ffmpeg && name == "ffmpeg")
+        !self.not_installed.contains(&name)
     }
 
     fn group(&self, _: &Path) -> Option<u32> {
@@ -94,8 +98,21 @@ impl Probe for Answers {
         Ok(())
     }
 
-    fn free_disk_mib(&self) -> Option<u64> {
-        Some(self.free_disk_mib)
+    fn free_disk_mib(&self, folder: &Path) -> Option<u64> {
+        let other = self.other_disk.filter(|(other, _)| folder.starts_with(other));
+        Some(other.map_or(self.free_disk_mib, |(_, mib)| mib))
+    }
+
+    fn folder_fault(&self, folder: &Path) -> Option<String> {
+        folder.starts_with("/proc").then(|| format!("cannot write {}", folder.display()))
+    }
+
+    fn window_fault(&self) -> Option<String> {
+        Some("there is no desktop for a window".into())
+    }
+
+    fn model_fault(&self, model: &Choice) -> Option<String> {
+        matches!(model, Choice::Folder(_)).then(|| format!("cannot read {model}"))
     }
 
     fn models(&self) -> Vec<ModelCheck> {
@@ -124,7 +141,7 @@ fn report_for(purpose: Purpose, machine: &Recorded, architecture: &str, kernels:
     let tree = Tree::at(machine.root());
     let program = Program { architecture: architecture.into(), kernels: kernels.into() };
     let board = Board::recognise(&Machine::read(&tree, program.clone())).unwrap();
-    Diagnosis::of(&tree, program, &board, answers, purpose)
+    Diagnosis::of(&tree, program, &Wanted::by(&board, purpose), answers)
 }
 
 fn assert_golden(name: &str, report: &Diagnosis) {
@@ -242,7 +259,7 @@ fn bus_and_pins_of_a_panel_have_to_be_there_and_open() {
         let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
         let answers = Answers { cameras: camera, forbidden, group, ..Answers::default() };
         let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
-        let report = Diagnosis::of(&Tree::at(pi.root()), program, &board, &answers, Purpose::Run);
+        let report = Diagnosis::of(&Tree::at(pi.root()), program, &Wanted::by(&board, Purpose::Run), &answers);
         let about_panel = report.findings.into_iter().filter(|finding| finding.remedy.is_some());
         about_panel.map(|finding| (finding.blocks, finding.found, finding.remedy.unwrap())).collect::<Vec<_>>()
     };
@@ -329,6 +346,108 @@ fn each_purpose_has_obstacles_of_its_own() {
 }
 
 #[test]
+fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
+    let pi = Recorded::named("pi-4");
+    pi.write("sys/class/drm/card1-HDMI-A-1/status", "disconnected\n");
+    fs::remove_dir_all(pi.path("sys/class/graphics")).unwrap();
+    fs::create_dir_all(pi.path("dev/v4l/by-id")).unwrap();
+    pi.write("dev/video0", "");
+    std::os::unix::fs::symlink("../../video0", pi.path("dev/v4l/by-id/cam")).unwrap();
+    let board = Board::from_toml("boards/pi-4.toml", include_str!("../boards/pi-4.toml")).unwrap();
+    let obstacles = |purpose, source: &str, screen: &str, answers: &Answers| {
+        let mut wanted = Wanted::by(&board, purpose);
+        wanted.source = Some(source).filter(|source| !source.is_empty()).map(|source| source.parse().unwrap());
+        wanted.screen = screen.parse().unwrap();
+        let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+        let report = Diagnosis::of(&Tree::at(pi.root()), program, &wanted, answers);
+        let blocking = report.findings.into_iter().filter(|finding| finding.blocks);
+        blocking.map(|finding| finding.found).collect::<Vec<_>>()
+    };
+    let unicam = || Answers {
+        cameras: vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])],
+        busy: true,
+        absent: vec!["/dev/nope", "/dev/fb7"],
+        not_installed: vec!["rpicam-vid", "libcamera-vid", "ffmpeg"],
+        forbidden: vec!["/dev/dri/card1"],
+        ..Answers::default()
+    };
+    let with_libcamera = || Answers { not_installed: vec!["rpicam-vid"], ..unicam() };
+    let busy = "/dev/video0 is busy: another program uses it (fuser -v /dev/video0 says which)";
+    let no = |what: &str, source: &str| format!("{what} is not installed, which reads the source {source}");
+    let ends = |kind: &str| format!("no display was found for the screen {kind}, without which the run ends");
+    for (source, screen, answers, expected) in [
+        ("", "none", unicam(), vec![busy.into()]),
+        ("/dev/video0", "none", unicam(), vec![busy.into()]),
+        ("/dev/v4l/by-id/cam", "none", unicam(), vec![busy.into()]),
+        ("/dev/nope", "none", unicam(), vec!["there is no /dev/nope, which is the source".into()]),
+        ("clip", "none", unicam(), vec![]),
+        ("clip", "none", Answers { forbidden: vec!["/dev/video0"], ..unicam() }, vec![]),
+        ("http://cam/x", "none", unicam(), vec![]),
+        ("rpicam", "none", unicam(), vec![no("rpicam-vid", "rpicam")]),
+        ("rpicam", "none", with_libcamera(), vec![]),
+        ("film.mp4", "none", unicam(), vec![no("ffmpeg", "film.mp4")]),
+        ("film.mp4", "none", with_libcamera(), vec![]),
+        ("film.y4m", "none", unicam(), vec![]),
+        ("clip", "auto", unicam(), vec![]),
+        ("clip", "drm", unicam(), vec![ends("drm")]),
+        ("clip", "fb", unicam(), vec![ends("fb")]),
+        ("clip", "fb:/dev/fb7", unicam(), vec![ends("/dev/fb7")]),
+        ("clip", "drm:/dev/dri/card1", unicam(), vec![ends("/dev/dri/card1")]),
+        ("clip", "spi", unicam(), vec!["the screen is spi, and the board's profile describes no panel".into()]),
+        ("clip", "window", unicam(), vec!["there is no desktop for a window".into()]),
+        ("clip", "png:/proc/x", unicam(), vec!["cannot write /proc/x".into()]),
+        ("clip", "png:/tmp/x", unicam(), vec![]),
+    ] {
+        assert_eq!(obstacles(Purpose::Run, source, screen, &answers), expected, "{source} {screen}");
+    }
+}
+
+#[test]
+fn what_the_profile_names_is_tried() {
+    const PANEL: &str = "[screen.spi]\ncontroller = \"st7789\"\ndevice = \"/dev/spidev9.0\"\nclock_hz = 40_000_000\n\
+                         data_pin = \"gpiochip0:25\"\nwidth = 240\nheight = 240\n";
+    let pi = Recorded::named("pi-4");
+    pi.write("dev/gpiochip0", "");
+    let profile = include_str!("../boards/pi-4.toml");
+    for (text, expected) in [
+        (profile.replace("model = \"small\"", "model = \"/nope/x\""), "cannot read /nope/x"),
+        (profile.replace("rate = 30", "device = \"/dev/nope\""), "there is no /dev/nope, which is the source"),
+        (profile.replace("\"auto\"", "\"png:/proc/x\""), "cannot write /proc/x"),
+        (profile.replace("\"auto\"", "\"spi\"") + PANEL, "there is no /dev/spidev9.0, which the profile's panel needs"),
+    ] {
+        let board = Board::from_toml("mine.toml", &text).unwrap();
+        let camera = vec![("/dev/video0", vec![format("YUYV", &[("640x480", 30.0)])])];
+        let answers = Answers { cameras: camera, absent: vec!["/dev/nope"], ..Answers::default() };
+        let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+        let report = Diagnosis::of(&Tree::at(pi.root()), program, &Wanted::by(&board, Purpose::Run), &answers);
+        let blocking: Vec<_> = report.findings.iter().filter(|finding| finding.blocks).collect();
+        assert!(matches!(&blocking[..], [finding] if finding.found == expected), "{blocking:?}");
+    }
+}
+
+#[test]
+fn the_disk_is_that_of_the_folders_that_are_written_to() {
+    let pi = Recorded::named("pi-4");
+    let board = Board::from_toml("boards/pi-4.toml", include_str!("../boards/pi-4.toml")).unwrap();
+    let obstacles = |folders: &[&str], other_disk| {
+        let wanted = Wanted {
+            folders: folders.iter().map(Into::into).collect(),
+            source: Some("clip".parse().unwrap()),
+            ..Wanted::by(&board, Purpose::Run)
+        };
+        let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+        let answers = Answers { other_disk: Some((other_disk, 10)), ..Answers::default() };
+        let report = Diagnosis::of(&Tree::at(pi.root()), program, &wanted, &answers);
+        let blocking = report.findings.into_iter().filter(|finding| finding.blocks);
+        blocking.map(|finding| finding.found).collect::<Vec<_>>()
+    };
+    assert_eq!(obstacles(&[], "."), ["only 10 MiB are free here"]);
+    assert_eq!(obstacles(&["/var/lib/wingmark"], "."), [""; 0]);
+    let full = ["only 10 MiB are free in /var/lib/wingmark"];
+    assert_eq!(obstacles(&["/mnt", "/var/lib/wingmark"], "/var/lib/wingmark"), full);
+}
+
+#[test]
 fn a_device_that_a_container_lacks_is_no_matter_of_rights() {
     let pi = Recorded::named("pi-4");
     let answers = Answers { absent: vec!["/dev/video0"], forbidden: vec!["/dev/video0"], ..Answers::default() };
@@ -343,7 +462,7 @@ fn a_device_that_a_container_lacks_is_no_matter_of_rights() {
 fn what_does_not_fit_the_machine_is_said() {
     let pi = Recorded::named("pi-4");
     pi.write("proc/self/status", "Cpus_allowed_list:\t0-1\n");
-    let answers = Answers { no_ffmpeg: true, ..Answers::default() };
+    let answers = Answers { not_installed: vec!["ffmpeg"], ..Answers::default() };
     let said = report(&pi, "aarch64", "smull", &answers).to_string();
     for expected in [
         "; 2 may be used",

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::film;
+use super::stream::is_called_like_a_film;
 use super::{
     Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Replay, Resume, Source, Stream, StreamProgram,
 };
@@ -158,6 +160,25 @@ impl SourceChoice {
             SourceChoice::Path(path) if is_device(path) => Ok(Box::new(Camera::open(Some(path), wish)?)),
             SourceChoice::Path(path) if is_pipe(path) => Ok(Box::new(Stream::pipe(path, live, pace))),
             SourceChoice::Path(path) => Ok(Box::new(Replay::open(path, pace, &Resume::default())?)),
+        }
+    }
+
+    /// The camera's node, where it is one of V4L2.
+    pub fn device(&self) -> Option<&Path> {
+        match self {
+            SourceChoice::Path(path) if is_device(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The programs of which one has to be installed for it, and the package that they are in.
+    pub fn programs(&self) -> Option<(Vec<String>, &'static str)> {
+        match self {
+            SourceChoice::Program(program) => {
+                Some((program.names().iter().map(|name| (*name).into()).collect(), program.package()))
+            }
+            SourceChoice::Path(path) if is_called_like_a_film(path) => Some((vec![film::decoder()], "ffmpeg")),
+            _ => None,
         }
     }
 

@@ -21,6 +21,11 @@ const NO_STREAM: &str = "matches no streams";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
+/// The program that decodes films.
+pub(super) fn decoder() -> String {
+    std::env::var(ENVIRONMENT).unwrap_or_else(|_| "ffmpeg".into())
+}
+
 /// A film in a file, read through ffmpeg.
 pub struct Film {
     program: String,
@@ -43,7 +48,7 @@ enum Said {
 impl Film {
     /// `None` where ffmpeg is not installed.
     pub fn open(path: &Path, kind: &str) -> Result<Option<Film>, CaptureError> {
-        let program = std::env::var(ENVIRONMENT).unwrap_or_else(|_| "ffmpeg".into());
+        let program = decoder();
         if program.is_empty() {
             return Ok(None);
         }

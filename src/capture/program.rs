@@ -96,14 +96,27 @@ impl StreamProgram {
         Ok(Returning::new(format!("camera {self}"), opener, stream))
     }
 
-    fn program(&self) -> &'static str {
+    /// Programs that do this, the best one first.
+    pub(super) fn names(&self) -> &'static [&'static str] {
         match self {
-            StreamProgram::Rpicam(_) => RPICAM[0],
-            StreamProgram::Gstreamer(_) => GSTREAMER,
+            StreamProgram::Rpicam(_) => &RPICAM,
+            StreamProgram::Gstreamer(_) => &[GSTREAMER],
         }
     }
 
-    /// Programs that do this, the best one first, and what they are called with.
+    fn program(&self) -> &'static str {
+        self.names()[0]
+    }
+
+    /// What Debian calls the package that they are in.
+    pub(super) fn package(&self) -> &'static str {
+        match self {
+            StreamProgram::Rpicam(_) => "rpicam-apps",
+            StreamProgram::Gstreamer(_) => "gstreamer1.0-tools",
+        }
+    }
+
+    /// They, and what they are called with.
     fn commands(&self, wish: &CameraWish) -> Vec<Command> {
         match self {
             StreamProgram::Rpicam(number) => {
@@ -194,11 +207,7 @@ impl Restarting {
                 }
             }
         }
-        let package = match self.program {
-            StreamProgram::Rpicam(_) => "rpicam-apps",
-            StreamProgram::Gstreamer(_) => "gstreamer1.0-tools",
-        };
-        Err(format!("is not installed here; on Debian it is in the package {package}"))
+        Err(format!("is not installed here; on Debian it is in the package {}", self.program.package()))
     }
 }
 

@@ -34,12 +34,16 @@ pub(super) fn open_film(path: &Path, pace: Pace) -> Result<Box<dyn Source>, Capt
     }
 }
 
+/// Whether a file has the name of a film that ffmpeg decodes.
+pub(super) fn is_called_like_a_film(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    DECODED.iter().any(|name| extension.eq_ignore_ascii_case(name))
+}
+
 /// What cannot be told by its first bytes, and is called like a film, is one.
 fn film_by_name(path: &Path, error: CaptureError) -> CaptureError {
-    let extension = path.extension().unwrap_or_default();
-    let is_called_so = DECODED.iter().any(|name| extension.eq_ignore_ascii_case(name));
     match error {
-        CaptureError::UnknownKind { name, hint } if hint.is_empty() && is_called_so => {
+        CaptureError::UnknownKind { name, hint } if hint.is_empty() && is_called_like_a_film(path) => {
             CaptureError::Film { kind: "by its name", way: way(&name, ""), name }
         }
         error => error,

@@ -63,8 +63,9 @@ impl LatencyArgs {
 
 /// Look at this machine and say what is in the way of landmarks, and what to do about it.
 ///
-/// It looks at board, CPU, clock, heat, cameras, screens, permissions, models and disk. The exit
-/// code is 1 when something is in the way.
+/// It looks at board, CPU, clock, heat, memory, cameras, screens, permissions, models and disk, and
+/// at what the settings file or the service's unit has a run use. The exit code is 1 when something
+/// is in the way.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     #[command(flatten)]

@@ -12,73 +12,118 @@ use super::{Outcome, results};
 use crate::board::Board;
 use crate::capture::SourceChoice;
 use crate::cli::{DoctorArgs, RunArgs};
-use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, with_advice};
-use crate::face::LandmarkNet;
+use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, Wanted, with_advice};
 use crate::machine::{Program, Tree};
+use crate::record::RecordChoice;
+use crate::screen::ScreenChoice;
+use crate::text::files;
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     if let Some(choice) = &args.model {
         let report = ModelReport::of(choice);
         return write(&report, args.json, report.is_sound());
     }
-    let board = Board::choose(args.board.board.as_ref())?;
-    let mut report = Diagnosis::of(&Tree::here(), Program::this(), &board, &ThisMachine, args.purpose);
-    let unit = Unit::read(&Tree::here()).filter(|_| args.purpose == Purpose::Service);
-    let started = unit.map(|unit| unit.command_line()).filter(|line| !line.is_empty());
+    let tree = Tree::here();
+    let unit = Unit::read(&tree).filter(|_| args.purpose == Purpose::Service);
+    let started = unit.as_ref().map(Unit::command_line).filter(|line| !line.is_empty());
     let given = started.unwrap_or_else(|| ["wingmark", "run"].map(OsString::from).into());
-    let found = of_settings(given, args.purpose).into_iter();
-    report.findings.extend(found.map(|finding| finding.only_for(args.purpose, &[Purpose::Run, Purpose::Service])));
+    let (run, mut found) = match args.purpose {
+        Purpose::Bench => (None, Vec::new()),
+        Purpose::Run | Purpose::Service => of_settings(given, args.purpose),
+    };
+    let named = args.board.board.as_ref();
+    let board = match run.as_ref().and_then(|run| run.board.board.as_ref()).filter(|_| named.is_none()) {
+        Some(of_run) => Board::choose(Some(of_run)).or_else(|fault| {
+            found.push(of_file(with_advice(&fault)));
+            Board::choose(None)
+        }),
+        None => Board::choose(named),
+    }?;
+    let mut wanted = Wanted::by(&board, args.purpose);
+    if let Some(run) = &run {
+        as_started(&mut wanted, run, unit.as_ref().map(Unit::folder));
+        found.extend(missing(run, &wanted).into_iter().map(of_file));
+    }
+    let mut report = Diagnosis::of(&tree, Program::this(), &wanted, &ThisMachine);
+    report.findings.extend(found);
     write(&report, args.json, report.is_clear())
 }
 
-/// What is wrong with the settings of a run that is started so, or does nothing there.
-fn of_settings(given: Vec<OsString>, purpose: Purpose) -> Vec<Finding> {
-    let (args, read) = match settings::read(given) {
+/// What a run that is started so does, and what is wrong with its settings, or does nothing there.
+fn of_settings(given: Vec<OsString>, purpose: Purpose) -> (Option<RunArgs>, Vec<Finding>) {
+    let (args, read) = match settings::read(given.clone()) {
         Ok(read) => read,
-        // Whether the unit's user may read them is another matter.
-        Err(SettingsError::Read { source, .. })
-            if purpose == Purpose::Service && source.kind() == ErrorKind::PermissionDenied =>
-        {
-            return Vec::new();
-        }
         Err(fault) => {
-            return vec![Finding::obstacle(
-                fault.to_string(),
-                "mend that; docs/using.md says what may stand there".into(),
-            )];
+            let finding = match &fault {
+                // Whether the unit's user may read them is another matter.
+                SettingsError::Read { source, .. }
+                    if purpose == Purpose::Service && source.kind() == ErrorKind::PermissionDenied =>
+                {
+                    Finding::advice(
+                        format!("{fault}; what they say is not looked at"),
+                        "sudo wingmark doctor --for service".into(),
+                    )
+                }
+                _ => Finding::obstacle(fault.to_string(), "mend that; docs/using.md says what may stand there".into()),
+            };
+            // The command line alone says more than nothing.
+            let alone = [given, ["--settings", "none"].map(OsString::from).into()].concat();
+            return (settings::read(alone).ok().map(|(args, _)| args), vec![finding]);
         }
     };
-    let named = unreadable(&args, purpose).into_iter();
-    let mut found: Vec<Finding> =
-        named.map(|fault| Finding::obstacle(fault, "mend it, or the setting that names it".into())).collect();
     // Who types a command line knows what it has.
     let overridden = read.overridden().filter(|_| purpose == Purpose::Service);
-    found.extend(overridden.map(|remark| {
+    let found = overridden.map(|remark| {
         let remedy = "take them out; the drop-in settings.conf leaves record, keep and metrics to the file";
         Finding::advice(remark, remedy.into())
-    }));
-    found
+    });
+    (Some(args), found.into_iter().collect())
 }
 
-/// What is wrong with the files that a run is to read.
-fn unreadable(args: &RunArgs, purpose: Purpose) -> Vec<String> {
-    let model = args.model.as_ref().and_then(|model| {
-        let checked = model.load().map_err(|e| with_advice(&e));
-        checked.and_then(|net| LandmarkNet::new(&net, 1).map_err(|e| with_advice(&e))).err()
-    });
-    let board = args.board.board.as_ref().and_then(|board| Board::choose(Some(board)).err()).map(|e| with_advice(&e));
-    let source = match &args.source {
-        Some(SourceChoice::Path(path)) => Some(path),
+/// Takes from a run's arguments what goes before the board's profile. A service takes its paths
+/// from its folder on.
+fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) {
+    if let Some(source) = &run.source {
+        wanted.source = Some(source.clone());
+    }
+    if let Some(screen) = &run.screen.screen {
+        wanted.screen = screen.clone();
+    }
+    if let Some(model) = &run.model {
+        wanted.model = model.clone();
+    }
+    let records = run.record.iter().filter_map(RecordChoice::file).map(|file| files::folder_of(file).to_path_buf());
+    let pictures = match &wanted.screen {
+        ScreenChoice::Png(folder) => Some(folder.clone()),
         _ => None,
     };
-    let secrets = [&args.password.publish_password_file, &args.serve.token_file];
+    wanted.folders = records.chain(pictures).collect();
+    if let Some(folder) = service {
+        wanted.folders.iter_mut().for_each(|written| *written = folder.join(&*written).components().collect());
+        if wanted.folders.is_empty() {
+            wanted.folders.push(folder);
+        }
+    }
+}
+
+fn of_file(fault: String) -> Finding {
+    Finding::obstacle(fault, "mend it, or the setting that names it".into())
+}
+
+/// Which of the files that a run is to read are not there.
+fn missing(run: &RunArgs, wanted: &Wanted<'_>) -> Vec<String> {
+    let source = match &wanted.source {
+        // Cameras are looked at by themselves.
+        Some(source @ SourceChoice::Path(path)) => Some(path).filter(|_| source.device().is_none()),
+        _ => None,
+    };
+    let secrets = [&run.password.publish_password_file, &run.serve.token_file];
     let files = secrets.into_iter().flatten().chain(source);
     // What systemd hands to the service is there while that runs.
-    let is_handed = |path: &Path| purpose == Purpose::Service && path.starts_with("/run/credentials");
+    let is_handed = |path: &Path| wanted.purpose == Purpose::Service && path.starts_with("/run/credentials");
     // What this user may not see, the service's may.
     let is_missing = |path: &&PathBuf| matches!(path.try_exists(), Ok(false)) && !is_handed(path);
-    let missing = files.filter(is_missing).map(|path| format!("there is no {}", path.display()));
-    model.into_iter().chain(board).chain(missing).collect()
+    files.filter(is_missing).map(|path| format!("there is no {}", path.display())).collect()
 }
 
 fn write(report: &(impl Display + Serialize), as_json: bool, is_well: bool) -> anyhow::Result<Outcome> {
@@ -95,40 +140,66 @@ fn write(report: &(impl Display + Serialize), as_json: bool, is_well: bool) -> a
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_run_refuses_is_in_the_way_and_what_it_passes_over_is_named() {
+    /// What is said of a run that is started by this line with these settings, and what it wants.
+    fn of(text: &str, line: &str, purpose: Purpose) -> (Vec<(bool, String)>, String) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.toml");
-        let found = |text: &str, line: &str, purpose| {
-            std::fs::write(&path, text).unwrap();
-            let given = format!("wingmark run --settings {} {line}", path.display());
-            let found = of_settings(given.split_whitespace().map(OsString::from).collect(), purpose);
-            found.into_iter().map(|finding| (finding.blocks, finding.found)).collect::<Vec<_>>()
-        };
+        std::fs::write(&path, text).unwrap();
+        let given = format!("wingmark run --settings {} {line}", path.display());
+        let (run, mut found) = of_settings(given.split_whitespace().map(OsString::from).collect(), purpose);
+        let board = Board::from_toml("boards/pi-4.toml", include_str!("../../boards/pi-4.toml")).unwrap();
+        let mut wanted = Wanted::by(&board, purpose);
+        let unit = (purpose == Purpose::Service).then(|| PathBuf::from("/srv"));
+        if let Some(run) = &run {
+            as_started(&mut wanted, run, unit);
+            found.extend(missing(run, &wanted).into_iter().map(of_file));
+        }
+        let Wanted { source, screen, model, folders, .. } = wanted;
+        let source = source.map(|source| source.to_string());
+        let found = found.into_iter().map(|finding| (finding.blocks, finding.found)).collect();
+        (found, format!("{source:?} {screen:?} {model} {folders:?}"))
+    }
+
+    #[test]
+    fn what_a_run_refuses_is_in_the_way_and_what_it_passes_over_is_named() {
         let both_are_read = "source = 'clip'\nrecord = 'a.csv'\n";
         let (run, service) = (Purpose::Run, Purpose::Service);
         for (text, line, purpose, expected) in [
             ("serve = '0.0.0.0:8080'\n", "", run, "0.0.0.0:8080 is open to other machines; give --token-file"),
             (&*format!("{both_are_read}resume = true\nrecord-when = 'face'\n"), "", run, "cannot be used with"),
             ("publish = ['udp://h:1', 'udp://h:1']\n", "", service, "--publish udp://h:1 is given twice"),
-            ("model = '/nowhere'\n", "", service, "cannot read /nowhere/card.toml"),
-            ("model = 'faces'\n", "", run, "faces finds faces; expected a model that finds landmarks"),
-            ("board = '/nowhere.toml'\n", "", run, "cannot read /nowhere.toml"),
             ("source = '/nowhere.mp4'\n", "", run, "there is no /nowhere.mp4"),
             ("publish = 'udp://h:1'\npublish-password-file = '/nope'\n", "", service, "there is no /nope"),
             ("serve = 8080\ntoken-file = '/nope'\n", "", run, "there is no /nope"),
             ("faces = 2\n", "--record-every 1s", service, "the command line of the run: "),
         ] {
-            let found = found(text, line, purpose);
+            let (found, _) = of(text, line, purpose);
             let [(true, found)] = &found[..] else { panic!("{text}: {found:?}") };
             assert!(found.contains(expected), "{found}");
         }
         let handed = "publish = 'udp://h:1'\npublish-password-file = '/run/credentials/wingmark.service/broker'\n";
-        assert_eq!(found(handed, "", service), []);
+        assert_eq!(of(handed, "", service).0, []);
         let twice = "record = '/var/lib/wingmark/a.csv'\nkeep = '2G'\nfaces = 2\n";
         let words = "settings that the command line goes before: keep, record";
-        assert_eq!(found(twice, "--record a.csv --keep 2G", service), [(false, words.into())]);
-        assert_eq!(found(twice, "--record a.csv --keep 2G", run), []);
-        assert_eq!(found("record-when = 'face'\n", "", service), []);
+        assert_eq!(of(twice, "--record a.csv --keep 2G", service).0, [(false, words.into())]);
+        assert_eq!(of(twice, "--record a.csv --keep 2G", run).0, []);
+        assert_eq!(of("record-when = 'face'\n", "", service).0, []);
+    }
+
+    #[test]
+    fn settings_and_command_line_go_before_the_profile() {
+        let (run, service) = (Purpose::Run, Purpose::Service);
+        for (text, line, purpose, expected) in [
+            ("", "", run, "None Auto small []"),
+            ("", "", service, "None Auto small [\"/srv\"]"),
+            ("source = 'rpicam'\nscreen = 'none'\nmodel = 'nano'\n", "", run, "Some(\"rpicam\") None nano []"),
+            ("faces = 2\n", "--screen none --source rpicam:1", service, "Some(\"rpicam:1\") None small [\"/srv\"]"),
+            ("record = ['a.csv', 'b/a.mcap', '-']\n", "", run, "None Auto small [\".\", \"b\"]"),
+            ("record = ['/r/a.csv', 'b/a.mcap']\n", "", service, "None Auto small [\"/r\", \"/srv/b\"]"),
+            ("record = 'a.csv'\n", "", service, "None Auto small [\"/srv\"]"),
+            ("screen = 'png:/p'\n", "", run, "None Png(\"/p\") small [\"/p\"]"),
+        ] {
+            assert_eq!(of(text, line, purpose), (Vec::new(), expected.into()), "{text}");
+        }
     }
 }

@@ -48,7 +48,7 @@ pub fn warn_of_passwords(arguments: &[OsString]) {
 
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let is_looked_at = matches!(&cli.command, Command::Doctor(args) if args.model.is_none());
-    if let Some(fault) = memory_fault(&Tree::here()).filter(|_| !is_looked_at) {
+    if !is_looked_at && let Some(fault) = memory_fault(&Tree::here()) {
         anyhow::bail!("{fault}: raise the limit");
     }
     match cli.command {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::probe::Probe;
-use super::{CameraReport, Locked, ScreenReport};
-use crate::board::Board;
+use super::{CameraReport, Locked, ScreenReport, Wanted};
 use crate::capture::CameraError;
 use crate::machine::Tree;
 use crate::screen::settings::SpiPanel;
 
-/// Video devices that capture something, or that may not be asked; each is tried where `is_tried`.
-pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<CameraReport> {
+/// Video devices that capture something, or that may not be asked; those are tried that would be
+/// read.
+pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, wanted: &Wanted<'_>) -> Vec<CameraReport> {
     let devices = tree.entries("sys/class/video4linux", "video");
     let cameras = devices.iter().filter_map(|folder| {
         let device = Path::new("/dev").join(folder.file_name()?);
@@ -29,7 +29,7 @@ pub(super) fn cameras(tree: &Tree, probe: &dyn Probe, is_tried: bool) -> Vec<Cam
                 });
             }
             Ok(formats) if formats.is_empty() => return None,
-            Ok(formats) if is_tried => (formats, probe.try_camera(&device)),
+            Ok(formats) if wanted.reads(&device, tree) => (formats, probe.try_camera(&device)),
             Ok(formats) => (formats, Ok(())),
             Err(e) => (Vec::new(), Err(e)),
         };
@@ -69,16 +69,29 @@ pub(super) fn screens(tree: &Tree, probe: &dyn Probe) -> Vec<ScreenReport> {
 }
 
 /// Devices that a run may open: cameras, displays, and the bus and pins of the profile's panel.
-pub(super) fn wanted(
+pub(super) fn to_open(
     cameras: &[CameraReport],
     screens: &[ScreenReport],
-    board: &Board,
+    wanted: &Wanted<'_>,
     tree: &Tree,
 ) -> BTreeSet<PathBuf> {
-    let cameras = cameras.iter().map(|camera| camera.device.clone());
-    let screens = screens.iter().filter(|screen| screen.is_ready).map(|screen| screen.device.clone());
-    let panel = board.screen_settings.spi.iter().flat_map(SpiPanel::devices).filter(|device| is_there(tree, device));
-    cameras.chain(screens).chain(panel.map(Path::to_path_buf)).collect()
+    let cameras = cameras.iter().map(|camera| &camera.device).filter(|camera| wanted.reads(camera, tree));
+    let screens = screens.iter().filter(|screen| screen.is_ready && wanted.shows_on(&screen.device, tree));
+    let panel = wanted.board.screen_settings.spi.iter().filter(|_| wanted.shows_on_panel()).flat_map(SpiPanel::devices);
+    let panel = panel.filter(|device| is_there(tree, device)).map(Path::to_path_buf);
+    cameras.cloned().chain(screens.map(|screen| screen.device.clone())).chain(panel).collect()
+}
+
+/// The node that a path names or links to.
+pub(super) fn named(path: &Path, tree: &Tree) -> PathBuf {
+    let inside = tree.path(path.strip_prefix("/").unwrap_or(path)).canonicalize();
+    let root = tree.path("").canonicalize();
+    match (inside, root) {
+        (Ok(inside), Ok(root)) => {
+            inside.strip_prefix(root).map_or_else(|_| path.into(), |node| Path::new("/").join(node))
+        }
+        _ => path.into(),
+    }
 }
 
 /// Those that may not be opened, and those that are not there.

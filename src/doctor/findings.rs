@@ -2,28 +2,31 @@
 
 use std::path::Path;
 
-use super::devices::is_there;
-use super::{Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, service};
+use super::devices::{is_there, named};
+use super::{CameraReport, Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, Wanted, service, with_advice};
 use crate::board::Board;
+use crate::capture::SourceChoice;
 use crate::capture::v4l2::formats;
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
 
+const FFMPEG: &str = "ffmpeg";
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
 /// A run takes 43 MiB with `base`, the program's own pages among them, and more for large pictures.
 pub(super) const ENOUGH_MEMORY_MIB: u64 = 64;
 
-pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
-    let purpose = report.purpose;
+pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+    let (purpose, board) = (wanted.purpose, wanted.board);
+    let of_a_run = |finding: Finding| finding.only_for(purpose, &[Purpose::Run, Purpose::Service]);
     let is_camera = |device: &Path| report.cameras.iter().any(|camera| camera.device == device);
     let mut found = Vec::new();
     found.extend(program(report, board));
-    found.extend(cameras(report).map(|finding| finding.only_for(purpose, &[Purpose::Run, Purpose::Service])));
-    found.extend(twins(report));
-    found.extend(screens(report, board));
-    found.extend(panel(board, tree));
+    found.extend(model(report).map(of_a_run));
+    found.extend(source(report, wanted, tree, probe).map(of_a_run));
+    found.extend(twins(report, wanted));
+    found.extend(screen(report, wanted, tree, probe).into_iter().map(of_a_run));
     // The service's user is another one.
     found.extend(report.locked.iter().map(|locked| permission(locked).only_for(purpose, &[Purpose::Run])));
     found.extend(report.missing.iter().map(|device| {
@@ -31,9 +34,10 @@ pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &d
         missing(device).only_for(purpose, purposes)
     }));
     if purpose == Purpose::Service {
-        found.extend(service::findings(report, tree, probe));
+        found.extend(service::findings(report, wanted, tree, probe));
     }
-    if !probe.has_program("ffmpeg") {
+    let is_film = wanted.source.as_ref().and_then(SourceChoice::programs).is_some_and(|(_, package)| package == FFMPEG);
+    if !is_film && !probe.has_program(FFMPEG) {
         found.push(Finding::advice(
             "ffmpeg is not installed, which films such as .mp4 and .mkv need".into(),
             "sudo apt-get install ffmpeg".into(),
@@ -43,8 +47,11 @@ pub(super) fn findings(report: &Diagnosis, board: &Board, tree: &Tree, probe: &d
         && mib < LEAST_DISK_MIB
     {
         found.push(Finding::obstacle(
-            format!("only {mib} MiB are free here"),
-            "free some, or record elsewhere; --keep caps what records take".into(),
+            format!("only {mib} MiB are free {}", report.disk_place()),
+            match purpose {
+                Purpose::Bench => "free some, or name another folder in TMPDIR".into(),
+                _ => "free some, or record elsewhere; --keep caps what records take".into(),
+            },
         ));
     }
     found.extend(memory(report));
@@ -93,27 +100,58 @@ fn program(report: &Diagnosis, board: &Board) -> Vec<Finding> {
     found
 }
 
-fn cameras(report: &Diagnosis) -> Option<Finding> {
-    if report.cameras.is_empty() {
+fn model(report: &Diagnosis) -> Option<Finding> {
+    let remedy = "mend it, or name another one by --model, in the settings or in the board's profile";
+    report.model_fault.as_ref().map(|fault| Finding::obstacle(fault.clone(), remedy.into()))
+}
+
+/// Whether there is something that frames can come from.
+fn source(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Option<Finding> {
+    let purpose = wanted.purpose;
+    let Some(source) = &wanted.source else { return cameras(&report.cameras.iter().collect::<Vec<_>>(), purpose) };
+    if let Some((programs, package)) = source.programs() {
+        let is_there = programs.iter().any(|program| probe.has_program(program));
+        let first = programs.first().filter(|name| !name.is_empty()).map_or(package, String::as_str);
+        return (!is_there).then(|| {
+            Finding::obstacle(
+                format!("{first} is not installed, which reads the source {source}"),
+                format!("sudo apt-get install {package}"),
+            )
+        });
+    }
+    let device = source.device()?;
+    let listed = report.cameras.iter().find(|camera| camera.device == named(device, tree));
+    match listed {
+        Some(camera) => cameras(&[camera], purpose),
+        None if !probe.is_there(device) => Some(Finding::obstacle(
+            format!("there is no {}, which is the source", device.display()),
+            "connect that camera, or name another one: ls /dev/video* /dev/v4l/by-id".into(),
+        )),
+        // The service has another user.
+        None if purpose == Purpose::Service => None,
+        None => probe.try_camera(device).err().map(|e| Finding { blocks: true, found: with_advice(&e), remedy: None }),
+    }
+}
+
+fn cameras(found: &[&CameraReport], purpose: Purpose) -> Option<Finding> {
+    if found.is_empty() {
         return Some(Finding::obstacle(
             "no camera was found".into(),
             "connect a USB camera; one at a ribbon connector is read by --source rpicam (Raspberry Pi) or gst: (the board's notes)".into(),
         ));
     }
-    let works = |camera: &super::CameraReport| camera.formats.iter().any(OfferedFormat::is_readable);
-    let may_work = |camera: &super::CameraReport| camera.fault.is_none() && (!camera.may_open || works(camera));
-    if report.cameras.iter().any(may_work) {
+    let works = |camera: &CameraReport| camera.formats.iter().any(OfferedFormat::is_readable);
+    let may_work = |camera: &&CameraReport| camera.fault.is_none() && (!camera.may_open || works(camera));
+    if found.iter().any(may_work) {
         return None;
     }
-    if let Some((fault, is_busy)) =
-        report.cameras.iter().find_map(|camera| Some((camera.fault.clone()?, camera.is_busy)))
-    {
+    if let Some((fault, is_busy)) = found.iter().find_map(|camera| Some((camera.fault.clone()?, camera.is_busy))) {
         // It may be the service itself that has it.
-        let blocks = !(is_busy && report.purpose == Purpose::Service);
+        let blocks = !(is_busy && purpose == Purpose::Service);
         return Some(Finding { blocks, found: fault, remedy: None });
     }
     let mut given: Vec<&str> =
-        report.cameras.iter().flat_map(|camera| &camera.formats).map(|format| format.format.as_str()).collect();
+        found.iter().flat_map(|camera| &camera.formats).map(|format| format.format.as_str()).collect();
     given.sort_unstable();
     given.dedup();
     Some(Finding::obstacle(
@@ -127,7 +165,11 @@ fn cameras(report: &Diagnosis) -> Option<Finding> {
 }
 
 /// Two cameras of one make change their numbers as they are plugged in.
-fn twins(report: &Diagnosis) -> Option<Finding> {
+fn twins(report: &Diagnosis, wanted: &Wanted<'_>) -> Option<Finding> {
+    let device = wanted.source.as_ref().map(|source| source.device());
+    if device.is_some_and(|device| device.is_none_or(|device| !device.to_string_lossy().starts_with("/dev/video"))) {
+        return None;
+    }
     let cameras = report.cameras.iter().filter(|camera| !camera.formats.is_empty());
     let cameras: Vec<(&Path, &str)> =
         cameras.filter_map(|camera| Some((&*camera.device, camera.name.as_deref()?))).collect();
@@ -140,27 +182,58 @@ fn twins(report: &Diagnosis) -> Option<Finding> {
     ))
 }
 
-fn screens(report: &Diagnosis, board: &Board) -> Option<Finding> {
-    let is_wanted = board.screen != ScreenChoice::None && board.screen_settings.spi.is_none();
-    let is_there = report.screens.iter().any(|screen| screen.is_ready);
-    (is_wanted && !is_there).then(|| {
-        Finding::advice(
-            "no display was found, so nothing is shown".into(),
-            "connect one, or use --screen png:DIR or --screen none".into(),
-        )
-    })
+/// Whether there is something that pictures can be shown on. A run without a screen goes on only
+/// where none was asked for by name.
+fn screen(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+    let panel = wanted.board.screen_settings.spi.as_ref();
+    let another = || "connect one, or use --screen png:DIR or --screen none".to_string();
+    let is_ready = || report.screens.iter().any(|screen| screen.is_ready && wanted.shows_on(&screen.device, tree));
+    let none = |kind: &str| {
+        let found = format!("no display was found for the screen {kind}, without which the run ends");
+        (!is_ready()).then(|| Finding::obstacle(found, another()))
+    };
+    let at = |path: &Path| {
+        (!probe.is_there(path) || report.screens.iter().any(|screen| screen.device == named(path, tree)))
+            .then(|| none(&path.display().to_string()))
+            .flatten()
+    };
+    let fault = |fault: Option<String>, remedy: &str| fault.map(|fault| Finding::obstacle(fault, remedy.into()));
+    match &wanted.screen {
+        ScreenChoice::None => Vec::new(),
+        ScreenChoice::Auto if panel.is_none() => {
+            let found = "no display was found, so nothing is shown";
+            (!is_ready()).then(|| Finding::advice(found.into(), another())).into_iter().collect()
+        }
+        ScreenChoice::Auto => unreached(panel, tree, false),
+        ScreenChoice::Spi if panel.is_none() => vec![Finding::obstacle(
+            "the screen is spi, and the board's profile describes no panel".into(),
+            "give --board a profile with [screen.spi]: docs/screens.md".into(),
+        )],
+        ScreenChoice::Spi => unreached(panel, tree, true),
+        ScreenChoice::Drm(None) => none("drm").into_iter().collect(),
+        ScreenChoice::Framebuffer(None) => none("fb").into_iter().collect(),
+        ScreenChoice::Drm(Some(path)) | ScreenChoice::Framebuffer(Some(path)) => at(path).into_iter().collect(),
+        ScreenChoice::Window => fault(probe.window_fault(), "mend that, or use another --screen").into_iter().collect(),
+        // The service has another user, and folders of its own.
+        ScreenChoice::Png(_) if wanted.purpose == Purpose::Service => Vec::new(),
+        ScreenChoice::Png(folder) => {
+            fault(probe.folder_fault(folder), "name another folder for the pictures").into_iter().collect()
+        }
+    }
 }
 
 /// Where the profile's panel cannot be reached, the kernel gives no access to its bus or its pins.
-fn panel<'a>(board: &'a Board, tree: &'a Tree) -> impl Iterator<Item = Finding> + 'a {
-    let devices = board.screen_settings.spi.iter().flat_map(SpiPanel::devices);
-    devices.filter(|device| !is_there(tree, device)).map(|device| {
-        Finding::advice(
-            format!("there is no {}, which the profile's panel needs", device.display()),
+fn unreached(panel: Option<&SpiPanel>, tree: &Tree, blocks: bool) -> Vec<Finding> {
+    let devices = panel.into_iter().flat_map(SpiPanel::devices).filter(|device| !is_there(tree, device));
+    let missing = devices.map(|device| Finding {
+        blocks,
+        found: format!("there is no {}, which the profile's panel needs", device.display()),
+        remedy: Some(
             "switch SPI on (dtparam=spi=on in config.txt of a Raspberry Pi), or name another device in the profile"
                 .into(),
-        )
-    })
+        ),
+    });
+    missing.collect()
 }
 
 /// The kernel's list of devices is that of the whole machine, also in a container.

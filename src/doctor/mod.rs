@@ -8,6 +8,7 @@ mod probe;
 mod service;
 mod table;
 mod unit;
+mod wanted;
 
 use std::path::PathBuf;
 
@@ -17,8 +18,8 @@ pub use advice::with_advice;
 pub use model::{ModelReport, Sound};
 pub use probe::{Probe, ThisMachine};
 pub use unit::Unit;
+pub use wanted::Wanted;
 
-use crate::board::Board;
 use crate::capture::v4l2::CameraFormat;
 use crate::machine::{Machine, MemoryLimit, Program, State, Tree};
 
@@ -50,12 +51,16 @@ pub struct Diagnosis {
     pub memory_fault: Option<String>,
     /// None where kernels or memory keep all of them from being loaded.
     pub models: Vec<ModelCheck>,
+    /// Why the one that a run would take is not to be used.
+    pub model_fault: Option<String>,
     pub cameras: Vec<CameraReport>,
     pub screens: Vec<ScreenReport>,
     pub locked: Vec<Locked>,
     /// Devices that the kernel has and that are not among this system's files, as in a container.
     pub missing: Vec<PathBuf>,
+    /// Of the folder that has least, where several are written to.
     pub free_disk_mib: Option<u64>,
+    pub disk_folder: Option<PathBuf>,
     /// What this process may have, where that is limited.
     pub memory_limit_mib: Option<u64>,
     pub purpose: Purpose,
@@ -161,11 +166,18 @@ impl Finding {
 }
 
 impl Diagnosis {
-    pub fn of(tree: &Tree, program: Program, board: &Board, probe: &dyn Probe, purpose: Purpose) -> Diagnosis {
-        let cameras = devices::cameras(tree, probe, purpose != Purpose::Bench);
+    pub fn of(tree: &Tree, program: Program, wanted: &Wanted<'_>, probe: &dyn Probe) -> Diagnosis {
+        let board = wanted.board;
+        let cameras = devices::cameras(tree, probe, wanted);
         let screens = devices::screens(tree, probe);
-        let wanted = devices::wanted(&cameras, &screens, board, tree);
-        let (locked, missing) = devices::locked_and_missing(wanted, &cameras, tree, probe);
+        let to_open = devices::to_open(&cameras, &screens, wanted, tree);
+        let (locked, missing) = devices::locked_and_missing(to_open, &cameras, tree, probe);
+        let here = PathBuf::from(".");
+        let folders = if wanted.folders.is_empty() { std::slice::from_ref(&here) } else { &wanted.folders };
+        let disk = folders.iter().filter_map(|folder| Some((probe.free_disk_mib(folder)?, folder)));
+        let (free_disk_mib, disk_folder) =
+            disk.min_by_key(|(mib, _)| *mib).map(|(mib, folder)| (mib, folder.clone())).unzip();
+        let memory_limit_mib = MemoryLimit::read(tree).map(|limit| limit.mib);
         let (kernel_fault, memory_fault) = (probe.kernel_fault(), probe.memory_fault());
         let mut report = Diagnosis {
             board: Profile {
@@ -180,19 +192,26 @@ impl Diagnosis {
             kernel_fault,
             memory_fault,
             models: Vec::new(),
+            model_fault: None,
             cameras,
             screens,
             locked,
             missing,
-            free_disk_mib: probe.free_disk_mib(),
-            memory_limit_mib: MemoryLimit::read(tree).map(|limit| limit.mib),
-            purpose,
+            free_disk_mib,
+            disk_folder,
+            memory_limit_mib,
+            purpose: wanted.purpose,
             findings: Vec::new(),
         };
         if report.kernel_fault.is_none() && report.memory_fault.is_none() && !report.has_little_memory() {
             report.models = probe.models();
         }
-        report.findings = findings::findings(&report, board, tree, probe);
+        if report.kernel_fault.is_none() && report.memory_fault.is_none() && wanted.purpose != Purpose::Bench {
+            let is_known = |model: &&ModelCheck| model.name == wanted.model.to_string();
+            let is_said = report.models.iter().find(is_known).is_some_and(|model| model.fault.is_some());
+            report.model_fault = if is_said { None } else { probe.model_fault(&wanted.model) };
+        }
+        report.findings = findings::findings(&report, wanted, tree, probe);
         report
     }
 

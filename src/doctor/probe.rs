@@ -8,8 +8,9 @@ use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
 use crate::capture::v4l2::{CameraError, CameraWish, Device, answered, try_out};
-use crate::face::zoo;
+use crate::face::{LandmarkNet, zoo};
 use crate::machine::{Tree, memory_fault};
+use crate::screen::{PngFolder, window_fault};
 use crate::text::files;
 
 pub trait Probe {
@@ -31,11 +32,20 @@ pub trait Probe {
     /// Has a camera stream until a frame came that can be used; for some seconds at most.
     fn try_camera(&self, path: &Path) -> Result<(), CameraError>;
 
-    /// Free for this user where the program was started.
-    fn free_disk_mib(&self) -> Option<u64>;
+    /// Free for this user where a folder lies, or will lie when it is made.
+    fn free_disk_mib(&self, folder: &Path) -> Option<u64>;
+
+    /// Why no files can be written to a folder, which is made for them if it is not there.
+    fn folder_fault(&self, folder: &Path) -> Option<String>;
+
+    /// Why there can be no window.
+    fn window_fault(&self) -> Option<String>;
 
     /// The models in this program, each loaded once.
     fn models(&self) -> Vec<ModelCheck>;
+
+    /// Why a run cannot take a model.
+    fn model_fault(&self, model: &zoo::Choice) -> Option<String>;
 
     /// Why landmarks find too little memory.
     fn memory_fault(&self) -> Option<String>;
@@ -57,6 +67,9 @@ impl Probe for ThisMachine {
     }
 
     fn has_program(&self, name: &str) -> bool {
+        if name.is_empty() {
+            return false;
+        }
         let folders = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&folders).any(|folder| access(folder.join(name), Access::EXEC_OK).is_ok())
     }
@@ -74,8 +87,17 @@ impl Probe for ThisMachine {
         try_out(path)
     }
 
-    fn free_disk_mib(&self) -> Option<u64> {
-        Some(files::free_bytes(Path::new("."))? / (1024 * 1024))
+    fn free_disk_mib(&self, folder: &Path) -> Option<u64> {
+        let above = folder.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        Some(above.into_iter().find_map(files::free_bytes)? / (1024 * 1024))
+    }
+
+    fn folder_fault(&self, folder: &Path) -> Option<String> {
+        PngFolder::check(folder).err().map(|e| super::with_advice(&e))
+    }
+
+    fn window_fault(&self) -> Option<String> {
+        window_fault().map(|e| super::with_advice(&e))
     }
 
     fn models(&self) -> Vec<ModelCheck> {
@@ -84,6 +106,11 @@ impl Probe for ThisMachine {
             fault: zoo::Choice::Shipped(shipped).load().err().map(|e| super::with_advice(&e)),
         };
         zoo::SHIPPED.iter().map(check).collect()
+    }
+
+    fn model_fault(&self, model: &zoo::Choice) -> Option<String> {
+        let checked = model.load().map_err(|e| super::with_advice(&e));
+        checked.and_then(|net| LandmarkNet::new(&net, 1).map_err(|e| super::with_advice(&e))).err()
     }
 
     fn memory_fault(&self) -> Option<String> {
@@ -118,4 +145,30 @@ fn offered(path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
     let formats: Vec<OfferedFormat> = formats.collect();
     let is_readable = formats.iter().any(OfferedFormat::is_readable);
     if device.is_in_pipeline() && !is_readable { Err(device.pipeline_error()) } else { Ok(formats) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_a_run_refuses_is_at_fault() {
+        let fault = |name: &str| ThisMachine.model_fault(&name.parse().unwrap()).unwrap_or_default();
+        assert_eq!(fault("nano"), "");
+        assert!(fault("/nowhere").starts_with("cannot read /nowhere/card.toml"), "{}", fault("/nowhere"));
+        assert!(fault("faces").starts_with("faces finds faces; expected a model that finds landmarks"));
+    }
+
+    #[test]
+    fn a_folder_is_tried_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("a/b");
+        assert_eq!(ThisMachine.folder_fault(&inside), None);
+        assert!(!folder.path().join("a").exists() && folder.path().exists());
+        assert!(ThisMachine.folder_fault(Path::new("/proc/x")).unwrap().starts_with("cannot write /proc/x"));
+        let is_told = |folder: &Path| ThisMachine.free_disk_mib(folder).is_some();
+        assert!(is_told(&inside) && is_told(Path::new("")) && is_told(Path::new("not/there")));
+        // procfs has no room at all.
+        assert_eq!(ThisMachine.free_disk_mib(Path::new("/proc/x/y")), Some(0));
+    }
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::devices::{group, is_there};
 use super::unit::{NAME, Unit};
-use super::{Diagnosis, Finding, Probe, SETTINGS};
+use super::{Diagnosis, Finding, Probe, SETTINGS, Wanted};
 use crate::machine::Tree;
 
 /// Groups of the unit's user.
 const GROUPS: [&str; 2] = ["video", "render"];
 
-pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
+pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
     let mut found = Vec::new();
     if !is_there(tree, Path::new("/run/systemd/system")) {
         found.push(Finding::obstacle(
@@ -26,7 +26,8 @@ pub(super) fn findings(report: &Diagnosis, tree: &Tree, probe: &dyn Probe) -> Ve
         Some(unit) if unit.mask().is_some() => found.extend(unit.mask().map(masked)),
         Some(unit) => found.extend(program(&unit, tree).into_iter().chain(settings(&unit, tree, probe))),
     }
-    found.extend(report.cameras.iter().filter_map(|camera| {
+    let cameras = report.cameras.iter().filter(|camera| wanted.reads(&camera.device, tree));
+    found.extend(cameras.filter_map(|camera| {
         let group = group(&camera.device, tree, probe).filter(|group| !GROUPS.contains(&group.as_str()))?;
         Some(Finding::obstacle(
             format!("{} belongs to the group {group}, and the unit's user does not", camera.device.display()),

@@ -68,7 +68,7 @@ impl Diagnosis {
             row(f, "memory", format_args!("{free} of {all} MiB free{limit}"))?;
         }
         if let Some(free) = self.free_disk_mib {
-            row(f, "disk", format_args!("{free} MiB free here"))?;
+            row(f, "disk", format_args!("{free} MiB free {}", self.disk_place()))?;
         }
         if let Some(release) = &self.machine.kernel_release {
             row(f, "system", format_args!("Linux {release}"))?;
@@ -112,6 +112,14 @@ impl Diagnosis {
             writeln!(f, "\nNothing is in the way.")?;
         }
         Ok(())
+    }
+
+    /// Where the disk is that is spoken of.
+    pub(super) fn disk_place(&self) -> String {
+        match &self.disk_folder {
+            Some(folder) if folder.as_os_str() != "." => format!("in {}", folder.display()),
+            _ => "here".into(),
+        }
     }
 
     /// What this machine does not tell.

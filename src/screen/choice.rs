@@ -163,8 +163,18 @@ fn first_that_opens<S>(
     Err(nearest)
 }
 
+/// Why there can be no window, as far as that is known before one is opened.
+pub fn window_fault() -> Option<ScreenError> {
+    if !cfg!(feature = "window") {
+        return Some(ScreenError::WindowNotBuilt);
+    }
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    (!["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(is_set)).then_some(ScreenError::NoDesktop)
+}
+
 #[cfg(feature = "window")]
 fn open_window() -> Result<Box<dyn Screen>, ScreenError> {
+    window_fault().map_or(Ok(()), Err)?;
     Ok(Box::new(super::window::WindowScreen::open()?))
 }
 

@@ -18,7 +18,7 @@ mod view;
 mod window;
 
 pub use canvas::Canvas;
-pub use choice::{ScreenChoice, ScreenChoiceError};
+pub use choice::{ScreenChoice, ScreenChoiceError, window_fault};
 pub use error::ScreenError;
 pub use memory::{MemoryScreen, PresentTime};
 pub use png::PngFolder;

@@ -25,6 +25,16 @@ impl PngFolder {
         Ok(PngFolder { folder: folder.into() })
     }
 
+    /// Whether it can be made, or takes files where it is there already; nothing is left behind.
+    pub fn check(folder: &Path) -> Result<(), ScreenError> {
+        let missing: Vec<&Path> =
+            folder.ancestors().take_while(|above| !above.exists() && !above.as_os_str().is_empty()).collect();
+        let made = PngFolder::create(folder).map(drop);
+        // What could not be made is not there to be removed.
+        missing.into_iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
+        made
+    }
+
     /// The file of the frame of that number.
     pub fn path(folder: &Path, sequence: u32) -> PathBuf {
         folder.join(format!("{sequence:06}.png"))
