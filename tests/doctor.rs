@@ -325,6 +325,10 @@ fn each_purpose_has_obstacles_of_its_own() {
     assert_eq!(obstacles(Purpose::Run, busy()).len(), 1);
     assert_eq!(obstacles(Purpose::Bench, busy()), [""; 0]);
     assert_eq!(service(999), ["/dev/video0 belongs to the group spi, and the unit's user does not"]);
+    let drop_in = "etc/systemd/system/wingmark.service.d/spi.conf";
+    pi.write(drop_in, "[Service]\nSupplementaryGroups=spi\n");
+    assert_eq!(service(999), [""; 0]);
+    fs::remove_file(pi.path(drop_in)).unwrap();
     assert_eq!(obstacles(Purpose::Service, Answers { model_fault: Some("cut short"), ..locked() }), ["cut short"]);
 
     pi.write("etc/wingmark.toml", "publish = 'mqtt://me:hush@h'\n");

@@ -7,7 +7,7 @@ use super::unit::{NAME, Unit};
 use super::{Diagnosis, Finding, Probe, SETTINGS, Wanted};
 use crate::machine::Tree;
 
-/// Groups of the unit's user.
+/// Groups of the shipped unit's user.
 const GROUPS: [&str; 2] = ["video", "render"];
 
 pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Vec<Finding> {
@@ -18,17 +18,22 @@ pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, pro
             "let another manager start wingmark again when it ends, as docker run --restart always".into(),
         ));
     }
-    match Unit::read(tree) {
+    let unit = Unit::read(tree);
+    match &unit {
         None => found.push(Finding::obstacle(
             format!("{NAME} is not installed"),
             "copy service/wingmark.service to /etc/systemd/system, then sudo systemctl enable --now wingmark".into(),
         )),
         Some(unit) if unit.mask().is_some() => found.extend(unit.mask().map(masked)),
-        Some(unit) => found.extend(program(&unit, tree).into_iter().chain(settings(&unit, tree, probe))),
+        Some(unit) => found.extend(program(unit, tree).into_iter().chain(settings(unit, tree, probe))),
     }
+    let is_in_group = |group: &str| match unit.as_ref().filter(|unit| unit.mask().is_none()) {
+        Some(unit) => unit.is_in_group(group),
+        None => GROUPS.contains(&group),
+    };
     let cameras = report.cameras.iter().filter(|camera| wanted.reads(&camera.device, tree));
     found.extend(cameras.filter_map(|camera| {
-        let group = group(&camera.device, tree, probe).filter(|group| !GROUPS.contains(&group.as_str()))?;
+        let group = group(&camera.device, tree, probe).filter(|group| !is_in_group(group))?;
         Some(Finding::obstacle(
             format!("{} belongs to the group {group}, and the unit's user does not", camera.device.display()),
             format!("sudo systemctl edit wingmark, with SupplementaryGroups={group} under [Service]"),

@@ -94,9 +94,10 @@ impl Unit {
         if is_made_up { None } else { Some(self.last("User").unwrap_or("root")) }
     }
 
-    fn is_in_group(&self, group: &str) -> bool {
+    /// Whether the unit puts its user into a group; root may all.
+    pub(super) fn is_in_group(&self, group: &str) -> bool {
         let more = self.all("SupplementaryGroups").into_iter().flat_map(str::split_whitespace);
-        more.chain(self.last("Group")).chain(self.user()).any(|own| own == group)
+        self.user() == Some("root") || more.chain(self.last("Group")).chain(self.user()).any(|own| own == group)
     }
 
     /// Whether its user may read a file of the folder `/etc`; what is not there is no matter of
