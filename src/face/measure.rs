@@ -38,6 +38,10 @@ const REST_QUANTILE: f32 = 0.3;
 const OPEN_QUANTILE: f32 = 0.7;
 /// How fast the open state follows later, as a share of itself a second.
 const FOLLOW_A_SECOND: f32 = 0.02;
+/// Openness of an eye below which it says nothing of its open state,
+const HALF_OPEN: f32 = 0.5;
+/// unless it stays below for so long: then the state is wrong, and learned anew.
+const LONGEST_SHUT: Duration = Duration::from_secs(300);
 /// A mouth's ratio when it yawns widely.
 const WIDE_MOUTH: f32 = 0.8;
 /// The eyes are closed below the first and open again above the second.
@@ -50,8 +54,10 @@ const PERCLOS_OPENNESS: f32 = 0.2;
 const PERCLOS_WINDOW: Duration = Duration::from_secs(60);
 /// With less seen than this, the share says nothing.
 const PERCLOS_LEAST: Duration = Duration::from_secs(10);
-/// Frames further apart than this say nothing of the time between them.
+/// What a frame shows counts up to the next one, and for no longer than this.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
+/// What two frames show that are further apart is not one and the same.
+const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// Openness of the mouth of a yawn, and how long it stays so.
 const YAWN: Hysteresis = Hysteresis { on: 0.6, off: 0.4 };
 const YAWN_TIME: Duration = Duration::from_millis(1500);
@@ -158,6 +164,9 @@ pub struct Person {
     yawn: Phase,
     nod: Phase,
     pitch: Option<f32>,
+    /// Openness of the eyes in the frame before, where they were seen.
+    openness: Option<f32>,
+    /// Until when, for how long and whether the eyes were closed.
     window: VecDeque<(Duration, Duration, bool)>,
 }
 
@@ -187,9 +196,9 @@ impl Phase {
         Some(end.saturating_sub(since))
     }
 
-    /// Nothing is seen; a moment of it changes nothing.
-    fn unseen(&mut self, at: Duration) {
-        self.0 = self.0.filter(|(_, last)| at.saturating_sub(*last) <= LONGEST_STEP);
+    /// Nothing is seen: what was seen last so long before is over.
+    fn unseen(&mut self, at: Duration, longest: Duration) {
+        self.0 = self.0.filter(|(_, last)| at.saturating_sub(*last) <= longest);
     }
 }
 
@@ -200,35 +209,48 @@ struct OwnState {
     learned: Vec<f32>,
     seen: Duration,
     level: f32,
+    /// How much longer the ratio was shut than not.
+    shut: Duration,
 }
 
-/// What an own state is for most people, and at least.
+/// What an own state is for most people, and at least; and the share of it below which a ratio is
+/// shut, and says nothing of it.
 #[derive(Debug, Clone, Copy)]
 struct Usual {
     level: f32,
     least: f32,
+    shut: f32,
 }
 
 impl OwnState {
     fn new(quantile: f32) -> Self {
-        OwnState { quantile, learned: Vec::with_capacity(LEARNED), seen: Duration::ZERO, level: 0.0 }
+        let learned = Vec::with_capacity(LEARNED);
+        OwnState { quantile, learned, seen: Duration::ZERO, level: 0.0, shut: Duration::ZERO }
     }
 
     /// Takes a ratio, and what passed since the frame before; gives the level.
     fn take(&mut self, ratio: f32, usual: Usual, step: Duration) -> f32 {
-        let level = if self.seen < LEARN {
+        let learns = self.seen < LEARN;
+        let is_shut = ratio < usual.shut * if learns { usual.least } else { self.level };
+        self.shut = if is_shut { self.shut + step } else { self.shut.saturating_sub(step) };
+        if self.shut > LONGEST_SHUT {
+            self.learned.clear();
+            (self.seen, self.shut) = (Duration::ZERO, Duration::ZERO);
+        } else if !is_shut && learns {
             let place = self.learned.partition_point(|other| *other < ratio);
             self.learned.insert(place, ratio);
-            let last = (self.learned.len() - 1) as f32;
-            let own = self.learned[(last * self.quantile).round() as usize];
             self.seen += step;
-            let trust = (self.seen.as_secs_f32() / LEARN.as_secs_f32()).min(1.0);
-            usual.level + (own - usual.level) * trust
-        } else {
+        } else if !is_shut {
             let way = if ratio > self.level { self.quantile } else { self.quantile - 1.0 };
-            self.level * (1.0 + way * FOLLOW_A_SECOND * step.as_secs_f32())
-        };
-        self.level = level.max(usual.least);
+            self.level *= 1.0 + way * FOLLOW_A_SECOND * step.as_secs_f32();
+        }
+        if learns || self.learned.is_empty() {
+            let last = self.learned.len().saturating_sub(1) as f32;
+            let own = self.learned.get((last * self.quantile).round() as usize).copied().unwrap_or(usual.level);
+            let trust = (self.seen.as_secs_f32() / LEARN.as_secs_f32()).min(1.0);
+            self.level = usual.level + (own - usual.level) * trust;
+        }
+        self.level = self.level.max(usual.least);
         self.level
     }
 }
@@ -250,6 +272,7 @@ impl Person {
             yawn: Phase::default(),
             nod: Phase::default(),
             pitch: None,
+            openness: None,
             window: VecDeque::with_capacity(WINDOW),
         }
     }
@@ -259,9 +282,12 @@ impl Person {
         self.id
     }
 
-    /// Whether the face was seen at most `time` before `now`.
-    pub fn was_seen_within(&self, time: Duration, now: Duration) -> bool {
-        self.at.is_some_and(|at| now.saturating_sub(at) <= time)
+    /// The face is not seen in a frame; a moment of it changes nothing.
+    pub fn unseen(&mut self, at: Duration) {
+        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
+            phase.unseen(at, LONGEST_STEP);
+        }
+        self.said_closed &= self.closed.is_on();
     }
 
     /// The pose of the person's head in the next frame, looked for from where it was. Now and then
@@ -296,9 +322,15 @@ impl Person {
     ) -> Measures {
         let step = self.at.map_or(Duration::ZERO, |before| at.saturating_sub(before)).min(LONGEST_STEP);
         self.at = Some(at);
+        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
+            phase.unseen(at, LONGEST_GAP);
+        }
+        self.said_closed &= self.closed.is_on();
         let step_s = step.as_secs_f32();
         let closed = drawn.closed / drawn.open;
-        let usual_eye = Usual { level: drawn.open, least: drawn.open * (closed + LEAST_OPEN * (1.0 - closed)) };
+        // The share of the open ratio that an eye has of this openness.
+        let share = |openness: f32| closed + openness * (1.0 - closed);
+        let usual_eye = Usual { level: drawn.open, least: drawn.open * share(LEAST_OPEN), shut: share(HALF_OPEN) };
         let eye = |own: &mut OwnState, ratio: Option<f32>| {
             ratio.map(|ratio| {
                 let open = own.take(ratio, usual_eye, step);
@@ -308,7 +340,7 @@ impl Person {
         let right_eye = eye(&mut self.right_eye, ratios.right_eye);
         let left_eye = eye(&mut self.left_eye, ratios.left_eye);
         let mouth = ratios.mouth.map(|ratio| {
-            let usual = Usual { level: USUAL_MOUTH, least: LEAST_MOUTH };
+            let usual = Usual { level: USUAL_MOUTH, least: LEAST_MOUTH, shut: 0.0 };
             let rest = self.mouth.take(ratio, usual, step).min(WIDE_MOUTH / 2.0);
             ((ratio - rest) / (WIDE_MOUTH - rest)).clamp(0.0, 1.0)
         });
@@ -324,7 +356,7 @@ impl Person {
             Some(is_closed) => self.closed.next(is_closed, at),
             // Eyes that are no longer seen did not open.
             None => {
-                self.closed.unseen(at);
+                self.closed.unseen(at, LONGEST_STEP);
                 None
             }
         };
@@ -366,8 +398,8 @@ impl Person {
     }
 
     fn perclos(&mut self, at: Duration, step: Duration, openness: Option<f32>) -> Option<f32> {
-        if let Some(openness) = openness {
-            self.window.push_back((at, step, openness < PERCLOS_OPENNESS));
+        if let Some(before) = std::mem::replace(&mut self.openness, openness) {
+            self.window.push_back((at, step, before < PERCLOS_OPENNESS));
         }
         while self.window.front().is_some_and(|(then, ..)| at.saturating_sub(*then) > PERCLOS_WINDOW) {
             self.window.pop_front();
@@ -429,7 +461,7 @@ mod tests {
         let (events, measures) = after_a_while(frames);
         assert_eq!(kinds(&events), [EventKind::Blink]);
         assert_eq!((events[0].face, events[0].lasted), (7, FRAME * 6));
-        assert_eq!(measures.right_eye, Some(1.0));
+        assert!(measures.right_eye.unwrap() > 0.99, "{measures:?}");
     }
 
     #[test]
@@ -526,6 +558,30 @@ mod tests {
         assert_eq!((measures.eyes_closed, kinds(&events)), (Some(true), vec![EventKind::EyesClosed]));
         let (_, first) = watch([(CLOSED, 0.02, 0.0)]);
         assert_eq!(first.eyes_closed, Some(true));
+        // They say nothing of how wide the eyes are when they open.
+        let (_, measures) = watch([vec![(CLOSED, 0.02, 0.0); 400], vec![(0.29, 0.02, 0.0); 120]].concat());
+        assert!(measures.right_eye.unwrap() > 0.95, "{measures:?}");
+    }
+
+    #[test]
+    fn eyes_that_stay_nearly_closed_stay_so() {
+        // Of somebody with wide eyes, of most people, and of somebody with narrow ones.
+        for open in [0.4, OPEN, 0.29] {
+            let nearly = open * (CLOSED / OPEN + 0.15 * (1.0 - CLOSED / OPEN));
+            let frames = |seconds: u32| (0..seconds * 5).map(|i| if i < 50 { open } else { nearly });
+            let at = |(i, eyes)| (Duration::from_millis(200) * i, (eyes, 0.02, 0.0));
+            for seconds in [75, 160] {
+                let (events, measures) = watch_at((0..).zip(frames(seconds)).map(at));
+                assert!((measures.right_eye.unwrap() - 0.15).abs() < 0.01, "{measures:?} of {open}");
+                assert_eq!((measures.perclos, kinds(&events)), (Some(1.0), vec![EventKind::EyesClosed]), "{open}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_state_that_began_wrong_is_learned_anew() {
+        let (_, measures) = watch([vec![(0.5, 0.02, 0.0); 120], vec![(OPEN, 0.02, 0.0); 10_000]].concat());
+        assert!(measures.right_eye.unwrap() > 0.95 && measures.eyes_closed == Some(false), "{measures:?}");
     }
 
     #[test]
@@ -561,6 +617,41 @@ mod tests {
             };
             assert_eq!(cycle(9), None);
             assert!((cycle(130).unwrap() - 0.2).abs() < 0.02, "{rate} a second: {:?}", cycle(130));
+        }
+    }
+
+    #[test]
+    fn what_a_frame_shows_counts_up_to_the_next_one() {
+        let times = (0..20).flat_map(|i| [0, 100, 200, 300, 400].map(|ms| Duration::from_millis(1000 * i + ms)));
+        let frame = |at: Duration| (at, (if at.subsec_millis() == 400 { CLOSED } else { OPEN }, 0.02, 0.0));
+        // The last frame of each five counts for half a second, each other one for a tenth.
+        let perclos = watch_at(times.map(frame)).1.perclos.unwrap();
+        assert!((perclos - 5.0 / 9.0).abs() < 0.03, "{perclos}");
+    }
+
+    #[test]
+    fn frames_with_a_long_gap_between_them_show_two_closures() {
+        let second = Duration::from_secs(1);
+        let at = |i: u32| if i < 12 { FRAME * 20 * i } else { second * 7200 + FRAME * 20 * i };
+        let frame = |i: u32| (at(i), (if (9..15).contains(&i) { CLOSED } else { OPEN }, 0.02, 0.0));
+        let (events, _) = watch_at((0..20).map(frame));
+        assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesClosed, EventKind::EyesOpened]);
+        assert!(events.iter().all(|event| event.lasted < second * 3), "{events:?}");
+    }
+
+    #[test]
+    fn a_face_that_is_not_seen_for_longer_than_a_moment_shows_two_closures() {
+        for (unseen_ms, expected) in [(300, vec![EventKind::EyesClosed]), (700, vec![])] {
+            let mut person = Person::new(1, Duration::ZERO);
+            let mut events = Vec::new();
+            for ms in (0..400).step_by(50).chain((400 + unseen_ms..800 + unseen_ms).step_by(50)) {
+                let closed = ratios(CLOSED, 0.02);
+                person.take(Duration::from_millis(ms), None, closed, EyeRatios::default(), &mut events);
+                if ms == 350 {
+                    person.unseen(Duration::from_millis(350 + unseen_ms));
+                }
+            }
+            assert_eq!(kinds(&events), expected, "unseen for {unseen_ms} ms");
         }
     }
 

@@ -33,8 +33,6 @@ const IN_VAIN_IN_NEW_SCENE: usize = 20;
 const IN_VAIN_ALONE: usize = 2;
 /// The same in the first frame of a scene, rotated by quarters because nobody was seen.
 const IN_VAIN_ROTATED: usize = 8;
-/// What is known of a person is kept for so long after the face was seen last.
-const LOST_FOR: Duration = Duration::from_secs(1);
 
 /// How an [`Observer`] works.
 #[derive(Debug, Clone)]
@@ -99,7 +97,7 @@ pub struct Observer {
     previous: Option<u32>,
     head: Option<HeadModel>,
     fov: FieldOfView,
-    /// Those whose faces were seen within [`LOST_FOR`].
+    /// Those whose faces are followed.
     people: Vec<Person>,
 }
 
@@ -298,8 +296,9 @@ impl Observer {
             return events;
         }
         let camera = Pinhole::of(size, self.fov);
+        self.people.retain(|person| self.tracker.follows(person.id()));
         let is_there = |person: &Person| faces.iter().any(|face| face.id == person.id());
-        self.people.retain(|person| is_there(person) || person.was_seen_within(LOST_FOR, now));
+        self.people.iter_mut().filter(|person| !is_there(person)).for_each(|person| person.unseen(now));
         for face in faces {
             let known = self.people.iter().position(|person| person.id() == face.id);
             let index = known.unwrap_or_else(|| {

@@ -168,6 +168,11 @@ impl Tracker {
         !self.tracks.is_empty()
     }
 
+    /// Whether this face is followed, or lost and waited for.
+    pub fn follows(&self, id: u32) -> bool {
+        self.tracks.iter().any(|track| track.id == id)
+    }
+
     /// Nothing that was seen so far has to do with what comes.
     pub fn forget(&mut self) {
         self.tracks.clear();
