@@ -231,6 +231,9 @@ impl Observer {
         let Spent { detect, looks: looked } = spent;
         self.looks = looked.count;
         let tracking = Instant::now();
+        if change == Change::Dark {
+            self.tracker.wait(now);
+        }
         let mut faces = self.tracker.update(looks, now);
         let mut events = self.measure(&mut faces, frame.size(), now);
         events.iter_mut().for_each(|event| event.at = frame.captured_at());

@@ -88,6 +88,8 @@ pub struct Tracker {
     tracks: Vec<Track>,
     last_id: u32,
     smoothing: Smoothing,
+    /// Time of the frame before.
+    updated_at: Duration,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ struct Track {
     pace: Vector2<f32>,
     /// When it was seen last.
     seen_at: Duration,
-    /// When it was first looked for and not found.
+    /// When it was first looked for and not found, and later by what passed without light since.
     lost_at: Option<Duration>,
 }
 
@@ -138,7 +140,7 @@ impl Expected {
 
 impl Tracker {
     pub fn new(smoothing: Smoothing) -> Self {
-        Tracker { tracks: Vec::new(), last_id: 0, smoothing }
+        Tracker { tracks: Vec::new(), last_id: 0, smoothing, updated_at: Duration::ZERO }
     }
 
     /// Steadies points so much from now on.
@@ -146,9 +148,12 @@ impl Tracker {
         self.smoothing = smoothing;
     }
 
-    /// Follows no more faces than that: those that came first stay.
+    /// Follows no more faces than that: of those that are seen those that came first, then the
+    /// lost ones.
     pub fn keep_first(&mut self, most: usize) {
+        self.tracks.sort_by_key(|track| (track.lost_at.is_some(), track.id));
         self.tracks.truncate(most);
+        self.tracks.sort_by_key(|track| track.id);
     }
 
     /// New faces get higher ids than this.
@@ -178,6 +183,12 @@ impl Tracker {
         self.tracks.clear();
     }
 
+    /// The next frame has no light: what passed since the one before makes no face lost for longer.
+    pub fn wait(&mut self, now: Duration) {
+        let step = now.saturating_sub(self.updated_at);
+        self.tracks.iter_mut().filter_map(|track| track.lost_at.as_mut()).for_each(|lost_at| *lost_at += step);
+    }
+
     /// Takes all looks of a frame that show a face, those at expected faces with their number.
     /// Gives the faces in the order of their numbers.
     ///
@@ -186,6 +197,7 @@ impl Tracker {
     /// at a lost face is that face.
     pub fn update(&mut self, mut looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
+        self.updated_at = now;
         let rank = |id: Option<u32>, look: &Look| match expected.iter().find(|face| Some(face.id) == id) {
             Some(face) if !face.lost => face.bounds().iou(&look.bounds()) * look.presence,
             Some(_) => -1.0,
@@ -384,6 +396,26 @@ mod tests {
         tracker.keep_first(2);
         let expected: Vec<u32> = tracker.expected(at(1)).iter().map(|face| face.id).collect();
         assert_eq!(expected, [1, 2]);
+        tracker.update(vec![(Some(2), look(100.0)), (None, look(200.0))], at(1));
+        tracker.keep_first(2);
+        let expected: Vec<u32> = tracker.expected(at(2)).iter().map(|face| face.id).collect();
+        assert_eq!(expected, [2, 4]);
+    }
+
+    #[test]
+    fn a_face_is_lost_for_no_longer_while_there_is_no_light() {
+        let mut tracker = tracker();
+        tracker.update(vec![(None, look(0.0))], at(0));
+        for i in 1..40 {
+            // Ten frames of light among them.
+            if i % 4 != 0 {
+                tracker.wait(at(i));
+            }
+            tracker.update(Vec::new(), at(i));
+        }
+        assert!(tracker.follows(1));
+        (40..50).for_each(|i| drop(tracker.update(Vec::new(), at(i))));
+        assert!(!tracker.follows(1));
     }
 
     #[test]
