@@ -6,8 +6,8 @@
 //! rest is all jitter, is held by a filter a point.
 //!
 //! How much noise there is, is measured. A landmark's jitter is in proportion to the covariance of
-//! its error, and how much all of them jitter shows in their second differences: noise has them,
-//! motion hardly any. What is found farther than a few standard deviations of jitter from what was
+//! its error, and how much all of them jitter shows in how they turn back: noise does from each
+//! frame to the next, motion hardly ever does, also where frames are rare. What is found farther than a few standard deviations of jitter from what was
 //! expected is no jitter, and the variance of the filter is raised until it is that far and no
 //! farther; so an eye that shuts is followed at once, and no point is held back by more than jitter
 //! is wide.
@@ -15,7 +15,6 @@
 //! Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001,
 //! has the filters (6.2.2), the gate (2.5) and a variance that grows with the surprise (11.2).
 
-use std::f32::consts::LN_2;
 use std::time::Duration;
 
 use nalgebra::{Matrix2, Point2, Similarity2, Vector2, Vector4};
@@ -46,12 +45,15 @@ const SHIFT_AHEAD: Duration = Duration::from_millis(500);
 const TURN_AHEAD: Duration = Duration::from_millis(100);
 
 /// Standard deviation of the jitter, as a share of that of the error; where the measurement starts,
-/// and the least it may give. That of `small` before a camera with a noise of 3 of 255, and a third
-/// of it.
+/// and the least and the most it may give. That of `small` before a camera with a noise of 3 of
+/// 255, a third of it and six times of it.
 const USUAL_JITTER: f32 = 0.036;
 const LEAST_JITTER: f32 = 0.012;
-/// Jitter is averaged over this time.
+const MOST_JITTER: f32 = 0.216;
+/// Jitter is averaged over this time,
 const JITTER_TIME: Duration = Duration::from_millis(500);
+/// and measured in no longer steps: a head goes to and fro in those.
+const JITTER_STEP: Duration = Duration::from_millis(125);
 
 /// The filters of one face.
 #[derive(Debug)]
@@ -265,21 +267,25 @@ impl Default for Jitter {
 }
 
 impl Jitter {
-    /// The second difference of numbers that are all noise has six times its variance. The median
-    /// over the landmarks is that of those that rest, or nearly do.
+    /// Noise turns back and motion goes on: of numbers that are all noise the second difference has
+    /// six times the variance, and the change of two steps twice. Motion adds to the change of two
+    /// steps. The median over the landmarks is that of those that rest, or nearly do.
     fn measure(&mut self, step: Duration, shape: &[Found]) {
         let [newer, older] = &mut self.before;
-        if older.len() == shape.len() {
-            let seconds = shape.iter().zip(newer.iter().zip(older.iter()));
-            let distance = |(now, (newer, older)): (&Found, (&Point2<f32>, &Point2<f32>))| {
-                now.squared_distance(&((now.at - newer) - (newer - older))) / 6.0
+        if older.len() == shape.len() && step <= JITTER_STEP {
+            let mut median = |change: fn(Point2<f32>, Point2<f32>, Point2<f32>) -> Vector2<f32>| {
+                let points = shape.iter().zip(newer.iter().zip(older.iter()));
+                self.distances.clear();
+                self.distances
+                    .extend(points.map(|(now, (newer, older))| now.squared_distance(&change(now.at, *newer, *older))));
+                median_mut(&mut self.distances) / MEDIAN_RADIUS.powi(2)
             };
-            self.distances.clear();
-            self.distances.extend(seconds.map(distance));
-            let variance = median_mut(&mut self.distances) / (2.0 * LN_2);
+            let turned = median(|now, newer, older| (now - newer) - (newer - older));
+            let went = median(|now, _, older| now - older);
+            let variance = (turned - went) / 4.0;
             let share = 1.0 - (-step.as_secs_f32() / JITTER_TIME.as_secs_f32()).exp();
             self.variance += share * (variance - self.variance);
-            self.variance = self.variance.max(LEAST_JITTER * LEAST_JITTER);
+            self.variance = self.variance.clamp(LEAST_JITTER.powi(2), MOST_JITTER.powi(2));
         }
         std::mem::swap(newer, older);
         newer.clear();
