@@ -10,8 +10,10 @@ use crate::picture::geometry::Crop;
 // Chosen by the figures that stand beside each, measured once by hand; no command gives them. The
 // tests below hold them on the built-in picture.
 
-/// Side of the pictures that are compared.
+/// Side of the pictures that are compared. Of a frame more than twice as wide as high, or as high
+/// as wide, it is a multiple, so that the frame has four cells across, too.
 const SIDE_PX: u32 = 8;
+const MOST_TIMES: u32 = 8;
 /// Mean difference of their bytes up to which there was no cut, whatever the pictures show. A fast
 /// pan and roll (1.6 % of the frame and 2.5 degrees a frame) of the built-in picture gives 9,
 /// neighbouring pictures of 300-W give 32 and more, half of them over 69.
@@ -48,13 +50,15 @@ pub struct SceneWatch {
 #[derive(Debug, Clone)]
 struct Thumbnail {
     image: CropImage,
+    /// Bytes of the cells within the frame.
+    inside: Vec<u8>,
     /// From each cell to those at its right and below, in grey.
     edges: Vec<i32>,
 }
 
 impl Default for SceneWatch {
     fn default() -> Self {
-        let thumbnail = Thumbnail { image: CropImage::new(SIDE_PX), edges: Vec::new() };
+        let thumbnail = Thumbnail { image: CropImage::new(SIDE_PX), inside: Vec::new(), edges: Vec::new() };
         SceneWatch { lit: thumbnail.clone(), now: thumbnail, seen: None }
     }
 }
@@ -81,30 +85,39 @@ impl SceneWatch {
         if passed < PATIENCE && now < DARK * lit {
             return Change::Dark;
         }
-        let bytes = self.lit.image.rgb.iter().zip(&self.now.image.rgb);
+        let bytes = self.lit.inside.iter().zip(&self.now.inside);
         let difference: u32 = bytes.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
         let common: i32 = self.lit.edges.iter().zip(&self.now.edges).map(|(a, b)| a * b).sum();
         let same_edges = common as f32 > SAME_EDGES * lit * now;
-        if difference <= CUT * self.now.image.rgb.len() as u32 || same_edges { Change::Same } else { Change::Cut }
+        if difference <= CUT * self.now.inside.len() as u32 || same_edges { Change::Same } else { Change::Cut }
     }
 }
 
 impl Thumbnail {
     fn take(&mut self, frame: &Frame) {
-        self.image.fill(frame, &Crop::of_frame(frame.size(), SIDE_PX));
-        let side = SIDE_PX as usize;
         let Size { width, height } = frame.size();
+        let (longer, shorter) = (width.max(height), width.min(height));
+        let side_px = SIDE_PX * longer.div_ceil(2 * shorter).min(MOST_TIMES);
+        if self.image.side_px != side_px {
+            self.image = CropImage::new(side_px);
+        }
+        self.image.fill(frame, &Crop::of_frame(frame.size(), side_px));
+        let side = side_px as usize;
+        // Two cells at least, of the thinnest frame too.
         let inside = |length: u32| {
-            let outside = (side as f32 * (1.0 - length as f32 / width.max(height) as f32) / 2.0).ceil() as usize;
-            outside..side.saturating_sub(outside)
+            let outside = (side as f32 * (1.0 - length as f32 / longer as f32) / 2.0).ceil() as usize;
+            let outside = outside.min(side / 2 - 1);
+            outside..side - outside
         };
         let (columns, rows) = (inside(width), inside(height));
         let pixels = self.image.rgb.as_chunks::<3>().0;
         let grey =
             |row: usize, column: usize| pixels[row * side + column].iter().map(|&byte| i32::from(byte)).sum::<i32>();
+        self.inside.clear();
         self.edges.clear();
         for row in rows.clone() {
             for column in columns.clone() {
+                self.inside.extend(pixels[row * side + column]);
                 let here = grey(row, column);
                 let right = columns.contains(&(column + 1)).then(|| grey(row, column + 1) - here);
                 let below = rows.contains(&(row + 1)).then(|| grey(row + 1, column) - here);
@@ -153,6 +166,22 @@ mod tests {
         let smaller = Frame::from_rgb(Size { width, height: height - 1 }, portrait.bytes().to_vec()).unwrap();
         let changes = watched([&portrait, &portrait, &upside_down, &portrait, &smaller]);
         assert_eq!(changes, [Change::Cut, Change::Same, Change::Cut, Change::Cut, Change::Cut]);
+    }
+
+    #[test]
+    fn cuts_are_seen_in_frames_of_any_shape() {
+        let portrait = built_in_picture();
+        let Size { width, .. } = portrait.size();
+        for share in [1.0, 1.78, 2.0, 2.39, 4.0, 6.0, 12.0, 30.0] {
+            let size = Size { width, height: (width as f32 / share) as u32 };
+            let bytes = &portrait.bytes()[..size.height as usize * width as usize * 3];
+            let strip = Frame::from_rgb(size, bytes.to_vec()).unwrap();
+            let mut other = strip.clone();
+            other.bytes_mut().reverse();
+            let dim = in_light(&strip, |v| v * 0.5);
+            let changes = watched([&strip, &strip, &dim, &other, &strip]);
+            assert_eq!(changes[1..], [Change::Same, Change::Same, Change::Cut, Change::Cut], "{share} to 1");
+        }
     }
 
     #[test]
