@@ -64,7 +64,7 @@ impl Film {
         command
             .args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-i"])
             .arg(input(path))
-            .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-pix_fmt", "yuv420p"])
+            .args(["-map", "0:v:0", "-vf", "settb=AVTB,showinfo=checksum=0", "-pix_fmt", "yuv420p"])
             .args(all_frames)
             .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
             .stdin(Stdio::null())
@@ -180,13 +180,14 @@ fn every_frame(version: &str) -> [&'static str; 2] {
 }
 
 /// The filter `showinfo` writes lines such as
-/// `[Parsed_showinfo_0 @ 0x5] n:   1 pts:  512 pts_time:0.04  ..`.
+/// `[Parsed_showinfo_1 @ 0x5] n:   1 pts:  40000 pts_time:0.04  ..`, with `pts` in microseconds
+/// after the filter `settb`. What it says in seconds has six digits only.
 fn said(line: &str) -> Said {
-    let time = line.contains("showinfo").then(|| line.split_once("pts_time:")).flatten();
+    let time = line.contains("showinfo").then(|| line.split_once(" pts:")).flatten();
     match time {
         Some((_, rest)) => {
-            let seconds = rest.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
-            Said::Time(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()))
+            let micros = rest.split_whitespace().next().and_then(|number| number.parse::<i64>().ok());
+            Said::Time(micros.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())))
         }
         None if line.contains("showinfo") => Said::Message(String::new()),
         None => Said::Message(line.trim().into()),
@@ -199,8 +200,13 @@ mod tests {
 
     #[test]
     fn times_are_read_from_what_ffmpeg_says() {
-        let line = "[Parsed_showinfo_0 @ 0x5603] n:   1 pts:    512 pts_time:0.0416667 duration: 512 fmt:yuv420p";
-        assert!(matches!(said(line), Said::Time(Some(time)) if [41_666, 41_667].contains(&time.as_micros())));
+        let time =
+            |pts: &str| said(&format!("[Parsed_showinfo_1 @ 0x5603] n:   1 pts:{pts} duration: 512 fmt:yuv420p"));
+        for (pts, expected) in [("  41667 pts_time:0.041667", 41_667), ("12345678901 pts_time:12345.7", 12_345_678_901)]
+        {
+            assert!(matches!(time(pts), Said::Time(Some(time)) if time == Duration::from_micros(expected)), "{pts}");
+        }
+        assert!(matches!(time("-40000 pts_time:-0.04"), Said::Time(Some(Duration::ZERO))));
         // A frame without a time is a frame all the same.
         assert!(matches!(
             said("[Parsed_showinfo_0 @ 0x5603] n: 0 pts:NOPTS pts_time:NOPTS duration:1"),

@@ -166,14 +166,16 @@ fn a_film_is_decoded_by_ffmpeg_with_its_times() {
     let y4m =
         [&b"YUV4MPEG2 W64 H64 F25:1 C420jpeg\n"[..], &[&b"FRAME\n"[..], &[128; 64 * 96]].concat().repeat(3)].concat();
     let frames = fake.file("frames.y4m", &y4m);
-    let times = "for t in 0 0.5 2.25; do echo \"[Parsed_showinfo_0 @ 0x1] n: 0 pts: 0 pts_time:$t duration\" >&2; done";
+    // From a thousand seconds on, six digits of seconds tell no frames apart.
+    let times = "for t in 0 33367 12345678901; do \
+                 echo \"[Parsed_showinfo_1 @ 0x1] n: 0 pts: $t pts_time:12345.7 duration\" >&2; done";
     let script = format!("if [ \"$1\" = -version ]; then echo ffmpeg version 5.1.9; exit; fi; {times}; cat {frames}");
     stand_in(&fake, "ffmpeg", &script);
     let film = fake.file("film.mp4", b"\0\0\0\x20ftypisom and more");
     let Outcome { code, rows, said } = fake.run(&format!("--source {film}"));
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("film.mp4 is a film (MP4 or QuickTime); ffmpeg decodes it"), "{said}");
-    assert_eq!(rows.iter().map(|row| row.time()).collect::<Vec<_>>(), [0.0, 0.5, 2.25]);
+    assert_eq!(rows.iter().map(|row| row.time()).collect::<Vec<_>>(), [0.0, 0.033367, 12_345.678_901]);
 
     stand_in(&fake, "ffmpeg", "[ \"$1\" = -version ] && exit; echo \"film.mp4: Invalid data found\" >&2; exit 1");
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
