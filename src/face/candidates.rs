@@ -5,6 +5,8 @@
 use std::f32::consts::{FRAC_PI_2, PI};
 use std::time::Duration;
 
+use nalgebra::Vector2;
+
 use crate::face::detect::Detection;
 use crate::face::look::SAME_FACE_IOU;
 use crate::picture::geometry::Rect;
@@ -37,6 +39,8 @@ pub struct Place {
     pub square: Rect,
     /// Radians, positive clockwise on the screen.
     pub roll: f32,
+    /// How it moves, in frame pixels a second.
+    pub pace: Vector2<f32>,
     number: usize,
 }
 
@@ -58,9 +62,9 @@ impl Candidates {
         }
     }
 
-    /// The next place to look at: the surest of those that were tried least, with the roll that was
-    /// detected or, if `turned_too`, in another turn. A place whose box `is_known` is left out.
-    pub fn next(&mut self, turned_too: bool, is_known: impl Fn(&Rect) -> bool) -> Option<Place> {
+    /// The next place to look at, where it is by now: the surest of those that were tried least,
+    /// with the roll that was detected or, if `turned_too`, in another turn. A place whose box `is_known` is left out.
+    pub fn next(&mut self, now: Duration, turned_too: bool, is_known: impl Fn(&Rect) -> bool) -> Option<Place> {
         let turns = if turned_too { TURNS.len() } else { 1 };
         let untried = self.0.iter_mut().enumerate().filter(|(_, candidate)| candidate.tried < turns);
         let unknown = untried.filter(|(_, candidate)| !is_known(&candidate.detection.bounds));
@@ -69,7 +73,9 @@ impl Candidates {
         let (number, next) = unknown.min_by(|(_, a), (_, b)| by_rank(a, b))?;
         let roll = next.detection.roll + TURNS[next.tried];
         next.tried += 1;
-        Some(Place { square: next.detection.upright_square(), roll, number })
+        let pace = next.detection.pace;
+        let square = next.detection.upright_square().moved(pace * now.saturating_sub(next.detected_at).as_secs_f32());
+        Some(Place { square, roll, pace, number })
     }
 
     /// A face is at that place: other turns need not be tried.
@@ -87,12 +93,13 @@ mod tests {
     use super::*;
 
     fn at(x: f32, score: f32) -> Detection {
-        Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score, roll: 0.0 }
+        let bounds = Rect::new(x, 0.0, x + 10.0, 10.0);
+        Detection { bounds, score, roll: 0.0, pace: Vector2::new(20.0, 0.0) }
     }
 
     /// Left edges of the places, and how far they are turned, in quarters.
     fn tried(candidates: &mut Candidates, count: usize) -> Vec<(f32, i32)> {
-        let next = std::iter::from_fn(|| candidates.next(true, |_| false));
+        let next = std::iter::from_fn(|| candidates.next(Duration::ZERO, true, |_| false));
         next.take(count).map(|place| (place.square.min.x, (place.roll / FRAC_PI_2).round() as i32)).collect()
     }
 
@@ -121,10 +128,18 @@ mod tests {
     }
 
     #[test]
+    fn who_walks_is_looked_for_where_he_has_got_to() {
+        let mut candidates = Candidates::default();
+        candidates.take([at(0.0, 0.4)].into_iter(), Duration::ZERO);
+        let place = candidates.next(Duration::from_millis(250), true, |_| false).unwrap();
+        assert_eq!((place.square.min.x, place.pace), (5.0, Vector2::new(20.0, 0.0)));
+    }
+
+    #[test]
     fn other_turns_are_tried_only_if_asked_for() {
         let mut candidates = Candidates::default();
         candidates.take([at(0.0, 0.4), at(50.0, 0.9)].into_iter(), Duration::ZERO);
-        let turns = std::iter::from_fn(|| candidates.next(false, |_| false)).count();
+        let turns = std::iter::from_fn(|| candidates.next(Duration::ZERO, false, |_| false)).count();
         assert_eq!(turns, 2);
         assert_eq!(tried(&mut candidates, 1), [(50.0, 1)]);
     }
@@ -133,7 +148,7 @@ mod tests {
     fn places_that_are_known_or_confirmed_are_not_tried() {
         let mut candidates = Candidates::default();
         candidates.take([at(0.0, 0.9), at(50.0, 0.4), at(90.0, 0.3)].into_iter(), Duration::ZERO);
-        let place = candidates.next(true, |bounds| bounds.min.x < 40.0).unwrap();
+        let place = candidates.next(Duration::ZERO, true, |bounds| bounds.min.x < 40.0).unwrap();
         assert_eq!(place.square.min.x, 50.0);
         candidates.confirm(&place);
         assert_eq!(tried(&mut candidates, 3), [(0.0, 0), (90.0, 0), (0.0, 1)]);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nalgebra::Vector2;
+
 use crate::face::candidates::Candidates;
 use crate::face::detect::Detection;
 use crate::face::look::{Landmarker, Look, LookTimings};
@@ -14,6 +16,8 @@ use crate::picture::geometry::Rect;
 
 /// Beside faces that are followed, a first look at a candidate takes so many frames.
 const FRAMES_A_FIRST_LOOK: usize = 6;
+/// What may be a face is looked at in so many more frames, until it is one.
+const LOOKS_AFTER: usize = 2;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like
 /// it.
 const SMALLEST_NEW_PX: f32 = 10.0;
@@ -26,8 +30,13 @@ const FOLLOWED_IOU: f32 = 0.3;
 pub struct Confirmer {
     candidates: Candidates,
     background: Landmarker,
+    /// The last look at what may be a face, and how many more it is worth.
+    closing_in: Option<(Look, usize)>,
     /// Boxes of the faces that were followed in the frame that this net sees.
     followed: Vec<Rect>,
+    /// How what it sees moves, and the time of the last look.
+    pace: Vector2<f32>,
+    begun_at: Duration,
 }
 
 /// Whether a face that fills `bounds` is one of those that fill the boxes.
@@ -38,6 +47,7 @@ pub fn is_followed(boxes: &[Rect], bounds: &Rect) -> bool {
 /// The landmark net of the frame, and the time that it takes.
 pub struct LookContext<'l> {
     pub frame: &'l Frame,
+    pub now: Duration,
     pub landmarker: &'l mut Landmarker,
     pub timings: &'l mut LookTimings,
 }
@@ -45,7 +55,14 @@ pub struct LookContext<'l> {
 impl Confirmer {
     /// `background` is for looks in parts.
     pub fn new(background: Landmarker) -> Self {
-        Confirmer { candidates: Candidates::default(), background, followed: Vec::new() }
+        Confirmer {
+            candidates: Candidates::default(),
+            background,
+            closing_in: None,
+            followed: Vec::new(),
+            pace: Vector2::zeros(),
+            begun_at: Duration::ZERO,
+        }
     }
 
     /// Takes what the detector saw, but for the faces that were followed.
@@ -57,16 +74,18 @@ impl Confirmer {
     pub fn forget(&mut self) {
         self.candidates.forget();
         self.background.forget();
+        self.closing_in = None;
     }
 
     /// Looks with another net from now on.
     pub fn set_net(&mut self, net: Landmarker) {
         self.background = net;
+        self.closing_in = None;
     }
 
-    /// Whether a first look was begun that goes on in the next frame.
+    /// Whether looks at a candidate were begun that go on in the next frame.
     pub fn is_looking(&self) -> bool {
-        self.background.is_looking()
+        self.background.is_looking() || self.closing_in.is_some()
     }
 
     /// Looks at the candidates in this frame, until it has found so many faces or looked in vain so
@@ -80,12 +99,13 @@ impl Confirmer {
         let mut found: Vec<Look> = Vec::new();
         let mut in_vain = 0;
         self.background.forget();
+        self.closing_in = None;
         while in_vain < most_in_vain && found.len() < most {
             let is_found = |bounds: &Rect| found.iter().any(|look| look.is_at(bounds));
-            let Some(place) = self.candidates.next(found.is_empty(), is_found) else { break };
+            let Some(place) = self.candidates.next(context.now, found.is_empty(), is_found) else { break };
             let crop = context.landmarker.crop_around(&place.square, place.roll);
             let first = context.landmarker.look(context.frame, &crop, context.timings)?;
-            let Some(look) = context.closer(&first)? else {
+            let Some(look) = context.closer(&first, Vector2::zeros())?.filter(is_begun_with) else {
                 in_vain += 1;
                 continue;
             };
@@ -99,36 +119,53 @@ impl Confirmer {
         Ok(found)
     }
 
-    /// Does a part of a first look at the next candidate, and then a second look if that may be a
-    /// face: those whose boxes are `followed` are not held up.
+    /// Does a part of a first look at the next candidate, and then one more look a frame while that
+    /// may be a face: those whose boxes are `followed` are not held up.
     pub fn look_in_parts(&mut self, context: &mut LookContext, followed: &[Rect]) -> Result<Option<Look>, ModelError> {
+        if let Some((before, more)) = self.closing_in.take() {
+            let moved = self.pace * context.now.saturating_sub(self.begun_at).as_secs_f32();
+            self.begun_at = context.now;
+            let look = context.closer(&before, moved)?.filter(|look| !is_followed(followed, &look.bounds()));
+            match look {
+                Some(look) if is_begun_with(&look) => return Ok(Some(look)),
+                Some(look) if more > 1 => self.closing_in = Some((look, more - 1)),
+                _ => {}
+            }
+            return Ok(None);
+        }
         if !self.background.is_looking() {
-            if let Some(place) = self.candidates.next(false, |bounds| is_followed(followed, bounds)) {
+            if let Some(place) = self.candidates.next(context.now, false, |bounds| is_followed(followed, bounds)) {
                 let crop = self.background.crop_around(&place.square, place.roll);
                 self.background.begin(context.frame, &crop, context.timings);
+                (self.pace, self.begun_at) = (place.pace, context.now);
                 self.followed.clear();
                 self.followed.extend(followed);
             }
             return Ok(None);
         }
         let first = self.background.work(FRAMES_A_FIRST_LOOK, context.timings)?;
-        let Some(first) = first.filter(|look| !is_followed(&self.followed, &look.bounds())) else { return Ok(None) };
-        let second = context.closer(&first)?;
-        Ok(second.filter(|look| !is_followed(followed, &look.bounds())))
+        let first = first.filter(|look| !is_followed(&self.followed, &look.bounds()));
+        let Some(first) = first else { return Ok(None) };
+        self.closing_in = Some((first, LOOKS_AFTER));
+        self.look_in_parts(context, followed)
     }
 }
 
+/// Whether a second look shows a face that may be followed from now on.
+fn is_begun_with(look: &Look) -> bool {
+    let bounds = look.bounds();
+    look.is_new_face() && bounds.width().max(bounds.height()) >= SMALLEST_NEW_PX
+}
+
 impl LookContext<'_> {
-    /// Looks again at a face just found: a detector's box is rough, so that the first look only
-    /// says where the second has to be.
-    fn closer(&mut self, first: &Look) -> Result<Option<Look>, ModelError> {
-        if !first.may_be_face() {
+    /// Looks again at what may be a face: a detector's box is rough, so that the look before only
+    /// says where the next has to be. What it shows has `moved` since.
+    fn closer(&mut self, before: &Look, moved: Vector2<f32>) -> Result<Option<Look>, ModelError> {
+        if !before.may_be_face() {
             return Ok(None);
         }
-        let crop = self.landmarker.crop_around_points(&first.points());
-        let look = self.landmarker.look(self.frame, &crop, self.timings)?;
-        let bounds = look.bounds();
-        let side_px = bounds.width().max(bounds.height());
-        Ok((look.is_new_face() && side_px >= SMALLEST_NEW_PX).then_some(look))
+        let points = before.points().into_iter().map(|point| point + moved).collect::<Vec<_>>();
+        let crop = self.landmarker.crop_around_points(&points);
+        self.landmarker.look(self.frame, &crop, self.timings).map(Some)
     }
 }

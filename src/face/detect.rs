@@ -64,6 +64,8 @@ pub struct Detection {
     pub score: f32,
     /// How far the face leans. Radians, positive clockwise on the screen.
     pub roll: f32,
+    /// How it moves, in frame pixels a second; zero where that is not known.
+    pub pace: Vector2<f32>,
 }
 
 impl Detector {
@@ -166,6 +168,7 @@ impl Output {
                     bounds: Rect { min: centre - half, max: centre + half },
                     score: peak.confidence,
                     roll: up.y.atan2(up.x),
+                    pace: Vector2::zeros(),
                 }
             })
             .collect()
@@ -254,7 +257,12 @@ mod tests {
 
     #[test]
     fn the_better_of_two_boxes_on_a_face_stays() {
-        let at = |x: f32, score| Detection { bounds: Rect::new(x, 0.0, x + 10.0, 10.0), score, roll: 0.0 };
+        let at = |x: f32, score| Detection {
+            bounds: Rect::new(x, 0.0, x + 10.0, 10.0),
+            score,
+            roll: 0.0,
+            pace: Vector2::zeros(),
+        };
         let found = vec![at(0.0, 0.5), at(2.0, 0.9), at(30.0, 0.4)];
         assert_eq!(non_maximum_suppression(found), [at(2.0, 0.9), at(30.0, 0.4)]);
     }
@@ -265,7 +273,7 @@ mod tests {
         for degrees in [0.0_f32, 30.0, 45.0, 90.0, 180.0] {
             let turn = Similarity2::new(Vector2::zeros(), degrees.to_radians(), 1.0);
             let (bounds, roll) = (box_of_turned(&upright, &turn), degrees.to_radians());
-            let seen = Detection { bounds, score: 1.0, roll };
+            let seen = Detection { bounds, score: 1.0, roll, pace: Vector2::zeros() };
             assert!((seen.upright_square().width() - 50.0_f32.sqrt()).abs() < 1e-3, "{degrees}");
         }
     }

@@ -34,6 +34,7 @@ pub mod scene;
 mod search;
 #[doc(hidden)]
 pub mod shape;
+mod shift;
 mod smooth;
 mod stage;
 mod track;

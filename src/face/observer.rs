@@ -273,14 +273,15 @@ impl Observer {
         let look_goes_on = take_turns && self.confirmer.is_looking();
         if self.search.is_due(followed, missed) && !look_goes_on {
             let start = Instant::now();
-            self.detections = self.search.go_on(frame, followed, missed)?;
+            self.detections = self.search.go_on(frame, now, followed, missed)?;
             spent.detect += start.elapsed();
         }
-        self.confirmer.take(self.search.unfollowed(&self.detections), now);
+        let unfollowed = self.search.unfollowed(&self.detections, frame, now);
+        self.confirmer.take(unfollowed.into_iter(), now);
         if take_turns && !look_goes_on && self.search.is_looking() {
             return Ok(Vec::new());
         }
-        let found = self.look_at_candidates(frame, followed, most_in_vain, &mut spent.looks)?;
+        let found = self.look_at_candidates(frame, now, followed, most_in_vain, &mut spent.looks)?;
         if !is_new_scene || !found.is_empty() {
             return Ok(found);
         }
@@ -289,7 +290,7 @@ impl Observer {
         spent.detect += start.elapsed();
         self.confirmer.take(rotated.iter().copied(), now);
         self.detections.extend(rotated);
-        self.look_at_candidates(frame, followed, IN_VAIN_ROTATED, &mut spent.looks)
+        self.look_at_candidates(frame, now, followed, IN_VAIN_ROTATED, &mut spent.looks)
     }
 
     /// Head pose, eyes and mouth of each face, and what the faces did.
@@ -349,11 +350,12 @@ impl Observer {
     fn look_at_candidates(
         &mut self,
         frame: &Frame,
+        now: Duration,
         followed: &[Rect],
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
-        let context = &mut LookContext { frame, landmarker: &mut self.landmarker, timings };
+        let context = &mut LookContext { frame, now, landmarker: &mut self.landmarker, timings };
         let mut found = if followed.is_empty() {
             // One more, so that it can be said that there are more.
             self.confirmer.look_at_once(context, self.most_faces + 1, most_in_vain)?

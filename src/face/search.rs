@@ -1,7 +1,10 @@
 //! When and where frames are searched for faces.
 
+use std::time::Duration;
+
 use crate::face::confirm::is_followed;
 use crate::face::detect::{Detection, Detector};
+use crate::face::shift::ShiftFinder;
 use crate::model::ModelError;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
@@ -45,11 +48,22 @@ pub struct Search {
     next_view: usize,
     /// Boxes of the faces that were followed in the frame that the detector sees.
     followed: Vec<Rect>,
+    /// From that frame on, whose time is this.
+    shifts: ShiftFinder,
+    begun_at: Duration,
 }
 
 impl Search {
     pub fn new(detector: Detector) -> Self {
-        Search { detector, frames: 0, is_of_new_scene: true, next_view: 0, followed: Vec::new() }
+        Search {
+            detector,
+            frames: 0,
+            is_of_new_scene: true,
+            next_view: 0,
+            followed: Vec::new(),
+            shifts: ShiftFinder::default(),
+            begun_at: Duration::ZERO,
+        }
     }
 
     /// Nothing that was seen so far has to do with what comes.
@@ -81,7 +95,13 @@ impl Search {
     /// Searches a new scene at once, in all views. After that the views take turns: where nobody is
     /// followed, one a frame; else the work on one is spread over the next frames, so that a search
     /// holds up none of them.
-    pub fn go_on(&mut self, frame: &Frame, followed: &[Rect], missed: Missed) -> Result<Vec<Detection>, ModelError> {
+    pub fn go_on(
+        &mut self,
+        frame: &Frame,
+        now: Duration,
+        followed: &[Rect],
+        missed: Missed,
+    ) -> Result<Vec<Detection>, ModelError> {
         let found = if std::mem::take(&mut self.is_of_new_scene) {
             self.restart_views();
             self.followed.clear();
@@ -96,6 +116,8 @@ impl Search {
             self.detector.go_on(FRAMES_A_VIEW)?
         } else {
             self.begin_view(frame, followed);
+            self.shifts.remember(frame);
+            self.begun_at = now;
             None
         };
         Ok(found.unwrap_or_default())
@@ -106,9 +128,20 @@ impl Search {
         self.detector.detect_rotated(frame)
     }
 
-    /// The detections of faces that were not followed in the frame that was searched.
-    pub fn unfollowed(&self, detections: &[Detection]) -> impl Iterator<Item = Detection> {
-        detections.iter().filter(|seen| !is_followed(&self.followed, &seen.bounds)).copied()
+    /// The detections of faces that were not followed in the frame that was searched, brought to
+    /// where they are in `frame`.
+    pub fn unfollowed(&mut self, detections: &[Detection], frame: &Frame, now: Duration) -> Vec<Detection> {
+        let mut unfollowed: Vec<Detection> =
+            detections.iter().filter(|seen| !is_followed(&self.followed, &seen.bounds)).copied().collect();
+        let passed_s = now.saturating_sub(self.begun_at).as_secs_f32();
+        if self.followed.is_empty() || passed_s == 0.0 {
+            return unfollowed;
+        }
+        let places = Vec::from_iter(unfollowed.iter().map(|seen| seen.bounds));
+        for (seen, shift) in unfollowed.iter_mut().zip(self.shifts.shifts(frame, &places)) {
+            (seen.bounds, seen.pace) = (seen.bounds.moved(shift), shift / passed_s);
+        }
+        unfollowed
     }
 
     /// The whole frame comes next.

@@ -47,6 +47,11 @@ impl Rect {
         nalgebra::center(&self.min, &self.max)
     }
 
+    /// As large, elsewhere.
+    pub fn moved(&self, by: Vector2<f32>) -> Rect {
+        Rect { min: self.min + by, max: self.max + by }
+    }
+
     /// Width times height.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)

@@ -123,3 +123,14 @@ fn a_third_person_is_seen_though_another_is_missed_meanwhile() {
         assert_eq!(faces[79], 3, "missed in frame {missed}: {faces:?}");
     }
 }
+
+#[test]
+fn somebody_who_walks_by_is_found_while_another_is_followed() {
+    let persons = [person(false), person(true)];
+    // A tenth of the face a frame, to and fro.
+    let left = |i: i32| 10 + (10 * i % 940 - 470).abs();
+    let walker = |i: i32| (i >= 20).then(|| (&persons[1], left(i), 20));
+    let frames = (0..80).map(|i| scene(&Vec::from_iter([(&persons[0], 480, 195)].into_iter().chain(walker(i))), 1.0));
+    let faces: Vec<_> = observations(frames).iter().map(|observation| observation.faces.len()).collect();
+    assert!(faces[79] == 2 && faces[60] == 2, "{faces:?}");
+}
