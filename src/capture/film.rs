@@ -8,16 +8,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::Builder;
 use std::time::Duration;
 
+use super::ffmpeg::Messages;
 use super::{CaptureError, Captured, Source, Y4m, tied};
 use crate::picture::frame::Frame;
 use crate::threads;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
-/// What ffmpeg adds to an error, about options that are not the user's.
-const ADVICE: &str = "To ignore this,";
-/// What ffmpeg says of a film without pictures.
-const NO_STREAM: &str = "matches no streams";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
@@ -34,6 +31,7 @@ pub struct Film {
     frames: Option<Y4m<BufReader<ChildStdout>>>,
     /// What ffmpeg says: the time of each frame, and messages.
     times: Receiver<Said>,
+    messages: Messages,
     last_time: Duration,
     ended: bool,
 }
@@ -62,7 +60,7 @@ impl Film {
         log::warn!("{name} is a film ({kind}); {program} decodes it");
         let mut command = Command::new(&program);
         command
-            .args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-i"])
+            .args(["-hide_banner", "-nostdin", "-nostats", "-v", "level+info", "-i"])
             .arg(input(path))
             .args(["-map", "0:v:0", "-vf", "settb=AVTB,showinfo=checksum=0", "-pix_fmt", "yuv420p"])
             .args(all_frames)
@@ -82,7 +80,8 @@ impl Film {
         };
         threads::start_beside(Builder::new().name("film".into()), "a film's own times are not read any more", listen)
             .map_err(|e| failed(format!("cannot be listened to: {e}")))?;
-        Ok(Some(Film { program, name, child, frames: None, times, last_time: Duration::ZERO, ended: false }))
+        let messages = Messages::default();
+        Ok(Some(Film { program, name, child, frames: None, times, messages, last_time: Duration::ZERO, ended: false }))
     }
 
     fn read(&mut self, frame: &mut Frame) -> Result<bool, CaptureError> {
@@ -112,33 +111,35 @@ impl Film {
                     self.last_time = time.unwrap_or(steady).max(self.last_time);
                     return self.last_time;
                 }
-                Ok(Said::Message(_)) => {}
+                Ok(Said::Message(text)) => self.messages.add(&text),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return steady,
             }
         }
     }
 
-    /// There are no more frames: because the film ends, or because ffmpeg failed.
+    /// There are no more frames: because the film ends, or because ffmpeg failed. It goes on, and
+    /// ends well, where a part of a film is missing.
     fn end(&mut self) -> Result<bool, CaptureError> {
         let status = self.child.wait();
-        let messages = self.times.iter().filter_map(|said| match said {
-            Said::Message(text) if !text.is_empty() && !text.starts_with(ADVICE) => Some(text),
-            _ => None,
-        });
-        let last = messages.last().unwrap_or_else(|| "it says no more".into());
-        match status {
-            Ok(status) if status.success() => Ok(false),
-            Ok(status) => {
-                let has_none = last.contains(NO_STREAM);
-                let problem = if has_none {
-                    "finds no pictures in it, only sound".into()
-                } else {
-                    format!("failed ({status}): {last}")
-                };
-                Err(CaptureError::Program { name: self.name.clone(), program: self.program.clone(), problem })
+        for said in self.times.iter() {
+            if let Said::Message(text) = said {
+                self.messages.add(&text);
             }
-            Err(source) => Err(CaptureError::Read { path: self.name.clone().into(), source }),
         }
+        let problem = match status {
+            Ok(status) if !status.success() => self.messages.failure(status),
+            Ok(_) => match (self.messages.loss(), self.messages.errors()) {
+                (Some(loss), _) => format!("lost a part of it: {loss}"),
+                (None, errors) => {
+                    if let Some(errors) = errors {
+                        log::warn!("{}: {} met errors in it: {errors}", self.name, self.program);
+                    }
+                    return Ok(false);
+                }
+            },
+            Err(source) => return Err(CaptureError::Read { path: self.name.clone().into(), source }),
+        };
+        Err(CaptureError::Program { name: self.name.clone(), program: self.program.clone(), problem })
     }
 }
 

@@ -4,6 +4,7 @@ mod choice;
 mod clip;
 mod clock;
 mod fault;
+mod ffmpeg;
 mod film;
 #[doc(hidden)]
 pub mod http;

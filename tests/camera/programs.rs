@@ -181,6 +181,20 @@ fn a_film_is_decoded_by_ffmpeg_with_its_times() {
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
     assert!(code == 1 && said.contains("failed (exit status: 1): film.mp4: Invalid data found"), "{said}");
 
+    for (says, code, expected) in [
+        ("[matroska,webm @ 0x1] [error] File ended prematurely", 1, "lost a part of it: File ended prematurely"),
+        ("[h264 @ 0x1] [error] mmco: unref short failure", 0, "ffmpeg met errors in it: mmco: unref short failure"),
+    ] {
+        stand_in(
+            &fake,
+            "ffmpeg",
+            &format!("[ \"$1\" = -version ] && exit; {times}; cat {frames}; echo \"{says}\" >&2"),
+        );
+        let found = fake.run(&format!("--source {film}"));
+        assert_eq!((found.code, found.rows.len()), (code, 3), "{}", found.said);
+        assert!(found.said.contains(expected), "{}", found.said);
+    }
+
     let no_picture = "[ \"$1\" = -version ] && exit; echo \"Stream map '0:v:0' matches no streams.\" >&2; exit 1";
     stand_in(&fake, "ffmpeg", no_picture);
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
