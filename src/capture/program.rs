@@ -235,8 +235,8 @@ impl Opener for Restarting {
 /// A program that runs, until this is dropped.
 pub struct Running {
     child: Child,
-    /// The last line that it said.
-    last_line: Arc<Mutex<String>>,
+    /// The first error that it said, or else its last line.
+    last_words: Arc<Mutex<String>>,
     /// Ends when there are no more lines.
     messages: JoinHandle<()>,
 }
@@ -244,21 +244,26 @@ pub struct Running {
 fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<Running>> {
     let (stdout, stderr) = (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
     RUNNING.lock().expect(UNPOISONED).push(Pid::from_child(&child));
-    let last_line = Arc::<Mutex<String>>::default();
-    let said = Arc::clone(&last_line);
-    let keep_last = move || {
+    let last_words = Arc::<Mutex<String>>::default();
+    let said = Arc::clone(&last_words);
+    let keep_words = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
             let line = as_message(&line);
             log::debug!("{line}");
-            if !line.is_empty() {
-                *said.lock().expect(UNPOISONED) = line;
-            }
+            keep(line, &mut said.lock().expect(UNPOISONED));
         }
     };
     let thread = Builder::new().name("messages".into());
-    let messages = threads::start_beside(thread, "what a program says is not read any more", keep_last)?;
-    let running = Running { child, last_line, messages };
+    let messages = threads::start_beside(thread, "what a program says is not read any more", keep_words)?;
+    let running = Running { child, last_words, messages };
     Piped::start(running, Box::new(stdout), name, in_words, flaws)
+}
+
+/// What comes after an error says where it was met, and that the program ends.
+fn keep(line: String, kept: &mut String) {
+    if !line.is_empty() && !kept.starts_with("ERROR") {
+        *kept = line;
+    }
 }
 
 /// A line of a program's messages, for ours. It is cut only when no password is left in it.
@@ -301,7 +306,7 @@ impl Upstream for Running {
         while !self.messages.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
-        let said = self.last_line.lock().expect(UNPOISONED).clone();
+        let said = self.last_words.lock().expect(UNPOISONED).clone();
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         Some(format!("ended ({status}){said}"))
     }
@@ -352,6 +357,18 @@ mod tests {
         assert_eq!(command.get_args().collect::<Vec<_>>(), ["-q", "videotestsrc", "!", "fdsink"]);
         let options = "/usr/bin/gst-launch-1.0 -v -e --gst-debug-level 3 a ! b -v";
         assert_eq!(pipeline_words(options), ["-e", "--gst-debug-level", "3", "a", "!", "b", "-v"]);
+    }
+
+    #[test]
+    fn an_error_is_kept_and_not_what_follows_it() {
+        let mut kept = String::new();
+        let mut said = |line: &str| {
+            keep(line.into(), &mut kept);
+            kept.clone()
+        };
+        assert_eq!(said("Setting pipeline to PAUSED ..."), "Setting pipeline to PAUSED ...");
+        let error = "ERROR: from element /GstPipeline:pipeline0/GstV4l2Src:v4l2src0: Cannot identify device";
+        assert_eq!([said(error), said("Additional debug info:"), said("Freeing pipeline ...")], [error; 3]);
     }
 
     #[test]

@@ -59,6 +59,11 @@ fn a_program_that_gives_nothing_fails_the_run_with_what_it_said() {
     let Outcome { code, said, .. } = fake.run("--source rpicam");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("ended (exit status: 255): ERROR: no cameras available"), "{said}");
+    // What follows an error is of no more use.
+    let error = "ERROR: from element /GstPipeline:pipeline0: Cannot identify device";
+    stand_in(&fake, "gst-launch-1.0", &format!("echo '{error}' >&2; echo 'Freeing pipeline ...' >&2; exit 1"));
+    let Outcome { code, said, .. } = fake.run("--source gst:v4l2src!jpegenc!fdsink");
+    assert!(code == 1 && said.contains(error), "{said}");
     // Its last words may be long, and coloured.
     stand_in(&fake, "rpicam-vid", "printf '\\033[31mERROR: bad\\033[0m %050000d\\n' 1 >&2; exit 3");
     let Outcome { code, said, .. } = fake.run("--source rpicam");
