@@ -3,8 +3,12 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::kind::{HEAD_BYTES, MP4, StreamKind};
 use super::{CaptureError, Captured, Film, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
@@ -169,12 +173,34 @@ impl Stream {
     fn open(&mut self) -> Result<(), CaptureError> {
         let failed = |source| CaptureError::Read { path: self.name().into(), source };
         let reader: Box<dyn Read + Send> = match &self.path {
-            None => Box::new(io::stdin()),
-            Some(path) => Box::new(File::open(path).map_err(failed)?),
+            None => Box::new(Blocking(io::stdin())),
+            Some(path) => Box::new(Blocking(File::open(path).map_err(failed)?)),
         };
         self.reader = Some(Reader::open(reader, &self.name(), self.pace, FlawWatch::default())?);
         self.opened_at = Instant::now();
         Ok(())
+    }
+}
+
+/// A reader that waits for bytes. Whoever shares standard input may have set it not to block, as
+/// some programs and remote shells do.
+struct Blocking<R>(R);
+
+impl<R: Read + AsFd> Read for Blocking<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let polled = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+                    if let Err(e) = polled
+                        && e != Errno::INTR
+                    {
+                        return Err(e.into());
+                    }
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -227,6 +253,24 @@ mod tests {
             }
             assert_eq!(seen, [(0, b'1', 0), (1, b'3', 33)]);
         }
+    }
+
+    #[test]
+    fn a_pipe_that_does_not_block_is_waited_for() {
+        use std::io::Write;
+        let (reader, mut writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        reader.set_nonblocking(true).unwrap();
+        let picture = jpeg(8, 8, 1);
+        let write = std::thread::spawn(move || {
+            for part in [&picture[..3], &picture[3..]].repeat(2) {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                writer.write_all(part).unwrap();
+            }
+        });
+        let mut bytes = Vec::new();
+        assert!(Blocking(reader).read_to_end(&mut bytes).is_ok_and(|read| read == bytes.len()));
+        write.join().unwrap();
+        assert_eq!(bytes, jpeg(8, 8, 1).repeat(2));
     }
 
     #[test]
