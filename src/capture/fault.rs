@@ -1,12 +1,12 @@
 //! What is wrong with a frame.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
 use crate::picture::JpegError;
 use crate::picture::frame::FrameError;
-use crate::picture::jpeg::Flaw;
 
 /// Why a frame cannot be used.
 #[derive(Debug, Error)]
@@ -26,13 +26,13 @@ pub enum Fault {
 /// what was said, so that a source that is opened anew does not say it again.
 #[derive(Debug, Default, Clone)]
 pub struct FlawWatch {
-    said: Arc<Mutex<Vec<Flaw>>>,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl FlawWatch {
     /// `name` is what a message calls a picture.
-    pub fn say(&self, flaw: Option<Flaw>, name: impl FnOnce() -> String) {
-        let Some(flaw) = flaw else { return };
+    pub fn say(&self, flaw: Option<impl Display>, name: impl FnOnce() -> String) {
+        let Some(flaw) = flaw.map(|flaw| flaw.to_string()) else { return };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if !said.contains(&flaw) {
             log::warn!("{} {flaw}; said once", name());

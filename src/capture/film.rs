@@ -15,6 +15,9 @@ use crate::threads;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
+/// Has ffmpeg make the pixels square, and the colours those of BT.601 in the limited range, which
+/// frames have.
+const AS_OURS: &str = "scale=w=iw*sar:h=ih:out_color_matrix=bt601:out_range=tv,setsar=1";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
@@ -62,7 +65,7 @@ impl Film {
         command
             .args(["-hide_banner", "-nostdin", "-nostats", "-v", "level+info", "-i"])
             .arg(input(path))
-            .args(["-map", "0:v:0", "-vf", "settb=AVTB,showinfo=checksum=0", "-pix_fmt", "yuv420p"])
+            .args(["-map", "0:v:0", "-vf", &format!("settb=AVTB,showinfo=checksum=0,{AS_OURS}"), "-pix_fmt", "yuv420p"])
             .args(all_frames)
             .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
             .stdin(Stdio::null())
@@ -71,9 +74,12 @@ impl Film {
         let mut child = tied::spawn(command).map_err(|e| failed(format!("cannot be started: {e}")))?;
         let stderr = child.stderr.take().expect("it is piped");
         let (say, times) = mpsc::channel();
+        let mut sizes = Sizes { film: name.clone(), first: None, is_said: false };
         let listen = move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                if say.send(said(&String::from_utf8_lossy(&line))).is_err() {
+                let line = String::from_utf8_lossy(&line);
+                sizes.look_at(&line);
+                if say.send(said(&line)).is_err() {
                     break;
                 }
             }
@@ -195,9 +201,45 @@ fn said(line: &str) -> Said {
     }
 }
 
+/// The sizes of a film's frames, all of which ffmpeg scales to the first one.
+struct Sizes {
+    film: String,
+    first: Option<String>,
+    is_said: bool,
+}
+
+impl Sizes {
+    /// A line of `showinfo` has the size as `s:320x240`.
+    fn look_at(&mut self, line: &str) {
+        let Some((_, frame)) = line.split_once("pts_time:").filter(|_| line.contains("showinfo")) else { return };
+        let Some(size) = frame.split_whitespace().find_map(|word| word.strip_prefix("s:")) else { return };
+        let first = self.first.get_or_insert_with(|| size.into());
+        if first != size && !self.is_said {
+            log::warn!(
+                "{} goes on in {size} after {first}; all its pictures are taken in {first}; said once",
+                self.film
+            );
+            self.is_said = true;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_film_that_changes_its_size_is_noticed() {
+        let mut sizes = Sizes { film: "a.h264".into(), first: None, is_said: false };
+        let mut notices = |size: &str| {
+            sizes.look_at(&format!(
+                "[Parsed_showinfo_0 @ 0x5] [info] n: 0 pts:512 pts_time:0.04 fmt:yuv420p s:{size} i:P"
+            ));
+            sizes.look_at("[info] Stream #0:0: Video: h264, yuv420p, 64x64");
+            sizes.is_said
+        };
+        assert_eq!(["320x240", "320x240", "64x64", "64x64"].map(&mut notices), [false, false, true, true]);
+    }
 
     #[test]
     fn times_are_read_from_what_ffmpeg_says() {

@@ -94,7 +94,11 @@ impl Reader {
         let kind = StreamKind::of(&head);
         let input = BufReader::new(Cursor::new(head).chain(reader));
         match kind {
-            StreamKind::Y4m => Ok(Reader::Y4m(Y4m::open(input).map_err(|source| y4m_error(name, source))?)),
+            StreamKind::Y4m => {
+                let y4m = Y4m::open(input).map_err(|source| y4m_error(name, source))?;
+                flaws.say(y4m.odd_pixels(), || name.into());
+                Ok(Reader::Y4m(y4m))
+            }
             StreamKind::Mjpeg => {
                 let mut mjpeg = Mjpeg::watched(input, pace, flaws);
                 mjpeg.begin().map_err(|source| mjpeg_error(name, source))?;

@@ -63,6 +63,8 @@ struct Header {
     full_range: bool,
     /// Frames a second, as numerator and denominator.
     rate: (u32, u32),
+    /// How wide and how high a pixel is, where that is not the same.
+    aspect: Option<(u32, u32)>,
 }
 
 impl Header {
@@ -70,6 +72,7 @@ impl Header {
         let text = line.strip_prefix(MAGIC).ok_or(Y4mError::NoHeader)?;
         let (mut width, mut height) = (None, None);
         let (mut chroma, mut full_range, mut rate) = (Chroma::C420, false, (NOMINAL_RATE, 1));
+        let mut aspect = None;
         for parameter in String::from_utf8_lossy(text).split_ascii_whitespace() {
             let wrong = |expected: &str| Y4mError::Parameter { found: parameter.into(), expected: expected.into() };
             let side = |text: &str| match text.parse() {
@@ -110,13 +113,17 @@ impl Header {
                     }
                 }
                 "X" => full_range |= value == "COLORRANGE=FULL",
-                // Interlacing, the pixels' aspect, and what is not known.
+                "A" => {
+                    let parts = value.split_once(':').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+                    aspect = parts.filter(|(w, h): &(u32, u32)| *w != *h && *w != 0 && *h != 0);
+                }
+                // Interlacing, and what is not known.
                 _ => {}
             }
         }
         let width = width.ok_or(Y4mError::Missing("a width (W)"))?;
         let height = height.ok_or(Y4mError::Missing("a height (H)"))?;
-        Ok(Header { size: Size { width, height }, chroma, full_range, rate })
+        Ok(Header { size: Size { width, height }, chroma, full_range, rate, aspect })
     }
 
     /// Width and height of each of the two planes of chroma.
@@ -157,6 +164,13 @@ impl<R: BufRead> Y4m<R> {
     pub fn open(mut reader: R) -> Result<Self, Y4mError> {
         let Line::Whole(line) = read_line(&mut reader)? else { return Err(Y4mError::NoHeader) };
         Ok(Y4m { reader, header: Header::parse(&line)?, planes: Vec::new(), next: 0, ended: false })
+    }
+
+    /// What is to be said of pixels that are not square: they are shown as if they were.
+    pub fn odd_pixels(&self) -> Option<String> {
+        let (width, height) = self.header.aspect?;
+        let way = "ffmpeg's -vf scale=iw*sar:ih,setsar=1 makes them so";
+        Some(format!("has pixels of {width}:{height}, which are taken as square ones; {way}"))
     }
 
     /// Overwrites `frame` with the next one; `false` after the last one, and after an error.
@@ -361,6 +375,18 @@ mod tests {
                 assert_eq!(frame.to_rgb(), [0, 0, 0, 255, 255, 255], "{sampling}{range}");
             }
         }
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_are_said_to_be() {
+        let said = |aspect: &str| {
+            let bytes = stream(&format!("W1 H1 Cmono{aspect}"), &[&[1]]);
+            Y4m::open(&bytes[..]).unwrap().odd_pixels()
+        };
+        for square in ["", " A1:1", " A0:0", " A3:3", " Aodd"] {
+            assert_eq!(said(square), None, "{square}");
+        }
+        assert!(said(" A64:45").unwrap().starts_with("has pixels of 64:45"));
     }
 
     #[test]
