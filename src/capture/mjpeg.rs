@@ -14,6 +14,8 @@ use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 const MAX_PICTURE_BYTES: usize = 32 << 20;
 /// Read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
+/// What is said of a stream whose first picture has an Exif orientation.
+const TURNED: &str = "says that it is turned (Exif), which is not heeded in a stream; pictures in files are turned";
 
 /// What is wrong with MJPEG video.
 #[derive(Debug, Error)]
@@ -27,6 +29,30 @@ pub enum MjpegError {
     TooLong(u32),
     #[error("picture {number} is broken: {source}")]
     Picture { number: u32, source: JpegError },
+}
+
+/// Whether there is a picture and none after it.
+pub(super) fn is_single(reader: impl Read) -> std::io::Result<bool> {
+    let mut mjpeg = Mjpeg::new(reader, Pace::default());
+    let is_single = match mjpeg.find_picture() {
+        Ok(Some(length)) => {
+            mjpeg.drop_picture(length);
+            loop {
+                if mjpeg.pass_to_start() {
+                    break Ok(false);
+                }
+                match mjpeg.read_more() {
+                    Ok(true) => {}
+                    ended => break ended.map(|_| true),
+                }
+            }
+        }
+        found => found.map(|_| false),
+    };
+    match is_single {
+        Err(MjpegError::Read(e)) => Err(e),
+        other => Ok(other.unwrap_or(false)),
+    }
 }
 
 /// A reader of MJPEG. What stands between two pictures is passed over.
@@ -73,9 +99,12 @@ impl<R: Read> Mjpeg<R> {
         let Some(length) = self.find_picture()? else { return Ok(false) };
         let number = self.take_number();
         let decoded = jpeg::decode_into(&self.buffer[..length], frame, FRAME_BOUNDS);
+        // One look costs nothing, and all pictures of a stream come from one camera.
+        let turned = (number == 0 && jpeg::is_turned(&self.buffer[..length])).then_some(TURNED);
         self.drop_picture(length);
         let flaw = decoded.map_err(|source| MjpegError::Picture { number, source })?;
         self.flaws.say(flaw, || format!("picture {number}"));
+        self.flaws.say(turned, || format!("picture {number}"));
         frame.stamp(number, self.pace.time(number));
         Ok(true)
     }

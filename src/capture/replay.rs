@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::stream::{DECODED, open_film};
-use super::{CaptureError, Captured, Pace, Source};
+use super::{CaptureError, Captured, Pace, Source, mjpeg};
 use crate::picture::folder;
 use crate::picture::frame::Frame;
-use crate::picture::{self, is_named_like_one};
+use crate::picture::{self, is_named_like_one, jpeg};
 
 /// What films are called that need no decoder; so are those of [`DECODED`]. Whether one can be read
 /// is told by what it holds.
@@ -234,14 +234,24 @@ fn name(path: &Path) -> Arc<str> {
     name.into()
 }
 
-/// Whether a file is a picture by its name, or a PNG by what it holds.
+/// Whether a file is a picture by its name, or by what it holds: a PNG, or a JPEG that no other one
+/// follows.
 fn is_picture(path: &Path) -> std::io::Result<bool> {
     if is_named_like_one(path) {
         return Ok(true);
     }
     let mut head = Vec::new();
-    File::open(path)?.take(PNG.len() as u64).read_to_end(&mut head)?;
+    let mut file = File::open(path)?;
+    (&mut file).take(PNG.len() as u64).read_to_end(&mut head)?;
+    if head.starts_with(&jpeg::START) && !has_extension(path, &VIDEO) {
+        return mjpeg::is_single(head.chain(file));
+    }
     Ok(head == PNG)
+}
+
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    known.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// The files to show of a folder. A link to nothing is one of them, so that it is named when its
@@ -250,10 +260,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     let entries = folder::entries(folder).map_err(|source| CaptureError::Read { path: folder.into(), source })?;
     let (mut files, mut others, mut folders) = (Vec::new(), Vec::new(), 0);
     for path in entries {
-        let is_one_of = |known: &[&str]| {
-            let extension = path.extension().unwrap_or_default();
-            known.iter().any(|known| extension.eq_ignore_ascii_case(known))
-        };
+        let is_one_of = |known: &[&str]| has_extension(&path, known);
         match std::fs::metadata(&path) {
             Ok(about) if about.is_dir() => folders += 1,
             Ok(about) if !about.is_file() => {}
@@ -416,6 +423,30 @@ mod tests {
         let nameless = folder.path().join("picture");
         std::fs::rename(folder.path().join("picture.png"), &nameless).unwrap();
         assert_eq!(frames(replay(&nameless, &Resume::default())).len(), 1);
+    }
+
+    #[test]
+    fn a_jpeg_needs_no_name_either_to_be_turned_upright() {
+        let folder = tempfile::tempdir().unwrap();
+        let upright = jpeg(16, 8, 7);
+        // Orientation 6: a quarter turn to the right.
+        let exif = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let turned = [&upright[..2], exif, &upright[2..]].concat();
+        let sizes = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let mut replay = replay(&path, &Resume::default());
+            let mut frame = Frame::default();
+            let mut sizes = Vec::new();
+            while let Ok(Captured::Frame) = replay.capture_into(&mut frame) {
+                sizes.push((frame.size().width, frame.size().height));
+            }
+            sizes
+        };
+        assert_eq!(sizes("photo", &turned), [(8, 16)]);
+        assert_eq!(sizes("upload.tmp", &[&turned[..], b"\0\0and more"].concat()), [(8, 16)]);
+        assert_eq!(sizes("stream", &turned.repeat(2)), [(16, 8); 2]);
+        assert_eq!(sizes("stream.mjpeg", &turned), [(16, 8)]);
     }
 
     #[test]

@@ -130,6 +130,11 @@ pub fn orientation(jpeg: &[u8]) -> Orientation {
     exif.and_then(|exif| Orientation::from_exif_chunk(exif)).unwrap_or(Orientation::NoTransforms)
 }
 
+/// Whether an orientation is to be heeded where its pixels are to stand upright.
+pub fn is_turned(jpeg: &[u8]) -> bool {
+    orientation(jpeg) != Orientation::NoTransforms
+}
+
 /// The sizes that JPEGs can have are looked at here, and not in the decoder.
 fn options(is_strict: bool) -> DecoderOptions {
     DecoderOptions::default().set_strict_mode(is_strict).set_max_width(usize::MAX).set_max_height(usize::MAX)
