@@ -19,6 +19,8 @@ use crate::text::percent;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long is gone.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// After what may be one picture alone, the next one is waited for so long.
+const NEXT_WITHIN: Duration = Duration::from_secs(1);
 /// No server sends a longer head.
 const MAX_HEAD_BYTES: u64 = 16 << 10;
 const MAX_REDIRECTS: usize = 4;
@@ -115,8 +117,13 @@ impl HttpUrl {
     pub fn open(&self) -> Result<Returning<Connecting>, CaptureError> {
         let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
         let opener = Connecting { url: self.clone(), flaws: FlawWatch::default() };
-        let mut stream = opener.connect().map_err(|e| failed(e.to_string()))?;
+        let (mut stream, picture) = opener.connect().map_err(|e| failed(e.to_string()))?;
         stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| failed(reason))?;
+        if let Some(picture) = picture
+            && stream.ends_with_first(NEXT_WITHIN)
+        {
+            return Err(failed(HttpError::OnePicture(picture).to_string()));
+        }
         Ok(Returning::new(format!("camera {self}"), opener, stream))
     }
 
@@ -173,8 +180,28 @@ impl HttpUrl {
         let found: HttpUrl = absolute.parse().map_err(|_| HttpError::Elsewhere(without_passwords(to)))?;
         // A password is for the server that it was given for.
         let user = found.user.clone().or_else(|| self.user.clone().filter(|_| found.host == self.host));
-        Ok(HttpUrl { user, ..found })
+        Ok(HttpUrl { user, path: without_dots(&found.path), ..found })
     }
+}
+
+/// A path whose segments `.` and `..` are gone to where they lead (RFC 3986, 5.2.4).
+fn without_dots(path: &str) -> String {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let mut kept = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                // What is named is a folder.
+                kept.extend(segments.peek().is_none().then_some(""));
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}{query}", kept.join("/"))
 }
 
 /// Connects again and again.
@@ -184,15 +211,17 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    fn connect(&self) -> Result<Piped<Connection>, HttpError> {
+    /// The stream, and its type where that is a picture's.
+    fn connect(&self) -> Result<(Piped<Connection>, Option<String>), HttpError> {
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let socket = url.send_request()?;
             let connection = Connection(socket.try_clone()?);
             match answer(BufReader::new(socket)) {
-                Ok(Answer::Body(body)) => {
+                Ok(Answer::Body(mut body)) => {
                     let (name, flaws) = (self.url.to_string(), self.flaws.clone());
-                    return Ok(Piped::start(connection, Box::new(body), name, why_ended, flaws)?);
+                    let picture = body.picture.take();
+                    return Ok((Piped::start(connection, Box::new(body), name, why_ended, flaws)?, picture));
                 }
                 Ok(Answer::Redirect(to)) => url = url.redirected(&to)?,
                 Err(HttpError::NoPassword) if url.user.is_some() => return Err(HttpError::WrongPassword),
@@ -207,7 +236,7 @@ impl Opener for Connecting {
     type Stream = Piped<Connection>;
 
     fn open(&mut self) -> Result<Piped<Connection>, Lost> {
-        self.connect().map_err(|e| Lost(e.to_string()))
+        self.connect().map(|(stream, _)| stream).map_err(|e| Lost(e.to_string()))
     }
 
     fn origin(&self) -> Origin {
@@ -380,12 +409,15 @@ impl Head {
             Some("401") => return Err(self.wants_password()),
             _ => return Err(HttpError::Status(self.status.clone())),
         }
-        let kind = self.first("Content-Type").unwrap_or_default();
+        // Its parameters may be any text, such as a stream's boundary.
+        let kind = self.first("Content-Type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let lower = kind.to_ascii_lowercase();
+        let is_picture = lower.starts_with("image/");
         // A stream has no length.
-        if kind.to_ascii_lowercase().starts_with("image/") && self.first("Content-Length").is_some() {
+        if is_picture && self.first("Content-Length").is_some() {
             return Err(HttpError::OnePicture(kind.into()));
         }
-        let is = |names: &[&str]| names.iter().any(|name| kind.to_ascii_lowercase().contains(name));
+        let is = |names: &[&str]| !lower.starts_with("multipart/") && names.iter().any(|name| lower.contains(name));
         if is(&PLAYLISTS) {
             return Err(HttpError::Playlist(kind.into()));
         }
@@ -394,7 +426,7 @@ impl Head {
         }
         let is_chunked = self.first("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         let next = if is_chunked { Next::Length { is_first: true } } else { Next::Rest };
-        Ok(Answer::Body(Body { reader, next }))
+        Ok(Answer::Body(Body { reader, next, picture: is_picture.then(|| kind.into()) }))
     }
 }
 
@@ -403,6 +435,8 @@ impl Head {
 pub struct Body<R> {
     reader: R,
     next: Next,
+    /// Its type, where that is a picture's: it may be one alone.
+    picture: Option<String>,
 }
 
 /// What the reader of a body stands before.
@@ -530,6 +564,10 @@ mod tests {
             ("y?z", "http://cam:81/a/y?z"),
             ("//other/y", "http://other/y"),
             ("HTTP://other:82/y", "http://other:82/y"),
+            ("../y", "http://cam:81/y"),
+            ("../../../y/./z", "http://cam:81/y/z"),
+            (".", "http://cam:81/a/"),
+            ("/y/../z?a=../b", "http://cam:81/z?a=../b"),
         ] {
             assert_eq!(to(location).as_deref(), Some(expected), "{location}");
         }
@@ -556,6 +594,11 @@ mod tests {
             Ok(b"\xff\xd8\xff".to_vec())
         );
         assert_eq!(body(b"HTTP/1.1 200\nA: b\n\nbody"), Ok(b"body".to_vec()));
+        for boundary in ["json", "text/xml", "\"--image/;audio/\""] {
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: Multipart/x-mixed-replace; boundary={boundary}\r\n\r\n");
+            assert_eq!(body(head.as_bytes()), Ok(Vec::new()), "{boundary}");
+        }
         let chunks =
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\n0a;x=y\r\n0123456789\r\n0\r\n\r\n";
         assert_eq!(body(chunks), Ok(b"abc0123456789".to_vec()));

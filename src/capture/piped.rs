@@ -1,6 +1,7 @@
 //! Live frames through a pipe or a socket. They are read on a thread of their own, so that waiting
 //! for one can end.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::Builder;
@@ -24,8 +25,8 @@ pub struct Piped<W: Upstream> {
     frames: Receiver<Turn>,
     /// Memory of frames that were taken.
     used: SyncSender<Frame>,
-    /// One that came while its stream was opened.
-    first: Option<Turn>,
+    /// Those that came while its stream was opened.
+    first: VecDeque<(Frame, Option<Fault>)>,
     next: u32,
 }
 
@@ -46,40 +47,51 @@ impl<W: Upstream> Piped<W> {
         let (used, unused) = mpsc::sync_channel(2);
         let read = move || read_all(Reader::open(input, &name, Pace::default(), flaws), &name, words, &give, &unused);
         threads::start_beside(Builder::new().name("stream".into()), "the stream of a camera is opened anew", read)?;
-        Ok(Piped { writer, frames, used, first: None, next: 0 })
+        Ok(Piped { writer, frames, used, first: VecDeque::new(), next: 0 })
     }
 
     /// Waits for the first frame, and no longer than that; an error where the stream ends without
-    /// one.
+    /// one, or with one that cannot be used.
     pub fn wait_for_first(&mut self, within: Duration) -> Result<(), Lost> {
-        match self.frames.recv_timeout(within) {
-            Ok(Ok(first)) => {
-                self.first = Some(Ok(first));
-                Ok(())
-            }
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Ok(Err(reason)) => Err(self.lost(reason)),
-            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended".into())),
-        }
+        let Some((frame, fault)) = self.turn(within)? else { return Ok(()) };
+        let next = match &fault {
+            Some(fault) => self.turn(within).map_err(|lost| lost.after(fault))?,
+            None => None,
+        };
+        self.first.extend([Some((frame, fault)), next].into_iter().flatten());
+        Ok(())
     }
 
-    fn lost(&mut self, reason: String) -> Lost {
-        Lost(self.writer.why_ended().unwrap_or(reason))
+    /// Whether it ends right after the frame that was waited for.
+    pub fn ends_with_first(&mut self, within: Duration) -> bool {
+        if self.first.len() != 1 {
+            return false;
+        }
+        let next = self.turn(within);
+        let is_end = next.is_err();
+        self.first.extend(next.ok().flatten());
+        is_end
+    }
+
+    /// What comes next; `None` where nothing does within the time.
+    fn turn(&mut self, within: Duration) -> Result<Option<(Frame, Option<Fault>)>, Lost> {
+        let reason = match self.frames.recv_timeout(within) {
+            Ok(Ok(arrived)) => return Ok(Some(arrived)),
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
+            Ok(Err(reason)) => reason,
+            Err(RecvTimeoutError::Disconnected) => "it ended".into(),
+        };
+        Err(Lost(self.writer.why_ended().unwrap_or(reason)))
     }
 }
 
 impl<W: Upstream> FrameStream for Piped<W> {
     fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost> {
-        let read = match self.first.take() {
-            Some(first) => Ok(first),
-            None => self.frames.recv_timeout(within),
+        let next = match self.first.pop_front() {
+            Some(first) => Some(first),
+            None => self.turn(within)?,
         };
-        let (mut arrived, fault) = match read {
-            Ok(Ok(arrived)) => arrived,
-            Ok(Err(reason)) => return Err(self.lost(reason)),
-            Err(RecvTimeoutError::Timeout) => return Ok(None),
-            Err(RecvTimeoutError::Disconnected) => return Err(self.lost("it ended".into())),
-        };
+        let Some((mut arrived, fault)) = next else { return Ok(None) };
         std::mem::swap(frame, &mut arrived);
         // Where there is no room for it, its memory is not needed.
         let _ = self.used.try_send(arrived);

@@ -1,5 +1,6 @@
 //! A live source that outlives its cable: it is looked for until it is back, for ever.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::clock::{Numbers, SourceClock};
@@ -48,6 +49,13 @@ pub trait FrameStream: Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost(pub String);
 
+impl Lost {
+    /// It ended after frames that could not be used: that may be why.
+    pub fn after(self, fault: &impl Display) -> Lost {
+        Lost(format!("{} after damaged frames: {fault}", self.0))
+    }
+}
+
 /// What comes with a frame.
 #[derive(Debug)]
 pub struct Arrival {
@@ -73,12 +81,15 @@ pub struct Returning<O: Opener> {
     clock: SourceClock,
     /// How long was waited before it was opened last, until a sound frame came.
     last_wait: Duration,
+    /// However often it was opened meanwhile.
+    damage: Option<Damage>,
 }
 
 enum State<S> {
     Open {
         stream: S,
         last_frame: Instant,
+        /// Of this opening.
         damage: Option<Damage>,
         /// No frame came since it was opened.
         is_silent: bool,
@@ -93,6 +104,19 @@ enum State<S> {
 struct Damage {
     since: Instant,
     frames: u32,
+    /// What is wrong with the latest.
+    cause: String,
+}
+
+impl Damage {
+    fn count(damage: &mut Option<Damage>, fault: &Fault) -> (Duration, bool) {
+        let damage = damage.get_or_insert_with(|| Damage { since: Instant::now(), frames: 0, cause: String::new() });
+        damage.frames = damage.frames.saturating_add(1);
+        damage.cause = fault.to_string();
+        let (after, frames) = UNUSABLE_AFTER;
+        let lasted = damage.since.elapsed();
+        (lasted, lasted >= after && damage.frames >= frames)
+    }
 }
 
 impl<S> State<S> {
@@ -118,6 +142,7 @@ impl<O: Opener> Returning<O> {
             numbers: Numbers::default(),
             clock: SourceClock::start(),
             last_wait: Duration::ZERO,
+            damage: None,
         }
     }
 
@@ -162,19 +187,16 @@ impl<O: Opener> Returning<O> {
 
     /// Counts a damaged frame. After many of them the source cannot be used as it is.
     fn count_damaged(&mut self, fault: &Fault) -> Captured {
-        let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
-        let damage = damage.get_or_insert_with(|| Damage { since: Instant::now(), frames: 0 });
-        damage.frames = damage.frames.saturating_add(1);
-        let (after, frames) = UNUSABLE_AFTER;
-        let lasted = damage.since.elapsed();
-        if lasted >= after && damage.frames >= frames {
-            let cause = fault.to_string();
+        if let (_, true) = Damage::count(&mut self.damage, fault) {
             let is_new = !matches!(self.status, Status::Unusable { .. });
-            self.status = Status::Unusable { name: self.name.clone(), cause };
+            self.status = Status::Unusable { name: self.name.clone(), cause: fault.to_string() };
             self.unsaid = is_new.then(|| self.status.clone());
-            if self.opener.try_other() || lasted >= REOPENED_AFTER {
-                self.state = State::Gone { look_at: Instant::now(), wait: LOOK_AGAIN[0] };
-            }
+        }
+        let State::Open { damage, .. } = &mut self.state else { return Captured::Damaged };
+        if let (lasted, true) = Damage::count(damage, fault)
+            && (self.opener.try_other() || lasted >= REOPENED_AFTER)
+        {
+            self.state = State::Gone { look_at: Instant::now(), wait: LOOK_AGAIN[0] };
         }
         Captured::Damaged
     }
@@ -201,7 +223,7 @@ impl<O: Opener> Returning<O> {
         if let Some(status) = self.unsaid.take() {
             return Captured::Waiting(status);
         }
-        let (stream, last_frame, damage, is_silent) = match &mut self.state {
+        let (stream, last_frame, damage_here, is_silent) = match &mut self.state {
             State::Gone { look_at, wait } => {
                 let (look_at, wait) = (*look_at, *wait);
                 return self.look(look_at, wait);
@@ -215,7 +237,7 @@ impl<O: Opener> Returning<O> {
                 if let Some(fault) = arrival.fault {
                     return self.count_damaged(&fault);
                 }
-                *damage = None;
+                (*damage_here, self.damage) = (None, None);
                 self.last_wait = Duration::ZERO;
                 self.status = Status::Live;
                 Captured::Frame
@@ -225,7 +247,20 @@ impl<O: Opener> Returning<O> {
                 self.quiet(last_frame, is_silent)
             }
             // What ends before its first sound frame is as if it could not be opened.
-            Err(lost) => self.lose(lost, longer(self.last_wait)),
+            Err(lost) => {
+                let wait = longer(self.last_wait);
+                let damage = damage_here.take();
+                // That it ends is no news of a stream that cannot be used.
+                match damage {
+                    Some(_) if matches!(self.status, Status::Unusable { .. }) => {
+                        self.opener.lost();
+                        self.state = State::Gone { look_at: Instant::now() + wait, wait };
+                        Captured::Waiting(self.status.clone())
+                    }
+                    Some(damage) => self.lose(lost.after(&damage.cause), wait),
+                    None => self.lose(lost, wait),
+                }
+            }
         }
     }
 
@@ -358,7 +393,10 @@ mod tests {
                     *last_frame = Instant::now() - Duration::from_secs(seconds);
                 }
                 (State::Open { damage, .. }, Some(Step::DamagedFor(_, seconds))) => {
-                    *damage = Some(Damage { since: Instant::now() - Duration::from_secs(seconds), frames: 30 });
+                    let since = Instant::now() - Duration::from_secs(seconds);
+                    for damage in [damage, &mut camera.damage] {
+                        *damage = Some(Damage { since, frames: 30, cause: String::new() });
+                    }
                 }
                 (State::Gone { look_at, .. }, _) => *look_at = Instant::now(),
                 _ => {}
@@ -458,6 +496,32 @@ mod tests {
             "frame 8",
         ];
         assert_eq!(run_with(&steps, 1), expected);
+    }
+
+    #[test]
+    fn a_camera_that_ends_with_each_damaged_frame_is_said_to_give_only_those() {
+        let script = Script::of([], 0);
+        let mut camera = Returning::new("camera".into(), script.clone(), script.clone());
+        let mut frame = Frame::default();
+        let mut seen = Vec::new();
+        for turn in 0..5 {
+            script.steps.lock().unwrap().extend([Step::Damaged(0), Step::Unplugged, Step::There]);
+            while !script.steps.lock().unwrap().is_empty() || camera.unsaid.is_some() {
+                if let State::Gone { look_at, .. } = &mut camera.state {
+                    *look_at = Instant::now();
+                }
+                if let Captured::Waiting(status) = camera.capture_into(&mut frame).unwrap() {
+                    seen.push(format!("{turn} {status}"));
+                }
+            }
+            if let Some(damage) = &mut camera.damage {
+                damage.since -= Duration::from_secs(1);
+            }
+        }
+        let gone = "camera gone: unplugged after damaged frames: its driver flags them as broken; looking for it";
+        let back = "camera is back; waiting for its first frame";
+        let expected = [(0, gone), (0, back), (1, gone), (1, back), (2, UNUSABLE)];
+        assert_eq!(seen, expected.map(|(turn, said)| format!("{turn} {said}")));
     }
 
     #[test]

@@ -265,10 +265,14 @@ fn mjpeg_is_read_over_http_and_connected_to_again() {
 #[test]
 fn a_server_that_gives_no_stream_is_said_to() {
     let fake = Fake::without_camera();
+    let (picture, head) = (jpeg(), b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n");
+    let (single, cut) = ([head, &picture[..]].concat(), [head, &picture[..3000]].concat());
     for (answer, expected) in [
         (&b"HTTP/1.0 404 Not Found\r\n\r\n"[..], "it answers 404 Not Found"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "it sends text/html; expected MJPEG"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n\0\0\0\x20ftypisom", "is a film (MP4 or QuickTime)"),
+        (&single, "it sends one picture (image/jpeg)"),
+        (&cut, "it ended after damaged frames: of a JPEG, it is cut short"),
         (b"", "it ends the connection without an answer"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "it wants a user and a password: http://USER"),
         (b"HTTP/1.1 302 Found\r\nlocation: /stream\r\n\r\n", "it sends us elsewhere more than 4 times"),
