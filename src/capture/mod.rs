@@ -9,6 +9,7 @@ mod film;
 #[doc(hidden)]
 pub mod http;
 mod kind;
+mod levels;
 mod mjpeg;
 mod origin;
 mod piped;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::NOMINAL_RATE;
+use super::levels::Levels;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::pixels::rgb_from_yuv;
@@ -284,32 +285,6 @@ fn pack(header: &Header, planes: &[u8], frame: &mut Frame) {
         Ok(())
     });
     filled.expect("there are as many samples as the header says");
-}
-
-/// Samples of another range for each of the 256 values.
-struct Levels {
-    luma: [u8; 256],
-    chroma: [u8; 256],
-}
-
-impl Levels {
-    const SAME: Levels = {
-        let mut same = [0; 256];
-        let mut i = 0;
-        while i < 256 {
-            same[i] = i as u8;
-            i += 1;
-        }
-        Levels { luma: same, chroma: same }
-    };
-
-    /// Full range to limited.
-    fn from_full() -> Levels {
-        Levels {
-            luma: std::array::from_fn(|i| (i as f32 * 219.0 / 255.0 + 16.0).round() as u8),
-            chroma: std::array::from_fn(|i| ((i as f32 - 128.0) * 224.0 / 255.0 + 128.0).round() as u8),
-        }
-    }
 }
 
 #[cfg(test)]

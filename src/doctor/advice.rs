@@ -1,8 +1,12 @@
 //! What the program adds to errors of the library: which of its options helps.
 
 use std::error::Error;
+use std::io;
+
+use rustix::io::Errno;
 
 use crate::board::BoardError;
+use crate::capture::v4l2::CameraFormat;
 use crate::capture::{CameraError, CaptureError, OtherWay, SourceError};
 use crate::face::zoo::LoadError;
 use crate::publish::PublishError;
@@ -81,16 +85,37 @@ fn on_camera(error: &CameraError) -> Option<String> {
             };
             errors.iter().filter(has_way).chain(errors).find_map(on_camera)
         }
-        CameraError::Silent { .. } | CameraError::NoAnswer { .. } => Some("plug it in anew, or into another port without a hub".into()),
-        CameraError::Refused { .. } => Some(
-            "other cameras may take its bus: try --camera-format MJPG, a smaller --camera-size, a lower --camera-rate, or \
-             another port"
-                .into(),
-        ),
+        CameraError::Silent { path, .. } => Some(format!(
+            "plug it in anew, or into another port without a hub; one that starts slowly is waited for where it is named: \
+             --source {}",
+            path.display()
+        )),
+        CameraError::NoAnswer { .. } => Some("plug it in anew, or into another port without a hub".into()),
+        CameraError::Refused { format, refusal, offers_mjpeg, .. } => {
+            Some(on_refusal(refusal, *offers_mjpeg && *format != CameraFormat::Mjpeg))
+        }
+        CameraError::Fields { .. } => {
+            Some("have its driver weave them, or use another camera; fields apart are not read".into())
+        }
         CameraError::Damaged { .. } => Some(
             "try another --camera-format, a smaller --camera-size, another cable, or another port without a hub".into(),
         ),
         _ => None,
+    }
+}
+
+/// What helps where a driver refuses a mode that it offers, by the system's reason.
+fn on_refusal(refusal: &io::Error, may_take_mjpeg: bool) -> String {
+    let mjpeg = if may_take_mjpeg { "--camera-format MJPG, " } else { "" };
+    match Errno::from_io_error(refusal) {
+        Some(Errno::NOSPC | Errno::PROTO | Errno::IO) => format!(
+            "other cameras may take its bus: try {mjpeg}a smaller --camera-size, a lower --camera-rate, or another port"
+        ),
+        Some(Errno::NOMEM) => format!(
+            "there is too little memory for its frames, on boards of what the kernel sets aside (CMA): try {mjpeg}a smaller \
+             --camera-size, or cma=128M on the kernel's command line"
+        ),
+        _ => format!("try {mjpeg}another --camera-format or --camera-size"),
     }
 }
 
@@ -114,6 +139,9 @@ fn in_words(way: &OtherWay) -> String {
         OtherWay::Libcamera => "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a \
                                 Raspberry Pi), which has another program read it"
             .into(),
+        OtherWay::DeepGrey => {
+            "grey of more than 8 bits, or packed, is not read; another node of this camera may give pictures".into()
+        }
     }
 }
 
@@ -146,6 +174,7 @@ fn on_report(error: &ReportError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::frame::Size;
 
     #[test]
     fn an_error_says_what_is_wrong_and_the_option_that_helps() {
@@ -160,6 +189,19 @@ mod tests {
         for error in [unicam(), CameraError::NoneWorks(vec![CameraError::Busy("/dev/video1".into()), unicam()])] {
             let text = said(error.into());
             assert!(text.contains("; give --source rpicam, which"), "{text}");
+        }
+        let refused = |errno: Errno, offers_mjpeg: bool| {
+            let (path, size) = ("/dev/video0".into(), Size { width: 640, height: 480 });
+            let (format, doing) = (CameraFormat::Yuyv, "starting the camera");
+            said(CameraError::Refused { path, format, size, doing, refusal: errno.into(), offers_mjpeg }.into())
+        };
+        for (text, expected) in [
+            (refused(Errno::NOSPC, true), "may take its bus: try --camera-format MJPG, a smaller --camera-size"),
+            (refused(Errno::PROTO, false), "may take its bus: try a smaller --camera-size"),
+            (refused(Errno::NOMEM, false), "(CMA): try a smaller --camera-size, or cma=128M"),
+            (refused(Errno::INVAL, false), "; try another --camera-format or --camera-size"),
+        ] {
+            assert!(text.contains(expected), "{text} lacks {expected}");
         }
         assert_eq!(said(CameraError::Unplugged { path: "/dev/video0".into() }.into()), "/dev/video0 was unplugged");
     }

@@ -31,8 +31,8 @@ typedef struct { int count; unsigned values[MOST_OFFERS][6]; } offers;
 typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_error; char frames[256]; } format;
 typedef struct {
   char card[32], bus[32], stamps[16];
-  unsigned capabilities, flags, set[3];
-  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs;
+  unsigned capabilities, flags, set[3], interval[2], fields[2];
+  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs, has_no_rate;
   double rate;
   int formats;
   format format[MOST_OFFERS];
@@ -94,6 +94,9 @@ static int describe(const char *node, description *c) {
     else if (IS("pitch")) c->pitch = atoi(value);
     else if (IS("rate")) c->rate = atof(value);
     else if (IS("set-up") && sscanf(value, "%ux%u", c->set, c->set + 1)) c->set[2] = code(strchr(value, ' ') + 1);
+    else if (IS("makes-interval")) sscanf(value, "%u/%u", c->interval, c->interval + 1);
+    else if (IS("has-no-rate")) c->has_no_rate = 1;
+    else if (IS("fields")) sscanf(value, "%u %u", c->fields, c->fields + 1);
     else if (IS("busy")) c->is_busy = 1;
     else if (IS("endless")) c->is_endless = 1;
     else if (IS("hangs")) c->hangs = 1;
@@ -260,6 +263,8 @@ static int set_format(opened *o, struct v4l2_format *f) {
   o->width = f->fmt.pix.width;
   o->height = f->fmt.pix.height;
   f->fmt.pix.pixelformat = o->chosen->fourcc;
+  // So do they as to fields.
+  if (c->fields[0]) f->fmt.pix.field = c->fields[f->fmt.pix.field != V4L2_FIELD_NONE];
   if (!c->planes) return f->fmt.pix.bytesperline = pitch, f->fmt.pix.sizeimage = PLANE_BYTES, 0;
   f->fmt.pix_mp.num_planes = c->planes;
   for (int i = 0; i < c->planes; i++) {
@@ -360,7 +365,12 @@ static int answer(opened *o, unsigned request, void *argument) {
     // Both structures begin with width, height and code.
     return memcpy(&f->fmt.pix, c->set, sizeof c->set), 0;
   }
-  case (unsigned)VIDIOC_S_PARM: return 0;
+  case (unsigned)VIDIOC_S_PARM: {
+    struct v4l2_fract *f = &((struct v4l2_streamparm *)argument)->parm.capture.timeperframe;
+    if (c->has_no_rate) return fail(ENOTTY);
+    if (c->interval[1]) *f = (struct v4l2_fract){c->interval[0], c->interval[1]};
+    return 0;
+  }
   case (unsigned)VIDIOC_REQBUFS: {
     struct v4l2_requestbuffers *r = argument;
     if (r->count > MOST_BUFFERS) r->count = MOST_BUFFERS;

@@ -49,6 +49,8 @@ fn cameras_that_give_nothing_say_what_to_do() {
         ("card vi-output\nformat RG10\nsize 3264x2464\n", "nvarguscamerasrc"),
         ("format H264\nsize 1920x1080\n", "let ffmpeg decode it"),
         ("card rkisp\nformat YUYV\nsize 320x240\n", "no camera was found: /dev/video0 (rkisp) looks like one"),
+        ("card rkisp\nformat YUYV\nsize 320x240\n", "it is named: --source /dev/video0"),
+        ("format Y10 \nsize 320x240\nformat Z16 \nsize 320x240\n", "grey of more than 8 bits, or packed, is not read"),
         ("card bcm2835-isp\nformat YUYV\nsize 320x240\n", "no camera was found"),
     ] {
         fake.plug(0, camera);
@@ -103,6 +105,48 @@ fn a_camera_whose_frames_cannot_be_used_says_so() {
             assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
         }
     }
+}
+
+#[test]
+fn a_rate_that_is_not_held_is_said_to_be_another() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    let camera = format!("format YUYV\nsize 320x240\nframes {frames}\n");
+    for (driver, expected) in [
+        ("interval 1/30\nmakes-interval 1/15\n", "/dev/video0 gives 15 fps where 30 was asked for"),
+        ("makes-interval 1/15\n", "/dev/video0 gives 15 fps where 30 was asked for"),
+        ("has-no-rate\n", "/dev/video0 has a rate that cannot be set, where 30 fps was asked for"),
+        ("makes-interval 1001/30000\n", ""),
+    ] {
+        fake.plug(0, &format!("{camera}{driver}"));
+        let Outcome { code, rows, said } = fake.run("--source /dev/video0 --camera-rate 30 --frames 2");
+        assert_eq!((code, rows.len()), (0, 2), "{driver}: {said}");
+        assert!(said.contains(expected) && said.contains("where 30") != expected.is_empty(), "{driver}: {said}");
+    }
+}
+
+#[test]
+fn fields_are_woven_by_the_driver_or_refused() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    // 4 is woven, 5 one below the other, 7 one after the other.
+    for (fields, expected) in [("5 4", ""), ("5 5", "one below the other"), ("7 7", "one after the other")] {
+        fake.plug(0, &format!("fields {fields}\n{}", usb(&frames)));
+        let Outcome { code, rows, said } = fake.run("--source /dev/video0 --frames 2");
+        let is_read = expected.is_empty();
+        assert_eq!((code == 0, rows.len() == 2), (is_read, is_read), "{fields}: {said}");
+        assert!(said.contains(expected), "{fields}: {said}");
+    }
+}
+
+#[test]
+fn a_jpeg_of_another_size_than_was_set_is_said_to_be_one() {
+    let Some(fake) = Fake::new() else { return };
+    let whole = fake.file("whole.jpg", &fake::jpeg());
+    fake.plug(0, &format!("format MJPG\nsize 640x480\ninterval 1/30\nframes {whole}\n"));
+    let Outcome { code, rows, said } = fake.run("--source /dev/video0 --camera-size 640x480 --frames 3");
+    assert_eq!((code, rows.len()), (0, 3), "{said}");
+    assert_eq!(said.matches("has 320x240 where 640x480 was set").count(), 1, "{said}");
 }
 
 #[test]

@@ -84,6 +84,11 @@ impl Interval {
         f64::from(self.denominator) / f64::from(self.numerator)
     }
 
+    /// The one of a rate that can be had.
+    pub(super) fn of_rate(rate: f64) -> Interval {
+        Interval { numerator: 1000, denominator: (rate * 1000.0).round() as u32 }
+    }
+
     /// Whether a camera can have it.
     pub fn is_sound(self) -> bool {
         RATES.contains(&self.rate())
@@ -143,7 +148,7 @@ pub fn nearest_interval(shortest: Interval, longest: Interval, rate: f64) -> Int
     } else if longest.rate() >= rate {
         longest
     } else {
-        Interval { numerator: 1000, denominator: (rate * 1000.0).round() as u32 }
+        Interval::of_rate(rate)
     }
 }
 
@@ -177,8 +182,11 @@ fn best_interval(intervals: &[Interval], wish: &CameraWish) -> Option<Interval> 
     let cost = |interval: &Interval| rate_cost(Some(*interval), wish.rate_near());
     let sound = intervals.iter().copied().filter(|interval| interval.is_sound());
     let best = sound.min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
-    let is_exact = |rate: f64| (best.rate() / rate - 1.0).abs() <= RATE_TOLERANCE;
-    wish.rate.is_none_or(is_exact).then_some(best)
+    wish.rate.is_none_or(|rate| is_same_rate(best.rate(), rate)).then_some(best)
+}
+
+pub fn is_same_rate(rate: f64, asked: f64) -> bool {
+    (rate / asked - 1.0).abs() <= RATE_TOLERANCE
 }
 
 fn size_cost(size: Size, near: Size) -> f64 {

@@ -22,6 +22,13 @@ const GSTREAMER: [&[u8; 4]; 17] = [
     b"AR24", b"XR24", b"AB24", b"XB24", b"Y16 ",
 ];
 
+/// Grey of more than 8 bits, packed, or of two pictures at once, and depth, as cameras for infrared
+/// and depth give them.
+const DEEP_GREYS: [&[u8; 4]; 14] = [
+    b"Y10 ", b"Y12 ", b"Y14 ", b"Y10B", b"Y10P", b"Y12P", b"Y14P", b"ip3y", b"Y8I ", b"Y12I", b"Z16 ", b"INZI",
+    b"INVI", b"CNF4",
+];
+
 /// All devices of V4L2 have this number.
 const VIDEO_MAJOR: u32 = 81;
 /// What a driver says that takes a time for each frame.
@@ -70,6 +77,17 @@ pub struct Device {
     is_in_pipeline: bool,
     /// Frames a second, where that was set.
     rate: Option<f64>,
+    /// What is to be said of a rate that is not the one that was asked for.
+    other_rate: Option<String>,
+}
+
+/// A format that the driver filled in.
+struct SetFormat {
+    size: Size,
+    fourcc: u32,
+    stride_bytes: [u32; MAX_PLANES],
+    field: u32,
+    is_full_range: bool,
 }
 
 impl Device {
@@ -91,7 +109,7 @@ impl Device {
         let queue = queue(capabilities).filter(|_| !is_processor);
         let queue = queue.ok_or_else(|| CameraError::NotACamera(path.into()))?;
         let is_in_pipeline = capabilities & sys::V4L2_CAP_IO_MC != 0;
-        Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline, rate: None })
+        Ok(Device { path: path.into(), handle, description, queue, is_in_pipeline, rate: None, other_rate: None })
     }
 
     /// As it was opened: `/dev/video0`.
@@ -107,6 +125,11 @@ impl Device {
     /// Frames a second, where they were chosen.
     pub(super) fn rate(&self) -> Option<f64> {
         self.rate
+    }
+
+    /// What is to be said of them, where other ones were asked for.
+    pub(super) fn other_rate(&self) -> Option<&str> {
+        self.other_rate.as_deref()
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -140,6 +163,8 @@ impl Device {
             OtherWay::Nvargus
         } else if fourccs.iter().any(|fourcc| GSTREAMER.contains(&fourcc)) {
             OtherWay::V4l2src(self.path.clone())
+        } else if !fourccs.is_empty() && fourccs.iter().all(|fourcc| DEEP_GREYS.contains(&fourcc)) {
+            OtherWay::DeepGrey
         } else {
             OtherWay::Libcamera
         }
@@ -177,15 +202,20 @@ impl Device {
                 false => CameraError::NoFormat { offers, way, path: self.path },
             });
         }
+        let offers_mjpeg = modes.iter().any(|mode| mode.format == CameraFormat::Mjpeg);
         modes.retain(|mode| !tried.contains(&mode.format));
         let Some(choice) = choice::choose(&modes, wish) else {
             let offers = choice::describe(&modes, wish);
             return Err(CameraError::NotOffered { path: self.path, wish: *wish, offers });
         };
-        let layout = self.set_format(&choice, wish).map_err(|e| e.in_mode(&choice))?;
-        self.rate = choice.interval.and_then(|interval| self.set_interval(interval));
+        let refused = |error: CameraError| error.in_mode(&choice, offers_mjpeg);
+        let layout = self.set_format(&choice, wish).map_err(refused)?;
+        // Drivers that list no intervals may take one.
+        let interval = choice.interval.or_else(|| wish.rate.map(Interval::of_rate));
+        self.rate = interval.and_then(|interval| self.set_interval(interval));
+        self.other_rate = wish.rate.and_then(|asked| other_rate(asked, self.rate));
         log::debug!("{}: {} {}", self.path.display(), layout.format, layout.size);
-        Buffers::start(self, layout).map_err(|e| e.in_mode(&choice))
+        Buffers::start(self, layout).map_err(refused)
     }
 
     /// The wish for a node whose pipeline a media controller may have set up: what is set there is
@@ -197,7 +227,7 @@ impl Device {
         format.type_ = self.queue.code();
         // SAFETY: VIDIOC_G_FMT is defined with this structure.
         if unsafe { ioctl(&self.handle, vidioc::VIDIOC_G_FMT, &mut format) }.is_ok() {
-            let (size, fourcc, _) = self.read_format(&format);
+            let SetFormat { size, fourcc, .. } = self.read_format(&format);
             // Nothing is set up where a side is 0.
             if size.width > 0 && size.height > 0 {
                 wish.aim.size = size;
@@ -208,27 +238,15 @@ impl Device {
     }
 
     fn set_format(&self, choice: &ChosenMode, wish: &CameraWish) -> Result<Layout, CameraError> {
-        // SAFETY: the structure consists of integers, and a union of such structures, for which
-        // zeros are values.
-        let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
-        format.type_ = self.queue.code();
-        let fourcc = u32::from_le_bytes(choice.format.fourcc());
-        let Size { width, height } = choice.size;
-        match self.queue {
-            Queue::Single => {
-                (format.fmt.pix.width, format.fmt.pix.height) = (width, height);
-                format.fmt.pix.pixelformat = fourcc;
-                format.fmt.pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
-            }
-            Queue::Multi => {
-                (format.fmt.pix_mp.width, format.fmt.pix_mp.height) = (width, height);
-                format.fmt.pix_mp.pixelformat = fourcc;
-                format.fmt.pix_mp.field = sys::v4l2_field_V4L2_FIELD_NONE;
-            }
+        let mut set = self.ask_for(choice, sys::v4l2_field_V4L2_FIELD_NONE)?;
+        if fields_apart(set.field).is_some() {
+            // What gives no whole frames of itself may weave them where it is asked to.
+            set = self.ask_for(choice, sys::v4l2_field_V4L2_FIELD_INTERLACED)?;
         }
-        // SAFETY: VIDIOC_S_FMT is defined with this structure.
-        unsafe { ioctl(&self.handle, vidioc::VIDIOC_S_FMT, &mut format) }.map_err(self.failed("setting the format"))?;
-        let (size, fourcc, stride_bytes) = self.read_format(&format);
+        if let Some(order) = fields_apart(set.field) {
+            return Err(CameraError::Fields { path: self.path.clone(), order });
+        }
+        let SetFormat { size, fourcc, stride_bytes, is_full_range, .. } = set;
         let other = |found: String| {
             let asked = format!("{} {}", choice.format, choice.size);
             CameraError::OtherFormat { path: self.path.clone(), asked, found }
@@ -241,18 +259,48 @@ impl Device {
         if wish.format.is_some_and(|wanted| !format.is(wanted)) || wish.size.is_some_and(|wanted| wanted != size) {
             return Err(other(format!("{format} {size}")));
         }
-        Ok(Layout { format, size, stride_bytes })
+        Ok(Layout { format, size, stride_bytes, is_full_range })
     }
 
-    /// Size, code and strides of a format that the driver filled in.
-    fn read_format(&self, format: &sys::v4l2_format) -> (Size, u32, [u32; MAX_PLANES]) {
+    /// Sets a format with the lines of its frames in this order, and says what came of it.
+    fn ask_for(&self, choice: &ChosenMode, field: u32) -> Result<SetFormat, CameraError> {
+        // SAFETY: the structure consists of integers, and a union of such structures, for which
+        // zeros are values.
+        let mut format: sys::v4l2_format = unsafe { mem::zeroed() };
+        format.type_ = self.queue.code();
+        let fourcc = u32::from_le_bytes(choice.format.fourcc());
+        let Size { width, height } = choice.size;
+        match self.queue {
+            Queue::Single => {
+                (format.fmt.pix.width, format.fmt.pix.height) = (width, height);
+                format.fmt.pix.pixelformat = fourcc;
+                format.fmt.pix.field = field;
+            }
+            Queue::Multi => {
+                (format.fmt.pix_mp.width, format.fmt.pix_mp.height) = (width, height);
+                format.fmt.pix_mp.pixelformat = fourcc;
+                format.fmt.pix_mp.field = field;
+            }
+        }
+        // SAFETY: VIDIOC_S_FMT is defined with this structure.
+        unsafe { ioctl(&self.handle, vidioc::VIDIOC_S_FMT, &mut format) }.map_err(self.failed("setting the format"))?;
+        Ok(self.read_format(&format))
+    }
+
+    fn read_format(&self, format: &sys::v4l2_format) -> SetFormat {
         let mut stride_bytes = [0; MAX_PLANES];
         match self.queue {
             Queue::Single => {
                 // SAFETY: for this type of buffers the kernel fills this member of the union.
                 let set = unsafe { format.fmt.pix };
                 stride_bytes[0] = set.bytesperline;
-                (Size { width: set.width, height: set.height }, set.pixelformat, stride_bytes)
+                SetFormat {
+                    size: Size { width: set.width, height: set.height },
+                    fourcc: set.pixelformat,
+                    stride_bytes,
+                    field: set.field,
+                    is_full_range: is_full_range(set.quantization, set.colorspace),
+                }
             }
             Queue::Multi => {
                 // SAFETY: for this type of buffers the kernel fills this member of the union.
@@ -261,7 +309,13 @@ impl Device {
                 for (stride, plane) in stride_bytes.iter_mut().zip(planes) {
                     *stride = plane.bytesperline;
                 }
-                (Size { width: set.width, height: set.height }, set.pixelformat, stride_bytes)
+                SetFormat {
+                    size: Size { width: set.width, height: set.height },
+                    fourcc: set.pixelformat,
+                    stride_bytes,
+                    field: set.field,
+                    is_full_range: is_full_range(set.quantization.into(), set.colorspace),
+                }
             }
         }
     }
@@ -284,6 +338,32 @@ impl Device {
         let set = unsafe { parameters.parm.capture.timeperframe };
         let set = Interval { numerator: set.numerator, denominator: set.denominator };
         set.is_sound().then(|| set.rate())
+    }
+}
+
+/// What is said of a rate that is not the one that was asked for; `None` where it is.
+fn other_rate(asked: f64, got: Option<f64>) -> Option<String> {
+    match got {
+        Some(got) if choice::is_same_rate(got, asked) => None,
+        Some(got) => Some(format!("gives {} fps where {asked} was asked for", (got * 100.0).round() / 100.0)),
+        None => Some(format!("has a rate that cannot be set, where {asked} fps was asked for")),
+    }
+}
+
+/// How the two fields of a frame come, where that is not as one picture.
+fn fields_apart(field: u32) -> Option<&'static str> {
+    match field {
+        sys::v4l2_field_V4L2_FIELD_SEQ_TB | sys::v4l2_field_V4L2_FIELD_SEQ_BT => Some("one below the other"),
+        sys::v4l2_field_V4L2_FIELD_ALTERNATE => Some("one after the other"),
+        _ => None,
+    }
+}
+
+/// Whether samples use 0 to 255. Where the driver does not say, those of this colour space do.
+fn is_full_range(quantization: u32, colorspace: u32) -> bool {
+    match quantization {
+        sys::v4l2_quantization_V4L2_QUANTIZATION_DEFAULT => colorspace == sys::v4l2_colorspace_V4L2_COLORSPACE_JPEG,
+        other => other == sys::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE,
     }
 }
 
@@ -332,6 +412,13 @@ pub(super) unsafe fn ioctl<T>(handle: &v4l::Device, request: vidioc::_IOC_TYPE, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_that_is_not_the_one_asked_for_is_said() {
+        assert_eq!((other_rate(30.0, Some(29.97)), other_rate(0.5, Some(0.5))), (None, None));
+        assert_eq!(other_rate(30.0, Some(15.0)).unwrap(), "gives 15 fps where 30 was asked for");
+        assert_eq!(other_rate(30.0, None).unwrap(), "has a rate that cannot be set, where 30 fps was asked for");
+    }
 
     #[test]
     fn cameras_are_told_from_other_nodes_by_their_capabilities() {

@@ -94,7 +94,16 @@ pub enum CameraError {
     #[error("{path} gave {found} when {asked} was set")]
     OtherFormat { path: PathBuf, asked: String, found: String },
     #[error("{path} refused to start in {format} {size}: {doing} failed: {}", why_refused(.refusal))]
-    Refused { path: PathBuf, format: CameraFormat, size: Size, doing: &'static str, refusal: io::Error },
+    Refused {
+        path: PathBuf,
+        format: CameraFormat,
+        size: Size,
+        doing: &'static str,
+        refusal: io::Error,
+        offers_mjpeg: bool,
+    },
+    #[error("{path} gives the two fields of a frame {order}; expected whole frames")]
+    Fields { path: PathBuf, order: &'static str },
     #[error("{path} was unplugged")]
     Unplugged { path: PathBuf },
     #[error("{path}: {doing} failed: {source}")]
@@ -119,6 +128,8 @@ pub enum OtherWay {
     V4l2src(PathBuf),
     /// GStreamer with `libcamerasrc`.
     Libcamera,
+    /// None: it gives grey of more than 8 bits, or packed, as cameras for infrared and depth do.
+    DeepGrey,
 }
 
 impl CameraError {
@@ -143,11 +154,11 @@ impl CameraError {
     }
 
     /// What an error of the system means for a camera that was to start in a mode.
-    fn in_mode(self, mode: &ChosenMode) -> CameraError {
+    fn in_mode(self, mode: &ChosenMode, offers_mjpeg: bool) -> CameraError {
         let ChosenMode { format, size, .. } = *mode;
         match self {
             CameraError::Io { path, doing, source: refusal } => {
-                CameraError::Refused { path, format, size, doing, refusal }
+                CameraError::Refused { path, format, size, doing, refusal, offers_mjpeg }
             }
             other => other,
         }

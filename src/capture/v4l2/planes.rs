@@ -2,6 +2,7 @@
 //! take the order that a [`Frame`] has them in.
 
 use super::CameraFormat;
+use crate::capture::levels::Levels;
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 
 /// No format of ours has more.
@@ -15,6 +16,8 @@ pub struct Layout {
     /// Distance between the starts of two rows of each plane, as far as the driver says; of no
     /// meaning for JPEGs.
     pub stride_bytes: [u32; MAX_PLANES],
+    /// Samples of luma and chroma use 0 to 255.
+    pub is_full_range: bool,
 }
 
 impl Layout {
@@ -55,6 +58,9 @@ impl Layout {
                 return Err(FrameError::TooFewBytes { format, size, stride_bytes, found, expected });
             }
             self.copy(planes, rows_from, Packed { out, stride });
+            if self.is_full_range {
+                self.limit_range(format, stride, out);
+            }
             Ok(())
         })
     }
@@ -78,6 +84,27 @@ impl Layout {
                 self.pack_yu12([first, cb, cr], [stride, strides[0], strides[1]], to);
             }
             _ => to.out.extend_from_slice(first),
+        }
+    }
+
+    /// Frames have samples of limited range.
+    fn limit_range(&self, format: PixelFormat, stride: usize, out: &mut [u8]) {
+        let Levels { luma, chroma } = Levels::from_full();
+        let limit = |samples: &mut [u8], levels: &[u8; 256]| {
+            samples.iter_mut().for_each(|sample| *sample = levels[usize::from(*sample)]);
+        };
+        match format {
+            PixelFormat::Yuyv => {
+                for pair in out.chunks_exact_mut(2) {
+                    (pair[0], pair[1]) = (luma[usize::from(pair[0])], chroma[usize::from(pair[1])]);
+                }
+            }
+            PixelFormat::Nv12 => {
+                let (first, second) = out.split_at_mut(out.len().min(stride * self.size.height as usize));
+                limit(first, &luma);
+                limit(second, &chroma);
+            }
+            _ => {}
         }
     }
 
@@ -144,7 +171,7 @@ mod tests {
     use super::*;
 
     fn layout(format: CameraFormat, width: u32, height: u32, stride_bytes: [u32; MAX_PLANES]) -> Layout {
-        Layout { format, size: Size { width, height }, stride_bytes }
+        Layout { format, size: Size { width, height }, stride_bytes, is_full_range: false }
     }
 
     fn copied(layout: Layout, planes: &[&[u8]]) -> Result<Frame, FrameError> {
@@ -182,6 +209,23 @@ mod tests {
             for (pixel, expected) in rgb.chunks(6).zip([[254, 0, 0], [0, 0, 255]].iter().cycle()) {
                 assert!(pixel[..3].iter().zip(expected).all(|(a, b)| a.abs_diff(*b) < 3), "{i}: {rgb:?}");
             }
+        }
+    }
+
+    #[test]
+    fn samples_of_full_range_reach_black_and_white() {
+        use CameraFormat::{Grey, Nv12, Uyvy, Yu12, Yu12Apart, Yuyv};
+        let whole: [&[u8]; 3] = [&[0, 255, 0, 255, 128, 128], &[128], &[128]];
+        for (format, planes) in [
+            (Yuyv, &[&[0, 128, 255, 128, 0, 128, 255, 128][..]][..]),
+            (Uyvy, &[&[128, 0, 128, 255, 128, 0, 128, 255]]),
+            (Nv12, &whole[..1]),
+            (Yu12, &whole[..1]),
+            (Yu12Apart, &[&[0, 255, 0, 255], &[128], &[128]]),
+            (Grey, &[&[0, 255, 0, 255]]),
+        ] {
+            let frame = copied(Layout { is_full_range: true, ..layout(format, 2, 2, [0; 3]) }, planes).unwrap();
+            assert_eq!(frame.to_rgb(), [0, 0, 0, 255, 255, 255].repeat(2), "{format}");
         }
     }
 

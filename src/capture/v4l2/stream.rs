@@ -110,6 +110,8 @@ pub struct V4l2Stream {
 
 impl V4l2Stream {
     pub fn new(Started { buffers, refused }: Started, flaws: FlawWatch) -> Self {
+        let device = buffers.device();
+        flaws.say(device.other_rate(), || device.path().display().to_string());
         V4l2Stream { buffers, refused, jpeg: Vec::new(), flaws }
     }
 
@@ -135,7 +137,10 @@ impl V4l2Stream {
         }
         let jpeg = jpeg::at_start_of(&self.jpeg)?;
         let flaw = jpeg::decode_into(jpeg, frame, FRAME_BOUNDS)?;
-        self.flaws.say(flaw, || format!("a picture of {}", self.buffers.device().path().display()));
+        let name = || format!("a picture of {}", self.buffers.device().path().display());
+        self.flaws.say(flaw, name);
+        let (set, size) = (self.buffers.layout().size, frame.size());
+        self.flaws.say((size != set).then(|| format!("has {size} where {set} was set, and is taken as it is")), name);
         Ok(())
     }
 }
