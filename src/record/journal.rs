@@ -80,7 +80,8 @@ impl<S: Storage> Journal<S> {
     }
 
     /// Writes a block and returns when it is safe on the medium. After an error nothing of it is
-    /// left, unless cutting it off failed too, and the next block begins a new file.
+    /// left, unless cutting it off failed too, and the next block begins a new file. [`Tampering`]
+    /// with the file under way is such an error.
     pub fn append(&mut self, block: &[u8]) -> io::Result<()> {
         match self.open.take() {
             Some(open) => self.append_to(open, block),
@@ -89,8 +90,9 @@ impl<S: Storage> Journal<S> {
     }
 
     fn append_to(&mut self, mut open: Open<S::File>, block: &[u8]) -> io::Result<()> {
+        self.check(&open.file, open.bytes)?;
         self.make_room(open.bytes + block.len() as u64);
-        let written = self.write_through(&mut open.file, block);
+        let written = self.write_through(&mut open.file, open.bytes, block);
         match &written {
             Ok(()) => {
                 open.bytes += block.len() as u64;
@@ -99,8 +101,11 @@ impl<S: Storage> Journal<S> {
             // Whatever comes of this, the file is not written to again, and the error told is the
             // first one.
             Err(_) => {
-                let _ =
-                    self.storage.truncate(&mut open.file, open.bytes).and_then(|()| self.storage.sync(&mut open.file));
+                // A file that is shorter by now would get longer.
+                let _ = self
+                    .check(&open.file, open.bytes)
+                    .and_then(|()| self.storage.truncate(&mut open.file, open.bytes))
+                    .and_then(|()| self.storage.sync(&mut open.file));
             }
         }
         written
@@ -111,7 +116,8 @@ impl<S: Storage> Journal<S> {
         self.set_aside()?;
         self.make_room(block.len() as u64);
         let mut file = self.storage.create(&self.names.path)?;
-        let written = self.write_through(&mut file, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
+        let written =
+            self.write_through(&mut file, 0, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
         match &written {
             Ok(()) => self.open = Some(Open { file, bytes: block.len() as u64, since: Instant::now() }),
             Err(_) => {
@@ -123,18 +129,16 @@ impl<S: Storage> Journal<S> {
         written
     }
 
-    fn write_through(&mut self, file: &mut S::File, bytes: &[u8]) -> io::Result<()> {
+    /// Adds to a file that has so many bytes.
+    fn write_through(&mut self, file: &mut S::File, before: u64, bytes: &[u8]) -> io::Result<()> {
         self.storage.append(file, bytes)?;
         self.storage.sync(file)?;
-        if self.storage.was_removed(file) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "somebody removed the file"));
-        }
-        Ok(())
+        self.check(file, before + bytes.len() as u64)
     }
 
-    /// Whether somebody removed the file under way.
-    pub fn was_removed(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| self.storage.was_removed(&open.file))
+    /// Whether a file still is what was made of it.
+    fn check(&self, file: &S::File, bytes: u64) -> io::Result<()> {
+        self.storage.tampering(file, bytes).map_or(Ok(()), |found| Err(io::Error::other(found)))
     }
 
     /// Whether so many more bytes fill the file under way.
@@ -155,7 +159,7 @@ impl<S: Storage> Journal<S> {
     /// is begun.
     pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
         match self.open.take() {
-            Some(open) if !tail.is_empty() && !self.storage.was_removed(&open.file) => {
+            Some(open) if !tail.is_empty() && self.check(&open.file, open.bytes).is_ok() => {
                 let finished = self.append_to(open, tail);
                 self.open = None;
                 finished

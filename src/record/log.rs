@@ -348,7 +348,7 @@ fn write_all<S: Storage>(
             Ok(Message::Entry(entry)) => {
                 queued.fetch_sub(1, Relaxed);
                 oldest.get_or_insert(entry.at);
-                if writer.add(&entry) {
+                if writer.add(*entry) {
                     lateness.check(oldest.take());
                 }
                 writer.pending() >= QUEUE as u64

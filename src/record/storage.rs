@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use thiserror::Error;
+
 use crate::text::files::locked;
 
 /// A file in a folder, as [`Storage::list`] finds it.
@@ -15,6 +17,23 @@ pub struct Listed {
     pub bytes: u64,
     /// When it was last written, by the wall clock.
     pub modified: SystemTime,
+}
+
+/// What somebody did to a file that is written: what is added to it is lost, or has no head before
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Tampering {
+    #[error("somebody removed it")]
+    Removed,
+    #[error("somebody cut it short")]
+    Cut,
+}
+
+impl Tampering {
+    /// Whether an error is one.
+    pub fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|error| error.is::<Tampering>())
+    }
 }
 
 /// The calls that a log makes. All paths lie in the folder of the log.
@@ -35,9 +54,9 @@ pub trait Storage {
     fn sync_folder(&mut self, folder: &Path) -> io::Result<()>;
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&mut self, path: &Path) -> io::Result<()>;
-    /// Whether somebody removed a file that is open: what is written to it is lost.
-    fn was_removed(&self, _file: &Self::File) -> bool {
-        false
+    /// What somebody did to an open file into which so many bytes were written.
+    fn tampering(&self, _file: &Self::File, _bytes: u64) -> Option<Tampering> {
+        None
     }
     /// The regular files in a folder, in any order.
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>>;
@@ -92,8 +111,10 @@ impl Storage for Disk {
         std::fs::remove_file(path)
     }
 
-    fn was_removed(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|about| about.nlink() == 0)
+    fn tampering(&self, file: &File, bytes: u64) -> Option<Tampering> {
+        let about = file.metadata().ok()?;
+        let is_short = about.len() < bytes;
+        if about.nlink() == 0 { Some(Tampering::Removed) } else { is_short.then_some(Tampering::Cut) }
     }
 
     fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::journal::Journal;
 use super::losses::{Cause, Tally, in_words};
 use super::provenance::Provenance;
-use super::storage::Storage;
+use super::storage::{Storage, Tampering};
 
 pub struct Writer<S: Storage> {
     journal: Journal<S>,
@@ -22,15 +22,25 @@ pub struct Writer<S: Storage> {
     made_by: Option<Arc<Provenance>>,
     /// Of the file under way; none before its first entry.
     encoder: Option<Box<dyn Encoder>>,
-    /// Entries in the block under way.
-    pending: u64,
+    /// Those in the block under way.
+    pending: Vec<Entry>,
     /// The last block was lost.
     failing: bool,
 }
 
 impl<S: Storage> Writer<S> {
     pub fn new(journal: Journal<S>, format: Format, fields: Fields, path: PathBuf, tally: Arc<Tally>) -> Self {
-        Writer { journal, format, fields, path, tally, made_by: None, encoder: None, pending: 0, failing: false }
+        Writer {
+            journal,
+            format,
+            fields,
+            path,
+            tally,
+            made_by: None,
+            encoder: None,
+            pending: Vec::new(),
+            failing: false,
+        }
     }
 
     /// Goes on with the file that is there, after its first `bytes` bytes. Where that cannot be,
@@ -51,36 +61,48 @@ impl<S: Storage> Writer<S> {
 
     /// Entries in the block under way.
     pub fn pending(&self) -> u64 {
-        self.pending
+        self.pending.len() as u64
     }
 
     /// Adds an entry. A block that fills its file is made safe at once, so that no file outgrows
     /// its limit by more than a record, however fast they come; whether that was so.
-    pub fn add(&mut self, entry: &Entry) -> bool {
-        if self.pending == 0 && self.journal.was_removed() {
-            log::warn!("{}: somebody removed it; a new file is begun", self.path.display());
-            self.end_file();
-        }
-        let encoder = self.encoder.get_or_insert_with(|| {
-            let mut encoder = self.format.encoder(self.fields);
-            self.made_by.iter().for_each(|made_by| encoder.describe(made_by));
-            encoder
-        });
-        encoder.add(entry);
-        self.pending += 1;
+    pub fn add(&mut self, entry: Entry) -> bool {
+        let mut encoder = self.encoder.take().unwrap_or_else(|| self.beginning());
+        encoder.add(&entry);
+        self.pending.push(entry);
         let is_full = self.journal.would_be_full(encoder.block_bytes());
+        self.encoder = Some(encoder);
         if is_full {
             self.flush();
         }
         is_full
     }
 
+    /// For a new file.
+    fn beginning(&self) -> Box<dyn Encoder> {
+        let mut encoder = self.format.encoder(self.fields);
+        self.made_by.iter().for_each(|made_by| encoder.describe(made_by));
+        encoder
+    }
+
     /// Makes the block under way safe, or counts it as lost.
     pub fn flush(&mut self) {
-        let Some(encoder) = self.encoder.as_mut().filter(|_| self.pending > 0) else { return };
-        let entries = std::mem::take(&mut self.pending);
-        let block = encoder.take_block();
-        match self.journal.append(&block) {
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.pending.is_empty()) else { return };
+        let mut block = encoder.take_block();
+        let mut written = self.journal.append(&block);
+        if let Err(found) = written.as_ref()
+            && Tampering::is(found)
+        {
+            log::warn!("{}: {found}; a new file is begun", self.path.display());
+            let mut encoder = self.beginning();
+            self.pending.iter().for_each(|entry| encoder.add(entry));
+            block = encoder.take_block();
+            self.encoder = Some(encoder);
+            written = self.journal.append(&block);
+        }
+        let entries = self.pending.len() as u64;
+        self.pending.clear();
+        match written {
             Ok(()) => {
                 self.tally.count_written(entries);
                 self.tally.count_written_bytes(block.len() as u64);

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use wingmark::record::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::losses::Cause;
-use wingmark::record::storage::{Disk, Listed, Storage};
+use wingmark::record::storage::{Disk, Listed, Storage, Tampering};
 use wingmark::record::writer::Writer;
 
-use crate::read_back::frames_of_log;
+use crate::read_back::{frames, frames_of_log};
 use crate::sample::{NO_LIMITS, entries, packed, write, writer};
 
 /// The calls with these numbers fail; a write that fails leaves half of its bytes.
@@ -175,31 +175,116 @@ fn the_cap_holds_and_keeps_the_latest() {
     }
 }
 
+/// What somebody does to the file under way.
+type Tampers = fn(&Path);
+
+const TAMPERS: [(&str, Tampers); 3] = [
+    ("removes", |path| std::fs::remove_file(path).unwrap()),
+    ("empties", |path| cut(path, 0)),
+    ("cuts", |path| cut(path, 100)),
+];
+
+fn cut(path: &Path, bytes: u64) {
+    File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
+}
+
 #[test]
-fn a_file_that_somebody_removes_costs_no_later_record() {
-    for format in Format::ALL {
+fn a_file_that_somebody_removes_or_cuts_short_costs_no_later_record() {
+    for (format, (name, tamper)) in Format::ALL.into_iter().flat_map(|format| TAMPERS.map(|tamper| (format, tamper))) {
+        let case = format!("{format:?}, somebody {name} it");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces").with_extension(format.extension());
         let (mut log, tally) = writer(Disk, &path, NO_LIMITS);
         let entries = entries(8);
         let add = |log: &mut Writer<Disk>, range: std::ops::Range<usize>| {
             entries[range].iter().for_each(|entry| {
-                log.add(entry);
+                log.add(entry.clone());
             });
         };
+        let in_file = || frames(format, &std::fs::read(&path).unwrap());
         add(&mut log, 0..2);
         log.flush();
-        std::fs::remove_file(&path).unwrap();
+        tamper(&path);
         add(&mut log, 2..3);
         log.flush();
-        assert_eq!((tally.written(), tally.lost(), frames_of_log(&path).len()), (3, 0, 1), "{format:?}");
-        // Removed while a block is gathered, which cannot become the beginning of a file any more.
-        add(&mut log, 3..4);
-        std::fs::remove_file(&path).unwrap();
+        assert_eq!((tally.written(), tally.lost(), in_file()), (3, 0, vec![2]), "{case}");
+        // While a block is gathered, too: that becomes the beginning of a file.
+        add(&mut log, 3..5);
+        tamper(&path);
+        add(&mut log, 5..6);
         log.flush();
-        assert_eq!((tally.written(), tally.lost_by(Cause::NoFolder)), (3, 1), "{format:?}");
-        add(&mut log, 4..8);
+        assert_eq!((tally.written(), tally.lost(), in_file()), (6, 0, vec![3, 4, 5]), "{case}");
+        add(&mut log, 6..8);
         log.close();
-        assert_eq!((tally.written(), tally.lost(), frames_of_log(&path).len()), (7, 1, 4), "{format:?}");
+        assert_eq!((tally.written(), tally.lost(), in_file()), (8, 0, vec![3, 4, 5, 6, 7]), "{case}");
+        // What was cut before the end stays as it is.
+        tamper(&path);
+        log.close();
+        assert!(path.metadata().map_or(0, |about| about.len()) <= 100, "{case}");
+    }
+}
+
+/// Somebody empties the file while it is written, so many times.
+struct Emptied(usize);
+
+impl Storage for Emptied {
+    type File = File;
+
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        Disk.create(path)
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        Disk.open(path)
+    }
+
+    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        Disk.append(file, bytes)?;
+        match self.0.checked_sub(1) {
+            Some(left) => self.0 = left,
+            None => return Ok(()),
+        }
+        Disk.truncate(file, 0)
+    }
+
+    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
+        Disk.truncate(file, bytes)
+    }
+
+    fn sync(&mut self, _file: &mut File) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_folder(&mut self, _folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+
+    fn tampering(&self, file: &File, bytes: u64) -> Option<Tampering> {
+        Disk.tampering(file, bytes)
+    }
+
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
+        Disk.list(folder)
+    }
+}
+
+#[test]
+fn a_block_that_somebody_cuts_off_is_written_once_more() {
+    for (times, lost) in [(1, 0), (2, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces.csv");
+        let (mut log, tally) = writer(Emptied(times), &path, NO_LIMITS);
+        write(&mut log, &entries(6), 2);
+        assert_eq!((tally.written(), tally.lost_by(Cause::Failed)), (6 - lost, lost));
+        assert_eq!(tally.reason(), if lost == 0 { "" } else { "somebody cut it short" });
+        assert_eq!(frames_of_log(&path).len() as u64, 6 - lost);
     }
 }

@@ -77,11 +77,11 @@ fn files_end_at_their_age() {
     let path = folder.path().join("faces.csv");
     let (mut log, _) = writer(Disk, &path, Limits { file_age: Some(Duration::from_millis(20)), ..NO_LIMITS });
     for entry in &entries(3) {
-        log.add(entry);
+        log.add(entry.clone());
         log.flush();
         std::thread::sleep(Duration::from_millis(30));
         // The block that finds the file old is its last.
-        log.add(entry);
+        log.add(entry.clone());
         log.flush();
     }
     assert_eq!(files(&path).len(), 3);

@@ -128,7 +128,7 @@ pub fn made_by() -> Provenance {
 pub fn write<S: Storage>(writer: &mut Writer<S>, entries: &[Entry], block: usize) {
     for some in entries.chunks(block) {
         for entry in some {
-            writer.add(entry);
+            writer.add(entry.clone());
         }
         writer.flush();
     }
