@@ -37,6 +37,7 @@ impl Waiting {
         let events = &mut entry.seen.events;
         events.splice(0..0, lost.seen.events);
         events.drain(..events.len().saturating_sub(MOST_EVENTS));
+        entry.seen.dropped = entry.seen.dropped.saturating_add(lost.seen.dropped);
     }
 }
 

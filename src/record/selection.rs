@@ -63,6 +63,8 @@ pub struct Selector {
     selection: Selection,
     /// Observations that were passed over since the last record.
     passed_over: u32,
+    /// Frames that were dropped before those.
+    dropped: u32,
     /// When the last record was, in time since the source's start.
     last: Option<Duration>,
     /// Whose faces the last record has.
@@ -79,10 +81,13 @@ impl Selector {
         self.selection = selection;
     }
 
-    pub fn takes(&mut self, seen: &Observation) -> bool {
+    /// Whether it is recorded; then it says how many frames were dropped since the last record.
+    pub fn takes(&mut self, seen: &mut Observation) -> bool {
         let takes = self.is_wanted(seen);
+        self.dropped = self.dropped.saturating_add(seen.dropped);
         if takes {
             self.passed_over = 0;
+            seen.dropped = std::mem::take(&mut self.dropped);
             self.last = Some(seen.captured_at);
             self.ids.clear();
             self.ids.extend(seen.faces.iter().map(|face| face.id));
@@ -142,7 +147,18 @@ mod tests {
             events: event_at.filter(|&at| at == i).map(|_| event()).into_iter().collect(),
             ..Observation::default()
         };
-        (0..200).filter(|&i| selector.takes(&seen(i))).collect()
+        (0..200).filter(|&i| selector.takes(&mut seen(i))).collect()
+    }
+
+    #[test]
+    fn what_was_dropped_before_a_frame_that_is_passed_over_is_in_the_next_record() {
+        let mut selector = Selector::new(every("3"));
+        let seen = |dropped| Observation { dropped, ..Observation::default() };
+        let taken = [1, 2, 0, 4, 8, 0, 0].map(|dropped| {
+            let mut seen = seen(dropped);
+            selector.takes(&mut seen).then_some(seen.dropped)
+        });
+        assert_eq!(taken, [Some(1), None, None, Some(6), None, None, Some(8)]);
     }
 
     fn every(text: &str) -> Selection {
@@ -174,7 +190,7 @@ mod tests {
         assert_eq!(recorded(when(When::Change), other_after, None), [0, 70]);
         let mut selector = Selector::new(when(When::Face));
         let at = |s| Observation { captured_at: Duration::from_secs(s), ..Observation::default() };
-        let recorded: Vec<u64> = (0..200).filter(|&s| selector.takes(&at(s))).collect();
+        let recorded: Vec<u64> = (0..200).filter(|&s| selector.takes(&mut at(s))).collect();
         assert_eq!(recorded, [0, 60, 120, 180]);
     }
 
@@ -182,7 +198,7 @@ mod tests {
     fn a_source_that_begins_again_is_recorded() {
         let mut selector = Selector::new(every("1h"));
         let at = |s| Observation { captured_at: Duration::from_secs(s), ..Observation::default() };
-        let taken: Vec<bool> = [5, 9, 0, 1].map(|s| selector.takes(&at(s))).into();
+        let taken: Vec<bool> = [5, 9, 0, 1].map(|s| selector.takes(&mut at(s))).into();
         assert_eq!(taken, [true, false, true, false]);
     }
 

@@ -208,9 +208,11 @@ impl Run {
             self.describe(self.made_by.with_camera(camera));
         }
         // One time for all who get it.
-        let entry = Entry::now(self.observer.observe(frame)?);
-        if self.selector.takes(&entry.seen) {
+        let mut entry = Entry::now(self.observer.observe(frame)?);
+        let dropped = entry.seen.dropped;
+        if self.selector.takes(&mut entry.seen) {
             self.logs.iter_mut().for_each(|log| log.add(&entry));
+            entry.seen.dropped = dropped;
         }
         // Receivers say how the run stands, too, which this frame is part of.
         self.metrics.count(&entry.seen);

@@ -24,12 +24,16 @@ struct Shown {
     json: Vec<u8>,
     /// How many events there were up to this one.
     events: u64,
+    /// How many frames were dropped up to this one.
+    dropped: u64,
 }
 
 #[derive(Default)]
 struct Recent {
     events: VecDeque<Event>,
     count: u64,
+    /// Frames so far.
+    dropped: u64,
 }
 
 /// Where a viewer stands.
@@ -38,6 +42,7 @@ pub struct Cursor<'a> {
     _viewer: Viewer<'a, Shown>,
     seen: u64,
     events: u64,
+    dropped: u64,
 }
 
 /// What a viewer gets next.
@@ -53,18 +58,19 @@ pub enum Next {
 impl EventFeed {
     /// Encodes once for all viewers, and not at all without one.
     pub fn show(&self, entry: &Entry) {
-        let events = {
+        let (events, dropped) = {
             let mut recent = self.recent.lock().expect(UNPOISONED);
             recent.count += entry.seen.events.len() as u64;
             recent.events.extend(&entry.seen.events);
             let surplus = recent.events.len().saturating_sub(MOST_EVENTS);
             recent.events.drain(..surplus);
-            recent.count
+            recent.dropped += u64::from(entry.seen.dropped);
+            (recent.count, recent.dropped)
         };
         if self.newest.has_viewers() {
             let mut json = Vec::new();
             jsonl::write_object(&mut json, entry, Fields::ALL, None);
-            self.newest.put(Shown { entry: entry.clone(), json, events });
+            self.newest.put(Shown { entry: entry.clone(), json, events, dropped });
         }
     }
 
@@ -74,8 +80,9 @@ impl EventFeed {
 
     /// For a viewer who comes now.
     pub fn cursor(&self) -> Cursor<'_> {
-        let events = self.recent.lock().expect(UNPOISONED).count;
-        Cursor { feed: self, _viewer: self.newest.viewer(), seen: 0, events }
+        let recent = self.recent.lock().expect(UNPOISONED);
+        let (events, dropped) = (recent.count, recent.dropped);
+        Cursor { feed: self, _viewer: self.newest.viewer(), seen: 0, events, dropped }
     }
 
     /// The last of so many events, out of those up to number `last`.
@@ -91,19 +98,22 @@ impl EventFeed {
 const UNPOISONED: &str = "nobody panics while holding events";
 
 impl Cursor<'_> {
-    /// The newest frame; with it come the events of those that this viewer missed.
+    /// The newest frame; with it come the events of those that this viewer missed, and what was
+    /// dropped before them.
     pub fn next(&mut self, within: Duration) -> Next {
         match self.feed.newest.look(self.seen, within) {
             Look::Closed => Next::End,
             Look::Nothing => Next::Nothing,
             Look::New(number, shown) => {
                 let wanted = shown.events.saturating_sub(self.events);
-                (self.seen, self.events) = (number, shown.events);
-                if wanted as usize == shown.entry.seen.events.len() {
+                let dropped = shown.dropped.saturating_sub(self.dropped);
+                (self.seen, self.events, self.dropped) = (number, shown.events, shown.dropped);
+                if wanted as usize == shown.entry.seen.events.len() && dropped == u64::from(shown.entry.seen.dropped) {
                     return Next::Json(shown.json.clone());
                 }
                 let mut entry = shown.entry.clone();
                 entry.seen.events = self.feed.events(wanted, shown.events);
+                entry.seen.dropped = u32::try_from(dropped).unwrap_or(u32::MAX);
                 let mut json = Vec::new();
                 jsonl::write_object(&mut json, &entry, Fields::ALL, None);
                 Next::Json(json)
@@ -120,14 +130,19 @@ mod tests {
 
     fn entry(sequence: u32) -> Entry {
         let event = Event { kind: EventKind::Blink, face: sequence, at: Duration::ZERO, lasted: Duration::ZERO };
-        Entry::now(Observation { sequence, events: vec![event], ..Observation::default() })
+        Entry::now(Observation { sequence, dropped: 1, events: vec![event], ..Observation::default() })
     }
 
     fn next(cursor: &mut Cursor<'_>) -> (u64, Vec<u64>) {
         let Next::Json(json) = cursor.next(Duration::from_secs(20)) else { panic!("nothing comes") };
         let object: serde_json::Value = serde_json::from_slice(&json).unwrap();
         let faces = object["events"].as_array().unwrap().iter().map(|event| event["face"].as_u64().unwrap());
-        (object["sequence"].as_u64().unwrap(), faces.collect())
+        let faces = Vec::from_iter(faces);
+        let sequence = object["sequence"].as_u64().unwrap();
+        // As many events as frames were dropped, but for those that nobody keeps.
+        let missed = object["dropped"].as_u64().unwrap();
+        assert!(faces.len() as u64 == missed.min(MOST_EVENTS as u64), "{missed} dropped before frame {sequence}");
+        (sequence, faces)
     }
 
     #[test]
