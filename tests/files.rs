@@ -243,10 +243,16 @@ fn lines_on_standard_output_are_lost_neither_to_a_slow_reader_nor_in_silence() {
     child.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
     assert_eq!((lines.lines().count(), child.wait().unwrap().code()), (40, Some(0)));
 
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = command(folder.path(), &arguments).stdout(full).output().unwrap();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let output = command(folder.path(), &arguments).stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stderr).contains("standard output: 0 frames were sent, 40 lost"), "{output:?}");
+    // A slow reader may cost a camera's lines; no error does so in silence.
+    let video = File::open(folder.path().join("a.mjpeg")).unwrap();
+    let arguments = [&RUN[..], &["--source", "-", "--live", "--record", "-"]].concat();
+    let output = command(folder.path(), &arguments).stdin(video).stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("standard output: 0 frames were sent, "), "{output:?}");
 }
 
 #[test]

@@ -39,13 +39,13 @@ impl Datagrams {
 }
 
 impl Receiver for Datagrams {
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         // Each face goes out, whatever became of the one before.
         let mut sent = Ok(());
         for datagram in datagrams(entry) {
             sent = sent.and(self.0.send(&datagram));
         }
-        sent
+        sent.map(|()| true)
     }
 }
 

@@ -36,8 +36,9 @@ pub trait Receiver: Send {
     /// Who makes the frames from the next one on.
     fn describe(&mut self, _made_by: Arc<Provenance>) {}
 
-    /// May take its time; frames that come meanwhile are lost but for the newest.
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError>;
+    /// May take its time; frames that come meanwhile are lost but for the newest. Whether there was
+    /// anything to send.
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError>;
 
     /// At the end of a run the last frame leaves within this time, or not at all.
     fn last_frame_within(&self) -> Duration {

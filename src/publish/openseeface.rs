@@ -50,12 +50,13 @@ impl OpenSeeFace {
 }
 
 impl Receiver for OpenSeeFace {
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         let faces = self.slots.place(&entry.seen.faces);
         if faces.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        self.udp.send(&datagram(&entry.seen, &faces, entry.wall_nanos() as f64 / 1e9, &self.head))
+        self.udp.send(&datagram(&entry.seen, &faces, entry.wall_nanos() as f64 / 1e9, &self.head))?;
+        Ok(true)
     }
 }
 

@@ -27,9 +27,9 @@ impl OpenTrack {
 
 impl Receiver for OpenTrack {
     /// A frame without a head sends nothing: the game keeps its view.
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         let pose = self.nearest.choose(&entry.seen.faces).and_then(|face| face.measures.pose.as_ref());
-        pose.map_or(Ok(()), |pose| self.udp.send(&packet(pose)))
+        pose.map_or(Ok(false), |pose| self.udp.send(&packet(pose)).map(|()| true))
     }
 }
 

@@ -17,6 +17,9 @@ use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_u
 const MOST_EVENTS: usize = 1024;
 /// After so long without a frame a receiver may do something else.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// Without an error for so long trouble is over. That nobody took a datagram is known only when
+/// others follow.
+const WELL_AFTER: Duration = Duration::from_secs(10);
 const NOT_SENT: &str = "not sent";
 const UNPOISONED: &str = "nobody panics while holding it";
 
@@ -34,10 +37,10 @@ impl Waiting {
         let made_before = lost.made_by.take();
         self.made_by = self.made_by.take().or(made_before);
         let (Some(entry), Some(lost)) = (&mut self.entry, lost.entry.take()) else { return };
+        entry.seen.dropped = entry.seen.dropped.saturating_add(lost.seen.dropped);
         let events = &mut entry.seen.events;
         events.splice(0..0, lost.seen.events);
         events.drain(..events.len().saturating_sub(MOST_EVENTS));
-        entry.seen.dropped = entry.seen.dropped.saturating_add(lost.seen.dropped);
     }
 }
 
@@ -58,8 +61,10 @@ pub struct Publisher {
     last_frame_within: Duration,
     /// When that is, once no more frames come.
     last_frame_by: Option<Instant>,
-    /// Why the last attempt failed, where it did.
+    /// What was not sent last failed for this, until the trouble is over.
     failure: Arc<Mutex<Option<String>>>,
+    /// Whether standard output ever took no line, though somebody reads it.
+    is_broken: Arc<AtomicBool>,
     thread: JoinHandle<()>,
     panic_was_said: bool,
 }
@@ -74,6 +79,8 @@ impl Publisher {
         let (failure, last_frame_within) = (Arc::<Mutex<Option<String>>>::default(), receiver.last_frame_within());
         let closes = ClosesWhenDropped(Arc::clone(&slot));
         let (counts, goes, fails) = (Arc::clone(&tally), Arc::clone(&gone), Arc::clone(&failure));
+        let is_broken = Arc::<AtomicBool>::default();
+        let breaks = Arc::clone(&is_broken);
         let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
         let deliver = move || {
             let ClosesWhenDropped(slot) = &closes;
@@ -83,15 +90,16 @@ impl Publisher {
                     Taken::Value => (hand_over(&mut *receiver, &mut waiting), 1),
                     Taken::Nothing => match receiver.idle() {
                         Ok(false) => continue,
-                        done => (done.map(|_| ()), 0),
+                        done => (done, 0),
                     },
                     Taken::Closed => break,
                 };
-                *fails.lock().expect(UNPOISONED) = done.as_ref().err().map(PublishError::cause);
                 match done {
-                    Ok(()) => {
+                    Ok(was_sent) => {
                         counts.count_written(frames);
-                        trouble.end();
+                        if was_sent && trouble.is_over(Instant::now()) {
+                            *fails.lock().expect(UNPOISONED) = None;
+                        }
                     }
                     Err(PublishError::StdoutClosed) => {
                         counts.count_lost(frames, Cause::NotSent, NOT_SENT);
@@ -100,7 +108,9 @@ impl Publisher {
                     }
                     Err(error) => {
                         counts.count_lost(frames, Cause::NotSent, NOT_SENT);
-                        trouble.say(&error, counts.lost());
+                        trouble.say(&error, counts.lost(), Instant::now());
+                        *fails.lock().expect(UNPOISONED) = Some(error.cause());
+                        breaks.fetch_or(matches!(error, PublishError::Stdout(_)), Ordering::Relaxed);
                     }
                 }
             }
@@ -117,6 +127,7 @@ impl Publisher {
             last_frame_within,
             last_frame_by: None,
             failure,
+            is_broken,
             thread,
             panic_was_said: false,
         })
@@ -188,6 +199,7 @@ impl Publisher {
         let last_frame_by = self.last_frame_by.filter(|_| !has_all);
         let ended = join_until(self.thread, last_frame_by.map_or(deadline, |by| deadline.min(by)));
         let panicked = ended == Ended::Panicked;
+        let is_broken = self.is_broken.load(Ordering::Relaxed);
         if panicked && !self.panic_was_said {
             say_panicked(&self.name);
         }
@@ -208,18 +220,18 @@ impl Publisher {
         let (name, sent) = (self.name, counted(sent, "frame was sent", "frames were sent"));
         match lost {
             0 => {}
-            _ if has_all => log::error!("{name}: {sent}, {lost} lost{why}"),
+            _ if has_all || is_broken => log::error!("{name}: {sent}, {lost} lost{why}"),
             _ => log::warn!("{name}: {sent}, {lost} lost{why}"),
         }
-        !panicked && (!has_all || lost == 0)
+        !panicked && !is_broken && (!has_all || lost == 0)
     }
 }
 
-fn hand_over(receiver: &mut dyn Receiver, waiting: &mut Waiting) -> Result<(), PublishError> {
+fn hand_over(receiver: &mut dyn Receiver, waiting: &mut Waiting) -> Result<bool, PublishError> {
     if let Some(made_by) = waiting.made_by.take() {
         receiver.describe(made_by);
     }
-    waiting.entry.take().map_or(Ok(()), |entry| receiver.deliver(&entry))
+    waiting.entry.take().map_or(Ok(false), |entry| receiver.deliver(&entry))
 }
 
 fn say_panicked(name: &str) {
@@ -231,21 +243,28 @@ fn say_panicked(name: &str) {
 struct Trouble {
     name: String,
     seldom: OnceAMinute,
-    lasts: bool,
+    was_said: bool,
+    /// Since when everything was sent.
+    well_since: Option<Instant>,
 }
 
 impl Trouble {
-    fn say(&mut self, error: &PublishError, lost: u64) {
-        self.lasts = true;
-        if self.seldom.due(Instant::now()) {
+    fn say(&mut self, error: &PublishError, lost: u64, now: Instant) {
+        self.well_since = None;
+        if self.seldom.due(now) {
+            self.was_said = true;
             log::warn!("cannot publish to {error}; {} lost so far", counted(lost, "frame", "frames"));
         }
     }
 
-    fn end(&mut self) {
-        if std::mem::take(&mut self.lasts) {
+    /// Something was sent: whether there is no trouble any more.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let since = *self.well_since.get_or_insert(now);
+        let is_over = now.saturating_duration_since(since) >= WELL_AFTER;
+        if is_over && std::mem::take(&mut self.was_said) {
             log::info!("{}: published to again", self.name);
         }
+        is_over
     }
 }
 
@@ -265,10 +284,10 @@ mod tests {
     }
 
     impl Receiver for Gate {
-        fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
             let _ = self.may.recv();
             let _ = self.got.send(entry.clone());
-            Ok(())
+            Ok(true)
         }
     }
 
@@ -324,10 +343,10 @@ mod tests {
             self.made_by = Some(made_by);
         }
 
-        fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
             let model = self.made_by.as_ref().unwrap().model.clone();
             let _ = self.got.send((entry.seen.sequence, model));
-            Ok(())
+            Ok(true)
         }
     }
 
@@ -359,7 +378,7 @@ mod tests {
     struct Deaf;
 
     impl Receiver for Deaf {
-        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
             let source = std::io::ErrorKind::ConnectionRefused.into();
             Err(PublishError::Send { target: "udp://desk:9".into(), source })
         }
@@ -375,6 +394,64 @@ mod tests {
         publisher.finish(Instant::now());
     }
 
+    #[test]
+    fn trouble_is_over_after_a_while_without_an_error() {
+        let source = std::io::ErrorKind::ConnectionRefused.into();
+        let error = PublishError::Send { target: "udp://desk:9".into(), source };
+        let (mut trouble, start) = (Trouble::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for second in (0..60).step_by(3) {
+            trouble.say(&error, 1, after(second));
+            assert!(!trouble.is_over(after(second)) && !trouble.is_over(after(second + 2)));
+        }
+        // Nothing was sent meanwhile, so nobody could refuse it.
+        trouble.say(&error, 1, after(60));
+        assert!(!trouble.is_over(after(600)) && !trouble.is_over(after(609)) && trouble.was_said);
+        assert!(trouble.is_over(after(610)) && !trouble.was_said);
+    }
+
+    #[test]
+    fn what_frames_that_give_way_say_of_lost_ones_goes_to_the_next() {
+        let waiting = |dropped| Waiting {
+            entry: Some(Entry::now(Observation { dropped, ..Observation::default() })),
+            made_by: None,
+        };
+        let mut newest = waiting(1);
+        newest.follow(&mut waiting(2));
+        assert_eq!(newest.entry.unwrap().seen.dropped, 3);
+    }
+
+    /// Standard output on a full disk, now and then.
+    struct Full {
+        delivered: u32,
+    }
+
+    impl Receiver for Full {
+        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+            self.delivered += 1;
+            if self.delivered == 1 {
+                Err(PublishError::Stdout(std::io::ErrorKind::StorageFull.into()))
+            } else {
+                Ok(true)
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_standard_output_does_not_take_are_a_failure() {
+        let mut publisher = Publisher::start("full".into(), Policy::Newest, Box::new(Full { delivered: 0 })).unwrap();
+        let (tally, failure) = (Arc::clone(publisher.tally()), Arc::clone(&publisher.failure));
+        for sequence in 0..2 {
+            publisher.publish(&entry(sequence));
+            while tally.written() + tally.lost() <= u64::from(sequence) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert_eq!((tally.written(), tally.lost()), (1, 1));
+        assert!(failure.lock().unwrap().is_some(), "the cause is forgotten with the next frame");
+        assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
+    }
+
     /// Takes its time for its only frame.
     struct Slow;
 
@@ -383,9 +460,9 @@ mod tests {
             Duration::from_secs(60)
         }
 
-        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
             std::thread::sleep(Duration::from_millis(500));
-            Ok(())
+            Ok(true)
         }
     }
 
@@ -404,9 +481,9 @@ mod tests {
     }
 
     impl Receiver for Leaver {
-        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
             self.delivered += 1;
-            if self.delivered > 1 { Err(PublishError::StdoutClosed) } else { Ok(()) }
+            if self.delivered > 1 { Err(PublishError::StdoutClosed) } else { Ok(true) }
         }
     }
 
@@ -435,10 +512,10 @@ mod tests {
     }
 
     impl Receiver for Broken {
-        fn deliver(&mut self, _: &Entry) -> Result<(), PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
             self.delivered += 1;
             assert_eq!(self.delivered, 1, "broken");
-            Ok(())
+            Ok(true)
         }
     }
 

@@ -1,7 +1,7 @@
 //! `--record -`: a line of JSON a frame on standard output, at once. The first line has `made_by`,
 //! and so has the first one of another model.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub struct Stdout {
     line: Vec<u8>,
     /// What the next line says.
     made_by: Option<Arc<Provenance>>,
+    /// Whether half a line went out last.
+    is_torn: bool,
 }
 
 /// A pipe takes a long line piece by piece. Of one that was begun the rest is waited for so long
@@ -32,16 +34,66 @@ impl Receiver for Stdout {
         self.made_by = Some(made_by);
     }
 
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         self.line.clear();
         jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.as_deref());
         self.line.push(b'\n');
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&self.line).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        // Rust's own standard output keeps what it could not write, and would write it later.
+        let write = |text: &[u8]| Ok(rustix::io::write(io::stdout(), text)?);
+        write_line(&self.line, &mut self.is_torn, write).map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => PublishError::StdoutClosed,
             _ => PublishError::Stdout(error),
         })?;
         self.made_by = None;
-        Ok(())
+        Ok(true)
+    }
+}
+
+/// Writes a line, and before it the end of one that is torn.
+fn write_line(line: &[u8], is_torn: &mut bool, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    if *is_torn {
+        write_all(b"\n", &mut write).map_err(|(_, error)| error)?;
+        *is_torn = false;
+    }
+    write_all(line, &mut write).map_err(|(written, error)| {
+        *is_torn = written > 0;
+        error
+    })
+}
+
+/// An error comes with how many bytes were written before it.
+fn write_all(text: &[u8], write: &mut impl FnMut(&[u8]) -> io::Result<usize>) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while written < text.len() {
+        match write(&text[written..]) {
+            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
+            Ok(bytes) => written += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_torn_is_ended_before_the_next_one() {
+        let (mut out, mut is_torn) = (Vec::new(), false);
+        let mut room = 6;
+        let mut lines = |more: usize| {
+            room += more;
+            write_line(b"line\n", &mut is_torn, |text| {
+                let bytes = text.len().min(room).min(3);
+                room -= bytes;
+                out.extend(&text[..bytes]);
+                if bytes == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(bytes) }
+            })
+            .is_ok()
+        };
+        let went = [0, 0, 0, 1, 4, 9].map(&mut lines);
+        assert_eq!((went, &*out), ([true, false, false, false, false, true], &b"line\nl\nline\nline\n"[..]));
     }
 }

@@ -20,13 +20,24 @@ pub struct Udp {
     looked_up: Instant,
     socket: Option<UdpSocket>,
     backoff: Backoff,
+    /// Why it was not reached.
+    failure: String,
 }
 
 impl Udp {
     /// `name` is said in messages.
     pub fn new(name: String, host: String, port: u16) -> Self {
         let (addresses, looked_up) = (VecDeque::new(), Instant::now());
-        Udp { name, host, port, addresses, looked_up, socket: None, backoff: Backoff::default() }
+        Udp {
+            name,
+            host,
+            port,
+            addresses,
+            looked_up,
+            socket: None,
+            backoff: Backoff::default(),
+            failure: String::new(),
+        }
     }
 
     pub fn send(&mut self, datagram: &[u8]) -> Result<(), PublishError> {
@@ -47,6 +58,7 @@ impl Udp {
                     self.socket = None;
                     self.addresses.clear();
                     self.backoff.failed();
+                    self.failure = source.to_string();
                 }
                 Err(self.failed(source))
             }
@@ -72,7 +84,8 @@ impl Udp {
     fn connected(&mut self) -> io::Result<&UdpSocket> {
         if self.socket.is_none() {
             if !self.backoff.is_over() {
-                return Err(io::Error::new(ErrorKind::NotConnected, "not reached yet; trying again"));
+                let waiting = format!("not reached yet, trying again: {}", self.failure);
+                return Err(io::Error::new(ErrorKind::NotConnected, waiting));
             }
             self.look_up()?;
             let nowhere = || io::Error::new(ErrorKind::NotFound, "the host has no address");
@@ -136,6 +149,13 @@ mod tests {
         drop(first);
         let (second, _) = listener("127.0.0.2", port);
         reach(&mut udp, &second);
+    }
+
+    #[test]
+    fn why_a_name_is_not_reached_is_said_until_it_is_tried_again() {
+        let mut udp = Udp::new("udp://nowhere.invalid:9".into(), "nowhere.invalid".into(), 9);
+        let [first, second] = [0, 1].map(|_| udp.send(b"seen").unwrap_err().cause());
+        assert!(!udp.backoff.is_over() && second == format!("not reached yet, trying again: {first}"), "{second}");
     }
 
     #[test]

@@ -287,7 +287,7 @@ impl Mqtt {
 }
 
 impl Receiver for Mqtt {
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         self.frame_at = Instant::now();
         self.attempt(|mqtt, session| {
             for event in &entry.seen.events {
@@ -295,7 +295,8 @@ impl Receiver for Mqtt {
                 session.publish(&mqtt.broker.topic("events"), event.as_bytes(), false)?;
             }
             mqtt.tell(session, entry, Some(entry.seen.sequence))
-        })
+        })?;
+        Ok(true)
     }
 
     fn idle(&mut self) -> Result<bool, PublishError> {
@@ -367,8 +368,8 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
         }
         let (ends, waits): (Vec<_>, Vec<_>) = errors.iter().partition(|error| !error.contains("not connected yet"));
-        assert_eq!(ends.len(), 2, "{ends:?}");
         // A broker that was stopped ends the connection once; then nobody is there.
+        assert_eq!(ends.len(), 2, "{ends:?}");
         assert_eq!(ends[0], "mqtt://broker: the broker ended the connection");
         assert!(ends[1].contains("ended the connection soon after it began; "), "{ends:?}");
         assert!(!waits.is_empty() && waits.iter().all(|error| error.contains("ended the connection")), "{errors:?}");

@@ -79,9 +79,9 @@ impl Page {
 }
 
 impl Receiver for Page {
-    fn deliver(&mut self, entry: &Entry) -> Result<(), PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
         self.feed.show(entry);
-        Ok(())
+        Ok(true)
     }
 }
 
