@@ -409,6 +409,9 @@ fn what_another_run_writes_is_left_alone() {
         let expected = format!("cannot write {name}: another run writes it");
         assert!(output.status.code() == Some(1) && text(&output.stderr).contains(&expected), "{output:?}");
     }
+    let output = run(folder.path(), &["--source", "album", "--json-summary", "a.csv"]);
+    let expected = "cannot write a.csv: another run writes it";
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains(expected), "{output:?}");
     // Another record in the same folder is none of it.
     assert!(run(folder.path(), &["--source", "album", "--record", "c.csv"]).status.success());
     drop(pipe);

@@ -224,16 +224,24 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    let trial = folder.join(format!(".wingmark-{}", std::process::id()));
-    match File::create(&trial) {
-        Ok(_) => fs::remove_file(&trial),
-        Err(e) if is_full_disk(&e) => Ok(()),
-        Err(e) => Err(e),
+    // What others left by such a name is theirs.
+    const MOST_TRIALS: u32 = 100;
+    let process = std::process::id();
+    let mut made = Ok(());
+    for number in 0..MOST_TRIALS {
+        let trial = folder.join(format!(".wingmark-{process}-{number}"));
+        made = File::create_new(&trial).and_then(|_| fs::remove_file(&trial));
+        match &made {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) if is_full_disk(e) => return Ok(()),
+            _ => return made,
+        }
     }
+    made
 }
 
-/// Whether a file can be written, as far as it can be told without touching it: for what is written
-/// after long work.
+/// Whether a file can be written, as far as it can be told without touching it, and no other run
+/// writes it: for what is written after long work.
 #[cfg(feature = "program")]
 pub fn check_writable(path: &Path) -> io::Result<()> {
     let Ok(about) = fs::metadata(path) else {
@@ -244,7 +252,12 @@ pub fn check_writable(path: &Path) -> io::Result<()> {
     if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    Ok(access(path, Access::WRITE_OK)?)
+    access(path, Access::WRITE_OK)?;
+    // Who may write it need not be one who may read it; and a pipe would have to be waited for.
+    match about.is_file().then(|| File::open(path)) {
+        Some(Ok(file)) => locked(file).map(drop),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(all(test, feature = "program"))]
@@ -301,6 +314,21 @@ mod tests {
             assert_eq!(check_writable(&path).unwrap_err().kind(), expected, "{}", path.display());
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        let taken = locked(File::open(&file).unwrap()).unwrap();
+        assert_eq!(check_writable(&file).unwrap_err().to_string(), "another run writes it");
+        drop(taken);
+        check_writable(&file).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_tried_without_touching_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("theirs"), "old").unwrap();
+        let trial = folder.path().join(format!(".wingmark-{}-0", std::process::id()));
+        std::os::unix::fs::symlink("theirs", &trial).unwrap();
+        check_folder(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&trial).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
