@@ -19,7 +19,7 @@ use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
 use crate::publish::page::{self, Page, Video};
-use crate::publish::{Policy, PublishError, Publisher, ReceiverSettings, Stdout, Target};
+use crate::publish::{LONGEST_LOGIN, Policy, PublishError, Publisher, ReceiverSettings, Stdout, Target};
 use crate::record::journal::Limits;
 use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
@@ -120,6 +120,9 @@ impl PasswordArgs {
             },
         };
         match text.lines().next() {
+            Some(line) if line.len() > LONGEST_LOGIN => {
+                anyhow::bail!("{place}: the password has {} bytes; expected at most {LONGEST_LOGIN}", line.len())
+            }
             Some(line) if !line.is_empty() => Ok(Some(line.into())),
             _ => anyhow::bail!("{place}: the first line is empty; expected a password"),
         }

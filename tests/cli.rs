@@ -482,6 +482,9 @@ fn a_secret_that_every_user_can_read_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let mode = |name: &str, mode: u32| {
         std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+    let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "x".repeat(65_536)).output().unwrap();
+    let expected = "WINGMARK_MQTT_PASSWORD: the password has 65536 bytes; expected at most 65535\n";
+    assert!(output.status.code() == Some(1) && text(&output.stderr).ends_with(expected), "{output:?}");
     };
     mode("", 0o755);
     std::fs::write(folder.path().join("password"), "hush\n").unwrap();

@@ -19,6 +19,8 @@ const USUAL_PREFIX: &str = "wingmark";
 /// A packet of MQTT has 65,535 bytes for a topic, a broker less; Home Assistant's description of
 /// the device names the prefix many times.
 const LONGEST_PREFIX: usize = 1000;
+/// Bytes of a user or a password that a packet of MQTT has room for.
+pub const LONGEST_LOGIN: usize = 65_535;
 /// mosquitto takes no more.
 const MOST_LEVELS: usize = 200;
 /// Of a name (RFC 1035).
@@ -77,7 +79,10 @@ pub enum TargetError {
          two /, at most {LONGEST_PREFIX} bytes and {MOST_LEVELS} levels"
     )]
     Prefix,
-    #[error("the user and the password of MQTT are text without control characters, which %00 and %0A stand for")]
+    #[error(
+        "the user and the password of MQTT are text without control characters, which %00 and %0A stand for, and have at \
+         most {LONGEST_LOGIN} bytes each"
+    )]
     Login,
     #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]
     At,
@@ -165,7 +170,7 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
     if user.as_ref().is_some_and(String::is_empty) {
         return Err(TargetError::Unknown);
     }
-    if !user.iter().chain(&password).all(|text| is_plain(text)) {
+    if !user.iter().chain(&password).all(|text| is_plain(text) && text.len() <= LONGEST_LOGIN) {
         return Err(TargetError::Login);
     }
     Ok(Broker { host, port, tls, user, password: password.map(Secret), prefix })
@@ -183,13 +188,17 @@ pub fn without_password(text: &str) -> String {
     let (scheme, rest) = text.split_at(text.find(':').map_or(0, |colon| colon + 1));
     let (slashes, rest) = rest.split_at(rest.len() - rest.trim_start_matches('/').len());
     let is_port = |text: &str| text.split('/').next().is_some_and(|port| port.parse::<u32>().is_ok());
+    // One of IPv6 without its brackets.
+    let is_address = |text: &str| text.split(['/', '%']).next().is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
     let clean = match (rest.rsplit_once('@'), rest.split_once(':')) {
         (Some(_), Some((user, _))) if slashes == "//" && !user.contains('@') => {
             format!("{user}:***@{}", &rest[rest.rfind('@').map_or(0, |at| at + 1)..])
         }
         (Some(_), None) if slashes == "//" => rest.into(),
         (Some((_, host)), _) => format!("***@{host}"),
-        (None, Some((user, password))) if scheme.starts_with("mqtt") && !is_port(password) => format!("{user}:***"),
+        (None, Some((user, password))) if scheme.starts_with("mqtt") && !is_port(password) && !is_address(rest) => {
+            format!("{user}:***")
+        }
         (None, _) => rest.into(),
     };
     format!("{scheme}{slashes}{clean}")
@@ -371,6 +380,12 @@ mod tests {
             assert!(matches!(read(format!("mqtt://a:b{code}@h")), TargetError::Login), "{code}");
         }
         assert!("mqtt://ä:€%20@h/%f0%9f%98%80".parse::<Target>().is_ok());
+        let login = |user: usize, password: usize| {
+            format!("mqtt://{}:{}@h", "a".repeat(user), "b".repeat(password)).parse::<Target>()
+        };
+        assert!(login(LONGEST_LOGIN, LONGEST_LOGIN).is_ok());
+        assert!(matches!(login(LONGEST_LOGIN + 1, 1), Err(TargetError::Login)));
+        assert!(matches!(login(1, LONGEST_LOGIN + 1), Err(TargetError::Login)));
         let levels = |count: usize| format!("mqtt://h/{}", vec!["a"; count].join("/")).parse::<Target>();
         assert!(levels(MOST_LEVELS).is_ok() && levels(MOST_LEVELS + 1).is_err());
     }
@@ -413,6 +428,7 @@ mod tests {
             ("mqtt://h:70000/x", "mqtt://h:70000/x"),
             ("udp://host", "udp://host"),
             ("udp://[::1", "udp://[::1"),
+            ("mqtt://fe80::1:9/x", "mqtt://fe80::1:9/x"),
             ("", ""),
         ] {
             assert_eq!(without_password(text), shown, "{text}");

@@ -3,6 +3,7 @@
 #[cfg(feature = "program")]
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::net::Ipv6Addr;
 
 /// The text with one space for each run of white space and control characters: a damaged file may
 /// have any in its names.
@@ -51,7 +52,11 @@ fn login(text: &str, quote: Option<char>) -> Option<(&str, &str)> {
     let (word, rest) = text.split_at(end_of_word);
     let (name, after) = word.split_once(':')?;
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    // An IPv6 address stands in brackets.
+    // Of IPv6 it stands in brackets, or ought to.
+    let host = word.split(['/', '?', '#', '%']).next();
+    if host.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()) {
+        return None;
+    }
     if name.starts_with('[') || name.contains(ends_host) || (name.contains('@') && !after.contains('@')) {
         return None;
     }
@@ -146,6 +151,7 @@ mod tests {
             ("'rtsp://me:se\"cret@cam/x' and a@b", "'rtsp://me:***@cam/x' and a@b"),
             ("http://me:se cr et@cam/x", "http://me:***@cam/x"),
             ("mqtt://me:secret", "mqtt://me:***"),
+            ("--publish udp://::1:9 udp://fe80::1%eth0:9/x", "--publish udp://::1:9 udp://fe80::1%eth0:9/x"),
             ("mqtt://me@home:secret@h", "mqtt://me@home:***@h"),
             ("mqtt://broker:1883 and a@b", "mqtt://broker:1883 and a@b"),
             ("srtsrc uri=srt://cam:7001?passphrase=secret ! a", "srtsrc uri=srt://cam:7001?passphrase=*** ! a"),
