@@ -85,6 +85,8 @@ impl AtWork {
 pub struct Renewal {
     given: Vec<OsString>,
     board: Board,
+    /// What the run began with.
+    begun: AtWork,
     now: AtWork,
     under_way: Option<Receiver<Result<Renewed, RenewalError>>>,
     /// It was asked for once more meanwhile.
@@ -100,7 +102,7 @@ impl Renewal {
         // What the run began with was read without an error.
         let read = settings::arguments(given.clone()).ok();
         let now = AtWork::of(read.as_ref(), given.len(), digest);
-        Renewal { given, board, now, under_way: None, again: false, slate: Slate::new() }
+        Renewal { given, board, begun: now.clone(), now, under_way: None, again: false, slate: Slate::new() }
     }
 
     /// Begins to make one, or another one after that under way.
@@ -110,12 +112,13 @@ impl Renewal {
             return;
         }
         self.slate.begin();
-        let (given, board, now) = (self.given.clone(), self.board.clone(), self.now.clone());
+        let (given, board) = (self.given.clone(), self.board.clone());
+        let (begun, now) = (self.begun.clone(), self.now.clone());
         let (send, made) = mpsc::sync_channel(1);
         let refuse = send.clone();
         let make = move || {
             // Nobody waits for it where the run has ended.
-            let _ = send.send(renewed(&given, &board, &now));
+            let _ = send.send(renewed(&given, &board, &begun, &now));
         };
         if let Err(e) = std::thread::Builder::new().name("renewal".into()).spawn(make) {
             refuse.send(Err(RenewalError::Thread(e))).expect("there is room for one, and the receiver is here");
@@ -147,7 +150,7 @@ impl Renewal {
     }
 }
 
-fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed, RenewalError> {
+fn renewed(given: &[OsString], board: &Board, begun: &AtWork, before: &AtWork) -> Result<Renewed, RenewalError> {
     let (args, read) = settings::read(given.to_vec())?;
     let choice = args.model.as_ref().unwrap_or(&board.model);
     let files = choice.read()?;
@@ -160,12 +163,15 @@ fn renewed(given: &[OsString], board: &Board, before: &AtWork) -> Result<Renewed
         let words = format!("model {choice} is at work now: {name} of {date}, SHA-256 {:.12}", card.sha256);
         (Some(Loaded { net, card, digest: now.digest.clone() }), words)
     };
-    let (taken, left): (BTreeSet<String>, BTreeSet<String>) =
-        settings::differing(&before.settings, &now.settings).into_iter().partition(|name| TAKEN.contains(&&**name));
+    let is_taken = |name: &String| TAKEN.contains(&&**name);
+    let mut taken = settings::differing(&before.settings, &now.settings);
+    taken.retain(is_taken);
+    let mut left = settings::differing(&begun.settings, &now.settings);
+    left.retain(|name| !is_taken(name));
     if !left.is_empty() {
         warn!("changed in the settings, and taken at the next start: {}", list(&left));
     }
-    let in_vain = settings::differing(&before.overridden, &now.overridden);
+    let in_vain = settings::differing(&begun.overridden, &now.overridden);
     if !in_vain.is_empty() {
         warn!("changed in the settings, in vain, since the command line goes before them: {}", list(&in_vain));
     }

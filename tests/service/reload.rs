@@ -320,6 +320,16 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
         "{said}"
     );
     assert!((run.confidence() - of_nano).abs() < SURE_WITHIN);
+    // What was taken back waits for no start.
+    fs::write(&settings, "record-when = \"change\"\nmodel = \"nano\"\n").unwrap();
+    run.reload();
+    loop {
+        let line = run.said.recv_timeout(PATIENCE).unwrap();
+        assert!(!line.contains("changed in the settings"), "{line}");
+        if line.contains("reloaded") {
+            break;
+        }
+    }
     run.end();
     // With nobody coming or going, the frames after the reload are not recorded.
     assert!(Csv::read(&folder.path().join("a.csv")).frames.into_iter().eq(0..=SETTLED));
