@@ -230,6 +230,10 @@ impl RunPlan {
         }
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = read_pasts(args, &files)?;
+        let idle = args.log.given();
+        if files.is_empty() && !args.record.is_empty() && !idle.is_empty() {
+            log::warn!("{} concern files alone; standard output gets every frame, whole and at once", idle.join(", "));
+        }
         let source = open_source(args, &board, &pasts)?;
         let model = args.model.as_ref().unwrap_or(&board.model).read()?;
         let landmarks = model.net()?;

@@ -384,7 +384,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 34] = [
+    let cases: [(&[&str], &str); 39] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -421,6 +421,11 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--publish", "opentrack://h:99", "--publish", "udp://H:99"], "udp://H:99 are the same place"),
         (&["run", "--record", "-", "--json-summary", "/dev/stdout"], "cannot share standard output"),
         (&["run", "--record-when", "face"], "--record <FILE|->"),
+        (&["run", "--keep", "2G"], "--record <FILE|->"),
+        (&["run", "--flush-every", "5s"], "--record <FILE|->"),
+        (&["run", "--rotate-size", "2G"], "--record <FILE|->"),
+        (&["run", "--rotate-every", "1h"], "--record <FILE|->"),
+        (&["run", "--source", "a", "--record", "-", "--resume"], "--record - is none; give --record FILE"),
         (&["run", "--serve", "0.0.0.0:1"], "give --token-file FILE with it"),
         (&["run", "--serve", "0"], "expected a port from 1 on, such as 8080"),
         (&["run", "--serve", "::1:8080"], "expected a port from 1 on, such as 8080"),
@@ -461,10 +466,24 @@ fn what_has_no_effect_is_told() {
         text(&output.stderr).contains("--publish-rate holds for nobody: no URL of --publish names a broker")
     };
     assert!(rate("udp://127.0.0.1:9") && !rate("mqtt://127.0.0.1:9"));
+    let of_files = |records: &[&str], options: &[&str]| {
+        let all = [&["run", "--source", PORTRAIT, "--screen", "none"], records, options].concat();
+        let output = wingmark(folder.path(), &all);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stderr).lines().find(|line| line.contains("concern files alone")).map(str::to_owned)
+    };
+    let options = ["--record-when", "face", "--record-fields", "pose", "--record-every", "2", "--keep", "10M"];
+    let said = of_files(&["--record", "-"], &options).unwrap();
+    assert!(said.contains("--keep, --record-every, --record-when, --record-fields concern files alone"), "{said}");
+    assert_eq!(of_files(&["--record", "-"], &[]), None);
+    assert_eq!(of_files(&["--record", "-", "--record", "a.csv"], &options), None);
     // The variable's password is as a file's.
     let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--publish", "mqtt://me@127.0.0.1:9"];
     let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "\nhush").output().unwrap();
     let expected = "WINGMARK_MQTT_PASSWORD: the first line is empty; expected a password\n";
+    assert!(output.status.code() == Some(1) && text(&output.stderr).ends_with(expected), "{output:?}");
+    let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "x".repeat(65_536)).output().unwrap();
+    let expected = "WINGMARK_MQTT_PASSWORD: the password has 65536 bytes; expected at most 65535\n";
     assert!(output.status.code() == Some(1) && text(&output.stderr).ends_with(expected), "{output:?}");
     // What the settings file hides, another program does not.
     std::fs::write(folder.path().join("b.toml"), "source = 'gst:rtspsrc user-pw=hush ! fdsink'\n").unwrap();
@@ -482,9 +501,6 @@ fn a_secret_that_every_user_can_read_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let mode = |name: &str, mode: u32| {
         std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
-    let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "x".repeat(65_536)).output().unwrap();
-    let expected = "WINGMARK_MQTT_PASSWORD: the password has 65536 bytes; expected at most 65535\n";
-    assert!(output.status.code() == Some(1) && text(&output.stderr).ends_with(expected), "{output:?}");
     };
     mode("", 0o755);
     std::fs::write(folder.path().join("password"), "hush\n").unwrap();

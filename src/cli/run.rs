@@ -134,6 +134,10 @@ impl RunArgs {
                 format!("--json-summary {path} and --record - cannot share standard output; give the summary a file");
             return Some((ErrorKind::ArgumentConflict, words));
         }
+        if self.resume && !self.record.is_empty() && self.record.iter().all(|record| record.file().is_none()) {
+            let words = "--resume goes on with files, and --record - is none; give --record FILE";
+            return Some((ErrorKind::ArgumentConflict, words.into()));
+        }
         for (i, second) in self.publish.iter().enumerate() {
             if let Some(first) = self.publish[..i].iter().find(|first| first.is_same_place(second)) {
                 let words = if first == second {

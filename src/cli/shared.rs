@@ -130,20 +130,20 @@ fn rate(text: &str) -> Result<f64, Box<dyn Error + Send + Sync>> {
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// A power cut costs at most the records of this time.
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limits::interval)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limits::interval, requires = "record")]
     pub flush_every: Duration,
 
     /// Start a new file at this size. The full one gets a number and the UTC time in its name.
-    #[arg(long, value_name = "SIZE", default_value = "256M")]
+    #[arg(long, value_name = "SIZE", default_value = "256M", requires = "record")]
     pub rotate_size: limits::ByteLimit,
 
     /// Begin another file when one is this old.
-    #[arg(long, value_name = "TIME", default_value = "none")]
+    #[arg(long, value_name = "TIME", default_value = "none", requires = "record")]
     pub rotate_every: limits::AgeLimit,
 
     /// Keep the files of each record within this total size: remove the oldest. One file takes a
     /// quarter of it at most.
-    #[arg(long, value_name = "SIZE", default_value = "none")]
+    #[arg(long, value_name = "SIZE", default_value = "none", requires = "record")]
     pub keep: limits::ByteLimit,
 
     /// Record one frame in N, or the first one in each interval (500ms, 1s, 5m). A frame with an
@@ -162,4 +162,20 @@ pub struct LogArgs {
     /// are always there. It concerns files only.
     #[arg(long, value_name = "FIELDS", default_value = "points,pose,eyes,confidence,covariance", requires = "record")]
     pub record_fields: Fields,
+}
+
+impl LogArgs {
+    /// The options that are given, and not as they are by default.
+    pub fn given(&self) -> Vec<&'static str> {
+        let options = [
+            ("--flush-every", self.flush_every != Duration::from_secs(1)),
+            ("--rotate-size", self.rotate_size.0 != Some(256 << 20)),
+            ("--rotate-every", self.rotate_every.0.is_some()),
+            ("--keep", self.keep.0.is_some()),
+            ("--record-every", self.record_every.is_some()),
+            ("--record-when", self.record_when.is_some()),
+            ("--record-fields", self.record_fields != Fields::ALL),
+        ];
+        options.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+    }
 }
