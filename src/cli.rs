@@ -57,7 +57,8 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ! {
     let clean = without_passwords_of(arguments, said.clone());
     if clean == said {
         // Help and version are results: a full disk is no success.
-        let is_lost = error.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe) && error.exit_code() == 0;
+        let is_lost =
+            error.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe) && error.exit_code() == 0;
         std::process::exit(if is_lost { 1 } else { error.exit_code() });
     }
     // Where standard error is closed, nobody reads it.

@@ -403,8 +403,7 @@ mod tests {
     #[test]
     fn a_folder_without_pictures_and_a_missing_path_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let error =
-            |path: &Path| Replay::open(path, Pace::default(), &Resume::default()).err().unwrap().to_string();
+        let error = |path: &Path| Replay::open(path, Pace::default(), &Resume::default()).err().unwrap().to_string();
         let empty = error(folder.path());
         assert!(empty.contains("holds no picture; expected files named .jpg, .jpeg or .png"), "{empty}");
         std::fs::create_dir(folder.path().join("album")).unwrap();

@@ -15,8 +15,11 @@ use crate::text::files;
 pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     [&args.markdown, &args.html].into_iter().flatten().try_for_each(|file| check_writable(file))?;
     let reports = args.reports.iter().map(|path| Report::read(path)).collect::<Result<Vec<_>, _>>()?;
-    for (path, _) in args.reports.iter().zip(&reports).filter(|(_, report)| report.models.is_empty()) {
-        bail!("{} has no model that was measured; expected a report that `bench --json` wrote to its end", path.display());
+    if let Some((path, _)) = args.reports.iter().zip(&reports).find(|(_, report)| report.models.is_empty()) {
+        bail!(
+            "{} has no model that was measured; expected a report that `bench --json` wrote to its end",
+            path.display()
+        );
     }
     let shown = told_apart(&args.reports, &reports);
     let mut out = results();
