@@ -147,8 +147,8 @@ impl std::fmt::Display for SourceChoice {
 }
 
 impl SourceChoice {
-    /// Opens it; streams in pipes are `live` or not, and cameras are asked for what is wished. The wished
-    /// rate is also that of frames without one of their own.
+    /// Opens it; streams in pipes are `live` or not, and cameras are asked for what is wished. The
+    /// wished rate is also that of frames without one of their own.
     pub fn open(&self, live: bool, wish: CameraWish) -> Result<Box<dyn Source>, CaptureError> {
         let pace = Pace::of(wish.rate)?;
         self.warn_of_ignored(&wish);

@@ -63,7 +63,8 @@ impl Candidates {
     }
 
     /// The next place to look at, where it is by now: the surest of those that were tried least,
-    /// with the roll that was detected or, if `turned_too`, in another turn. A place whose box `is_known` is left out.
+    /// with the roll that was detected or, if `turned_too`, in another turn. A place whose box
+    /// `is_known` is left out.
     pub fn next(&mut self, now: Duration, turned_too: bool, is_known: impl Fn(&Rect) -> bool) -> Option<Place> {
         let turns = if turned_too { TURNS.len() } else { 1 };
         let untried = self.0.iter_mut().enumerate().filter(|(_, candidate)| candidate.tried < turns);

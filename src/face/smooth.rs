@@ -7,10 +7,10 @@
 //!
 //! How much noise there is, is measured. A landmark's jitter is in proportion to the covariance of
 //! its error, and how much all of them jitter shows in how they turn back: noise does from each
-//! frame to the next, motion hardly ever does, also where frames are rare. What is found farther than a few standard deviations of jitter from what was
-//! expected is no jitter, and the variance of the filter is raised until it is that far and no
-//! farther; so an eye that shuts is followed at once, and no point is held back by more than jitter
-//! is wide.
+//! frame to the next, motion hardly ever does, also where frames are rare. What is found farther
+//! than a few standard deviations of jitter from what was expected is no jitter, and the variance
+//! of the filter is raised until it is that far and no farther; so an eye that shuts is followed at
+//! once, and no point is held back by more than jitter is wide.
 //!
 //! Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001,
 //! has the filters (6.2.2), the gate (2.5) and a variance that grows with the surprise (11.2).
