@@ -1,6 +1,5 @@
 //! Files, texts in them, and texts of others in messages of ours.
 
-#[cfg(feature = "program")]
 pub(crate) mod files;
 pub(crate) mod message;
 pub(crate) mod numbers;
