@@ -31,8 +31,8 @@ pub fn run(format: scene::Format) -> Result<()> {
     let frame = scene::frame(format)?;
     let seen = observe(frame.clone())?;
     parts(&frame, &seen)?;
-    show(&frame, &seen, Box::new(MemoryScreen::default()), ["overlay-640x480", "present-640x480-xrgb8888"])?;
-    show(&frame, &seen, Box::new(MemoryScreen::rgb565(PANEL)), ["overlay-240x240", "present-240x240-rgb565"])?;
+    present(&frame, &seen, Box::new(MemoryScreen::default()), ["overlay-640x480", "present-640x480-xrgb8888"])?;
+    present(&frame, &seen, Box::new(MemoryScreen::rgb565(PANEL)), ["overlay-240x240", "present-240x240-rgb565"])?;
     record(&seen);
     Ok(())
 }
@@ -100,7 +100,7 @@ impl Screen for Marked {
     }
 }
 
-fn show(frame: &Frame, seen: &Observation, screen: Box<dyn Screen>, stages: [&'static str; 2]) -> Result<()> {
+fn present(frame: &Frame, seen: &Observation, screen: Box<dyn Screen>, stages: [&'static str; 2]) -> Result<()> {
     let settings = ScreenSettings::default();
     let mut view = View::new(Box::new(Marked { screen, stages }), &IBUG_68, &settings);
     let mut figures = Figures::default();
