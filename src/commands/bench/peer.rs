@@ -1,6 +1,5 @@
 //! Another net on the same machine, as tract runs it by itself.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,20 +15,23 @@ use crate::text::files;
 const WARM_UP_RUNS: usize = 3;
 const FEWEST_RUNS: usize = 5;
 
-/// Whether a file is there to be read: asked before what takes long.
+/// Whether tract can load a file: asked before what takes long.
 pub fn check(path: &Path) -> anyhow::Result<()> {
-    let about = std::fs::metadata(path).and_then(|about| File::open(path).map(|_| about));
-    let about = about.with_context(|| format!("cannot read {}", path.display()))?;
+    let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(about.is_file(), "cannot read {}: it is no file; expected a net in ONNX", path.display());
-    Ok(())
+    load(path).map(|_| ())
+}
+
+fn load(path: &Path) -> anyhow::Result<PlainNet> {
+    let file = files::read(path, MOST_MODEL_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
+    PlainNet::from_onnx(&file).with_context(|| path.display().to_string())
 }
 
 /// Times the net of an ONNX file for this long.
 pub fn measure(path: &Path, seconds: f64) -> anyhow::Result<Peer> {
     let name = path.display();
-    let file = files::read(path, MOST_MODEL_BYTES).with_context(|| format!("cannot read {name}"))?;
     let start = Instant::now();
-    let net = PlainNet::from_onnx(&file).with_context(|| format!("{name}"))?;
+    let net = load(path)?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let run = || net.run().with_context(|| format!("{name}"));
     for _ in 0..WARM_UP_RUNS {
