@@ -1,7 +1,6 @@
 //! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -14,7 +13,7 @@ use crate::face::look::{Landmarker, Look, LookTimings};
 use crate::face::measure::{Event, Person};
 use crate::face::openness::Ratios;
 use crate::face::pose::{FieldOfView, Pinhole};
-use crate::face::scene::{Change, Portraits, SceneWatch};
+use crate::face::scene::{Change, SceneWatch};
 use crate::face::search::{Missed, Search};
 use crate::face::track::{Smoothing, Tracker};
 use crate::face::zoo::Net;
@@ -92,9 +91,6 @@ pub struct Observer {
     confirmer: Confirmer,
     clock: FrameClock,
     scene: SceneWatch,
-    /// The file of the frame before, and how its faces look where it is one of many.
-    source: Option<Arc<str>>,
-    portraits: Portraits,
     most_faces: usize,
     said_more_faces: bool,
     /// Number of the frame before.
@@ -146,8 +142,6 @@ impl Observer {
             confirmer: Confirmer::new(background),
             clock: FrameClock::default(),
             scene: SceneWatch::default(),
-            source: None,
-            portraits: Portraits::default(),
             most_faces: options.most_faces.get(),
             said_more_faces: false,
             previous: None,
@@ -223,15 +217,7 @@ impl Observer {
         }
         self.detections.clear();
         let mut spent = Spent::default();
-        let is_next_file = self.begins_file(frame);
-        let (mut looks, mut missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
-        if is_next_file && !looks.iter().all(|(id, look)| self.portraits.show(frame, *id, &look.bounds())) {
-            self.forget();
-            (looks, missed) = (Vec::new(), Missed::Nobody);
-        } else if is_next_file && looks.is_empty() && self.tracker.follows_any() {
-            // A picture like the one before but for the faces: all of it is searched at once.
-            self.search.forget();
-        }
+        let (mut looks, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
         self.search.count_frame();
         // Faces that went with the light are waited for; a search would not find them either.
         let waits = change == Change::Dark && self.tracker.follows_any();
@@ -240,10 +226,6 @@ impl Observer {
         if !waits && !is_full {
             let followed: Vec<Rect> = looks.iter().map(|(_, look)| look.bounds()).collect();
             let found = self.find_new(frame, now, &followed, missed, &mut spent)?;
-            let is_known = |look: &Look| self.portraits.show(frame, None, &look.bounds());
-            if is_next_file && followed.is_empty() && !found.is_empty() && !found.iter().any(is_known) {
-                self.tracker.forget();
-            }
             looks.extend(found.into_iter().map(|look| (None, look)));
         }
         let Spent { detect, looks: looked } = spent;
@@ -253,9 +235,6 @@ impl Observer {
             self.tracker.wait(now);
         }
         let mut faces = self.tracker.update(looks, now);
-        if is_next_file && !faces.is_empty() {
-            self.portraits.keep(frame, faces.iter().map(|face| (face.id, &face.bounds)));
-        }
         let mut events = self.measure(&mut faces, frame.size(), now);
         events.iter_mut().for_each(|event| event.at = frame.captured_at());
         Ok(Observation {
@@ -275,15 +254,6 @@ impl Observer {
                 total: start.elapsed(),
             },
         })
-    }
-
-    /// Whether the frame is of another file than the one before.
-    fn begins_file(&mut self, frame: &Frame) -> bool {
-        let begins = frame.source().map(|s| &**s) != self.source.as_deref();
-        if begins {
-            self.source = frame.source().cloned();
-        }
-        begins
     }
 
     /// Finds faces beside those that are followed in this frame.

@@ -1,12 +1,11 @@
 //! Cuts: frames that have nothing to do with the one before, as in a folder of unrelated pictures;
 //! and light that comes and goes.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, Size};
-use crate::picture::geometry::{Crop, Rect};
+use crate::picture::geometry::Crop;
 
 // Chosen by the figures that stand beside each, measured once by hand; no command gives them. The
 // tests below hold them on the built-in picture.
@@ -25,14 +24,6 @@ const CUT: u32 = 20;
 const SAME_EDGES: f32 = 0.75;
 /// A picture with less than this share of the edges of the one before is one without light.
 const DARK: f32 = 0.25;
-/// A face that differs by more from the one before, laid landmarks on landmarks, and whose edges
-/// correlate by less, is somebody else's. Of 22 pairs of neighbouring portraits before one wall one
-/// differs by less than 23 and none correlates by more than 0.6; a head that turns by 40 degrees to
-/// and fro in 1.7 s, seen five times a second, differs by 18 at most.
-const OTHER_FACE: u32 = 22;
-const SAME_FACE_EDGES: f32 = 0.65;
-/// Side of a face's thumbnail, as a multiple of the box of its landmarks.
-const FACE_MARGIN: f32 = 1.2;
 /// Light that has gone for longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -48,7 +39,7 @@ pub enum Change {
 }
 
 /// Compares each frame with the last one that had light.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SceneWatch {
     lit: Thumbnail,
     now: Thumbnail,
@@ -65,9 +56,10 @@ struct Thumbnail {
     edges: Vec<i32>,
 }
 
-impl Default for Thumbnail {
+impl Default for SceneWatch {
     fn default() -> Self {
-        Thumbnail { image: CropImage::new(SIDE_PX), inside: Vec::new(), edges: Vec::new() }
+        let thumbnail = Thumbnail { image: CropImage::new(SIDE_PX), inside: Vec::new(), edges: Vec::new() };
+        SceneWatch { lit: thumbnail.clone(), now: thumbnail, seen: None }
     }
 }
 
@@ -88,37 +80,16 @@ impl SceneWatch {
 
     /// What has changed since the last frame that had light, `passed` ago.
     fn change(&self, passed: Duration) -> Change {
-        if passed < PATIENCE && self.now.strength() < DARK * self.lit.strength() {
+        let strength = |edges: &[i32]| edges.iter().map(|edge| (edge * edge) as f32).sum::<f32>().sqrt();
+        let (lit, now) = (strength(&self.lit.edges), strength(&self.now.edges));
+        if passed < PATIENCE && now < DARK * lit {
             return Change::Dark;
         }
-        if self.now.is_like(&self.lit, CUT, SAME_EDGES) { Change::Same } else { Change::Cut }
-    }
-}
-
-/// How the faces of a picture look, to tell whether the next picture of a folder is the next frame
-/// of a film or another photograph before the same wall.
-#[derive(Debug, Default)]
-pub struct Portraits {
-    faces: Vec<(u32, Thumbnail)>,
-    now: Thumbnail,
-}
-
-impl Portraits {
-    /// Keeps how these faces look in this frame: their ids and boxes.
-    pub fn keep<'f>(&mut self, frame: &Frame, faces: impl Iterator<Item = (u32, &'f Rect)>) {
-        self.faces.clear();
-        for (id, bounds) in faces {
-            let mut thumbnail = Thumbnail::default();
-            thumbnail.take_face(frame, bounds);
-            self.faces.push((id, thumbnail));
-        }
-    }
-
-    /// Whether the face in this box may be the one that was kept by this id, or any if `None`.
-    pub fn show(&mut self, frame: &Frame, id: Option<u32>, bounds: &Rect) -> bool {
-        self.now.take_face(frame, bounds);
-        let mut kept = self.faces.iter().filter(|(kept, _)| id.is_none_or(|id| id == *kept)).peekable();
-        kept.peek().is_none() || kept.any(|(_, face)| self.now.is_like(face, OTHER_FACE, SAME_FACE_EDGES))
+        let bytes = self.lit.inside.iter().zip(&self.now.inside);
+        let difference: u32 = bytes.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        let common: i32 = self.lit.edges.iter().zip(&self.now.edges).map(|(a, b)| a * b).sum();
+        let same_edges = common as f32 > SAME_EDGES * lit * now;
+        if difference <= CUT * self.now.inside.len() as u32 || same_edges { Change::Same } else { Change::Cut }
     }
 }
 
@@ -138,17 +109,7 @@ impl Thumbnail {
             let outside = outside.min(side / 2 - 1);
             outside..side - outside
         };
-        self.compare_within(inside(width), inside(height));
-    }
-
-    fn take_face(&mut self, frame: &Frame, bounds: &Rect) {
-        self.image.fill(frame, &Crop::around(bounds, FACE_MARGIN, SIDE_PX));
-        let all = 0..SIDE_PX as usize;
-        self.compare_within(all.clone(), all);
-    }
-
-    fn compare_within(&mut self, columns: Range<usize>, rows: Range<usize>) {
-        let side = self.image.side_px as usize;
+        let (columns, rows) = (inside(width), inside(height));
         let pixels = self.image.rgb.as_chunks::<3>().0;
         let grey =
             |row: usize, column: usize| pixels[row * side + column].iter().map(|&byte| i32::from(byte)).sum::<i32>();
@@ -163,19 +124,6 @@ impl Thumbnail {
                 self.edges.extend(right.into_iter().chain(below));
             }
         }
-    }
-
-    /// How strong the edges are.
-    fn strength(&self) -> f32 {
-        self.edges.iter().map(|edge| (edge * edge) as f32).sum::<f32>().sqrt()
-    }
-
-    /// Whether the bytes differ by no more than that in the mean, or the edges correlate by more.
-    fn is_like(&self, other: &Thumbnail, most: u32, edges: f32) -> bool {
-        let bytes = self.inside.iter().zip(&other.inside);
-        let difference: u32 = bytes.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-        let common: i32 = self.edges.iter().zip(&other.edges).map(|(a, b)| a * b).sum();
-        difference <= most * self.inside.len() as u32 || common as f32 > edges * self.strength() * other.strength()
     }
 }
 

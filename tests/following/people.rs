@@ -134,30 +134,3 @@ fn somebody_who_walks_by_is_found_while_another_is_followed() {
     let faces: Vec<_> = observations(frames).iter().map(|observation| observation.faces.len()).collect();
     assert!(faces[79] == 2 && faces[60] == 2, "{faces:?}");
 }
-
-/// Ids of the faces of pictures of a folder.
-fn ids_of_files(frames: impl Iterator<Item = Frame>) -> Vec<Vec<u32>> {
-    let files = (0..).zip(frames).map(|(i, mut frame): (u32, Frame)| {
-        frame.set_source(Some(format!("{i}.png").into()));
-        frame
-    });
-    observations(files).iter().map(|seen| seen.faces.iter().map(|face| face.id).collect()).collect()
-}
-
-#[test]
-fn portraits_before_one_wall_are_no_film() {
-    let mut other = person(true);
-    other.rgb.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| pixel.reverse());
-    let persons = [person(false), other];
-    let portraits = (0..6).map(|i| scene(&[(&persons[i % 2], 245 + 10 * i as i32, 80)], 1.0));
-    let ids = ids_of_files(portraits);
-    assert_eq!(ids, (1..=6).map(|id| vec![id]).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_film_in_pictures_is_a_film() {
-    let person = person(false);
-    // A tenth of the face a picture.
-    let ids = ids_of_files((0..20).map(|i| scene(&[(&person, 100 + 10 * i, 80)], 1.0)));
-    assert_eq!(ids, vec![vec![1]; 20]);
-}
