@@ -232,7 +232,10 @@ impl RunPlan {
         let pasts = read_pasts(args, &files)?;
         let idle = args.log.given();
         if files.is_empty() && !args.record.is_empty() && !idle.is_empty() {
-            log::warn!("{} concern files alone; standard output gets every frame, whole and at once", idle.join(", "));
+            log::warn!(
+                "of use to files alone: {}; standard output gets every frame, whole and at once",
+                idle.join(", ")
+            );
         }
         let source = open_source(args, &board, &pasts)?;
         let model = args.model.as_ref().unwrap_or(&board.model).read()?;

@@ -470,11 +470,11 @@ fn what_has_no_effect_is_told() {
         let all = [&["run", "--source", PORTRAIT, "--screen", "none"], records, options].concat();
         let output = wingmark(folder.path(), &all);
         assert!(output.status.success(), "{output:?}");
-        text(&output.stderr).lines().find(|line| line.contains("concern files alone")).map(str::to_owned)
+        text(&output.stderr).lines().find(|line| line.contains("of use to files alone")).map(str::to_owned)
     };
     let options = ["--record-when", "face", "--record-fields", "pose", "--record-every", "2", "--keep", "10M"];
     let said = of_files(&["--record", "-"], &options).unwrap();
-    assert!(said.contains("--keep, --record-every, --record-when, --record-fields concern files alone"), "{said}");
+    assert!(said.contains("of use to files alone: --keep, --record-every, --record-when, --record-fields;"), "{said}");
     assert_eq!(of_files(&["--record", "-"], &[]), None);
     assert_eq!(of_files(&["--record", "-", "--record", "a.csv"], &options), None);
     // The variable's password is as a file's.

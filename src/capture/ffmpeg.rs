@@ -19,8 +19,9 @@ const LOSSES: [&str; 8] = [
     "decoding error",
     "error during demuxing",
 ];
-/// Its packets count as corrupt where two recordings were joined, too.
-const JOINED: &str = "mpegts";
+/// What is said of a film of the kind that is joined from recordings, which begin and end anywhere:
+/// packets, and what a decoder makes of them, count as broken there, too.
+const JOINED: &str = "Input #0, mpegts";
 
 /// The messages of a run of ffmpeg, as `-v level+info` has it write them.
 #[derive(Debug, Default)]
@@ -30,6 +31,7 @@ pub struct Messages {
     errors: Kept,
     last: Option<String>,
     has_no_stream: bool,
+    may_be_joined: bool,
 }
 
 /// The first message of a kind, and how many there were.
@@ -58,14 +60,15 @@ impl Kept {
 
 impl Messages {
     pub fn add(&mut self, line: &str) {
-        let Line { speaker, level, text } = Line::of(line);
+        let Line { level, text } = Line::of(line);
         if text.is_empty() || text.starts_with(ADVICE) {
             return;
         }
         let text = shortened(&in_one_line(text));
         self.has_no_stream |= text.contains(NO_STREAM);
         let is_error = matches!(level, "error" | "fatal" | "panic");
-        if (is_error || level == "warning") && is_loss(speaker, &text) {
+        self.may_be_joined |= text.starts_with(JOINED);
+        if (is_error || level == "warning") && is_loss(&text) {
             self.losses.add(&text);
         } else if is_error {
             self.errors.add(&text);
@@ -75,12 +78,13 @@ impl Messages {
 
     /// What is said of a film of which a part was lost; `None` where it was decoded whole.
     pub fn loss(&self) -> Option<String> {
-        self.losses.in_words()
+        self.losses.in_words().filter(|_| !self.may_be_joined)
     }
 
     /// What may have cost nothing.
     pub fn errors(&self) -> Option<String> {
-        self.errors.in_words()
+        let losses = self.losses.in_words().filter(|_| self.may_be_joined);
+        losses.or_else(|| self.errors.in_words())
     }
 
     /// Why ffmpeg failed, after "which": the first error is the cause, those after it follow.
@@ -93,15 +97,14 @@ impl Messages {
     }
 }
 
-fn is_loss(speaker: &str, text: &str) -> bool {
+fn is_loss(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    speaker != JOINED && LOSSES.iter().any(|loss| text.contains(loss))
+    LOSSES.iter().any(|loss| text.contains(loss))
 }
 
-/// `[matroska,webm @ 0x55] [error] File ended prematurely`, parted. Who speaks may be missing, and
-/// may be several.
+/// `[matroska,webm @ 0x55] [error] File ended prematurely`, without who speaks: that may be missing
+/// and may be several.
 struct Line<'a> {
-    speaker: &'a str,
     /// Empty where there is none.
     level: &'a str,
     text: &'a str,
@@ -110,15 +113,17 @@ struct Line<'a> {
 impl Line<'_> {
     fn of(line: &str) -> Line<'_> {
         const LEVELS: [&str; 6] = ["panic", "fatal", "error", "warning", "info", "verbose"];
-        let (mut speaker, mut rest) = ("", line.trim());
+        let mut rest = line.trim();
         while let Some((name, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
             if LEVELS.contains(&name) {
-                return Line { speaker, level: name, text: after.trim() };
+                return Line { level: name, text: after.trim() };
             }
-            let Some((who, _)) = name.split_once(" @ ") else { break };
-            (speaker, rest) = (who, after.trim_start());
+            if !name.contains(" @ ") {
+                break;
+            }
+            rest = after.trim_start();
         }
-        Line { speaker, level: "", text: line.trim() }
+        Line { level: "", text: line.trim() }
     }
 }
 
@@ -143,7 +148,6 @@ mod tests {
             ("[warning] file:a.mkv: corrupt decoded frame in stream 0", true),
             ("[vist#0:0/h264 @ 0x55] [dec:h264 @ 0x56] [warning] corrupt decoded frame", true),
             ("[error] Error while decoding stream #0:0: Invalid data found when processing input", true),
-            ("[mpegts @ 0x55] [warning] Packet corrupt (stream = 0, dts = 468000).", false),
             ("[warning] file:a.ts: corrupt input packet in stream 0", false),
             ("[h264 @ 0x55] [error] mmco: unref short failure", false),
             ("[info]     title           : Error while decoding", false),
@@ -151,6 +155,12 @@ mod tests {
         ] {
             assert_eq!(messages(&[line]).loss().is_some(), loss, "{line}");
         }
+        // Recordings of a broadcast are joined anywhere.
+        let error = "[error] Error while decoding stream #0:0: Invalid data found when processing input";
+        let packet = "[mpegts @ 0x55] [warning] Packet corrupt (stream = 0, dts = 468000).";
+        let said = messages(&[packet, "[info] Input #0, mpegts, from 'file:a.ts':", error]);
+        let expected = "Packet corrupt (stream = 0, dts = 468000). (and 1 message more)";
+        assert_eq!((said.loss(), said.errors().as_deref()), (None, Some(expected)));
         let said = messages(&["[h264 @ 0x55] [error] no frame!", "[swscaler @ 0x55] [warning] deprecated"]);
         assert_eq!((said.loss(), said.errors().as_deref()), (None, Some("no frame!")));
         let said = messages(&["[error] Error while decoding a", "[error] Error while decoding b", "[error] c"]);

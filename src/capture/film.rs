@@ -15,9 +15,9 @@ use crate::threads;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
 pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
-/// Has ffmpeg make the pixels square, and the colours those of BT.601 in the limited range, which
-/// frames have.
-const AS_OURS: &str = "scale=w=iw*sar:h=ih:out_color_matrix=bt601:out_range=tv,setsar=1";
+/// Has ffmpeg make the pixels square, by taking some away, and the colours those of BT.601 in the
+/// limited range, which frames have.
+const AS_OURS: &str = "scale=w=iw*min(sar\\,1):h=ih/max(sar\\,1):out_color_matrix=bt601:out_range=tv,setsar=1";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 

@@ -37,7 +37,7 @@ pub use http::{HttpError, HttpUrl};
 pub use mjpeg::{Mjpeg, MjpegError};
 pub use origin::Origin;
 pub use program::{StreamProgram, end_all};
-pub use replay::{Begun, Replay, Resume};
+pub use replay::{Begun, Replay, Resume, is_shown};
 pub use status::Status;
 pub use stream::Stream;
 pub use v4l2::{Camera, CameraError, CameraWish, OtherWay};

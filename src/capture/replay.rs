@@ -254,18 +254,22 @@ fn has_extension(path: &Path, known: &[&str]) -> bool {
     known.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
+/// Whether a file is shown as a part of a folder, by its name.
+pub fn is_shown(path: &Path) -> bool {
+    is_named_like_one(path) || has_extension(path, &VIDEO) || has_extension(path, &DECODED)
+}
+
 /// The files to show of a folder. A link to nothing is one of them, so that it is named when its
 /// turn comes.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     let entries = folder::entries(folder).map_err(|source| CaptureError::Read { path: folder.into(), source })?;
     let (mut files, mut others, mut folders) = (Vec::new(), Vec::new(), 0);
     for path in entries {
-        let is_one_of = |known: &[&str]| has_extension(&path, known);
         match std::fs::metadata(&path) {
             Ok(about) if about.is_dir() => folders += 1,
             Ok(about) if !about.is_file() => {}
-            _ if is_named_like_one(&path) || is_one_of(&VIDEO) || is_one_of(&DECODED) => files.push(path),
-            _ if is_one_of(&OTHER_PICTURES) => others.push(path),
+            _ if is_shown(&path) => files.push(path),
+            _ if has_extension(&path, &OTHER_PICTURES) => others.push(path),
             _ => {}
         }
     }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::capture::is_shown;
 use crate::face::zoo;
 use crate::picture::is_named_like_one;
 use crate::text::files;
 
 /// Which file is written that is read, or is written already, by whatever names and links, in
-/// words. Each stands with its option, which may not be given. Of a folder that is read, what data
-/// sets, models and shows are made of counts as read.
+/// words. Each stands with its option, which may not be given. Of a folder that is read, what is
+/// read of it by that option counts.
 pub fn shared<'a>(
     read: impl IntoIterator<Item = (&'static str, PathBuf)>,
     written: impl IntoIterator<Item = (&'static str, Option<&'a Path>)>,
@@ -16,8 +17,16 @@ pub fn shared<'a>(
     let mut taken: Vec<_> = read.into_iter().map(|(option, path)| (option, files::of_one_name(&path))).collect();
     for (second, path) in written.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let file = files::of_one_name(path);
-        let is_part_of = |folder: &Path| folder.is_dir() && file.starts_with(folder) && is_input(&file);
-        if let Some((first, _)) = taken.iter().find(|(_, other)| *other == file || is_part_of(other)) {
+        let is_part_of = |option: &str, folder: &Path| {
+            let is_read = if option == "--source" {
+                file.parent() == Some(folder) && is_shown(&file)
+            } else {
+                file.starts_with(folder) && is_of_data(&file)
+            };
+            is_read && folder.is_dir() && file.is_file()
+        };
+        let is_same = |(option, other): &&(&'static str, PathBuf)| *other == file || is_part_of(option, other);
+        if let Some((first, _)) = taken.iter().find(is_same) {
             let both = if *first == second { format!("{first} twice") } else { format!("{first} and by {second}") };
             return Some(format!("{} is named by {both}; give each a file of its own", path.display()));
         }
@@ -26,14 +35,14 @@ pub fn shared<'a>(
     None
 }
 
-/// Whether a file that is there is one that nobody writes results to.
-fn is_input(file: &Path) -> bool {
+/// Whether data sets and models are made of such files.
+fn is_of_data(file: &Path) -> bool {
     const TABLES: [&str; 7] =
         ["points.csv", "boxes.csv", "ignore.csv", zoo::SHAPE, zoo::HEAD, zoo::PRESENCE, zoo::LIDS];
-    const KINDS: [&str; 7] = ["pts", "txt", "onnx", "toml", "y4m", "mjpeg", "mp4"];
+    const KINDS: [&str; 4] = ["pts", "txt", "onnx", "toml"];
     let is_table = TABLES.iter().any(|table| file.ends_with(table));
     let is_of_kind = file.extension().is_some_and(|extension| KINDS.iter().any(|kind| extension == *kind));
-    file.is_file() && (is_table || is_of_kind || is_named_like_one(file))
+    is_table || is_of_kind || is_named_like_one(file)
 }
 
 #[cfg(test)]
@@ -57,10 +66,23 @@ mod tests {
         assert!(said(&[], &[("--json", &c), ("--metrics", &folder.path().join("./c.json"))]).is_some());
         // What is only read may be read twice.
         assert_eq!(said(&[&a, &b], &[]), None);
+        // Of a folder that is shown, pictures and films directly in it are read.
+        ["d.jpg", "d.mkv"].iter().for_each(|name| std::fs::write(at(name), "").unwrap());
+        std::fs::create_dir(at("overlay")).unwrap();
+        std::fs::write(at("overlay/000000.png"), "").unwrap();
+        let shown = |name: &str| said(&[folder.path()], &[("--json-summary", &at(name))]);
+        assert!(shown("d.jpg").is_some() && shown("d.mkv").is_some());
+        assert_eq!((shown("a.json"), shown("overlay/000000.png")), (None, None));
         // Results may stand beside what a data set is made of, and are written anew.
         std::fs::write(at("points.csv"), "").unwrap();
-        assert_eq!(said(&[folder.path()], &[("--json", &a), ("--predictions", &at("found.csv"))]), None);
-        assert!(said(&[folder.path()], &[("--json", &at("points.csv"))]).is_some());
-        assert_eq!(said(&[folder.path()], &[("--json", &at("boxes.csv"))]), None);
+        let evaluated = |written: &[(&'static str, &Path)]| {
+            let written = written.iter().map(|(option, path)| (*option, Some(*path)));
+            shared([("--data", folder.path().to_path_buf())], written)
+        };
+        assert_eq!(evaluated(&[("--json", &a), ("--predictions", &at("found.csv"))]), None);
+        assert!(evaluated(&[("--json", &at("points.csv"))]).is_some());
+        assert!(evaluated(&[("--json", &at("overlay/000000.png"))]).is_some());
+        assert_eq!(evaluated(&[("--json", &at("boxes.csv"))]), None);
+        assert_eq!(said(&[folder.path()], &[("--record", &at("points.csv"))]), None);
     }
 }

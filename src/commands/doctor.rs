@@ -13,6 +13,7 @@ use crate::board::Board;
 use crate::capture::SourceChoice;
 use crate::cli::{DoctorArgs, RunArgs};
 use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, Wanted, with_advice};
+use crate::face::zoo;
 use crate::machine::{Program, Tree};
 use crate::record::RecordChoice;
 use crate::screen::ScreenChoice;
@@ -31,6 +32,8 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         Purpose::Bench => (None, Vec::new()),
         Purpose::Run | Purpose::Service => of_settings(given, args.purpose),
     };
+    // What the settings would say of source and screen is not known.
+    let is_unknown = found.iter().any(|finding| finding.blocks);
     let named = args.board.board.as_ref();
     let board = match run.as_ref().and_then(|run| run.board.board.as_ref()).filter(|_| named.is_none()) {
         Some(of_run) => Board::choose(Some(of_run)).or_else(|fault| {
@@ -40,9 +43,12 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         None => Board::choose(named),
     }?;
     let mut wanted = Wanted::by(&board, args.purpose);
+    if is_unknown {
+        wanted.leave_devices();
+    }
     if let Some(run) = &run {
-        as_started(&mut wanted, run, unit.as_ref().map(Unit::folder));
-        found.extend(missing(run, &wanted).into_iter().map(of_file));
+        let folder = unit.as_ref().map(Unit::folder);
+        found.extend(as_started(&mut wanted, run, folder).into_iter().map(of_file));
     }
     let mut report = Diagnosis::of(&tree, Program::this(), &wanted, &ThisMachine);
     report.findings.extend(found);
@@ -80,17 +86,24 @@ fn of_settings(given: Vec<OsString>, purpose: Purpose) -> (Option<RunArgs>, Vec<
     (Some(args), found.into_iter().collect())
 }
 
-/// Takes from a run's arguments what goes before the board's profile. A service takes its paths
-/// from its folder on.
-fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) {
+/// Takes from a run's arguments what goes before the board's profile, and gives what is wrong with
+/// the files that they name. A service takes its paths from its folder on.
+fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) -> Vec<String> {
+    let at = |path: &Path| service.as_ref().map_or_else(|| path.to_path_buf(), |folder| folder.join(path));
     if let Some(source) = &run.source {
-        wanted.source = Some(source.clone());
+        wanted.source = Some(match source {
+            SourceChoice::Path(path) => SourceChoice::Path(at(path)),
+            source => source.clone(),
+        });
     }
     if let Some(screen) = &run.screen.screen {
         wanted.screen = screen.clone();
     }
     if let Some(model) = &run.model {
-        wanted.model = model.clone();
+        wanted.model = match model {
+            zoo::Choice::Folder(folder) => zoo::Choice::Folder(at(folder)),
+            shipped => shipped.clone(),
+        };
     }
     let records = run.record.iter().filter_map(RecordChoice::file).map(|file| files::folder_of(file).to_path_buf());
     let pictures = match &wanted.screen {
@@ -98,12 +111,13 @@ fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) 
         _ => None,
     };
     wanted.folders = records.chain(pictures).collect();
-    if let Some(folder) = service {
+    if let Some(folder) = service.clone() {
         wanted.folders.iter_mut().for_each(|written| *written = folder.join(&*written).components().collect());
         if wanted.folders.is_empty() {
             wanted.folders.push(folder);
         }
     }
+    missing(run, wanted, service.as_deref())
 }
 
 fn of_file(fault: String) -> Finding {
@@ -111,18 +125,18 @@ fn of_file(fault: String) -> Finding {
 }
 
 /// Which of the files that a run is to read are not there.
-fn missing(run: &RunArgs, wanted: &Wanted<'_>) -> Vec<String> {
+fn missing(run: &RunArgs, wanted: &Wanted<'_>, folder: Option<&Path>) -> Vec<String> {
     let source = match &wanted.source {
         // Cameras are looked at by themselves.
-        Some(source @ SourceChoice::Path(path)) => Some(path).filter(|_| source.device().is_none()),
+        Some(source @ SourceChoice::Path(path)) => Some(path.clone()).filter(|_| source.device().is_none()),
         _ => None,
     };
-    let secrets = [&run.password.publish_password_file, &run.serve.token_file];
-    let files = secrets.into_iter().flatten().chain(source);
+    let secrets = [&run.password.publish_password_file, &run.serve.token_file].into_iter().flatten();
+    let files = secrets.map(|secret| folder.map_or_else(|| secret.clone(), |folder| folder.join(secret))).chain(source);
     // What systemd hands to the service is there while that runs.
     let is_handed = |path: &Path| wanted.purpose == Purpose::Service && path.starts_with("/run/credentials");
     // What this user may not see, the service's may.
-    let is_missing = |path: &&PathBuf| matches!(path.try_exists(), Ok(false)) && !is_handed(path);
+    let is_missing = |path: &PathBuf| matches!(path.try_exists(), Ok(false)) && !is_handed(path);
     files.filter(is_missing).map(|path| format!("there is no {}", path.display())).collect()
 }
 
@@ -151,8 +165,7 @@ mod tests {
         let mut wanted = Wanted::by(&board, purpose);
         let unit = (purpose == Purpose::Service).then(|| PathBuf::from("/srv"));
         if let Some(run) = &run {
-            as_started(&mut wanted, run, unit);
-            found.extend(missing(run, &wanted).into_iter().map(of_file));
+            found.extend(as_started(&mut wanted, run, unit).into_iter().map(of_file));
         }
         let Wanted { source, screen, model, folders, .. } = wanted;
         let source = source.map(|source| source.to_string());
@@ -201,5 +214,11 @@ mod tests {
         ] {
             assert_eq!(of(text, line, purpose), (Vec::new(), expected.into()), "{text}");
         }
+        // What a service reads, too, is named from its folder on.
+        let files = "source = 'no/film.mp4'\nmodel = './no'\nserve = 1\ntoken-file = 'token'\n";
+        let (found, wanted) = of(files, "", service);
+        assert_eq!(wanted, "Some(\"/srv/no/film.mp4\") Auto /srv/./no [\"/srv\"]");
+        let there_is_none = ["/srv/token", "/srv/no/film.mp4"].map(|file| (true, format!("there is no {file}")));
+        assert_eq!(found, there_is_none);
     }
 }

@@ -40,6 +40,11 @@ impl Wanted<'_> {
         }
     }
 
+    /// Source and screen are not looked at: what they would be cannot be told.
+    pub fn leave_devices(&mut self) {
+        (self.source, self.screen) = (Some(SourceChoice::Clip), ScreenChoice::None);
+    }
+
     /// Whether a camera is its source, or may be.
     pub(super) fn reads(&self, camera: &Path, tree: &Tree) -> bool {
         match &self.source {

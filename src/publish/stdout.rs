@@ -5,6 +5,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
 use super::{PublishError, Receiver};
 use crate::record::entry::Entry;
 use crate::record::fields::Fields;
@@ -39,7 +42,13 @@ impl Receiver for Stdout {
         jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.as_deref());
         self.line.push(b'\n');
         // Rust's own standard output keeps what it could not write, and would write it later.
-        let write = |text: &[u8]| Ok(rustix::io::write(io::stdout(), text)?);
+        let write = |text: &[u8]| loop {
+            match rustix::io::write(io::stdout(), text) {
+                // Another program has set it not to block.
+                Err(Errno::AGAIN) => poll(&mut [PollFd::new(&io::stdout(), PollFlags::OUT)], None).map(drop)?,
+                written => return Ok(written?),
+            }
+        };
         write_line(&self.line, &mut self.is_torn, write).map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => PublishError::StdoutClosed,
             _ => PublishError::Stdout(error),

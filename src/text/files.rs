@@ -110,6 +110,10 @@ pub fn target(path: &Path) -> PathBuf {
 /// The file that a path is or links to, by one name however it is written.
 #[cfg(feature = "program")]
 pub fn of_one_name(path: &Path) -> PathBuf {
+    // The name of a folder may be that of no entry: `.` and `..`.
+    if let Some(folder) = fs::canonicalize(path).ok().filter(|whole| whole.is_dir()) {
+        return folder;
+    }
     let target = target(path);
     match (fs::canonicalize(folder_of(&target)), target.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
@@ -417,5 +421,10 @@ mod tests {
         for name in ["a.csv", "./a.csv", "b.csv", "here/here/b.csv"] {
             assert_eq!(of_one_name(&root.path().join(name)), file, "{name}");
         }
+        for name in [".", "here", "here/.", "here/.."] {
+            let folder = root.path().join(name).canonicalize().unwrap();
+            assert_eq!(of_one_name(&root.path().join(name)), folder, "{name}");
+        }
+        assert_eq!(of_one_name(Path::new(".")), std::env::current_dir().unwrap().canonicalize().unwrap());
     }
 }
