@@ -38,9 +38,9 @@ pub struct EvalArgs {
     pub json: Option<PathBuf>,
 
     /// Write what is found to a CSV file, a row for each face of the data set: file, points (x0, y0
-    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..), and the numbers of the points
-    /// that the picture does not show (guessed). Of a detector, a row for each detection: file, box
-    /// (x0, y0, x1, y1), score and roll_degrees.
+    /// ..), their confidence (p0 ..) and covariance (xx0, xy0, yy0 ..), and the numbers of the
+    /// points that the picture does not show (guessed). Of a detector, a row for each detection:
+    /// file, box (x0, y0, x1, y1), score and roll_degrees.
     #[arg(long, value_name = "FILE.csv", value_parser = result_file())]
     pub predictions: Option<PathBuf>,
 
