@@ -17,6 +17,8 @@ const FRAMES_A_SEARCH: u32 = 15;
 const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
 /// While faces are followed, the detector takes so many frames for a view.
 const FRAMES_A_VIEW: usize = 6;
+/// How far they have moved is told of so many of the surest detections: each costs some time.
+const MOST_SHIFTS: usize = 2;
 
 /// Which of the faces that were expected in a frame were not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,9 +50,11 @@ pub struct Search {
     next_view: usize,
     /// Boxes of the faces that were followed in the frame that the detector sees.
     followed: Vec<Rect>,
-    /// From that frame on, whose time is this.
-    shifts: ShiftFinder,
+    /// The time of that frame.
     begun_at: Duration,
+    shifts: ShiftFinder,
+    /// The time of the frame from which on shifts count.
+    remembered_at: Option<Duration>,
 }
 
 impl Search {
@@ -63,6 +67,7 @@ impl Search {
             followed: Vec::new(),
             shifts: ShiftFinder::default(),
             begun_at: Duration::ZERO,
+            remembered_at: None,
         }
     }
 
@@ -113,11 +118,15 @@ impl Search {
             self.begin_view(frame, followed);
             self.detector.go_on(1)?
         } else if self.detector.is_looking() {
+            // Not in the frame that was sampled for the detector, which takes as long by itself.
+            if self.remembered_at.is_none() {
+                self.shifts.remember(frame);
+                self.remembered_at = Some(now);
+            }
             self.detector.go_on(FRAMES_A_VIEW)?
         } else {
             self.begin_view(frame, followed);
-            self.shifts.remember(frame);
-            self.begun_at = now;
+            (self.begun_at, self.remembered_at) = (now, None);
             None
         };
         Ok(found.unwrap_or_default())
@@ -133,13 +142,16 @@ impl Search {
     pub fn unfollowed(&mut self, detections: &[Detection], frame: &Frame, now: Duration) -> Vec<Detection> {
         let mut unfollowed: Vec<Detection> =
             detections.iter().filter(|seen| !is_followed(&self.followed, &seen.bounds)).copied().collect();
-        let passed_s = now.saturating_sub(self.begun_at).as_secs_f32();
-        if self.followed.is_empty() || passed_s == 0.0 {
+        let watched_s = self.remembered_at.map_or(0.0, |at| now.saturating_sub(at).as_secs_f32());
+        if self.followed.is_empty() || watched_s == 0.0 {
             return unfollowed;
         }
-        let places = Vec::from_iter(unfollowed.iter().map(|seen| seen.bounds));
+        unfollowed.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let places = Vec::from_iter(unfollowed.iter().take(MOST_SHIFTS).map(|seen| seen.bounds));
+        let passed_s = now.saturating_sub(self.begun_at).as_secs_f32();
         for (seen, shift) in unfollowed.iter_mut().zip(self.shifts.shifts(frame, &places)) {
-            (seen.bounds, seen.pace) = (seen.bounds.moved(shift), shift / passed_s);
+            seen.pace = shift / watched_s;
+            seen.bounds = seen.bounds.moved(seen.pace * passed_s);
         }
         unfollowed
     }
