@@ -11,10 +11,11 @@ use crate::text::files;
 /// words. Each stands with its option, which may not be given. Of a folder that is read, what is
 /// read of it by that option counts.
 pub fn shared<'a>(
-    read: impl IntoIterator<Item = (&'static str, PathBuf)>,
+    read: impl IntoIterator<Item = (&'static str, Option<&'a Path>)>,
     written: impl IntoIterator<Item = (&'static str, Option<&'a Path>)>,
 ) -> Option<String> {
-    let mut taken: Vec<_> = read.into_iter().map(|(option, path)| (option, files::of_one_name(&path))).collect();
+    let named = |(option, path): (&'static str, Option<&Path>)| Some((option, files::of_one_name(path?)));
+    let mut taken: Vec<(&'static str, PathBuf)> = read.into_iter().filter_map(named).collect();
     for (second, path) in written.into_iter().filter_map(|(option, path)| Some((option, path?))) {
         let file = files::of_one_name(path);
         let is_part_of = |option: &str, folder: &Path| {
@@ -58,7 +59,7 @@ mod tests {
         let (a, b, c) = (at("a.json"), at("b.json"), at("c.json"));
         let said = |read: &[&Path], written: &[(&'static str, &Path)]| {
             let written = written.iter().map(|(option, path)| (*option, Some(*path)));
-            shared(read.iter().map(|path| ("--source", path.to_path_buf())), written)
+            shared(read.iter().map(|path| ("--source", Some(*path))), written)
         };
         assert_eq!(said(&[&a], &[("--json", &c)]), None);
         let expected = format!("{} is named by --source and by --json; give each a file of its own", b.display());
@@ -77,7 +78,7 @@ mod tests {
         std::fs::write(at("points.csv"), "").unwrap();
         let evaluated = |written: &[(&'static str, &Path)]| {
             let written = written.iter().map(|(option, path)| (*option, Some(*path)));
-            shared([("--data", folder.path().to_path_buf())], written)
+            shared([("--data", Some(folder.path()))], written)
         };
         assert_eq!(evaluated(&[("--json", &a), ("--predictions", &at("found.csv"))]), None);
         assert!(evaluated(&[("--json", &at("points.csv"))]).is_some());

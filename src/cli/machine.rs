@@ -56,7 +56,6 @@ impl LatencyArgs {
     /// Which file it would write that it reads.
     pub(super) fn shared_file(&self) -> Option<String> {
         let read = [("--source", self.source.path()), ("--board", self.board.file())];
-        let read = read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf())));
         apart::shared(read, [("--json", self.json.as_deref())])
     }
 }

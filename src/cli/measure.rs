@@ -157,26 +157,24 @@ impl EvalArgs {
         let model = self.model.as_ref().and_then(zoo::Choice::folder);
         let read = [("--data", Some(self.data.as_path())), ("--model", model)];
         let written = [("--json", self.json.as_deref()), ("--predictions", self.predictions.as_deref())];
-        apart::shared(read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf()))), written)
+        apart::shared(read, written)
     }
 }
 
 impl BenchArgs {
     /// Which file it would write that it reads.
     pub(super) fn shared_file(&self) -> Option<String> {
-        let models = self.model.iter().filter_map(zoo::Choice::folder).map(|folder| ("--model", folder));
-        let against = self.against.iter().map(|file| ("--against", file.as_path()));
-        let source = self.source.as_ref().and_then(SourceChoice::path).map(|path| ("--source", path));
-        let board = self.board.file().map(|file| ("--board", file));
-        let read = models.chain(against).chain(source).chain(board);
-        apart::shared(read.map(|(option, path)| (option, path.to_path_buf())), [("--json", self.json.as_deref())])
+        let models = self.model.iter().map(|model| ("--model", model.folder()));
+        let against = self.against.iter().map(|file| ("--against", Some(file.as_path())));
+        let others = [("--source", self.source.as_ref().and_then(SourceChoice::path)), ("--board", self.board.file())];
+        apart::shared(models.chain(against).chain(others), [("--json", self.json.as_deref())])
     }
 }
 
 impl CompareArgs {
     /// Which file it would write that it writes or reads already.
     pub(super) fn shared_file(&self) -> Option<String> {
-        let read = self.reports.iter().map(|path| ("REPORT.json", path.clone()));
+        let read = self.reports.iter().map(|path| ("REPORT.json", Some(path.as_path())));
         apart::shared(read, [("--markdown", self.markdown.as_deref()), ("--html", self.html.as_deref())])
     }
 }

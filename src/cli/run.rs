@@ -187,7 +187,6 @@ impl RunArgs {
             ("--publish-password-file", self.password.publish_password_file.as_deref()),
             ("--token-file", self.serve.token_file.as_deref()),
         ];
-        let read = read.into_iter().filter_map(|(option, path)| Some((option, path?.to_path_buf())));
         let same = apart::shared(read, records.chain(others));
         same.or_else(|| {
             let (source, overlays) = (source?.canonicalize().ok()?, overlays?);

@@ -19,19 +19,23 @@ const FEWEST_RUNS: usize = 5;
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(about.is_file(), "cannot read {}: it is no file; expected a net in ONNX", path.display());
-    load(path).map(|_| ())
+    load(&read(path)?, path).map(|_| ())
 }
 
-fn load(path: &Path) -> anyhow::Result<PlainNet> {
-    let file = files::read(path, MOST_MODEL_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
-    PlainNet::from_onnx(&file).with_context(|| path.display().to_string())
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    files::read(path, MOST_MODEL_BYTES).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn load(file: &[u8], path: &Path) -> anyhow::Result<PlainNet> {
+    PlainNet::from_onnx(file).with_context(|| path.display().to_string())
 }
 
 /// Times the net of an ONNX file for this long.
 pub fn measure(path: &Path, seconds: f64) -> anyhow::Result<Peer> {
     let name = path.display();
+    let file = read(path)?;
     let start = Instant::now();
-    let net = load(path)?;
+    let net = load(&file, path)?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let run = || net.run().with_context(|| format!("{name}"));
     for _ in 0..WARM_UP_RUNS {
