@@ -26,6 +26,9 @@ pub(crate) mod nearest;
 mod observer;
 #[doc(hidden)]
 pub mod openness;
+mod own_state;
+mod person;
+mod phase;
 pub mod pose;
 #[doc(hidden)]
 pub mod presence;

@@ -1,0 +1,543 @@
+//! Somebody whose face is followed: head pose, eyes and mouth against the own open state, blinks,
+//! closed eyes, yawns, nods.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Landmark;
+use super::fit::Fitted;
+use super::head::HeadModel;
+use super::measure::{Event, EventKind, Measures};
+use super::openness::Ratios;
+use super::own_state::{OwnState, Usual};
+use super::phase::{Hysteresis, LONGEST_STEP, Phase};
+use super::pose::{HeadPose, Pinhole};
+use crate::model::card::EyeRatios;
+
+// What literature defines names its source. The rest is set by hand: no data set with marked
+// blinks, yawns and nods was measured.
+
+/// The pose of a head is looked for anew so often.
+const FIT_ANEW_EVERY: Duration = Duration::from_secs(1);
+/// The least openness that most people's open eye has against somebody's own open state: who begins
+/// with closed eyes has none yet.
+const LEAST_OPEN: f32 = 0.65;
+/// The mouth's ratio at rest, of most people, and at least.
+const USUAL_MOUTH: f32 = 0.02;
+const LEAST_MOUTH: f32 = 0.012;
+/// The part of the time that the mouth is less open than at rest.
+const REST_QUANTILE: f32 = 0.3;
+/// The part of the time that an eye is less open than its open state.
+const OPEN_QUANTILE: f32 = 0.7;
+/// Openness of an eye below which it says nothing of its open state.
+const HALF_OPEN: f32 = 0.5;
+/// A mouth's ratio when it yawns widely.
+const WIDE_MOUTH: f32 = 0.8;
+/// The eyes are closed below the first and open again above the second.
+const EYES: Hysteresis = Hysteresis { on: 0.3, off: 0.5 };
+/// Shorter is noise; longer is no blink but closed eyes (Caffier, Erdmann, Ullsperger 2003).
+const BLINK: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(500)];
+/// Openness below which an eye counts as closed in PERCLOS (P80: lids over four fifths of the eye;
+/// Wierwille 1994).
+const PERCLOS_OPENNESS: f32 = 0.2;
+const PERCLOS_WINDOW: Duration = Duration::from_secs(60);
+/// With less seen than this, the share says nothing.
+const PERCLOS_LEAST: Duration = Duration::from_secs(10);
+/// Room for what comes in it at thirty frames a second, so that following allocates nothing.
+const WINDOW: usize = 2048;
+/// What two frames show that are further apart is not one and the same.
+const LONGEST_GAP: Duration = Duration::from_secs(5);
+/// Openness of the mouth of a yawn, and how long it stays so.
+const YAWN: Hysteresis = Hysteresis { on: 0.6, off: 0.4 };
+const YAWN_TIME: Duration = Duration::from_millis(1500);
+/// Pitch above where the head was, in degrees: a nod goes over the first and comes back below the
+/// second.
+const NOD: Hysteresis = Hysteresis { on: 10.0, off: 5.0 };
+const NOD_TIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(1500)];
+/// Where the head was: its pitch, followed with this time constant, in seconds.
+const PITCH_FOLLOWS_S: f32 = 2.0;
+
+/// What was seen of one face so far.
+#[derive(Debug, Clone)]
+pub struct Person {
+    id: u32,
+    at: Option<Duration>,
+    /// As it was last fitted.
+    head: Option<Fitted>,
+    /// When it was fitted without regard to what was before.
+    fitted_anew: Duration,
+    right_eye: OwnState,
+    left_eye: OwnState,
+    mouth: OwnState,
+    closed: Phase,
+    said_closed: bool,
+    yawn: Phase,
+    nod: Phase,
+    pitch: Option<f32>,
+    /// Openness of the eyes in the frame before, where they were seen.
+    openness: Option<f32>,
+    /// Until when, for how long and whether the eyes were closed.
+    window: VecDeque<(Duration, Duration, bool)>,
+}
+
+impl Person {
+    /// A person of this id, seen first at this time.
+    pub fn new(id: u32, at: Duration) -> Self {
+        let eye = OwnState::new(OPEN_QUANTILE);
+        Person {
+            id,
+            at: None,
+            head: None,
+            fitted_anew: at,
+            right_eye: eye.clone(),
+            left_eye: eye,
+            mouth: OwnState::new(REST_QUANTILE),
+            closed: Phase::default(),
+            said_closed: false,
+            yawn: Phase::default(),
+            nod: Phase::default(),
+            pitch: None,
+            openness: None,
+            window: VecDeque::with_capacity(WINDOW),
+        }
+    }
+
+    /// That of the face.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The face is not seen in a frame; a moment of it changes nothing.
+    pub fn unseen(&mut self, at: Duration) {
+        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
+            phase.unseen(at, LONGEST_STEP);
+        }
+        self.said_closed &= self.closed.is_on();
+    }
+
+    /// The pose of the person's head in the next frame, looked for from where it was. Now and then
+    /// it is looked for anew, so that a wrong one does not stay.
+    pub fn pose(
+        &mut self,
+        head: &HeadModel,
+        landmarks: &[Landmark],
+        camera: &Pinhole,
+        now: Duration,
+    ) -> Option<HeadPose> {
+        let last = self.head.as_ref().filter(|_| now.saturating_sub(self.fitted_anew) < FIT_ANEW_EVERY);
+        self.head = match last {
+            Some(last) => head.fit_from(last, landmarks, camera),
+            None => {
+                self.fitted_anew = now;
+                head.fit(landmarks, camera)
+            }
+        };
+        self.head.as_ref().map(|fitted| fitted.pose)
+    }
+
+    /// Takes what the next frame shows of the face, and how its net draws eyes; adds what the face
+    /// did to `events`.
+    pub fn take(
+        &mut self,
+        at: Duration,
+        pose: Option<HeadPose>,
+        ratios: Ratios,
+        drawn: EyeRatios,
+        events: &mut Vec<Event>,
+    ) -> Measures {
+        let step = self.at.map_or(Duration::ZERO, |before| at.saturating_sub(before)).min(LONGEST_STEP);
+        self.at = Some(at);
+        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
+            phase.unseen(at, LONGEST_GAP);
+        }
+        self.said_closed &= self.closed.is_on();
+        let step_s = step.as_secs_f32();
+        let closed = drawn.closed / drawn.open;
+        // The share of the open ratio that an eye has of this openness.
+        let share = |openness: f32| closed + openness * (1.0 - closed);
+        let usual_eye = Usual { level: drawn.open, least: drawn.open * share(LEAST_OPEN), shut: share(HALF_OPEN) };
+        let eye = |own: &mut OwnState, ratio: Option<f32>| {
+            ratio.map(|ratio| {
+                let open = own.take(ratio, usual_eye, step);
+                ((ratio - closed * open) / ((1.0 - closed) * open)).clamp(0.0, 1.0)
+            })
+        };
+        let right_eye = eye(&mut self.right_eye, ratios.right_eye);
+        let left_eye = eye(&mut self.left_eye, ratios.left_eye);
+        let mouth = ratios.mouth.map(|ratio| {
+            let usual = Usual { level: USUAL_MOUTH, least: LEAST_MOUTH, shut: 0.0 };
+            let rest = self.mouth.take(ratio, usual, step).min(WIDE_MOUTH / 2.0);
+            ((ratio - rest) / (WIDE_MOUTH - rest)).clamp(0.0, 1.0)
+        });
+        let openness = match (right_eye, left_eye) {
+            (Some(right), Some(left)) => Some((right + left) / 2.0),
+            (one, other) => one.or(other),
+        };
+        let nodded = self.nodded(at, pose.as_ref(), step_s);
+        let face = self.id;
+        let mut say = |kind, lasted| events.push(Event { kind, face, at, lasted });
+        let eyes_closed = openness.map(|openness| EYES.next(self.closed.is_on(), openness));
+        let opened = match eyes_closed {
+            Some(is_closed) => self.closed.next(is_closed, at),
+            // Eyes that are no longer seen did not open.
+            None => {
+                self.closed.unseen(at, LONGEST_STEP);
+                None
+            }
+        };
+        let lasted = opened.unwrap_or(self.closed.lasts());
+        if lasted > BLINK[1] && !self.said_closed {
+            self.said_closed = true;
+            say(EventKind::EyesClosed, lasted);
+        }
+        match opened {
+            Some(lasted) if self.said_closed => say(EventKind::EyesOpened, lasted),
+            Some(lasted) if lasted >= BLINK[0] => say(EventKind::Blink, lasted),
+            _ => {}
+        }
+        self.said_closed &= self.closed.is_on();
+        let yawns = mouth.is_some_and(|mouth| YAWN.next(self.yawn.is_on(), mouth));
+        if let Some(lasted) = self.yawn.next(yawns, at).filter(|lasted| *lasted >= YAWN_TIME) {
+            say(EventKind::Yawn, lasted);
+        }
+        if let Some(lasted) = nodded {
+            say(EventKind::Nod, lasted);
+        }
+        let perclos = self.perclos(at, step, openness);
+        Measures { pose, ratios, right_eye, left_eye, mouth, perclos, eyes_closed }
+    }
+
+    /// A nod that just ended.
+    fn nodded(&mut self, at: Duration, pose: Option<&HeadPose>, step_s: f32) -> Option<Duration> {
+        let Some(pitch) = pose.map(HeadPose::pitch_deg) else {
+            self.nod = Phase::default();
+            return None;
+        };
+        let rest = *self.pitch.get_or_insert(pitch);
+        // Where the head was stays so during a nod. A head that stays down longer is there now.
+        if !self.nod.is_on() || self.nod.lasts() > NOD_TIME[1] {
+            self.pitch = Some(rest + (pitch - rest) * (step_s / PITCH_FOLLOWS_S).min(1.0));
+        }
+        let is_down = NOD.next(self.nod.is_on(), pitch - rest);
+        self.nod.next(is_down, at).filter(|lasted| (NOD_TIME[0]..=NOD_TIME[1]).contains(lasted))
+    }
+
+    fn perclos(&mut self, at: Duration, step: Duration, openness: Option<f32>) -> Option<f32> {
+        if let Some(before) = std::mem::replace(&mut self.openness, openness) {
+            self.window.push_back((at, step, before < PERCLOS_OPENNESS));
+        }
+        while self.window.front().is_some_and(|(then, ..)| at.saturating_sub(*then) > PERCLOS_WINDOW) {
+            self.window.pop_front();
+        }
+        let all: Duration = self.window.iter().map(|(_, step, _)| *step).sum();
+        let closed: Duration = self.window.iter().filter(|(.., closed)| *closed).map(|(_, step, _)| *step).sum();
+        (all >= PERCLOS_LEAST).then(|| closed.as_secs_f32() / all.as_secs_f32())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{Matrix6, Rotation3, Vector3};
+
+    use super::*;
+
+    const FRAME: Duration = Duration::from_millis(33);
+    /// How wide eyes are that are open and closed, as our nets draw them.
+    const OPEN: f32 = 0.33;
+    const CLOSED: f32 = 0.21;
+
+    fn pose(pitch_deg: f32) -> HeadPose {
+        let camera_from_head = Rotation3::from_axis_angle(&Vector3::x_axis(), pitch_deg.to_radians());
+        HeadPose { camera_from_head, position: Vector3::z() * 600.0, covariance: Matrix6::identity() }
+    }
+
+    fn ratios(eyes: impl Into<Option<f32>>, mouth: f32) -> Ratios {
+        let eyes = eyes.into();
+        Ratios { right_eye: eyes, left_eye: eyes, mouth: Some(mouth) }
+    }
+
+    /// Frames of a time and (eyes, mouth, pitch); gives the events and the last measures.
+    fn watch_at(frames: impl IntoIterator<Item = (Duration, (f32, f32, f32))>) -> (Vec<Event>, Measures) {
+        let mut person = Person::new(7, Duration::ZERO);
+        let (mut events, mut last) = (Vec::new(), Measures::default());
+        for (at, (eyes, mouth, pitch)) in frames {
+            last = person.take(at, Some(pose(pitch)), ratios(eyes, mouth), EyeRatios::default(), &mut events);
+        }
+        (events, last)
+    }
+
+    fn watch(frames: impl IntoIterator<Item = (f32, f32, f32)>) -> (Vec<Event>, Measures) {
+        watch_at((0..).map(|i| FRAME * i).zip(frames))
+    }
+
+    fn kinds(events: &[Event]) -> Vec<EventKind> {
+        events.iter().map(|event| event.kind).collect()
+    }
+
+    /// Open for five seconds, then `frames`.
+    fn after_a_while(frames: Vec<(f32, f32, f32)>) -> (Vec<Event>, Measures) {
+        watch(std::iter::repeat_n((OPEN, 0.02, 0.0), 150).chain(frames))
+    }
+
+    #[test]
+    fn a_short_closure_is_a_blink_with_its_duration() {
+        let mut frames = vec![(CLOSED, 0.02, 0.0); 6];
+        frames.push((OPEN, 0.02, 0.0));
+        let (events, measures) = after_a_while(frames);
+        assert_eq!(kinds(&events), [EventKind::Blink]);
+        assert_eq!((events[0].face, events[0].lasted), (7, FRAME * 6));
+        assert!(measures.right_eye.unwrap() > 0.99, "{measures:?}");
+    }
+
+    #[test]
+    fn a_long_closure_is_said_while_it_lasts_and_when_it_ends() {
+        let mut frames = vec![(CLOSED, 0.02, 0.0); 60];
+        let (events, measures) = after_a_while(frames.clone());
+        assert_eq!(kinds(&events), [EventKind::EyesClosed]);
+        assert!(events[0].lasted > BLINK[1] && events[0].lasted < BLINK[1] + FRAME * 2);
+        assert!(measures.right_eye.unwrap() < 0.05 && measures.eyes_closed == Some(true), "{measures:?}");
+        frames.push((OPEN, 0.02, 0.0));
+        let (events, _) = after_a_while(frames);
+        assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened]);
+        assert_eq!(events[1].lasted, FRAME * 60);
+    }
+
+    /// Eyes close for `closed` after five seconds; frames come `rate` a second, but for every
+    /// `drops`th.
+    fn closure(closed: Duration, rate: u32, drops: u32) -> Vec<Event> {
+        let (start, end) = (Duration::from_secs(5), Duration::from_secs(5) + closed);
+        let kept = (0..rate * 10).filter(|i| drops == 0 || i % drops != 0).map(|i| Duration::from_secs(1) * i / rate);
+        let frame = |at: Duration| (at, (if (start..end).contains(&at) { CLOSED } else { OPEN }, 0.02, 0.0));
+        watch_at(kept.map(frame)).0
+    }
+
+    #[test]
+    fn blinks_and_closed_eyes_are_told_at_any_rate_and_between_dropped_frames() {
+        let ms = Duration::from_millis;
+        for rate in [5, 15, 30, 60] {
+            for drops in [0, 2, 3, 7] {
+                let step = ms(1000) / rate * if drops == 0 { 1 } else { 2 } + ms(1);
+                let events = closure(ms(150), rate, drops);
+                assert_eq!(kinds(&events), [EventKind::Blink], "{rate} a second, without each {drops}th");
+                assert!(events[0].lasted.abs_diff(ms(150)) <= step, "{rate}, {drops}: {events:?}");
+                let events = closure(ms(2000), rate, drops);
+                let at = format!("{rate} a second, without each {drops}th: {events:?}");
+                assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened], "{at}");
+                assert!(events[0].lasted > BLINK[1] && events[0].lasted <= BLINK[1] + step, "{at}");
+                assert!(events[1].lasted.abs_diff(ms(2000)) <= step, "{at}");
+            }
+        }
+    }
+
+    /// However a closure falls between frames, who is told that eyes opened was told that they
+    /// closed.
+    #[test]
+    fn eyes_that_open_were_said_to_be_closed() {
+        for rate in [3, 5, 12, 15, 25, 30, 60] {
+            for closed_ms in (0..1200).step_by(7) {
+                let events = kinds(&closure(Duration::from_millis(closed_ms), rate, 0));
+                let expected: [&[_]; 3] = [&[], &[EventKind::Blink], &[EventKind::EyesClosed, EventKind::EyesOpened]];
+                assert!(expected.contains(&events.as_slice()), "{closed_ms} ms at {rate} a second: {events:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_far_apart_say_nothing_of_the_time_between_them() {
+        let second = Duration::from_secs(1);
+        let watch = |closed: std::ops::Range<u32>| {
+            let frame = |i: u32| (second * i, (if closed.contains(&i) { CLOSED } else { OPEN }, 0.02, 0.0));
+            watch_at((0..20).map(frame)).0
+        };
+        assert_eq!(watch(10..11), []);
+        let events = watch(10..14);
+        assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesOpened]);
+        assert_eq!((events[0].lasted, events[1].lasted), (second, second * 3));
+        // A wide mouth and a low head in one frame.
+        let frame = |i: u32| (second * 2 * i, if i == 9 { (OPEN, 0.75, 18.0) } else { (OPEN, 0.02, 0.0) });
+        assert_eq!(watch_at((0..20).map(frame)).0, []);
+    }
+
+    #[test]
+    fn a_value_that_rests_between_the_thresholds_makes_no_events() {
+        let openness = |i: usize| if i.is_multiple_of(2) { 0.35 } else { 0.45 };
+        let flutter = |i: usize| (CLOSED + (OPEN - CLOSED) * openness(i), 0.02, 0.0);
+        let (events, _) = after_a_while((0..100).map(flutter).collect());
+        assert_eq!(events, []);
+    }
+
+    #[test]
+    fn narrow_eyes_are_open_against_their_own_state() {
+        let (_, measures) = watch(std::iter::repeat_n((0.29, 0.02, 0.0), 120));
+        assert!(measures.right_eye.unwrap() > 0.95, "{measures:?}");
+        // The narrowest count as open, too, and their blinks are blinks.
+        let narrow = |i: usize| (if i % 100 < 6 { 0.18 } else { 0.25 }, 0.02, 0.0);
+        let (events, measures) = watch((50..580).map(narrow));
+        assert_eq!(measures.eyes_closed, Some(false));
+        assert_eq!(kinds(&events), [EventKind::Blink; 5]);
+    }
+
+    #[test]
+    fn who_begins_with_closed_eyes_has_them_closed() {
+        let (events, measures) = watch(std::iter::repeat_n((CLOSED, 0.02, 0.0), 400));
+        assert_eq!((measures.eyes_closed, kinds(&events)), (Some(true), vec![EventKind::EyesClosed]));
+        let (_, first) = watch([(CLOSED, 0.02, 0.0)]);
+        assert_eq!(first.eyes_closed, Some(true));
+        // They say nothing of how wide the eyes are when they open.
+        let (_, measures) = watch([vec![(CLOSED, 0.02, 0.0); 400], vec![(0.29, 0.02, 0.0); 120]].concat());
+        assert!(measures.right_eye.unwrap() > 0.95, "{measures:?}");
+    }
+
+    #[test]
+    fn eyes_that_stay_nearly_closed_stay_so() {
+        // Of somebody with wide eyes, of most people, and of somebody with narrow ones.
+        for open in [0.4, OPEN, 0.29] {
+            let nearly = open * (CLOSED / OPEN + 0.15 * (1.0 - CLOSED / OPEN));
+            let frames = |seconds: u32| (0..seconds * 5).map(|i| if i < 50 { open } else { nearly });
+            let at = |(i, eyes)| (Duration::from_millis(200) * i, (eyes, 0.02, 0.0));
+            for seconds in [75, 160] {
+                let (events, measures) = watch_at((0..).zip(frames(seconds)).map(at));
+                assert!((measures.right_eye.unwrap() - 0.15).abs() < 0.01, "{measures:?} of {open}");
+                assert_eq!((measures.perclos, kinds(&events)), (Some(1.0), vec![EventKind::EyesClosed]), "{open}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_state_that_began_wrong_is_learned_anew() {
+        let (_, measures) = watch([vec![(0.5, 0.02, 0.0); 120], vec![(OPEN, 0.02, 0.0); 10_000]].concat());
+        assert!(measures.right_eye.unwrap() > 0.95 && measures.eyes_closed == Some(false), "{measures:?}");
+    }
+
+    #[test]
+    fn an_own_state_is_learned_while_the_eye_is_seen() {
+        let mut person = Person::new(1, Duration::ZERO);
+        let mut last = Measures::default();
+        for i in 0..400 {
+            let eye = (i >= 200).then_some(0.29);
+            last = person.take(FRAME * i, Some(pose(0.0)), ratios(eye, 0.02), EyeRatios::default(), &mut Vec::new());
+        }
+        assert!(last.right_eye.unwrap() > 0.95, "{last:?}");
+    }
+
+    #[test]
+    fn openness_goes_from_what_the_net_draws_of_closed_eyes_to_what_it_draws_of_open_ones() {
+        for drawn in [EyeRatios { closed: 0.1, open: 0.3 }, EyeRatios { closed: 0.25, open: 0.35 }] {
+            for (share, expected) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)] {
+                let mut person = Person::new(1, Duration::ZERO);
+                let eyes = drawn.closed + share * (drawn.open - drawn.closed);
+                let first = person.take(Duration::ZERO, None, ratios(eyes, 0.02), drawn, &mut Vec::new());
+                assert!((first.left_eye.unwrap() - expected).abs() < 1e-4, "{drawn:?}: {first:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn perclos_is_the_share_of_the_last_minute_at_any_rate() {
+        for rate in [5, 15, 30, 60] {
+            let cycle = |seconds: u32| {
+                let closed = |i: u32| i * 10 / rate % 30 < 6;
+                let frame = |i| (Duration::from_secs(1) * i / rate, (if closed(i) { CLOSED } else { OPEN }, 0.02, 0.0));
+                watch_at((0..rate * seconds).map(frame)).1.perclos
+            };
+            assert_eq!(cycle(9), None);
+            assert!((cycle(130).unwrap() - 0.2).abs() < 0.02, "{rate} a second: {:?}", cycle(130));
+        }
+    }
+
+    #[test]
+    fn what_a_frame_shows_counts_up_to_the_next_one() {
+        let times = (0..20).flat_map(|i| [0, 100, 200, 300, 400].map(|ms| Duration::from_millis(1000 * i + ms)));
+        let frame = |at: Duration| (at, (if at.subsec_millis() == 400 { CLOSED } else { OPEN }, 0.02, 0.0));
+        // The last frame of each five counts for half a second, each other one for a tenth.
+        let perclos = watch_at(times.map(frame)).1.perclos.unwrap();
+        assert!((perclos - 5.0 / 9.0).abs() < 0.03, "{perclos}");
+    }
+
+    #[test]
+    fn frames_with_a_long_gap_between_them_show_two_closures() {
+        let second = Duration::from_secs(1);
+        let at = |i: u32| if i < 12 { FRAME * 20 * i } else { second * 7200 + FRAME * 20 * i };
+        let frame = |i: u32| (at(i), (if (9..15).contains(&i) { CLOSED } else { OPEN }, 0.02, 0.0));
+        let (events, _) = watch_at((0..20).map(frame));
+        assert_eq!(kinds(&events), [EventKind::EyesClosed, EventKind::EyesClosed, EventKind::EyesOpened]);
+        assert!(events.iter().all(|event| event.lasted < second * 3), "{events:?}");
+    }
+
+    #[test]
+    fn a_face_that_is_not_seen_for_longer_than_a_moment_shows_two_closures() {
+        for (unseen_ms, expected) in [(300, vec![EventKind::EyesClosed]), (700, vec![])] {
+            let mut person = Person::new(1, Duration::ZERO);
+            let mut events = Vec::new();
+            for ms in (0..400).step_by(50).chain((400 + unseen_ms..800 + unseen_ms).step_by(50)) {
+                let closed = ratios(CLOSED, 0.02);
+                person.take(Duration::from_millis(ms), None, closed, EyeRatios::default(), &mut events);
+                if ms == 350 {
+                    person.unseen(Duration::from_millis(350 + unseen_ms));
+                }
+            }
+            assert_eq!(kinds(&events), expected, "unseen for {unseen_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_yawn_lasts_and_speech_does_not() {
+        let open = |frames: usize| {
+            let mut all = vec![(OPEN, 0.75, 0.0); frames];
+            all.push((OPEN, 0.02, 0.0));
+            kinds(&after_a_while(all).0)
+        };
+        assert_eq!(open(10), []);
+        assert_eq!(open(75), [EventKind::Yawn]);
+    }
+
+    #[test]
+    fn a_nod_goes_down_and_comes_back_and_looking_down_is_none() {
+        let nod = |frames: usize| {
+            let mut all = vec![(OPEN, 0.02, 18.0); frames];
+            all.extend([(OPEN, 0.02, 0.0); 3]);
+            kinds(&after_a_while(all).0)
+        };
+        assert_eq!(nod(15), [EventKind::Nod]);
+        assert_eq!(nod(90), []);
+    }
+
+    #[test]
+    fn a_head_that_stays_down_does_not_nod() {
+        // It goes down by so many degrees within so many frames, and stays for ten seconds.
+        for degrees in [10.2, 10.5, 11.5, 13.0, 16.0, 19.5, 30.0] {
+            for frames in [1, 15, 30, 60, 90] {
+                let down = (1..=300).map(|i| (OPEN, 0.02, degrees * (i.min(frames) as f32 / frames as f32)));
+                assert_eq!(kinds(&after_a_while(down.collect()).0), [], "{degrees} degrees in {frames} frames");
+            }
+        }
+    }
+
+    /// Open for half a second, then closed for 165 ms, then not seen for `unseen` frames; closed or
+    /// open at last.
+    fn hidden(unseen: u32, closed: bool) -> (Vec<EventKind>, Vec<Measures>) {
+        let mut person = Person::new(1, Duration::ZERO);
+        let mut events = Vec::new();
+        let seen = (0..60 + unseen).map(|i| {
+            let eye = match i {
+                0..15 => Some(OPEN),
+                15..20 => Some(CLOSED),
+                _ if i < 20 + unseen => None,
+                _ => Some(if closed { CLOSED } else { OPEN }),
+            };
+            person.take(FRAME * i, Some(pose(0.0)), ratios(eye, 0.02), EyeRatios::default(), &mut events)
+        });
+        let seen = seen.collect();
+        (kinds(&events), seen)
+    }
+
+    #[test]
+    fn eyes_that_are_no_longer_seen_are_unknown_and_make_no_event() {
+        let (events, seen) = hidden(30, false);
+        assert_eq!((seen[25].right_eye, seen[25].eyes_closed, events), (None, None, vec![]));
+        assert_eq!(hidden(30, true).0, [EventKind::EyesClosed]);
+        // A moment without them changes nothing.
+        assert_eq!(hidden(5, true).0, [EventKind::EyesClosed]);
+        assert_eq!(hidden(5, false).0, [EventKind::Blink]);
+    }
+}
