@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A drowsiness alarm: wingmark run --record - | python3 examples/drowsiness.py
 
-Says so when eyes stay closed, when they were closed for much of the last minute, and at yawns.
+Says so when eyes stay closed, when they were closed for much of the last minute, and at yawns; and
+when no frames come any more.
 """
 import json
+import signal
 import sys
 
 MOST_PERCLOS = 0.15  # of the last minute; more is drowsy (Wierwille and others, 1994)
+SILENCE_S = 5
 
 
 def alarms(lines):
@@ -29,6 +32,17 @@ def alarms(lines):
                 drowsy.discard(face["id"])
 
 
+def watched(lines):
+    """The lines, and a word where none comes for a while and where they end."""
+    signal.signal(signal.SIGALRM, lambda *_: print("\aNOT WATCHING: no frames come", flush=True))
+    signal.alarm(SILENCE_S)
+    for line in lines:
+        signal.alarm(SILENCE_S)
+        yield line
+    signal.alarm(0)
+    print("\aNOT WATCHING: the run is over", flush=True)
+
+
 if __name__ == "__main__":
-    for seconds, face, what in alarms(sys.stdin):
+    for seconds, face, what in alarms(watched(sys.stdin)):
         print(f"\a{seconds:8.1f} s  face {face}: {what}", flush=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Says when somebody in front of the camera falls asleep, wherever the broker can be reached. Needs
-paho-mqtt.
+"""Says when somebody in front of the camera falls asleep, wherever the broker can be reached; and
+when nobody watches. Needs paho-mqtt 2 (`pip install 'paho-mqtt>=2'`; Debian 12 has 1.6).
 
     wingmark run --publish mqtt://broker.local/car
     python3 drowsiness_mqtt.py mqtt://broker.local/car
@@ -13,29 +13,41 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 
-MOST_PERCLOS = 0.15  # Above it people drive as if they were drunk (Wierwille 1994).
+MOST_PERCLOS = 0.15  # of the last minute; more is drowsy (Wierwille and others, 1994)
 PASSWORD = os.environ.get("WINGMARK_MQTT_PASSWORD")
 place = urlsplit(sys.argv[1] if len(sys.argv) == 2 else "")
 if not place.hostname:
     sys.exit("usage: drowsiness_mqtt.py mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]")
 prefix = unquote(place.path).strip("/") or "wingmark"
 is_drowsy = False
+trouble = None
 
 
 def begin(client, _data, _flags, answer, _properties):
     if answer.is_failure:
         sys.exit(f"the broker refuses: {answer}")
-    client.subscribe([(f"{prefix}/events", 0), (f"{prefix}/state", 0)])
+    client.subscribe([(f"{prefix}/{topic}", 0) for topic in ("available", "events", "state")])
+
+
+def watches(reason):
+    """Says why nobody watches any more, once; None: somebody does."""
+    global trouble
+    if reason and reason != trouble:
+        print(f"\aNOT WATCHING: {reason}", flush=True)
+    trouble = reason
 
 
 def hear(_client, _data, message):
     global is_drowsy
+    if message.topic == f"{prefix}/available":
+        return watches(None if message.payload == b"online" else "the board is offline")
     if message.retain or not message.payload:  # Of a run that may be over; or it was removed.
         return
     said = json.loads(message.payload)
     if message.topic == f"{prefix}/events" and said["event"] in ("eyes_closed", "yawn"):
         print(f"\aface {said['face']}: {said['event']}", flush=True)
     elif message.topic == f"{prefix}/state":
+        watches(said["trouble"])
         was_drowsy, is_drowsy = is_drowsy, (said["perclos"] or 0) > MOST_PERCLOS
         if is_drowsy and not was_drowsy:
             print(f"\aface {said['face']}: eyes closed {said['perclos']:.0%} of the last minute", flush=True)
@@ -47,6 +59,7 @@ if place.username:
 if place.scheme == "mqtts":
     client.tls_set()
 client.on_connect, client.on_message = begin, hear
+client.on_disconnect = lambda *_: watches("the broker is gone")
 client.on_connect_fail = lambda *_: print(f"no broker answers at {place.hostname}; trying again", file=sys.stderr)
 client.connect_async(place.hostname, place.port or (8883 if place.scheme == "mqtts" else 1883))
 client.loop_forever(retry_first_connection=True)

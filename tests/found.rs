@@ -3,9 +3,11 @@
 
 use std::f32::consts::FRAC_PI_4;
 use std::path::Path;
+use std::time::Duration;
 
 use image::codecs::jpeg::JpegEncoder;
 use nalgebra::{Point2, Vector2};
+use wingmark::dataset::degrade::Degradation;
 use wingmark::face::zoo::{self, Choice};
 use wingmark::face::{Face, Observer, Options};
 use wingmark::picture;
@@ -71,6 +73,38 @@ fn check(crops: impl Iterator<Item = Crop>) {
         let mean = off.sum::<f32>() / found.landmarks.len() as f32;
         assert!(mean < 0.04 * expected.bounds.width(), "{crop:?}: {mean} px off");
     }
+}
+
+/// Pictures of a folder, thirty a second; how many faces are found in each.
+fn faces_in_folder(model: &Choice, pictures: &[Frame]) -> Vec<usize> {
+    let mut observer = observer(model);
+    let found = (0..).zip(pictures).map(|(i, picture)| {
+        let mut frame = picture.clone();
+        frame.stamp(i, Duration::from_millis(33) * i);
+        frame.set_source(Some(format!("{i}.png").into()));
+        observer.observe(&frame).unwrap().faces.len()
+    });
+    found.collect()
+}
+
+#[test]
+fn a_picture_after_one_without_a_face_is_searched_whole() {
+    let clean = portrait();
+    let face = [Point2::new(180.0, 95.0), Point2::new(266.0, 186.0)];
+    let (blurred, _) = Degradation::Blur(8.0).apply(&clean, &face);
+    let nano = zoo::shipped("nano").unwrap();
+    assert_eq!(faces_in_folder(&nano, &[blurred, clean.clone(), clean]), [0, 1, 1]);
+}
+
+#[test]
+fn a_dark_picture_after_a_bright_one_is_searched() {
+    let bright = portrait();
+    let dark = bright.to_rgb().iter().map(|byte| byte / 6).collect();
+    let dark = Frame::from_rgb(bright.size(), dark).unwrap();
+    // Somebody else, elsewhere.
+    let crop = Crop::new(Point2::new(300.0, 200.0), 500.0, 0.0, bright.size().width);
+    let elsewhere = shown(&dark, &crop);
+    assert_eq!(faces_in_folder(&zoo::shipped("nano").unwrap(), &[bright, elsewhere])[1], 1);
 }
 
 #[test]

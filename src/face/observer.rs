@@ -1,6 +1,7 @@
 //! What is seen in a frame. The [`Observer`] is the one thing that is timed, logged and evaluated.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -94,8 +95,9 @@ pub struct Observer {
     scene: SceneWatch,
     most_faces: usize,
     said_more_faces: bool,
-    /// Number of the frame before.
+    /// Number of the frame before, and the file that it came from.
     previous: Option<u32>,
+    file: Option<Arc<str>>,
     head: Option<HeadModel>,
     fov: FieldOfView,
     /// Those whose faces are followed.
@@ -146,6 +148,7 @@ impl Observer {
             most_faces: options.most_faces.get(),
             said_more_faces: false,
             previous: None,
+            file: None,
             head,
             fov: options.fov,
             people: Vec::new(),
@@ -213,15 +216,22 @@ impl Observer {
         let previous = self.previous.replace(frame.sequence());
         let now = self.clock.at(frame.captured_at());
         let change = self.scene.watch(frame, now);
+        let is_of_other_file = self.file.as_ref() != frame.source();
+        self.file = frame.source().cloned();
         if change == Change::Cut {
             self.forget();
+        } else if is_of_other_file && !self.tracker.follows_any() {
+            // Where the picture before showed no face, this one may.
+            self.confirmer.forget();
+            self.search.forget();
         }
         self.detections.clear();
         let mut spent = Spent::default();
         let (mut looks, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
         self.search.count_frame();
         // Faces that went with the light are waited for; a search would not find them either.
-        let waits = change == Change::Dark && self.tracker.follows_any();
+        // Another picture of a folder may show somebody else.
+        let waits = change == Change::Dark && self.tracker.follows_any() && !is_of_other_file;
         // That there are more faces has been said; none of them would be followed.
         let is_full = self.said_more_faces && looks.len() >= self.most_faces;
         if !waits && !is_full {

@@ -371,7 +371,7 @@ def check_alarm(broker):
     def tell():
         for event in ("blink", "eyes_closed"):
             listener.tell("events", {"event": event, "face": 1, "at_s": 2, "lasted_s": 0.5})
-        listener.tell("state", {"face": 1, "perclos": 0.4})
+        listener.tell("state", {"face": 1, "perclos": 0.4, "trouble": None})
 
     alarm.wait(tell, "40%")
     assert alarm.has("eyes_closed") and not alarm.has("blink"), alarm.lines
@@ -380,11 +380,14 @@ def check_alarm(broker):
     listener.client.publish(f"{PREFIX}/state", b"")
     yawn = lambda: listener.tell("events", {"event": "yawn", "face": 2, "at_s": 9, "lasted_s": 2})
     alarm.wait(yawn, "yawn")
+    alarm.wait(lambda: listener.tell("state", {"face": None, "perclos": None, "trouble": "no camera"}), "no camera")
+    alarm.wait(lambda: listener.client.publish(f"{PREFIX}/available", b"offline"), "the board is offline")
+    assert sum("NOT WATCHING" in line for line in alarm.lines) == 2, alarm.lines
     print("the example's alarm:", *[line.strip() for line in alarm.lines[:2]])
     alarm.close()
 
     # A run is over that left somebody asleep.
-    listener.client.publish(f"{PREFIX}/state", json.dumps({"face": 1, "perclos": 0.9}), retain=True)
+    listener.client.publish(f"{PREFIX}/state", json.dumps({"face": 1, "perclos": 0.9, "trouble": None}), retain=True)
     alarm = Alarm(url("p%40ss%3Aword%2F%2541"))
     alarm.wait(yawn, "yawn")
     assert not alarm.has("90%"), alarm.lines

@@ -92,6 +92,11 @@ def check_examples(objects):
     alarms = [(at, what) for at, _, what in drowsiness.alarms(told)]
     assert [at for at, _ in alarms] == [2, 3, 6, 6], alarms
 
+    alarm = subprocess.Popen([sys.executable, REPOSITORY / "examples/drowsiness.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "no frames come" in alarm.stdout.readline()
+    said, _ = alarm.communicate(frame(1, None, "yawn"), timeout=60)
+    assert "yawn" in said and "the run is over" in said, said
+
 
 def main():
     wingmark = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "target/debug/wingmark").resolve()
