@@ -91,7 +91,8 @@ impl Film {
     }
 
     fn read(&mut self, frame: &mut Frame) -> Result<bool, CaptureError> {
-        let failed = |source| CaptureError::Y4m { name: self.name.clone(), source };
+        let name = self.name.clone();
+        let failed = |source| CaptureError::Y4m { name: name.clone(), source };
         if self.frames.is_none() {
             let stdout = self.child.stdout.take().expect("it is piped, and taken once");
             let mut stdout = BufReader::new(stdout);
@@ -101,12 +102,16 @@ impl Film {
             }
             self.frames = Some(Y4m::open(stdout).map_err(failed)?);
         }
-        let more = self.frames.as_mut().expect("it was opened").read_into(frame).map_err(failed)?;
-        if !more {
-            return self.end();
+        match self.frames.as_mut().expect("it was opened").read_into(frame) {
+            Ok(true) => {
+                frame.stamp(frame.sequence(), self.next_time(frame.captured_at()));
+                Ok(true)
+            }
+            Ok(false) => self.end(),
+            // Why there is no more is what ffmpeg said, if it said so.
+            Err(e) if e.is_early_end() => self.end().and(Err(failed(e))),
+            Err(e) => Err(failed(e)),
         }
-        frame.stamp(frame.sequence(), self.next_time(frame.captured_at()));
-        Ok(true)
     }
 
     /// The time of the next frame, or else that of a steady rate.

@@ -45,6 +45,13 @@ pub enum Y4mError {
     Cut { number: u32, found: usize, expected: usize },
 }
 
+impl Y4mError {
+    /// Whether all is well but that bytes are missing at the end.
+    pub fn is_early_end(&self) -> bool {
+        matches!(self, Y4mError::NoFrame | Y4mError::Cut { .. })
+    }
+}
+
 /// How chroma is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chroma {

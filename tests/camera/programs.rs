@@ -200,6 +200,21 @@ fn a_film_is_decoded_by_ffmpeg_with_its_times() {
         assert!(found.said.contains(expected), "{}", found.said);
     }
 
+    // Frames that end early say less than who wrote them.
+    for (bytes, ends, expected) in [
+        (8000, "echo '[error] out of memory' >&2; exit 1", "which failed (exit status: 1): out of memory"),
+        (8000, "kill -9 $$", "which failed (signal: 9 (SIGKILL)): it says no more"),
+        (8000, "echo '[error] partial file' >&2", "which lost a part of it: partial file"),
+        (8000, "true", "it ends in the middle of frame 1, after "),
+        (33, "echo '[error] out of memory' >&2; exit 1", "which failed (exit status: 1): out of memory"),
+    ] {
+        let script = format!("[ \"$1\" = -version ] && exit; {times}; head -c {bytes} {frames}; {ends}");
+        stand_in(&fake, "ffmpeg", &script);
+        let Outcome { code, rows, said } = fake.run(&format!("--source {film}"));
+        assert_eq!((code, rows.len()), (1, bytes / 6000), "{said}");
+        assert!(said.contains(expected), "{said} lacks {expected}");
+    }
+
     let no_picture = "[ \"$1\" = -version ] && exit; echo \"Stream map '0:v:0' matches no streams.\" >&2; exit 1";
     stand_in(&fake, "ffmpeg", no_picture);
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
