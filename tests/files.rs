@@ -337,7 +337,7 @@ fn a_film_without_a_frame_is_said_to_have_none() {
     fs::write(folder.path().join("a.y4m"), "YUV4MPEG2 W16 H16 Cmono\n").unwrap();
     let output = run(folder.path(), &["--source", "a.y4m"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(text(&output.stdout), "0 frames; 1 picture not readable\n");
+    assert_eq!(text(&output.stdout), "0 frames; 1 video not read whole\n");
     assert!(text(&output.stderr).contains("a.y4m: it ends before its first frame"), "{output:?}");
 }
 

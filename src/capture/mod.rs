@@ -166,6 +166,17 @@ pub enum CaptureError {
     Panicked,
 }
 
+impl CaptureError {
+    /// Whether one picture is lost by it. By any other one more may be missing of a video, or all.
+    pub fn is_of_a_picture(&self) -> bool {
+        match self {
+            CaptureError::Picture(_) | CaptureError::Frame(_) => true,
+            CaptureError::Mjpeg { source, .. } => matches!(source, MjpegError::Picture { .. } | MjpegError::TooLong(_)),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

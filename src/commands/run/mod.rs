@@ -19,7 +19,7 @@ use self::totals::Totals;
 use super::renewal::{Loaded, Renewal, RenewalError, Renewed};
 use super::slate::Verdict;
 use super::{Outcome, results};
-use crate::capture::{CaptureError, Origin};
+use crate::capture::Origin;
 use crate::cli::RunArgs;
 use crate::doctor::with_advice;
 use crate::face::Observer;
@@ -175,7 +175,7 @@ impl Run {
     fn is_enough(&self) -> bool {
         let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
         let is_unwatched = has_gone && self.others().next().is_none();
-        is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unreadable >= limit as usize)
+        is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unread() >= limit as usize)
     }
 
     /// What the run goes on for.
@@ -276,8 +276,7 @@ impl Run {
     fn take_note(&mut self, note: Note) {
         match note {
             Note::Unreadable(e) => {
-                self.totals.is_no_source |= matches!(e, CaptureError::UnknownKind { .. });
-                self.totals.count_unreadable();
+                self.totals.count_unread(&e);
                 self.metrics.count_unreadable();
                 self.complaints.take(e, Instant::now()).iter().for_each(|said| error!("{said}"));
             }
@@ -396,7 +395,7 @@ impl Run {
 mod tests {
     use super::*;
     use crate::board::Board;
-    use crate::capture::{Captured, Clip, Source};
+    use crate::capture::{CaptureError, Captured, Clip, Source};
     use crate::face::zoo;
     use crate::face::{Observation, Options};
     use crate::picture::built_in_picture;

@@ -58,7 +58,7 @@ fn object(totals: &Totals, metrics: &Metrics) -> Value {
     json!({
         "made_by": metrics.made_by().as_deref(),
         "frames": totals.frames, "with_a_face": totals.with_a_face, "dropped": totals.dropped, "damaged": totals.damaged,
-        "unreadable": totals.unreadable, "recorded_earlier": totals.recorded_files,
+        "unreadable": totals.unreadable, "videos_not_whole": totals.videos_not_whole, "recorded_earlier": totals.recorded_files,
         "camera_reconnects": health.reconnects, "screen_failures": totals.screen_failures,
         "panicked_threads": totals.panicked,
         "observe_ms": { "median": ms(0.5), "p90": ms(0.9), "p99": ms(0.99) },

@@ -1,5 +1,6 @@
 //! What a run came to.
 
+use crate::capture::CaptureError;
 use crate::face::Observation;
 use crate::report::durations::Latencies;
 use crate::text::message::counted;
@@ -10,11 +11,15 @@ pub struct Totals {
     pub frames: usize,
     pub dropped: u64,
     pub with_a_face: usize,
+    /// Pictures that could not be read.
     pub unreadable: usize,
+    /// Videos of which more than single pictures could not be read: a part, or all.
+    pub videos_not_whole: usize,
     pub damaged: usize,
     /// How often the source came back after it was gone.
     pub reconnects: u64,
-    /// Those, and unreadable ones, that no frame has counted yet among what was dropped before it.
+    /// Those, and what could not be read, that no frame has counted yet among what was dropped
+    /// before it.
     uncounted: u32,
     pub screen_failures: usize,
     /// Threads that panicked.
@@ -42,19 +47,25 @@ impl Totals {
         self.uncounted = self.uncounted.saturating_add(1);
     }
 
-    pub fn count_unreadable(&mut self) {
-        self.unreadable += 1;
+    pub fn count_unread(&mut self, error: &CaptureError) {
+        self.is_no_source |= matches!(error, CaptureError::UnknownKind { .. });
+        *if error.is_of_a_picture() { &mut self.unreadable } else { &mut self.videos_not_whole } += 1;
         self.uncounted = self.uncounted.saturating_add(1);
     }
 
     /// Whether all there is to say was said in one error, as of a pipe without a byte.
     pub fn found_nothing(&self) -> bool {
-        self.is_no_source && self.frames == 0 && self.unreadable == 1
+        self.is_no_source && self.frames == 0 && self.unread() == 1
+    }
+
+    /// How often something could not be read.
+    pub fn unread(&self) -> usize {
+        self.unreadable + self.videos_not_whole
     }
 
     /// What makes a run incomplete. Damaged frames do not: cameras give them now and then.
     pub fn failures(&self) -> usize {
-        self.unreadable + self.screen_failures + self.panicked
+        self.unread() + self.screen_failures + self.panicked
     }
 
     pub fn summary(&self) -> String {
@@ -68,6 +79,8 @@ impl Totals {
         let some = |count: usize, text: String| if count == 0 { String::new() } else { text };
         let unreadable =
             some(self.unreadable, format!("; {} not readable", counted(self.unreadable, "picture", "pictures")));
+        let videos = counted(self.videos_not_whole, "video", "videos");
+        let videos = some(self.videos_not_whole, format!("; {videos} not read whole"));
         let panicked = some(self.panicked, format!("; {} panicked", counted(self.panicked, "thread", "threads")));
         let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
         let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
@@ -76,13 +89,19 @@ impl Totals {
         let files = counted(self.recorded_files, "file was", "files were");
         let recorded = some(self.recorded_files, format!("; {files} recorded earlier"));
         let observing = some(self.frames, format!("; observing one: {}", self.latencies));
-        format!("{frames}{faces}{unreadable}{dropped}{damaged}{reconnects}{panicked}{recorded}{observing}")
+        format!("{frames}{faces}{unreadable}{videos}{dropped}{damaged}{reconnects}{panicked}{recorded}{observing}")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{JpegError, MjpegError};
+
+    fn broken_picture() -> CaptureError {
+        let source = MjpegError::Picture { number: 0, source: JpegError::Cut };
+        CaptureError::Mjpeg { name: "film.mjpeg".into(), source }
+    }
 
     #[test]
     fn damaged_and_unreadable_frames_are_counted_once() {
@@ -91,7 +110,7 @@ mod tests {
             totals.count(&Observation { dropped, ..Observation::default() });
             totals.count_damaged();
             totals.count_damaged();
-            totals.count_unreadable();
+            totals.count_unread(&broken_picture());
         }
         let summary = totals.summary();
         let expected = "2 frames, no face found; 2 pictures not readable; 3 dropped; 4 damaged; ";
@@ -101,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_known_early_counts_for_the_frame_that_it_is_about() {
         let mut totals = Totals::default();
-        totals.count_unreadable();
+        totals.count_unread(&broken_picture());
         for dropped in [0, 1, 1] {
             totals.count(&Observation { dropped, ..Observation::default() });
         }
@@ -117,7 +136,17 @@ mod tests {
     #[test]
     fn a_run_without_a_frame_has_no_figures_of_frames() {
         let mut totals = Totals::default();
-        totals.count_unreadable();
+        totals.count_unread(&broken_picture());
         assert_eq!(totals.summary(), "0 frames; 1 picture not readable");
+    }
+
+    #[test]
+    fn a_video_that_was_not_read_whole_is_no_picture() {
+        let mut totals = Totals { frames: 3, ..Totals::default() };
+        let lost = CaptureError::Program { name: "a.mp4".into(), program: "ffmpeg".into(), problem: "failed".into() };
+        let unknown = CaptureError::UnknownKind { name: "b.mp4".into(), hint: String::new() };
+        [lost, unknown, broken_picture()].iter().for_each(|error| totals.count_unread(error));
+        let expected = "3 frames, no face found; 1 picture not readable; 2 videos not read whole; observing";
+        assert!(totals.summary().starts_with(expected) && totals.failures() == 3, "{}", totals.summary());
     }
 }

@@ -231,7 +231,7 @@ fn put_counts(text: &mut Exposition, counts: &Counts) {
     let help = "Frames that were not observed: the board was busy, they came damaged, or the source lost them.";
     let mut family = text.family("dropped_frames_total", Counter, help);
     counts.drops.by_cause().iter().for_each(|(cause, count)| family.sample(&[("cause", cause)], count));
-    let help = "Frames that the source could not give, or gave damaged.";
+    let help = "Pictures and videos that could not be read whole, and damaged frames.";
     text.single("source_errors_total", Counter, help, counts.source_errors);
     text.single("camera_up", Gauge, "Whether frames come.", u8::from(counts.camera.is_live()));
     let mut family = text.family("camera_state", Gauge, "How the source stands: 1 at its state.");
