@@ -85,13 +85,14 @@ impl Command {
     /// Its name, and which of its options contradict each other, where a parser of single options
     /// cannot know.
     fn contradiction(&self) -> Option<(&'static str, ErrorKind, String)> {
-        let of_files = |words: String| (ErrorKind::ArgumentConflict, words);
+        let conflict = |words: String| (ErrorKind::ArgumentConflict, words);
         let (name, found) = match self {
             Command::Run(args) => ("run", args.contradiction()),
-            Command::Eval(args) => ("eval", args.shared_file().map(of_files)),
-            Command::Bench(args) => ("bench", args.shared_file().map(of_files)),
-            Command::Compare(args) => ("compare", args.shared_file().map(of_files)),
-            Command::Latency(args) => ("latency", args.shared_file().map(of_files)),
+            Command::Eval(args) => ("eval", args.shared_file().map(conflict)),
+            Command::Bench(args) => ("bench", args.contradiction().map(conflict)),
+            Command::Compare(args) => ("compare", args.shared_file().map(conflict)),
+            Command::Latency(args) => ("latency", args.shared_file().map(conflict)),
+            Command::Publish(args) => ("publish", args.contradiction().map(conflict)),
             _ => return None,
         };
         found.map(|(kind, words)| (name, kind, words))

@@ -384,7 +384,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 39] = [
+    let cases: [(&[&str], &str); 40] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -414,11 +414,15 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--record", "-", "--json-summary", "-"], "Usage: wingmark run"),
         (&["run", "--record", "-", "--record", "a.csv", "--record", "-"], "--record - is given twice"),
         (&["run", "--publish", "udp://h:1", "--publish", "udp://h:1"], "--publish udp://h:1 is given twice"),
+        (&["publish", "--forget=mqtt://h", "--forget=mqtt://a@h"], "--forget mqtt://a@h:1883/wingmark are the same"),
         (
             &["run", "--publish", "mqtt://a:sec%2fret@h", "--publish", "mqtt://b@h/wingmark/"],
             "mqtt://b@h:1883/wingmark are the",
         ),
-        (&["run", "--publish", "opentrack://h:99", "--publish", "udp://H:99"], "udp://H:99 are the same place"),
+        (
+            &["run", "--publish", "opentrack://h:99", "--publish", "udp://H:99"],
+            "udp://H:99 are the same; give one of them",
+        ),
         (&["run", "--record", "-", "--json-summary", "/dev/stdout"], "cannot share standard output"),
         (&["run", "--record-when", "face"], "--record <FILE|->"),
         (&["run", "--keep", "2G"], "--record <FILE|->"),

@@ -1,4 +1,4 @@
-//! Whether files that options name are different ones.
+//! Whether what options name is different each time.
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,24 @@ pub fn shared<'a>(
     None
 }
 
+/// Which value an option is given twice, in words. A value may have several names.
+pub fn repeated<T>(
+    option: &str,
+    values: &[T],
+    is_same: impl Fn(&T, &T) -> bool,
+    name: impl Fn(&T) -> String,
+) -> Option<String> {
+    values.iter().enumerate().find_map(|(i, second)| {
+        let first = values[..i].iter().find(|first| is_same(first, second))?;
+        let (first, second) = (name(first), name(second));
+        Some(if first == second {
+            format!("{option} {second} is given twice; give it once")
+        } else {
+            format!("{option} {first} and {option} {second} are the same; give one of them")
+        })
+    })
+}
+
 /// Whether data sets and models are made of such files.
 fn is_of_data(file: &Path) -> bool {
     const TABLES: [&str; 7] =
@@ -49,6 +67,16 @@ fn is_of_data(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_twice_is_found_under_both_names() {
+        let is_same = |one: &&str, other: &&str| one.eq_ignore_ascii_case(other);
+        let said = |values: &[&str]| repeated("--model", values, is_same, ToString::to_string);
+        assert_eq!(said(&["a", "b", "c"]), None);
+        assert_eq!(said(&["a", "b", "a"]).as_deref(), Some("--model a is given twice; give it once"));
+        let expected = "--model b and --model B are the same; give one of them";
+        assert_eq!(said(&["a", "b", "B"]).as_deref(), Some(expected));
+    }
 
     #[test]
     fn a_file_is_written_once_and_not_over_what_is_read() {

@@ -11,6 +11,7 @@ use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
 use crate::face::zoo;
+use crate::text::files;
 
 /// Measure a model on annotated pictures.
 ///
@@ -162,8 +163,20 @@ impl EvalArgs {
 }
 
 impl BenchArgs {
-    /// Which file it would write that it reads.
-    pub(super) fn shared_file(&self) -> Option<String> {
+    /// What it would measure twice, or which file it would write that it reads.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let is_one_file = |one: &PathBuf, other: &PathBuf| files::of_one_name(one) == files::of_one_name(other);
+        let is_one_model = |one: &zoo::Choice, other: &zoo::Choice| match (one.folder(), other.folder()) {
+            (Some(one), Some(other)) => files::of_one_name(one) == files::of_one_name(other),
+            (one_folder, other_folder) => one_folder == other_folder && one.to_string() == other.to_string(),
+        };
+        apart::repeated("--threads", &self.threads, u16::eq, u16::to_string)
+            .or_else(|| apart::repeated("--model", &self.model, is_one_model, zoo::Choice::to_string))
+            .or_else(|| apart::repeated("--against", &self.against, is_one_file, |file| file.display().to_string()))
+            .or_else(|| self.shared_file())
+    }
+
+    fn shared_file(&self) -> Option<String> {
         let models = self.model.iter().map(|model| ("--model", model.folder()));
         let against = self.against.iter().map(|file| ("--against", Some(file.as_path())));
         let others = [("--source", self.source.as_ref().and_then(SourceChoice::path)), ("--board", self.board.file())];

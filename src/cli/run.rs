@@ -138,15 +138,8 @@ impl RunArgs {
             let words = "--resume goes on with files, and --record - is none; give --record FILE";
             return Some((ErrorKind::ArgumentConflict, words.into()));
         }
-        for (i, second) in self.publish.iter().enumerate() {
-            if let Some(first) = self.publish[..i].iter().find(|first| first.is_same_place(second)) {
-                let words = if first == second {
-                    format!("--publish {second} is given twice; give it once")
-                } else {
-                    format!("--publish {first} and --publish {second} are the same place; give one of them")
-                };
-                return Some((ErrorKind::ArgumentConflict, words));
-            }
+        if let Some(words) = apart::repeated("--publish", &self.publish, Target::is_same_place, Target::to_string) {
+            return Some((ErrorKind::ArgumentConflict, words));
         }
         if let Some(words) = self.shared_file(self.screen.screen.as_ref().unwrap_or(&ScreenChoice::None)) {
             return Some((ErrorKind::ArgumentConflict, words));
@@ -238,6 +231,13 @@ pub struct PublishArgs {
 
     #[command(flatten)]
     pub password: PasswordArgs,
+}
+
+impl PublishArgs {
+    /// What it would forget twice.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        apart::repeated("--forget", &self.forget, Target::is_same_place, Target::to_string)
+    }
 }
 
 /// Reads a target. What is said of a wrong one has no password in it.
