@@ -15,6 +15,9 @@ use super::{
 use crate::picture::built_in_picture;
 use crate::text::message::{quoted, without_passwords};
 
+/// Names of standard input, which is read on, and not opened anew.
+const STDIN: [&str; 4] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+
 /// Where frames come from.
 #[derive(Debug, Clone)]
 pub enum SourceChoice {
@@ -110,7 +113,7 @@ impl FromStr for SourceChoice {
         }
         Ok(match text {
             "" => return Err(SourceError::Empty),
-            "-" => SourceChoice::Stdin,
+            name if STDIN.contains(&name) => SourceChoice::Stdin,
             "clip" => SourceChoice::Clip,
             "rpicam" => SourceChoice::Program(StreamProgram::Rpicam(0)),
             _ => SourceChoice::Path(text.into()),
@@ -247,6 +250,14 @@ mod tests {
             "a folder/with: //odd/0",
         ] {
             assert_eq!(text.parse::<SourceChoice>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn standard_input_is_the_same_by_every_name() {
+        for name in STDIN {
+            assert!(matches!(name.parse(), Ok(SourceChoice::Stdin)), "{name}");
+            assert!(matches!(SourceChoice::try_from(OsString::from(name)), Ok(SourceChoice::Stdin)), "{name}");
         }
     }
 
