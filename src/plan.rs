@@ -14,7 +14,6 @@ use crate::capture::{Begun, Camera, CameraWish, CaptureError, Resume, Source};
 #[cfg(feature = "page")]
 use crate::cli::ServeArgs;
 use crate::cli::{CameraArgs, FollowArgs, LogArgs, PasswordArgs, RunArgs, ScreenArgs};
-use crate::face::pose::FieldOfView;
 use crate::face::{Observer, Options, zoo};
 use crate::machine::Machine;
 #[cfg(feature = "page")]
@@ -28,7 +27,7 @@ use crate::record::past::{Mark, Past};
 use crate::record::provenance::{Chosen, Provenance};
 use crate::record::selection::Selection;
 use crate::record::{RecordChoice, RecordError};
-use crate::screen::{Screen, ScreenError, ScreenSettings, View};
+use crate::screen::{Screen, ScreenChoice, ScreenError, ScreenSettings, View};
 use crate::text::files;
 
 const PASSWORD_VARIABLE: &str = "WINGMARK_MQTT_PASSWORD";
@@ -46,28 +45,20 @@ impl CameraArgs {
         };
         CameraWish { format: self.format, size: self.size, rate: self.rate, aim }
     }
-
-    /// What the camera sees from the left to the right edge of its picture.
-    pub fn fov(&self, profile: &board::CameraProfile) -> FieldOfView {
-        self.fov.or(profile.fov).unwrap_or_default()
-    }
 }
 
 impl FollowArgs {
-    /// Of an Observer on so many threads.
-    pub fn options(&self, threads: usize, fov: FieldOfView) -> Options {
-        Options { threads, smoothing: self.smoothing, most_faces: self.faces, fov }
+    /// Of an Observer on that board.
+    pub fn options(&self, board: &Board) -> Options {
+        let fov = self.fov.or(board.camera.fov).unwrap_or_default();
+        Options { threads: board.threads, smoothing: self.smoothing, most_faces: self.faces, fov }
     }
 }
 
 impl ScreenArgs {
     /// What the board's profile says, changed by what the command line says.
     pub fn settings(&self, profile: &ScreenSettings) -> ScreenSettings {
-        ScreenSettings {
-            rotation: self.rotate.unwrap_or(profile.rotation),
-            mirror: self.mirror || profile.mirror,
-            spi: profile.spi.clone(),
-        }
+        ScreenSettings { rotation: self.rotate.unwrap_or(profile.rotation), ..profile.clone() }
     }
 
     /// `None` where nothing is to be shown, or nothing can be.
@@ -104,8 +95,16 @@ impl LogArgs {
 }
 
 impl PasswordArgs {
-    /// The password, if there is one.
-    pub fn read(&self) -> anyhow::Result<Option<String>> {
+    /// The password, if there is one. `option` names the targets.
+    pub fn read_for(&self, option: &str, targets: &[Target]) -> anyhow::Result<Option<String>> {
+        let password = self.read()?;
+        if password.is_some() && !targets.iter().any(Target::wants_password) {
+            log::warn!("the password is sent to nobody: no URL of {option} names a user without one, mqtt://USER@HOST");
+        }
+        Ok(password)
+    }
+
+    fn read(&self) -> anyhow::Result<Option<String>> {
         let (place, text) = match &self.publish_password_file {
             Some(path) => {
                 let place = path.display().to_string();
@@ -225,8 +224,13 @@ impl RunPlan {
         let board = Board::choose(args.board.board.as_ref())?;
         board.doubts(&Machine::here(), &[board.threads]).iter().for_each(|doubt| log::warn!("{doubt}"));
         // The command line was held against itself; it may not know what the profile says.
-        if let Some(words) = args.shared_file(args.screen.screen.as_ref().unwrap_or(&board.screen)) {
+        let screen = args.screen.screen.as_ref().unwrap_or(&board.screen);
+        if let Some(words) = args.shared_file(screen) {
             anyhow::bail!(words);
+        }
+        let idle = args.given_for_screens();
+        if *screen == ScreenChoice::None && !idle.is_empty() {
+            log::warn!("of use to a screen alone: {}; nothing is shown", idle.join(", "));
         }
         let files: Vec<&Path> = args.record.iter().filter_map(RecordChoice::file).collect();
         let pasts = read_pasts(args, &files)?;
@@ -240,7 +244,10 @@ impl RunPlan {
         let source = open_source(args, &board, &pasts)?;
         let model = args.model.as_ref().unwrap_or(&board.model).read()?;
         let landmarks = model.net()?;
-        let options = args.follow.options(board.threads, args.camera.fov(&board.camera));
+        let options = args.follow.options(&board);
+        if args.follow.fov.is_some() && landmarks.head.is_none() {
+            log::warn!("of use to head pose alone: --fov; model {} has no head.csv", model.name());
+        }
         let mut observer = Observer::new(&zoo::shipped(zoo::FACES)?.load()?, &landmarks, &options)?;
         if let Some(last) = shortest(&pasts) {
             observer.go_on_after(last.sequence, pasts.iter().map(|past| past.last_id).max().unwrap_or_default());
@@ -254,19 +261,16 @@ impl RunPlan {
             camera: source.origin(),
         }));
         log::info!("{made_by}");
-        let settings = args.screen.settings(&board.screen_settings);
+        let mut settings = args.screen.settings(&board.screen_settings);
+        settings.mirror |= args.mirror;
         let view = args.screen.open(&board, &settings)?.map(|screen| View::new(screen, observer.scheme(), &settings));
         let mut logs = args.log.open(&files, pasts)?;
         logs.iter_mut().for_each(|log| log.describe(&made_by));
         let metrics = Arc::new(Metrics::of_logs(&logs));
         metrics.describe(&made_by);
         let mut publishers = {
-            let password = if args.publish.is_empty() { None } else { args.password.read()? };
-            if password.is_some() && !args.publish.iter().any(Target::wants_password) {
-                log::warn!(
-                    "the password is sent to nobody: no URL of --publish names a user without one, mqtt://USER@HOST"
-                );
-            }
+            let password =
+                if args.publish.is_empty() { None } else { args.password.read_for("--publish", &args.publish)? };
             if args.publish_rate.is_some() && !args.publish.iter().any(Target::is_retained) {
                 log::warn!("--publish-rate holds for nobody: no URL of --publish names a broker, mqtt://HOST");
             }

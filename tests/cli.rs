@@ -384,7 +384,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 40] = [
+    let cases: [(&[&str], &str); 44] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -425,6 +425,10 @@ fn wrong_usage_is_told_from_failure() {
         ),
         (&["run", "--record", "-", "--json-summary", "/dev/stdout"], "cannot share standard output"),
         (&["run", "--record-when", "face"], "--record <FILE|->"),
+        (&["bench", "--fov", "60"], "unexpected argument '--fov'"),
+        (&["latency", "--source", "a", "--fov", "60"], "unexpected argument '--fov'"),
+        (&["latency", "--source", "a", "--mirror"], "unexpected argument '--mirror'"),
+        (&["testcard", "--mirror"], "unexpected argument '--mirror'"),
         (&["run", "--keep", "2G"], "--record <FILE|->"),
         (&["run", "--flush-every", "5s"], "--record <FILE|->"),
         (&["run", "--rotate-size", "2G"], "--record <FILE|->"),
@@ -481,6 +485,31 @@ fn what_has_no_effect_is_told() {
     assert!(said.contains("of use to files alone: --keep, --record-every, --record-when, --record-fields;"), "{said}");
     assert_eq!(of_files(&["--record", "-"], &[]), None);
     assert_eq!(of_files(&["--record", "-", "--record", "a.csv"], &options), None);
+    let of_screens = |options: &[&str]| {
+        let output = wingmark(folder.path(), &[&["run", "--source", PORTRAIT], options].concat());
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stderr).lines().find(|line| line.contains("of use to a screen alone")).map(str::to_owned)
+    };
+    let said = of_screens(&["--screen", "none", "--rotate", "90", "--mirror"]).unwrap();
+    assert!(said.ends_with("of use to a screen alone: --rotate, --mirror; nothing is shown"), "{said}");
+    assert_eq!(of_screens(&["--screen", "none"]), None);
+    assert_eq!(of_screens(&["--screen", "png:shown", "--mirror"]), None);
+    // Pose is told of models alone that know what heads look like.
+    std::fs::create_dir(folder.path().join("headless")).unwrap();
+    for file in ["card.toml", "model.onnx"] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
+        std::fs::copy(shipped.join(file), folder.path().join("headless").join(file)).unwrap();
+    }
+    for (model, is_said) in [("./headless", true), ("nano", false)] {
+        let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--fov", "50", "--model", model];
+        let output = wingmark(folder.path(), &arguments);
+        let said = text(&output.stderr).contains("--fov; model ./headless has no head.csv");
+        assert!(output.status.success() && said == is_said, "{output:?}");
+    }
+    let arguments = ["publish", "--forget", "mqtt://127.0.0.1:9"];
+    let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "hush").output().unwrap();
+    let expected = "the password is sent to nobody: no URL of --forget names a user without one";
+    assert!(text(&output.stderr).contains(expected), "{output:?}");
     // The variable's password is as a file's.
     let arguments = ["run", "--source", PORTRAIT, "--screen", "none", "--publish", "mqtt://me@127.0.0.1:9"];
     let output = command(folder.path(), &arguments).env("WINGMARK_MQTT_PASSWORD", "\nhush").output().unwrap();

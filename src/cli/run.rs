@@ -59,6 +59,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub screen: ScreenArgs,
 
+    /// Show the camera's picture as a mirror would.
+    #[arg(long)]
+    pub mirror: bool,
+
     /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for
     /// Foxglove). .csv.gz and .jsonl.gz are packed. - writes a line of JSON a frame to standard
     /// output, at once. May be given several times. A file that exists is renamed, not overwritten.
@@ -155,6 +159,12 @@ impl RunArgs {
             }
             _ => None,
         }
+    }
+
+    /// The options that change only what a screen shows.
+    pub(crate) fn given_for_screens(&self) -> Vec<&'static str> {
+        let options = [("--rotate", self.screen.rotate.is_some()), ("--mirror", self.mirror)];
+        options.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
     }
 
     /// Which file that the run writes is another one, or what it reads.

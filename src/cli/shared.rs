@@ -54,6 +54,11 @@ pub struct FollowArgs {
     /// Follow at most so many faces at once; each costs a run of the landmark net a frame.
     #[arg(long, value_name = "N", default_value_t = Options::default().most_faces, value_parser = faces)]
     pub faces: NonZeroUsize,
+
+    /// The camera's horizontal field of view, for head pose. Without it, what the board's profile
+    /// says, or else 60.
+    #[arg(long, value_name = "DEGREES")]
+    pub fov: Option<FieldOfView>,
 }
 
 fn faces(text: &str) -> Result<NonZeroUsize, &'static str> {
@@ -74,10 +79,6 @@ pub struct ScreenArgs {
     /// Turn everything clockwise by 90, 180 or 270 degrees, for a screen that is mounted turned.
     #[arg(long, value_name = "DEGREES")]
     pub rotate: Option<Rotation>,
-
-    /// Show the camera's picture as a mirror would.
-    #[arg(long)]
-    pub mirror: bool,
 }
 
 /// Which board this is.
@@ -112,11 +113,6 @@ pub struct CameraArgs {
     /// no times.
     #[arg(id = "camera_rate", long = "camera-rate", value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
-
-    /// The camera's horizontal field of view, for head pose. Without it, what the board's profile
-    /// says, or else 60.
-    #[arg(long, value_name = "DEGREES")]
-    pub fov: Option<FieldOfView>,
 }
 
 fn rate(text: &str) -> Result<f64, Box<dyn Error + Send + Sync>> {

@@ -178,7 +178,7 @@ fn renewed(given: &[OsString], board: &Board, begun: &AtWork, before: &AtWork) -
     let settings = if taken.is_empty() { String::new() } else { format!("; settings taken: {}", list(&taken)) };
     Ok(Renewed {
         model,
-        options: args.follow.options(board.threads, args.camera.fov(&board.camera)),
+        options: args.follow.options(board),
         selection: args.log.selection(),
         summary: format!("{words}, digest {:.12}{settings}", now.digest),
         now,
