@@ -2,7 +2,8 @@
 //!
 //! A receiver has a thread of its own and room for one frame before it. Where it is slow or gone,
 //! the newest frame replaces the one that waits, and takes over its events. The loss is counted and
-//! reported once a minute. No frame is held up. What could not be sent is not sent later.
+//! reported once a minute, a new cause at once. No frame is held up. What could not be sent is not
+//! sent later.
 
 mod backoff;
 mod json;
@@ -60,6 +61,8 @@ pub enum PublishError {
     Send { target: String, source: std::io::Error },
     #[error("{target}: {source}")]
     Mqtt { target: String, source: mqtt::SessionError },
+    #[error("{target}: not reached yet, trying again: {cause}")]
+    Waiting { target: String, cause: String },
     #[error("nobody reads standard output any more")]
     StdoutClosed,
     #[error("standard output: {0}")]
@@ -78,8 +81,11 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// What failed, without where.
+    /// What failed, without where; it stays the same until it is tried again.
     fn cause(&self) -> String {
-        self.source().map_or_else(|| self.to_string(), ToString::to_string)
+        match self {
+            PublishError::Waiting { cause, .. } => cause.clone(),
+            error => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::record::entry::Entry;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
 use crate::text::message::counted;
-use crate::text::seldom::OnceAMinute;
+use crate::text::seldom::EachOnceAMinute;
 use crate::threads::{self, ClosesWhenDropped, Ended, Policy, Slot, Taken, join_until};
 
 /// So many events wait with a frame, the newest: those of some hours.
@@ -238,11 +238,11 @@ fn say_panicked(name: &str) {
     log::error!("{name}: the thread that publishes panicked; nothing is published there any more");
 }
 
-/// Says trouble once a minute at most, and when it is over.
+/// Says each kind of trouble once a minute at most, and when all is over.
 #[derive(Default)]
 struct Trouble {
     name: String,
-    seldom: OnceAMinute,
+    seldom: EachOnceAMinute,
     was_said: bool,
     /// Since when everything was sent.
     well_since: Option<Instant>,
@@ -251,7 +251,7 @@ struct Trouble {
 impl Trouble {
     fn say(&mut self, error: &PublishError, lost: u64, now: Instant) {
         self.well_since = None;
-        if self.seldom.due(now) {
+        if self.seldom.due(&error.cause(), now) {
             self.was_said = true;
             log::warn!("cannot publish to {error}; {} lost so far", counted(lost, "frame", "frames"));
         }

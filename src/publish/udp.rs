@@ -41,6 +41,9 @@ impl Udp {
     }
 
     pub fn send(&mut self, datagram: &[u8]) -> Result<(), PublishError> {
+        if self.socket.is_none() && !self.backoff.is_over() {
+            return Err(PublishError::Waiting { target: self.name.clone(), cause: self.failure.clone() });
+        }
         let sent = self.connected().and_then(|socket| socket.send(datagram));
         match sent {
             Ok(_) => {
@@ -54,12 +57,10 @@ impl Udp {
                 Err(self.failed(source))
             }
             Err(source) => {
-                if self.backoff.is_over() {
-                    self.socket = None;
-                    self.addresses.clear();
-                    self.backoff.failed();
-                    self.failure = source.to_string();
-                }
+                self.socket = None;
+                self.addresses.clear();
+                self.backoff.failed();
+                self.failure = source.to_string();
                 Err(self.failed(source))
             }
         }
@@ -83,10 +84,6 @@ impl Udp {
 
     fn connected(&mut self) -> io::Result<&UdpSocket> {
         if self.socket.is_none() {
-            if !self.backoff.is_over() {
-                let waiting = format!("not reached yet, trying again: {}", self.failure);
-                return Err(io::Error::new(ErrorKind::NotConnected, waiting));
-            }
             self.look_up()?;
             let nowhere = || io::Error::new(ErrorKind::NotFound, "the host has no address");
             let address = self.addresses.front().ok_or_else(nowhere)?;
@@ -154,8 +151,10 @@ mod tests {
     #[test]
     fn why_a_name_is_not_reached_is_said_until_it_is_tried_again() {
         let mut udp = Udp::new("udp://nowhere.invalid:9".into(), "nowhere.invalid".into(), 9);
-        let [first, second] = [0, 1].map(|_| udp.send(b"seen").unwrap_err().cause());
-        assert!(!udp.backoff.is_over() && second == format!("not reached yet, trying again: {first}"), "{second}");
+        let [first, second] = [0, 1].map(|_| udp.send(b"seen").unwrap_err());
+        assert!(!udp.backoff.is_over() && second.cause() == first.cause(), "{second}");
+        let waiting = format!("udp://nowhere.invalid:9: not reached yet, trying again: {}", first.cause());
+        assert_eq!(second.to_string(), waiting);
     }
 
     #[test]

@@ -48,9 +48,9 @@ class LiveRun:
     def still(self, is_still=True):
         self.goes_on = not is_still
 
-    def said(self, words):
+    def said(self, words, seconds=120):
         """Waits until a line of the log has these words; gives it."""
-        return wait(lambda: next((line for line in self.lines if words in line), None), f"{words!r} in {self.lines}")
+        return wait(lambda: next((line for line in self.lines if words in line), None), f"{words!r} in {self.lines}", seconds)
 
     def stop(self):
         """As a service manager does; gives the exit code."""

@@ -263,9 +263,10 @@ def check_no_tls(wingmark, broker):
 
 
 def check_wrong_brokers(wingmark):
-    """One that never answers, one that is none, one that hangs up: frames go on, and each is
-    said."""
-    answers = {b"": "does not answer", b"HTTP/1.1 400 Bad Request\r\n\r\n": "no MQTT broker", None: "ended the connection"}
+    """One that never answers, one that is none, one that hangs up, one that greets and hangs up at
+    what a user may not do: frames go on, and each is said at once."""
+    greeting, other = b"\x20\x02\0\0", b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    answers = {b"": "does not answer", other: "no MQTT broker", None: "ended the connection", greeting: "may not publish or read"}
     for answer, words in answers.items():
         with socket.create_server(("127.0.0.1", 0)) as server:
             kept = []
@@ -277,16 +278,16 @@ def check_wrong_brokers(wingmark):
                     except OSError:
                         return
                     client.recv(4096)
-                    if answer is None:
+                    client.sendall(answer or b"")
+                    if answer in (None, greeting):
                         client.close()
                     else:
                         kept.append(client)
-                        client.sendall(answer)
 
             threading.Thread(target=serve, daemon=True).start()
             url = f"mqtt://127.0.0.1:{server.getsockname()[1]}/x"
             with LiveRun(wingmark, "--publish", url) as run:
-                print(run.said(words))
+                print(run.said(words, 30))
                 assert run.stop() == 0
 
 

@@ -23,8 +23,8 @@ pub enum SessionError {
     #[error("{0} does not come back from the broker; either this user may not publish it, or not read it")]
     Unheard(String),
     #[error(
-        "the broker ended the connection soon after it began; either this user may not publish there, or another client \
-         has its name: give each board a prefix of its own"
+        "the broker ended the connection soon after it began; either this user may not publish or read there, or \
+         another client has its name: give each board a prefix of its own"
     )]
     EndedSoon,
     #[error("a run still publishes there, so that the broker keeps {0}; stop it first")]
@@ -33,8 +33,6 @@ pub enum SessionError {
     StillKept(String),
     #[error("the broker does not tell what it keeps of {0}, since this user may not read there; ask as one who may")]
     NotTold(String),
-    #[error("not connected yet, trying again: {0}")]
-    Waiting(String),
     #[cfg(not(feature = "tls"))]
     #[error("this build has no TLS; build it with the feature tls")]
     NoTls,
