@@ -1,91 +1,44 @@
 //! Each call to the file system fails in turn: nothing written earlier is damaged, the loss is
 //! counted, and writing goes on.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
 use wingmark::record::Format;
 use wingmark::record::journal::Limits;
 use wingmark::record::losses::Cause;
-use wingmark::record::storage::{Disk, Listed, Storage, Tampering};
+use wingmark::record::storage::{Disk, Storage};
 use wingmark::record::writer::Writer;
 
+use crate::meddled::{Call, Meddled};
 use crate::read_back::{frames, frames_of_log};
 use crate::sample::{NO_LIMITS, entries, packed, write, writer};
-
-/// The calls with these numbers fail; a write that fails leaves half of its bytes.
-#[derive(Clone)]
-struct Faulty {
-    calls: Rc<RefCell<usize>>,
-    failing: std::ops::Range<usize>,
-    error: i32,
-}
 
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
 const EROFS: i32 = 30;
 
-impl Faulty {
-    fn new(failing: std::ops::Range<usize>, error: i32) -> Self {
-        Faulty { calls: Rc::default(), failing, error }
-    }
-
-    fn call(&self) -> io::Result<()> {
-        let number = self.calls.replace_with(|calls| *calls + 1);
-        if self.failing.contains(&number) { Err(io::Error::from_raw_os_error(self.error)) } else { Ok(()) }
-    }
-}
-
-impl Storage for Faulty {
-    type File = File;
-
-    fn create(&mut self, path: &Path) -> io::Result<File> {
-        self.call()?;
-        Disk.create(path)
-    }
-
-    fn open(&mut self, path: &Path) -> io::Result<File> {
-        self.call()?;
-        Disk.open(path)
-    }
-
-    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        let fault = self.call();
-        Disk.append(file, if fault.is_err() { &bytes[..bytes.len() / 2] } else { bytes })?;
-        fault
-    }
-
-    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
-        self.call()?;
-        Disk.truncate(file, bytes)
-    }
-
-    // Waiting for the real disk would prove nothing here and take minutes.
-    fn sync(&mut self, _file: &mut File) -> io::Result<()> {
-        self.call()
-    }
-
-    fn sync_folder(&mut self, _folder: &Path) -> io::Result<()> {
-        self.call()
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call()?;
-        Disk.rename(from, to)
-    }
-
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        self.call()?;
-        Disk.remove(path)
-    }
-
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
-        self.call()?;
-        Disk.list(folder)
-    }
+/// A disk on which the calls with these numbers fail; a write that fails leaves half of its bytes.
+/// `calls` counts all.
+fn faulty(
+    calls: &Rc<Cell<usize>>,
+    failing: Range<usize>,
+    error: i32,
+) -> Meddled<impl FnMut(Call<'_>) -> io::Result<()> + use<>> {
+    let calls = Rc::clone(calls);
+    Meddled(move |call| {
+        if !failing.contains(&calls.replace(calls.get() + 1)) {
+            return Ok(());
+        }
+        if let Call::Append(file, bytes) = call {
+            Disk.append(file, &bytes[..bytes.len() / 2])?;
+        }
+        Err(io::Error::from_raw_os_error(error))
+    })
 }
 
 struct Outcome {
@@ -101,18 +54,17 @@ const BLOCK: usize = 2;
 
 /// A log of 24 frames in blocks of two and files of a few blocks, beside the file of an earlier
 /// run.
-fn run(format: Format, limits: Limits, failing: std::ops::Range<usize>, error: i32) -> Outcome {
+fn run(format: Format, limits: Limits, failing: Range<usize>, error: i32) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces").with_extension(format.extension());
     let entries = entries(FRAMES);
-    let (mut earlier, _) = writer(Faulty::new(0..0, 0), &path, NO_LIMITS);
+    let (mut earlier, _) = writer(Meddled(|_| Ok(())), &path, NO_LIMITS);
     write(&mut earlier, &entries[..BLOCK], BLOCK);
-    let storage = Faulty::new(failing, error);
-    let (mut log, tally) = writer(storage.clone(), &path, limits);
+    let calls = Rc::default();
+    let (mut log, tally) = writer(faulty(&calls, failing, error), &path, limits);
     write(&mut log, &entries[BLOCK..], BLOCK);
-    let calls = *storage.calls.borrow();
     let bytes = Disk.list(folder.path()).unwrap().iter().map(|file| file.bytes).sum();
-    Outcome { calls, written: tally.written(), lost: tally.lost(), read: frames_of_log(&path), bytes }
+    Outcome { calls: calls.get(), written: tally.written(), lost: tally.lost(), read: frames_of_log(&path), bytes }
 }
 
 fn small_files(format: Format, total_bytes: Option<u64>) -> Limits {
@@ -196,7 +148,7 @@ fn a_file_that_somebody_removes_or_cuts_short_costs_no_later_record() {
         let path = folder.path().join("faces").with_extension(format.extension());
         let (mut log, tally) = writer(Disk, &path, NO_LIMITS);
         let entries = entries(8);
-        let add = |log: &mut Writer<Disk>, range: std::ops::Range<usize>| {
+        let add = |log: &mut Writer<Disk>, range: Range<usize>| {
             entries[range].iter().for_each(|entry| {
                 log.add(entry.clone());
             });
@@ -224,64 +176,20 @@ fn a_file_that_somebody_removes_or_cuts_short_costs_no_later_record() {
     }
 }
 
-/// Somebody empties the file while it is written, so many times.
-struct Emptied(usize);
-
-impl Storage for Emptied {
-    type File = File;
-
-    fn create(&mut self, path: &Path) -> io::Result<File> {
-        Disk.create(path)
-    }
-
-    fn open(&mut self, path: &Path) -> io::Result<File> {
-        Disk.open(path)
-    }
-
-    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        Disk.append(file, bytes)?;
-        match self.0.checked_sub(1) {
-            Some(left) => self.0 = left,
-            None => return Ok(()),
-        }
-        Disk.truncate(file, 0)
-    }
-
-    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
-        Disk.truncate(file, bytes)
-    }
-
-    fn sync(&mut self, _file: &mut File) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn sync_folder(&mut self, _folder: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        Disk.rename(from, to)
-    }
-
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        Disk.remove(path)
-    }
-
-    fn tampering(&self, file: &File, bytes: u64) -> Option<Tampering> {
-        Disk.tampering(file, bytes)
-    }
-
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
-        Disk.list(folder)
-    }
-}
-
 #[test]
 fn a_block_that_somebody_cuts_off_is_written_once_more() {
     for (times, lost) in [(1, 0), (2, 2)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces.csv");
-        let (mut log, tally) = writer(Emptied(times), &path, NO_LIMITS);
+        let mut left = times;
+        let emptied = Meddled(|call| match call {
+            Call::Sync(file) if left > 0 => {
+                left -= 1;
+                Disk.truncate(file, 0)
+            }
+            _ => Ok(()),
+        });
+        let (mut log, tally) = writer(emptied, &path, NO_LIMITS);
         write(&mut log, &entries(6), 2);
         assert_eq!((tally.written(), tally.lost_by(Cause::Failed)), (6 - lost, lost));
         assert_eq!(tally.reason(), if lost == 0 { "" } else { "somebody cut it short" });

@@ -6,6 +6,7 @@ mod faults;
 mod fields;
 mod limits;
 mod made_by;
+mod meddled;
 mod power_cut;
 mod queue;
 mod read_back;

@@ -1,6 +1,5 @@
 //! The log as the pipeline sees it: never waiting, whatever the disk does.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,67 +8,34 @@ use std::time::{Duration, Instant};
 
 use wingmark::record::fields::Fields;
 use wingmark::record::log::{Log, LogOptions};
-use wingmark::record::storage::{Disk, Listed, Storage};
+use wingmark::record::storage::Disk;
 use wingmark::record::{RecordError, Recorder};
 
+use crate::meddled::{Call, Meddled};
 use crate::read_back::{files, frames_of_log};
 use crate::sample::{NO_LIMITS, made_by, observation};
 
 const OPTIONS: LogOptions =
     LogOptions { flush_interval: Duration::from_millis(100), limits: NO_LIMITS, fields: Fields::ALL };
 
-/// A disk on which something else happens before each sync.
-struct Before<F>(F);
+/// A disk on which something else happens at each sync.
+fn at_sync(mut does: impl FnMut()) -> Meddled<impl FnMut(Call<'_>) -> io::Result<()>> {
+    Meddled(move |call| {
+        if let Call::Sync(_) = call {
+            does();
+        }
+        Ok(())
+    })
+}
 
 /// A disk that hangs in each sync as long as it is told to.
-fn hanging(hangs: &Arc<AtomicBool>) -> Before<impl FnMut() + use<>> {
+fn hanging(hangs: &Arc<AtomicBool>) -> Meddled<impl FnMut(Call<'_>) -> io::Result<()> + use<>> {
     let hangs = Arc::clone(hangs);
-    Before(move || {
+    at_sync(move || {
         while hangs.load(SeqCst) {
             std::thread::sleep(Duration::from_millis(1));
         }
     })
-}
-
-impl<F: FnMut()> Storage for Before<F> {
-    type File = File;
-
-    fn create(&mut self, path: &Path) -> io::Result<File> {
-        Disk.create(path)
-    }
-
-    fn open(&mut self, path: &Path) -> io::Result<File> {
-        Disk.open(path)
-    }
-
-    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        Disk.append(file, bytes)
-    }
-
-    fn truncate(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
-        Disk.truncate(file, bytes)
-    }
-
-    fn sync(&mut self, file: &mut File) -> io::Result<()> {
-        self.0();
-        Disk.sync(file)
-    }
-
-    fn sync_folder(&mut self, folder: &Path) -> io::Result<()> {
-        Disk.sync_folder(folder)
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        Disk.rename(from, to)
-    }
-
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        Disk.remove(path)
-    }
-
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<Listed>> {
-        Disk.list(folder)
-    }
 }
 
 #[test]
@@ -111,7 +77,7 @@ fn finishing_does_not_wait_for_ever() {
 fn a_writer_that_panics_counts_all_that_it_was_given() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.csv");
-    let mut log = Log::open(Before(|| panic!("broken")), &path, OPTIONS).unwrap();
+    let mut log = Log::open(at_sync(|| panic!("broken")), &path, OPTIONS).unwrap();
     (0..5).for_each(|i| log.record(&observation(i)).unwrap());
     let tally = Arc::clone(log.tally());
     let error = log.finish(Duration::from_secs(20)).unwrap_err().to_string();
@@ -124,7 +90,7 @@ fn a_writer_that_panics_counts_all_that_it_was_given() {
 fn a_writer_that_panics_lets_a_run_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.csv");
-    let mut log = Log::open(Before(|| panic!("broken")), &path, OPTIONS).unwrap();
+    let mut log = Log::open(at_sync(|| panic!("broken")), &path, OPTIONS).unwrap();
     let tally = Arc::clone(log.tally());
     let mut given = 0;
     // More than have room in its queue.
