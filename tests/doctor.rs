@@ -10,10 +10,13 @@ use std::{env, fs};
 
 use machines::Recorded;
 use wingmark::board::Board;
-use wingmark::capture::{CameraError, OtherWay};
+use wingmark::capture::{CameraError, CaptureError, OtherWay};
 use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Wanted};
 use wingmark::face::zoo::Choice;
 use wingmark::machine::{Machine, Program, Tree};
+
+/// Makes an error anew.
+type Fault = fn() -> CaptureError;
 
 /// What a machine answers that is only a folder.
 struct Answers {
@@ -27,6 +30,8 @@ struct Answers {
     refused: Vec<&'static str>,
     absent: Vec<&'static str>,
     not_installed: Vec<&'static str>,
+    /// Files that a run refuses.
+    files: Vec<(&'static str, Fault)>,
     /// Number of the group that devices belong to.
     group: u32,
     free_disk_mib: u64,
@@ -48,6 +53,7 @@ impl Default for Answers {
             refused: Vec::new(),
             absent: Vec::new(),
             not_installed: Vec::new(),
+            files: Vec::new(),
             group: 44,
             free_disk_mib: 9000,
             other_disk: None,
@@ -69,6 +75,11 @@ impl Probe for Answers {
 
     fn has_program(&self, name: &str) -> bool {
         !self.not_installed.contains(&name)
+    }
+
+    fn try_file(&self, path: &Path) -> Result<(), CaptureError> {
+        let fault = self.files.iter().find(|(file, _)| Path::new(file) == path);
+        fault.map_or(Ok(()), |(_, fault)| Err(fault()))
     }
 
     fn group(&self, _: &Path) -> Option<u32> {
@@ -375,6 +386,11 @@ fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
         forbidden: vec!["/dev/dri/card1"],
         ..Answers::default()
     };
+    let nowhere: Fault = || CaptureError::NotThere("nowhere".into());
+    let film = || {
+        let film: Fault = || CaptureError::Film { name: "recording".into(), kind: "AVI", way: "ffmpeg".into() };
+        Answers { files: vec![("recording", film), ("nowhere", nowhere)], ..unicam() }
+    };
     let with_libcamera = || Answers { not_installed: vec!["rpicam-vid"], ..unicam() };
     let busy = "/dev/video0 is busy: another program uses it (fuser -v /dev/video0 says which)";
     let no = |what: &str, source: &str| format!("{what} is not installed, which reads the source {source}");
@@ -389,9 +405,9 @@ fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
         ("http://cam/x", "none", unicam(), vec![]),
         ("rpicam", "none", unicam(), vec![no("rpicam-vid", "rpicam")]),
         ("rpicam", "none", with_libcamera(), vec![]),
-        ("film.mp4", "none", unicam(), vec![no("ffmpeg", "film.mp4")]),
-        ("film.mp4", "none", with_libcamera(), vec![]),
-        ("film.y4m", "none", unicam(), vec![]),
+        ("recording", "none", film(), vec!["recording is a film (AVI), and ffmpeg is not installed".into()]),
+        ("nowhere", "none", film(), vec![nowhere().to_string()]),
+        ("film.mp4", "none", film(), vec![]),
         ("clip", "auto", unicam(), vec![]),
         ("clip", "drm", unicam(), vec![ends("drm")]),
         ("clip", "fb", unicam(), vec![ends("fb")]),

@@ -7,8 +7,6 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::film;
-use super::stream::is_called_like_a_film;
 use super::{
     Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Replay, Resume, Source, Stream, StreamProgram,
 };
@@ -174,13 +172,15 @@ impl SourceChoice {
         }
     }
 
-    /// The programs of which one has to be installed for it, and the package that they are in.
-    pub fn programs(&self) -> Option<(Vec<String>, &'static str)> {
+    /// The file or the folder of files, where it is one, or none is there.
+    pub fn file(&self) -> Option<&Path> {
+        self.path().filter(|path| !is_device(path) && !is_pipe(path))
+    }
+
+    /// The programs of which one reads the camera, and the package that they are in.
+    pub fn programs(&self) -> Option<(&'static [&'static str], &'static str)> {
         match self {
-            SourceChoice::Program(program) => {
-                Some((program.names().iter().map(|name| (*name).into()).collect(), program.package()))
-            }
-            SourceChoice::Path(path) if is_called_like_a_film(path) => Some((vec![film::decoder()], "ffmpeg")),
+            SourceChoice::Program(program) => Some((program.names(), program.package())),
             _ => None,
         }
     }
@@ -210,13 +210,9 @@ impl SourceChoice {
 
     /// Opens files of which some frames were recorded earlier.
     pub fn resume(&self, wish: CameraWish, resume: &Resume) -> Result<Box<dyn Source>, CaptureError> {
-        match self {
-            SourceChoice::Path(path) if !is_device(path) && !is_pipe(path) => {
-                self.warn_of_ignored(&wish);
-                Ok(Box::new(Replay::open(path, Pace::of(wish.rate)?, resume)?))
-            }
-            _ => Err(CaptureError::NotResumable(self.to_string())),
-        }
+        let path = self.file().ok_or_else(|| CaptureError::NotResumable(self.to_string()))?;
+        self.warn_of_ignored(&wish);
+        Ok(Box::new(Replay::open(path, Pace::of(wish.rate)?, resume)?))
     }
 }
 

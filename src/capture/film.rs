@@ -22,7 +22,7 @@ const AS_OURS: &str = "scale=w=iw*min(sar\\,1):h=ih/max(sar\\,1):out_color_matri
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
 /// The program that decodes films.
-pub(super) fn decoder() -> String {
+pub fn decoder() -> String {
     std::env::var(ENVIRONMENT).unwrap_or_else(|_| "ffmpeg".into())
 }
 

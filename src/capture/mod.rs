@@ -5,7 +5,7 @@ mod clip;
 mod clock;
 mod fault;
 mod ffmpeg;
-mod film;
+pub(crate) mod film;
 #[doc(hidden)]
 pub mod http;
 mod kind;

@@ -39,7 +39,7 @@ pub(super) fn open_film(path: &Path, pace: Pace) -> Result<Box<dyn Source>, Capt
 }
 
 /// Whether a file has the name of a film that ffmpeg decodes.
-pub(super) fn is_called_like_a_film(path: &Path) -> bool {
+fn is_called_like_a_film(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     DECODED.iter().any(|name| extension.eq_ignore_ascii_case(name))
 }

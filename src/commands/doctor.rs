@@ -124,15 +124,10 @@ fn of_file(fault: String) -> Finding {
     Finding::obstacle(fault, "mend it, or the setting that names it".into())
 }
 
-/// Which of the files that a run is to read are not there.
+/// Which of the files with secrets are not there.
 fn missing(run: &RunArgs, wanted: &Wanted<'_>, folder: Option<&Path>) -> Vec<String> {
-    let source = match &wanted.source {
-        // Cameras are looked at by themselves.
-        Some(source @ SourceChoice::Path(path)) => Some(path.clone()).filter(|_| source.device().is_none()),
-        _ => None,
-    };
     let secrets = [&run.password.publish_password_file, &run.serve.token_file].into_iter().flatten();
-    let files = secrets.map(|secret| folder.map_or_else(|| secret.clone(), |folder| folder.join(secret))).chain(source);
+    let files = secrets.map(|secret| folder.map_or_else(|| secret.clone(), |folder| folder.join(secret)));
     // What systemd hands to the service is there while that runs.
     let is_handed = |path: &Path| wanted.purpose == Purpose::Service && path.starts_with("/run/credentials");
     // What this user may not see, the service's may.
@@ -181,7 +176,6 @@ mod tests {
             ("serve = '0.0.0.0:8080'\n", "", run, "0.0.0.0:8080 is open to other machines; give --token-file"),
             (&*format!("{both_are_read}resume = true\nrecord-when = 'face'\n"), "", run, "cannot be used with"),
             ("publish = ['udp://h:1', 'udp://h:1']\n", "", service, "--publish udp://h:1 is given twice"),
-            ("source = '/nowhere.mp4'\n", "", run, "there is no /nowhere.mp4"),
             ("publish = 'udp://h:1'\npublish-password-file = '/nope'\n", "", service, "there is no /nope"),
             ("serve = 8080\ntoken-file = '/nope'\n", "", run, "there is no /nope"),
             ("faces = 2\n", "--record-every 1s", service, "the command line of the run: "),
@@ -218,7 +212,6 @@ mod tests {
         let files = "source = 'no/film.mp4'\nmodel = './no'\nserve = 1\ntoken-file = 'token'\n";
         let (found, wanted) = of(files, "", service);
         assert_eq!(wanted, "Some(\"/srv/no/film.mp4\") Auto /srv/./no [\"/srv\"]");
-        let there_is_none = ["/srv/token", "/srv/no/film.mp4"].map(|file| (true, format!("there is no {file}")));
-        assert_eq!(found, there_is_none);
+        assert_eq!(found, [(true, "there is no /srv/token".into())]);
     }
 }

@@ -1,12 +1,13 @@
 //! What is in the way, and what to do about it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::devices::{is_there, named};
 use super::{CameraReport, Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, Wanted, service, with_advice};
 use crate::board::Board;
-use crate::capture::SourceChoice;
 use crate::capture::v4l2::formats;
+use crate::capture::{CaptureError, SourceChoice, film};
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
@@ -24,7 +25,9 @@ pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, pro
     let mut found = Vec::new();
     found.extend(program(report, board));
     found.extend(model(report).map(of_a_run));
-    found.extend(source(report, wanted, tree, probe).map(of_a_run));
+    let file = wanted.source.as_ref().and_then(SourceChoice::file);
+    let file_fault = file.and_then(|file| probe.try_file(file).err());
+    found.extend(source(report, wanted, file_fault.as_ref(), tree, probe).map(of_a_run));
     found.extend(twins(report, wanted));
     found.extend(screen(report, wanted, tree, probe).into_iter().map(of_a_run));
     // The service's user is another one.
@@ -36,12 +39,11 @@ pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, pro
     if purpose == Purpose::Service {
         found.extend(service::findings(report, wanted, tree, probe));
     }
-    let is_film = wanted.source.as_ref().and_then(SourceChoice::programs).is_some_and(|(_, package)| package == FFMPEG);
-    if !is_film && !probe.has_program(FFMPEG) {
-        found.push(Finding::advice(
-            "ffmpeg is not installed, which films such as .mp4 and .mkv need".into(),
-            "sudo apt-get install ffmpeg".into(),
-        ));
+    let (decoder, is_said) = (film::decoder(), matches!(file_fault, Some(CaptureError::Film { .. })));
+    // Who names none wants none.
+    if !is_said && !decoder.is_empty() && !probe.has_program(&decoder) {
+        let found_none = format!("{decoder} is not installed, which films such as .mp4 and .mkv need");
+        found.push(Finding::advice(found_none, to_decode(&decoder)));
     }
     if let Some(mib) = report.free_disk_mib
         && mib < LEAST_DISK_MIB
@@ -105,19 +107,27 @@ fn model(report: &Diagnosis) -> Option<Finding> {
     report.model_fault.as_ref().map(|fault| Finding::obstacle(fault.clone(), remedy.into()))
 }
 
-/// Whether there is something that frames can come from.
-fn source(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Probe) -> Option<Finding> {
+/// Whether there is something that frames can come from. The fault is that of a file.
+fn source(
+    report: &Diagnosis,
+    wanted: &Wanted<'_>,
+    file_fault: Option<&CaptureError>,
+    tree: &Tree,
+    probe: &dyn Probe,
+) -> Option<Finding> {
     let purpose = wanted.purpose;
     let Some(source) = &wanted.source else { return cameras(&report.cameras.iter().collect::<Vec<_>>(), purpose) };
     if let Some((programs, package)) = source.programs() {
         let is_there = programs.iter().any(|program| probe.has_program(program));
-        let first = programs.first().filter(|name| !name.is_empty()).map_or(package, String::as_str);
         return (!is_there).then(|| {
             Finding::obstacle(
-                format!("{first} is not installed, which reads the source {source}"),
+                format!("{} is not installed, which reads the source {source}", programs[0]),
                 format!("sudo apt-get install {package}"),
             )
         });
+    }
+    if let Some(fault) = file_fault {
+        return unreadable(source, fault, purpose);
     }
     let device = source.device()?;
     let listed = report.cameras.iter().find(|camera| camera.device == named(device, tree));
@@ -130,6 +140,35 @@ fn source(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, probe: &dyn Prob
         // The service has another user.
         None if purpose == Purpose::Service => None,
         None => probe.try_camera(device).err().map(|e| Finding { blocks: true, found: with_advice(&e), remedy: None }),
+    }
+}
+
+/// What a run says of the file that is its source.
+fn unreadable(source: &SourceChoice, fault: &CaptureError, purpose: Purpose) -> Option<Finding> {
+    match fault {
+        CaptureError::Film { kind, .. } => {
+            let decoder = film::decoder();
+            let why = match &*decoder {
+                "" => format!("{} names no program for it", film::ENVIRONMENT),
+                _ => format!("{decoder} is not installed"),
+            };
+            Some(Finding::obstacle(format!("{source} is a film ({kind}), and {why}"), to_decode(&decoder)))
+        }
+        // The service has another user.
+        CaptureError::Read { source, .. }
+            if purpose == Purpose::Service && source.kind() == ErrorKind::PermissionDenied =>
+        {
+            None
+        }
+        fault => Some(Finding::obstacle(with_advice(fault), "mend that, or name another source".into())),
+    }
+}
+
+/// What gives a run a program for films, where this one is not there.
+fn to_decode(decoder: &str) -> String {
+    match decoder {
+        FFMPEG => "sudo apt-get install ffmpeg".into(),
+        _ => format!("unset {0}, or name the path of an ffmpeg in it", film::ENVIRONMENT),
     }
 }
 

@@ -8,6 +8,7 @@ use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
 use crate::capture::v4l2::{CameraError, CameraWish, Device, answered, try_out};
+use crate::capture::{CaptureError, Pace, Replay, Resume};
 use crate::face::{LandmarkNet, zoo};
 use crate::machine::{Tree, memory_fault};
 use crate::screen::{PngFolder, window_fault};
@@ -20,8 +21,11 @@ pub trait Probe {
     /// Whether a device is among this system's files.
     fn is_there(&self, device: &Path) -> bool;
 
-    /// Whether a program can be started.
+    /// Whether a program can be started, by its name or by its path.
     fn has_program(&self, name: &str) -> bool;
+
+    /// Opens a file, or a folder of files, as a run does.
+    fn try_file(&self, path: &Path) -> Result<(), CaptureError>;
 
     /// The number of the group that a device belongs to.
     fn group(&self, device: &Path) -> Option<u32>;
@@ -67,11 +71,16 @@ impl Probe for ThisMachine {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        if name.is_empty() {
-            return false;
+        let is_program = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+        if name.contains('/') {
+            return is_program(Path::new(name));
         }
         let folders = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&folders).any(|folder| access(folder.join(name), Access::EXEC_OK).is_ok())
+        std::env::split_paths(&folders).any(|folder| is_program(&folder.join(name)))
+    }
+
+    fn try_file(&self, path: &Path) -> Result<(), CaptureError> {
+        Replay::open(path, Pace::default(), &Resume::default()).map(drop)
     }
 
     fn group(&self, device: &Path) -> Option<u32> {
@@ -149,7 +158,10 @@ fn offered(path: &Path) -> Result<Vec<OfferedFormat>, CameraError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::capture::film;
 
     #[test]
     fn a_model_that_a_run_refuses_is_at_fault() {
@@ -170,5 +182,32 @@ mod tests {
         assert!(is_told(&inside) && is_told(Path::new("")) && is_told(Path::new("not/there")));
         // procfs has no room at all.
         assert_eq!(ThisMachine.free_disk_mib(Path::new("/proc/x/y")), Some(0));
+    }
+
+    #[test]
+    fn a_program_is_found_by_its_path_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("ffmpeg");
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        let is_found = || ThisMachine.has_program(program.to_str().unwrap());
+        assert!(!is_found() && !ThisMachine.has_program("") && !ThisMachine.has_program("/usr/bin"));
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(is_found() && ThisMachine.has_program("sh") && !ThisMachine.has_program("./sh"));
+    }
+
+    #[test]
+    fn a_file_is_what_it_holds_and_not_what_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let tried = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            ThisMachine.try_file(&path)
+        };
+        assert!(tried("film.mp4", b"YUV4MPEG2 W2 H1 Cmono XCOLORRANGE=FULL\nFRAME\n12").is_ok());
+        let has_decoder = ThisMachine.has_program(&film::decoder());
+        assert_eq!(tried("recording", b"\0\0\0\x20ftypisom").is_ok(), has_decoder);
+        let page = tried("film.mkv", b"<!DOCTYPE html>").unwrap_err().to_string();
+        assert!(page.contains("a page of HTML"), "{page}");
+        assert!(matches!(ThisMachine.try_file(&folder.path().join("none")), Err(CaptureError::NotThere(_))));
     }
 }
