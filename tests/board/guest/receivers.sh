@@ -2,7 +2,7 @@
 # documents say. Leaves in /share/found what each of them got, the journal and the log.
 set -e
 . ./unit.sh
-drop_ins=/usr/share/doc/wingmark/examples/drop-ins
+drop_ins=/usr/share/doc/wingmark/service/drop-ins
 mkdir found
 package -i first.deb
 
