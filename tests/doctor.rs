@@ -335,7 +335,8 @@ fn each_purpose_has_obstacles_of_its_own() {
     assert_eq!(obstacles(Purpose::Service, busy()), [""; 0], "the service itself may have it");
     assert_eq!(obstacles(Purpose::Run, busy()).len(), 1);
     assert_eq!(obstacles(Purpose::Bench, busy()), [""; 0]);
-    assert_eq!(service(999), ["/dev/video0 belongs to the group spi, and the unit's user does not"]);
+    let foreign = |device: &str| format!("{device} belongs to the group spi, and the unit's user does not");
+    assert_eq!(service(999), ["/dev/dri/card1", "/dev/fb0", "/dev/video0"].map(foreign));
     let drop_in = "etc/systemd/system/wingmark.service.d/spi.conf";
     pi.write(drop_in, "[Service]\nSupplementaryGroups=spi\n");
     assert_eq!(service(999), [""; 0]);
@@ -358,6 +359,94 @@ fn each_purpose_has_obstacles_of_its_own() {
     rights(0o600);
     pi.write("etc/systemd/system/wingmark.service.d/user.conf", "[Service]\nDynamicUser=no\nUser=root\n");
     assert_eq!(service(44), [""; 0]);
+}
+
+#[test]
+fn what_the_unit_forbids_is_named_with_the_drop_in_that_allows_it() {
+    const PANEL: &str = "[screen.spi]\ncontroller = \"st7789\"\ndevice = \"/dev/spidev0.0\"\nclock_hz = 40_000_000\n\
+                         data_pin = \"gpiochip0:25\"\nwidth = 240\nheight = 240\n";
+    const DROP_INS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/drop-ins");
+    const HANDED: &str = "/run/credentials/wingmark.service/broker";
+    let board = [include_str!("../boards/pi-4.toml"), PANEL].concat();
+    let board = Board::from_toml("panel.toml", &board).unwrap();
+    let default = || Wanted {
+        source: Some("clip".parse().unwrap()),
+        screen: "none".parse().unwrap(),
+        ..Wanted::by(&board, Purpose::Service)
+    };
+    let pi = Recorded::named("pi-4");
+    for (path, text) in [
+        ("run/systemd/system/placeholder", ""),
+        ("etc/systemd/system/wingmark.service", include_str!("../service/wingmark.service")),
+        ("usr/local/bin/wingmark", ""),
+        ("dev/gpiochip0", ""),
+        ("etc/wingmark/broker", "hush"),
+        ("etc/wingmark/open", "hush"),
+    ] {
+        pi.write(path, text);
+    }
+    fs::set_permissions(pi.path("etc/wingmark/broker"), fs::Permissions::from_mode(0o600)).unwrap();
+    let obstacles = |wanted: &Wanted<'_>, group| {
+        let program = Program { architecture: "aarch64".into(), kernels: "smull".into() };
+        let answers = Answers { group, ..Answers::default() };
+        let found = Diagnosis::of(&Tree::at(pi.root()), program, wanted, &answers).findings.into_iter();
+        let blocking = found.filter(|finding| finding.blocks);
+        blocking.map(|finding| (finding.found, finding.remedy.unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(obstacles(&default(), 44), []);
+
+    let network = || vec!["publish mqtt://me@h:1883/wingmark".to_owned(), "serve 127.0.0.1:8080".to_owned()];
+    let (rpicam, screen) = ("rpicam".parse().unwrap(), "spi".parse().unwrap());
+    for (wanted, group, drop_in, expected) in [
+        (
+            Wanted { network: network(), ..default() },
+            44,
+            "network.conf",
+            &[
+                "the unit forbids the network, which the run needs for publish mqtt://me@h:1883/wingmark, serve 127.0.0.1:8080",
+            ][..],
+        ),
+        (
+            Wanted { source: Some(rpicam), ..default() },
+            44,
+            "csi.conf",
+            &["the unit forbids what the source rpicam needs: AF_NETLINK and /dev/dma_heap"],
+        ),
+        (
+            Wanted { screen, ..default() },
+            999,
+            "screen.conf",
+            &["the unit forbids /dev/gpiochip0", "the unit forbids /dev/spidev0.0"],
+        ),
+        (
+            Wanted { secrets: vec![HANDED.into()], ..default() },
+            44,
+            "broker.conf",
+            &["the unit hands over no /run/credentials/wingmark.service/broker"],
+        ),
+    ] {
+        let found = obstacles(&wanted, group);
+        assert_eq!(found.iter().map(|(found, _)| found).collect::<Vec<_>>(), expected, "{drop_in}");
+        let remedy = format!("install the drop-in {drop_in} as it says; docs/logs.md says where it is");
+        assert!(found.iter().all(|(_, said)| *said == remedy), "{found:?}");
+        let path = format!("etc/systemd/system/wingmark.service.d/{drop_in}");
+        pi.write(&path, &fs::read_to_string(format!("{DROP_INS}/{drop_in}")).unwrap());
+        assert_eq!(obstacles(&wanted, group), [], "{drop_in}");
+        fs::remove_file(pi.path(&path)).unwrap();
+    }
+
+    let found = |wanted: Wanted<'_>| obstacles(&wanted, 0).into_iter().map(|(found, _)| found).collect::<Vec<_>>();
+    let own = Wanted { secrets: vec!["/etc/wingmark/broker".into(), "/etc/wingmark/open".into()], ..default() };
+    assert_eq!(found(own), ["the unit's user may not read /etc/wingmark/broker"]);
+    let written = ["/var/lib/wingmark/a.csv", "/run/wingmark/w.prom", "/tmp/s.json", "/mnt/a.csv"].map(Into::into);
+    assert_eq!(found(Wanted { written: written.into(), ..default() }), ["the unit forbids writing /mnt/a.csv"]);
+    fs::remove_file(pi.path("etc/wingmark/broker")).unwrap();
+    pi.write(
+        "etc/systemd/system/wingmark.service.d/broker.conf",
+        &fs::read_to_string(format!("{DROP_INS}/broker.conf")).unwrap(),
+    );
+    let missing = "there is no /etc/wingmark/broker, which the unit hands over as broker: systemd does not start it";
+    assert_eq!(found(Wanted { secrets: vec![HANDED.into()], ..default() }), [missing]);
 }
 
 #[test]

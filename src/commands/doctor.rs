@@ -11,7 +11,7 @@ use super::settings::{self, SettingsError};
 use super::{Outcome, results};
 use crate::board::Board;
 use crate::capture::SourceChoice;
-use crate::cli::{DoctorArgs, RunArgs};
+use crate::cli::{DoctorArgs, RunArgs, is_stdout};
 use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, Wanted, with_advice};
 use crate::face::zoo;
 use crate::machine::{Program, Tree};
@@ -80,7 +80,8 @@ fn of_settings(given: Vec<OsString>, purpose: Purpose) -> (Option<RunArgs>, Vec<
     // Who types a command line knows what it has.
     let overridden = read.overridden().filter(|_| purpose == Purpose::Service);
     let found = overridden.map(|remark| {
-        let remedy = "take them out; the drop-in settings.conf leaves record, keep and metrics to the file";
+        let remedy = "take them out; the drop-in settings.conf leaves record, keep and metrics to the file, and \
+                      screen.conf shows pictures";
         Finding::advice(remark, remedy.into())
     });
     (Some(args), found.into_iter().collect())
@@ -105,19 +106,30 @@ fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) 
             shipped => shipped.clone(),
         };
     }
-    let records = run.record.iter().filter_map(RecordChoice::file).map(|file| files::folder_of(file).to_path_buf());
+    wanted.network = run.publish.iter().map(|to| format!("publish {to}")).collect();
+    wanted.network.extend(run.serve.serve.map(|address| format!("serve {address}")));
+    wanted.network.extend(match &wanted.source {
+        Some(source @ SourceChoice::Http(_)) => Some(format!("source {source}")),
+        _ => None,
+    });
+    let secrets = [&run.password.publish_password_file, &run.serve.token_file];
+    wanted.secrets = secrets.into_iter().flatten().map(|file| at(file)).collect();
+    let records = run.record.iter().filter_map(RecordChoice::file);
     let pictures = match &wanted.screen {
         ScreenChoice::Png(folder) => Some(folder.clone()),
         _ => None,
     };
-    wanted.folders = records.chain(pictures).collect();
+    let summary = run.json_summary.as_deref().filter(|file| !is_stdout(file));
+    let files = records.clone().chain(summary).chain(run.metrics.as_deref()).chain(pictures.as_deref());
+    wanted.written = files.map(at).collect();
+    wanted.folders = records.map(|file| files::folder_of(file).to_path_buf()).chain(pictures.clone()).collect();
     if let Some(folder) = service.clone() {
         wanted.folders.iter_mut().for_each(|written| *written = folder.join(&*written).components().collect());
         if wanted.folders.is_empty() {
             wanted.folders.push(folder);
         }
     }
-    missing(run, wanted, service.as_deref())
+    missing(wanted)
 }
 
 fn of_file(fault: String) -> Finding {
@@ -125,14 +137,13 @@ fn of_file(fault: String) -> Finding {
 }
 
 /// Which of the files with secrets are not there.
-fn missing(run: &RunArgs, wanted: &Wanted<'_>, folder: Option<&Path>) -> Vec<String> {
-    let secrets = [&run.password.publish_password_file, &run.serve.token_file].into_iter().flatten();
-    let files = secrets.map(|secret| folder.map_or_else(|| secret.clone(), |folder| folder.join(secret)));
+fn missing(wanted: &Wanted<'_>) -> Vec<String> {
+    let files = wanted.secrets.iter();
     // What systemd hands to the service is there while that runs.
     let is_handed = |path: &Path| wanted.purpose == Purpose::Service && path.starts_with("/run/credentials");
     // What this user may not see, the service's may.
     let is_missing = |path: &PathBuf| matches!(path.try_exists(), Ok(false)) && !is_handed(path);
-    files.filter(is_missing).map(|path| format!("there is no {}", path.display())).collect()
+    files.filter(|path| is_missing(path)).map(|path| format!("there is no {}", path.display())).collect()
 }
 
 fn write(report: &(impl Display + Serialize), as_json: bool, is_well: bool) -> anyhow::Result<Outcome> {
@@ -191,6 +202,22 @@ mod tests {
         assert_eq!(of(twice, "--record a.csv --keep 2G", service).0, [(false, words.into())]);
         assert_eq!(of(twice, "--record a.csv --keep 2G", run).0, []);
         assert_eq!(of("record-when = 'face'\n", "", service).0, []);
+    }
+
+    #[test]
+    fn what_a_run_reaches_and_writes_is_looked_at() {
+        let parse = |line: &str| settings::read(line.split_whitespace().map(OsString::from).collect()).unwrap().0;
+        let board = Board::from_toml("boards/pi-4.toml", include_str!("../../boards/pi-4.toml")).unwrap();
+        let mut wanted = Wanted::by(&board, Purpose::Service);
+        let run = parse(
+            "wingmark run --settings none --source http://me:hush@cam/a --publish mqtt://me:hush@h --serve 8080 --record a.csv \
+             --json-summary - --metrics /m/w.prom --screen png:p --publish-password-file pw",
+        );
+        as_started(&mut wanted, &run, Some("/srv".into()));
+        let network = ["publish mqtt://me@h:1883/wingmark", "serve 127.0.0.1:8080", "source http://cam/a"];
+        assert_eq!(wanted.network, network);
+        assert_eq!(wanted.written, ["/srv/a.csv", "/m/w.prom", "/srv/p"].map(PathBuf::from));
+        assert_eq!(wanted.secrets, [PathBuf::from("/srv/pw")]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Probe;
-use super::devices::{group, is_there};
+use super::devices::{group, is_there, named};
 use crate::machine::Tree;
 
 /// Where units are looked for.
@@ -90,8 +90,78 @@ impl Unit {
 
     /// Whose rights it has; `None` where systemd makes a user up.
     pub fn user(&self) -> Option<&str> {
-        let is_made_up = self.last("DynamicUser").is_some_and(|value| ["yes", "true", "on", "1"].contains(&value));
-        if is_made_up { None } else { Some(self.last("User").unwrap_or("root")) }
+        if self.is_on("DynamicUser") { None } else { Some(self.last("User").unwrap_or("root")) }
+    }
+
+    fn is_on(&self, key: &str) -> bool {
+        self.last(key).is_some_and(|value| ["yes", "true", "on", "1"].contains(&value))
+    }
+
+    /// Whether its program reaches no network, nor is reached by one.
+    pub(super) fn forbids_network(&self) -> bool {
+        let is_closed = || self.all("IPAddressDeny").contains(&"any") && self.all("IPAddressAllow").is_empty();
+        let has_family = || ["AF_INET", "AF_INET6"].iter().any(|family| self.allows_family(family));
+        self.is_on("PrivateNetwork") || !has_family() || is_closed()
+    }
+
+    /// Whether its program may have sockets of a family. The first line says whether all others are
+    /// forbidden or allowed.
+    pub(super) fn allows_family(&self, family: &str) -> bool {
+        let lines = self.all("RestrictAddressFamilies");
+        let names_forbidden = |line: &str| line.starts_with('~');
+        let of_others = lines.first().is_none_or(|line| names_forbidden(line));
+        let naming = lines.iter().rfind(|line| line.trim_start_matches('~').split_whitespace().any(|it| it == family));
+        naming.map_or(of_others, |line| !names_forbidden(line))
+    }
+
+    /// Whether it lets its program open a device, whatever the user's rights.
+    pub(super) fn allows_device(&self, device: &Path, tree: &Tree) -> bool {
+        let allowed = self.all("DeviceAllow");
+        let is_closed = matches!(self.last("DevicePolicy"), Some("closed" | "strict")) || !allowed.is_empty();
+        let Some(kind) = kind(device).filter(|_| is_closed) else { return true };
+        let words = allowed.into_iter().filter_map(|line| line.split_whitespace().next());
+        let is_named = |word: &str| match word.strip_prefix("char-") {
+            Some(pattern) => pattern == kind || pattern.contains(['*', '?', '[']),
+            None => named(Path::new(word), tree) == device,
+        };
+        words.into_iter().any(is_named)
+    }
+
+    /// Whether what it forbids leaves a file to be written.
+    pub(super) fn allows_writing(&self, file: &Path) -> bool {
+        const FOLDERS: [(&str, &str); 5] = [
+            ("StateDirectory", "/var/lib"),
+            ("RuntimeDirectory", "/run"),
+            ("CacheDirectory", "/var/cache"),
+            ("LogsDirectory", "/var/log"),
+            ("ReadWritePaths", "/"),
+        ];
+        let is_strict = self.last("ProtectSystem") == Some("strict") || self.is_on("DynamicUser");
+        let is_below = |folder: &str, word: String| {
+            let word = specified(word);
+            let own = word.trim_start_matches(['-', '+']).split(':').next().unwrap_or_default();
+            file.starts_with(Path::new(folder).join(own))
+        };
+        let mut named = FOLDERS.iter().flat_map(|(key, folder)| self.all(key).into_iter().map(move |it| (folder, it)));
+        !is_strict
+            || ["/dev", "/tmp", "/var/tmp"].iter().any(|folder| file.starts_with(folder))
+            || named.any(|(folder, value)| words(value).into_iter().any(|word| is_below(folder, word)))
+    }
+
+    /// Whether systemd hands a credential to its program, as far as that can be told.
+    pub(super) fn hands_over(&self, name: &str) -> bool {
+        const KEYS: [&str; 4] =
+            ["LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"];
+        let is_imported = !self.all("ImportCredential").is_empty();
+        is_imported || KEYS.iter().flat_map(|key| self.all(key)).any(|line| line.split(':').next() == Some(name))
+    }
+
+    /// The file of a credential, without which it does not start.
+    pub(super) fn credential_file(&self, name: &str) -> Option<&Path> {
+        let has_default = self.all("SetCredential").iter().any(|line| line.split(':').next() == Some(name));
+        let pairs = self.all("LoadCredential").into_iter().filter_map(|line| line.split_once(':'));
+        let file = pairs.into_iter().find(|(id, _)| *id == name).map(|(_, file)| Path::new(file));
+        file.filter(|file| file.is_absolute() && !has_default)
     }
 
     /// Whether the unit puts its user into a group; root may all.
@@ -110,6 +180,21 @@ impl Unit {
             || (lets(0o040) && group(file, tree, probe).is_some_and(|group| self.is_in_group(&group)))
             || (lets(0o400) && self.user().is_some_and(|user| user_number(tree, user) == Some(about.uid())))
     }
+}
+
+/// Of which kind a device is, as `/proc/devices` names it.
+fn kind(device: &Path) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 7] = [
+        ("/dev/video", "video4linux"),
+        ("/dev/media", "media"),
+        ("/dev/dri/", "drm"),
+        ("/dev/fb", "fb"),
+        ("/dev/spidev", "spi"),
+        ("/dev/gpiochip", "gpiochip"),
+        ("/dev/dma_heap/", "dma_heap"),
+    ];
+    let device = device.to_string_lossy();
+    KINDS.iter().find(|(begin, _)| device.starts_with(begin)).map(|(_, kind)| *kind)
 }
 
 /// Keys and values.
@@ -192,6 +277,30 @@ mod tests {
         assert_eq!(folder(""), Path::new("/"));
         assert_eq!(folder("WorkingDirectory=-%S/wingmark"), Path::new("/var/lib/wingmark"));
         assert_eq!(folder("WorkingDirectory=~"), Path::new("/"));
+    }
+
+    #[test]
+    fn what_is_forbidden_is_what_systemd_forbids() {
+        let with = |lines: &str| unit(&[("own.conf", &format!("[Service]\n{lines}\n"))]);
+        for (lines, forbids) in [
+            ("", true),
+            ("PrivateNetwork=no", true),
+            ("PrivateNetwork=no\nRestrictAddressFamilies=AF_INET6", true),
+            ("PrivateNetwork=no\nRestrictAddressFamilies=AF_INET6\nIPAddressAllow=10.0.0.0/8", false),
+            ("PrivateNetwork=no\nRestrictAddressFamilies=\nIPAddressDeny=", false),
+            ("PrivateNetwork=no\nRestrictAddressFamilies=\nRestrictAddressFamilies=~AF_INET\nIPAddressDeny=", false),
+            ("PrivateNetwork=no\nRestrictAddressFamilies=~AF_INET AF_INET6\nIPAddressDeny=", true),
+        ] {
+            assert_eq!(with(lines).forbids_network(), forbids, "{lines}");
+        }
+        let tree = Tree::at(tempfile::tempdir().unwrap().path());
+        let opens = |lines: &str, device: &str| with(lines).allows_device(Path::new(device), &tree);
+        assert!(opens("", "/dev/dri/card0") && !opens("", "/dev/spidev0.0") && opens("", "/dev/unknown"));
+        assert!(opens("DeviceAllow=/dev/spidev0.0", "/dev/spidev0.0") && opens("DeviceAllow=char-*", "/dev/gpiochip0"));
+        assert!(opens("DevicePolicy=auto\nDeviceAllow=", "/dev/spidev0.0"));
+        let writes = |lines: &str, file: &str| with(lines).allows_writing(Path::new(file));
+        assert!(writes("ReadWritePaths=-/mnt /srv", "/mnt/a.csv") && !writes("", "/var/lib/other/a.csv"));
+        assert!(writes("ProtectSystem=yes\nDynamicUser=no", "/mnt/a.csv"));
     }
 
     #[test]

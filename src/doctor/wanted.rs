@@ -20,6 +20,12 @@ pub struct Wanted<'a> {
     pub model: zoo::Choice,
     /// Where it writes; the current folder where there is none.
     pub folders: Vec<PathBuf>,
+    /// Each file and each folder of pictures that it writes.
+    pub written: Vec<PathBuf>,
+    /// Files with a password or a token.
+    pub secrets: Vec<PathBuf>,
+    /// What it does by the network, each as option and value.
+    pub network: Vec<String>,
 }
 
 impl Wanted<'_> {
@@ -37,6 +43,9 @@ impl Wanted<'_> {
             screen: if is_bench { ScreenChoice::None } else { board.screen.clone() },
             model: board.model.clone(),
             folders: if is_bench { vec![std::env::temp_dir()] } else { Vec::new() },
+            written: Vec::new(),
+            secrets: Vec::new(),
+            network: Vec::new(),
         }
     }
 
