@@ -83,12 +83,12 @@ class Broker:
 
 
 class Listener:
-    """What a second client knows: the last message of each topic, and every event."""
+    """What a second client knows: the last message of each topic, and what came, in order."""
 
     def __init__(self, broker):
         import paho.mqtt.client as paho
 
-        self.last, self.retained, self.counts, self.events = {}, {}, {}, []
+        self.last, self.retained, self.counts, self.all = {}, {}, {}, []
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self.client.username_pw_set(USER, PASSWORD)
         self.client.on_connect = lambda client, *_: client.subscribe("#")
@@ -100,6 +100,7 @@ class Listener:
         self.last[message.topic] = message.payload
         self.retained[message.topic] = message.retain
         self.counts[message.topic] = self.counts.get(message.topic, 0) + 1
+        self.all.append((message.topic, message.payload))
 
     def tell(self, name, message):
         self.client.publish(f"{PREFIX}/{name}", json.dumps(message))
@@ -205,10 +206,29 @@ def check_run(wingmark, broker, secret):
     # A run that is killed: the broker says so.
     with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret) as run:
         listener.available("online")
+        wait(lambda: listener.json("state")["faces"] == 1, "a face")
         run.process.send_signal(signal.SIGKILL)
         listener.available("offline")
     print("killed: the last will says offline")
+    check_start(wingmark, broker, secret, listener)
     listener.close()
+
+
+def check_start(wingmark, broker, secret, listener):
+    """Home Assistant takes what was said last for what is so, once a run is there: what an earlier
+    run saw must not be that."""
+    assert listener.json("state")["faces"] == 1
+    listener.all.clear()
+    with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret) as run:
+        listener.available("online")
+        wait(lambda: listener.json("state")["faces"] == 1, "a face")
+        assert run.stop() == 0
+    before = dict(listener.all[: listener.all.index((f"{PREFIX}/available", b"online"))])
+    state = json.loads(before[f"{PREFIX}/state"])
+    schemas.check(state, "mqtt_state")
+    assert state["faces"] == 0 and state["yaw"] is state["eyes_closed"] is state["sequence"] is None, state
+    assert json.loads(before[f"{PREFIX}/faces"]) == []
+    print("a new run: nobody is seen before it is there")
 
 
 def check_refusal(wingmark, broker):

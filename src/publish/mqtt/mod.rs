@@ -139,8 +139,8 @@ pub struct Mqtt {
     ended_soon: bool,
     /// When the next state is due.
     beat: Beat,
-    /// What the last one said; none did on this connection yet.
-    told: Option<Presence>,
+    /// What the last one said.
+    told: Presence,
     frame_at: Instant,
     /// Whom the state is about.
     nearest: Nearest,
@@ -164,7 +164,7 @@ impl Mqtt {
             failure: String::new(),
             ended_soon: false,
             beat: Beat::new(every),
-            told: None,
+            told: Presence::Unknown,
             frame_at: Instant::now(),
             nearest: Nearest::default(),
             run: RunFigures::default(),
@@ -211,9 +211,11 @@ impl Mqtt {
                 let available = self.broker.topic("available");
                 let mut session = BrokerSession::open(&self.broker, Some(&available))?;
                 self.opened_at = Some(Instant::now());
+                // The broker may keep what was seen long ago, and Home Assistant takes that for what is
+                // so, once we are there.
+                self.say_what_is_seen(&mut session, &Entry::now(Observation::default()), None)?;
                 self.announce(&mut session)?;
                 session.subscribe(&[discovery::STATUS.into(), available])?;
-                self.told = None;
                 session
             }
         };
@@ -258,14 +260,23 @@ impl Mqtt {
     /// Sends the state where it is due, and at once where people came or nobody is left. `frame` is
     /// the number of the frame that the entry is of, where there is one.
     fn tell(&mut self, session: &mut BrokerSession, entry: &Entry, frame: Option<u32>) -> Result<(), SessionError> {
-        let (now, presence) = (Instant::now(), Some(Presence::of(entry, frame)));
-        if self.told == presence && !self.beat.is_due(now) {
+        let now = Instant::now();
+        if self.told == Presence::of(entry, frame) && !self.beat.is_due(now) {
             return Ok(());
         }
         self.beat.went(now);
-        self.told = presence;
-        self.look_at_run();
         self.say_who_speaks(session)?;
+        self.say_what_is_seen(session, entry, frame)
+    }
+
+    fn say_what_is_seen(
+        &mut self,
+        session: &mut BrokerSession,
+        entry: &Entry,
+        frame: Option<u32>,
+    ) -> Result<(), SessionError> {
+        self.told = Presence::of(entry, frame);
+        self.look_at_run();
         let face = self.nearest.choose(&entry.seen.faces);
         let state = state::state(entry, frame, face, &self.run).to_string();
         session.publish(&self.broker.topic("state"), state.as_bytes(), true)?;
@@ -420,12 +431,16 @@ mod tests {
         mqtt.idle().unwrap();
         mqtt.idle().unwrap();
         drop(mqtt);
+        let messages: Vec<_> = messages.iter().collect();
+        // Whoever hears that we are there has heard that nobody is seen yet.
+        let at = |topic: &str| messages.iter().position(|(name, _)| name == topic).unwrap();
+        assert!(at("desk/state").max(at("desk/faces")) < at("desk/available"), "{messages:?}");
         let states = messages.iter().filter(|(topic, _)| topic == "desk/state");
         let told = states.map(|(_, text)| {
-            let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let state: serde_json::Value = serde_json::from_str(text).unwrap();
             (state["faces"].as_u64().unwrap(), state["sequence"].as_u64())
         });
-        let expected = [(0, Some(1)), (1, Some(3)), (0, Some(6)), (1, Some(7)), (0, None)];
+        let expected = [(0, None), (0, Some(1)), (1, Some(3)), (0, Some(6)), (1, Some(7)), (0, None)];
         assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
