@@ -54,6 +54,9 @@ pub fn config(id: &str, prefix: &str) -> Value {
             sensor["dev_cla"] = json!("temperature");
             sensor["ent_cat"] = json!("diagnostic");
         }
+        if key == "distance_mm" {
+            sensor["dev_cla"] = json!("distance");
+        }
         components.insert(key.into(), sensor);
     }
     let binary = |key: &str, name: &str, class: Option<&str>, template: &str| {
@@ -81,12 +84,17 @@ pub fn config(id: &str, prefix: &str) -> Value {
     );
     json!({
         "dev": {
-            "ids": [id], "name": format!("wingmark {prefix}"), "mdl": "Face landmarks", "sw": VERSION,
+            "ids": [id], "name": device_name(prefix), "mdl": "Face landmarks", "sw": VERSION,
         },
         "o": { "name": "wingmark", "sw": VERSION },
         "avty_t": format!("{prefix}/available"),
         "cmps": components,
     })
+}
+
+/// Names the program once, also where the prefix does.
+fn device_name(prefix: &str) -> String {
+    if prefix.split('/').next() == Some("wingmark") { prefix.into() } else { format!("wingmark {prefix}") }
 }
 
 #[cfg(test)]
@@ -109,6 +117,15 @@ mod tests {
             }
         }
         assert_eq!(components.len(), 15);
+    }
+
+    #[test]
+    fn the_device_is_called_wingmark_once() {
+        let name = |prefix| config("id", prefix)["dev"]["name"].clone();
+        assert_eq!(
+            ["wingmark", "wingmark/desk", "desk", "wingmarks"].map(name),
+            ["wingmark", "wingmark/desk", "wingmark desk", "wingmark wingmarks"]
+        );
     }
 
     #[test]
