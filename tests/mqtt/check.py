@@ -11,6 +11,7 @@ and is done.
 """
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -136,6 +137,12 @@ def check_discovery(listener):
     for component in config["cmps"].values():
         assert component["p"] in ("sensor", "binary_sensor", "event") and component["name"] and component["val_tpl"]
         assert component["stat_t"] in (f"{PREFIX}/state", f"{PREFIX}/events")
+    # Home Assistant makes an entity's id of both names; the card is for another prefix.
+    entity = lambda component: re.sub(r"\W+", "_", f"{config['dev']['name']} {component['name']}".lower())
+    entities = {f"{component['p']}.{entity(component)}" for component in config["cmps"].values()}
+    card = (REPOSITORY / "examples/home_assistant_card.yaml").read_text().replace("wingmark_desk", "wingmark_car_dash")
+    named = set(re.findall(r"\w+\.wingmark_car_dash_\w+", card))
+    assert named and named <= entities, named - entities
     return config
 
 
