@@ -235,7 +235,8 @@ pub struct PasswordArgs {
 /// Remove what a broker keeps of a run, and its device in Home Assistant.
 #[derive(Debug, Args)]
 pub struct PublishArgs {
-    /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`.
+    /// The broker, as for `run --publish`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]`. The
+    /// device goes while Home Assistant runs; otherwise remove it there by hand.
     #[arg(long, value_name = "URL", required = true, value_parser = Receivers { that_retain: true })]
     pub forget: Vec<Target>,
 
