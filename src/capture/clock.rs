@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// A time stamp that differs more than this from the time of arrival is one of another clock.
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
+/// The least delay of frames is looked for in a window of this time and in the one before it.
+const WINDOW: Duration = Duration::from_secs(5);
 /// No two frames have the same time.
 const TICK: Duration = Duration::from_micros(1);
 /// A driver that counts this many frames at once, nine hours of them at 30 a second, is not
@@ -41,13 +43,13 @@ impl Numbers {
 
 /// Turns time stamps into time since the source's start, which rises from frame to frame. A stamp
 /// of zero, one that is not later than all before it, or a single one that is far from the others
-/// gives way to the time of arrival.
+/// gives way to the time of arrival. A clock that was set is followed from its next stamp on.
 #[derive(Debug)]
 pub struct SourceClock {
     started: Instant,
     stamps: Option<Stamps>,
-    /// Of the frame before, where its stamp was far from the others: a glitch, unless the next one
-    /// agrees with it.
+    /// Of the frame before, where its stamp did not follow the others: a glitch, unless the next
+    /// one follows it.
     other: Option<Stamps>,
     /// The time of the frame before.
     last: Option<Duration>,
@@ -57,21 +59,35 @@ pub struct SourceClock {
 #[derive(Debug, Clone, Copy)]
 struct Stamps {
     latest: Duration,
-    /// From a time stamp to the time since the start. The clock of both is the same, and no frame
-    /// arrives before it was captured, so it is what the frame of least delay says.
-    offset_nanos: i128,
+    /// From a time stamp to the time since the start, the least of this window and of the one
+    /// before it. No frame arrives before it was captured, so it is what the frame of least delay
+    /// says; but not for ever, since a clock may be set, or may not go as ours does.
+    least_nanos: [i128; 2],
+    window_began: Duration,
 }
 
 impl Stamps {
     fn of(stamp: Duration, arrived: Duration) -> Stamps {
-        Stamps { latest: stamp, offset_nanos: arrived.as_nanos() as i128 - stamp.as_nanos() as i128 }
+        let offset_nanos = arrived.as_nanos() as i128 - stamp.as_nanos() as i128;
+        Stamps { latest: stamp, least_nanos: [offset_nanos; 2], window_began: arrived }
     }
 
-    /// Whether a frame's stamp is ahead of this clock, or far before the latest one. A frame that
-    /// was only delayed is neither.
-    fn is_far_from(&self, new: Stamps) -> bool {
-        new.offset_nanos + (CLOCK_SLACK.as_nanos() as i128) < self.offset_nanos
-            || new.latest + CLOCK_SLACK < self.latest
+    fn offset_nanos(&self) -> i128 {
+        self.least_nanos[0].min(self.least_nanos[1])
+    }
+
+    /// Whether a stamp after these is later, and not ahead of their clock. One of a frame that was
+    /// only delayed is both.
+    fn are_followed_by(&self, new: Stamps) -> bool {
+        new.latest > self.latest && new.offset_nanos() + (CLOCK_SLACK.as_nanos() as i128) >= self.offset_nanos()
+    }
+
+    fn and(self, new: Stamps) -> Stamps {
+        let [least, before] = self.least_nanos;
+        if new.window_began >= self.window_began + WINDOW {
+            return Stamps { least_nanos: [new.offset_nanos(), least], ..new };
+        }
+        Stamps { latest: new.latest, least_nanos: [least.min(new.offset_nanos()), before], ..self }
     }
 }
 
@@ -102,20 +118,18 @@ impl SourceClock {
             self.stamps = Some(new);
             return None;
         };
-        if known.is_far_from(new) {
+        if !known.are_followed_by(new) {
             let before = self.other.replace(new);
-            if before.is_some_and(|before| new.latest > before.latest && !before.is_far_from(new)) {
+            if before.is_some_and(|before| before.are_followed_by(new)) {
                 (self.stamps, self.other) = (Some(new), None);
             }
             return None;
         }
         self.other = None;
-        if new.latest <= known.latest {
-            return None;
-        }
-        let offset_nanos = known.offset_nanos.min(new.offset_nanos);
-        self.stamps = Some(Stamps { offset_nanos, ..new });
-        let time = Duration::from_nanos(u64::try_from(new.latest.as_nanos() as i128 + offset_nanos).ok()?);
+        let stamps = known.and(new);
+        self.stamps = Some(stamps);
+        let nanos = stamps.latest.as_nanos() as i128 + stamps.offset_nanos();
+        let time = Duration::from_nanos(u64::try_from(nanos).ok()?);
         (time.abs_diff(arrived) <= CLOCK_SLACK).then_some(time)
     }
 }
@@ -187,6 +201,28 @@ mod tests {
             assert_eq!(after([500_000, 500_033, set, set + 33, set + 66]), expected, "{set}");
         }
         assert_eq!(after([9_000_000, 500_033, 500_066, 500_099, 500_132]), expected);
+    }
+
+    /// By whichever little a clock is off.
+    #[test]
+    fn a_stamp_that_is_off_costs_no_later_frame_its_time() {
+        for (name, off_ms, frames_off, most_us) in [
+            ("once ahead", 1000, 20..21, 0),
+            ("once behind", -1000, 20..21, 0),
+            ("set ahead", 1000, 20..600, 0),
+            ("set back", -1000, 20..600, 0),
+            ("set back by less than a frame", -20, 20..600, 20_000),
+        ] {
+            let stamp = |i: i64| 500_000 + 33 * i + if frames_off.contains(&i) { off_ms } else { 0 };
+            let frames: Vec<_> = (0..600).map(|i| (Some(stamp(i) as u64), 40 + 33 * i as u64)).collect();
+            let arrivals = frames.iter().map(|(_, arrived)| u128::from(*arrived) * 1000);
+            let times = times(&frames);
+            assert!(times.is_sorted_by(|a, b| a < b), "{name}");
+            let errors: Vec<u128> = times.iter().zip(arrivals).map(|(time, arrived)| time.abs_diff(arrived)).collect();
+            assert_eq!(errors.iter().max(), Some(&most_us), "{name}");
+            // Two windows later.
+            assert_eq!(errors[340..].iter().max(), Some(&0), "{name}");
+        }
     }
 
     #[test]
