@@ -31,8 +31,8 @@ typedef struct { int count; unsigned values[MOST_OFFERS][6]; } offers;
 typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_error; char frames[256]; } format;
 typedef struct {
   char card[32], bus[32], stamps[16];
-  unsigned capabilities, flags, set[3], interval[2], fields[2];
-  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs, has_no_rate;
+  unsigned capabilities, flags, set[3], interval[2], fields[2], makes_size[2];
+  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs, has_no_rate, has_size;
   double rate;
   int formats;
   format format[MOST_OFFERS];
@@ -95,6 +95,7 @@ static int describe(const char *node, description *c) {
     else if (IS("rate")) c->rate = atof(value);
     else if (IS("set-up") && sscanf(value, "%ux%u", c->set, c->set + 1)) c->set[2] = code(strchr(value, ' ') + 1);
     else if (IS("makes-interval")) sscanf(value, "%u/%u", c->interval, c->interval + 1);
+    else if (IS("makes-size")) c->has_size = sscanf(value, "%ux%u", c->makes_size, c->makes_size + 1);
     else if (IS("has-no-rate")) c->has_no_rate = 1;
     else if (IS("fields")) sscanf(value, "%u %u", c->fields, c->fields + 1);
     else if (IS("busy")) c->is_busy = 1;
@@ -260,6 +261,7 @@ static int set_format(opened *o, struct v4l2_format *f) {
   o->chosen = offered(o, fourcc) ? offered(o, fourcc) : &c->format[0];
   unsigned pitch = c->pitch >= 0 ? (unsigned)c->pitch : row_bytes(o->chosen->fourcc, f->fmt.pix.width);
   // Both structures begin with width, height and code.
+  if (c->has_size) f->fmt.pix.width = c->makes_size[0], f->fmt.pix.height = c->makes_size[1];
   o->width = f->fmt.pix.width;
   o->height = f->fmt.pix.height;
   f->fmt.pix.pixelformat = o->chosen->fourcc;

@@ -251,6 +251,18 @@ fn a_camera_without_a_size_that_can_be_used_is_said_to() {
 }
 
 #[test]
+fn a_driver_that_sets_a_size_that_no_frame_has_is_refused() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.file("grey", &[16; 1000]);
+    for made in ["5000x3000", "0x0"] {
+        fake.plug(0, &format!("format GREY\nsize 640x480\nframes {frames}\nmakes-size {made}\n"));
+        let Outcome { code, said, .. } = fake.run("--source /dev/video0");
+        let expected = format!("gave GREY {made}, beyond 1x1 to 4096x4096, when GREY 640x480 was set");
+        assert!(code == 1 && said.contains(&expected) && said.trim_end().lines().count() == 1, "{said:?}");
+    }
+}
+
+#[test]
 fn good_frames_among_bad_ones_are_used() {
     let Some(fake) = Fake::new() else { return };
     let (whole, cut) = (fake::jpeg(), &fake::jpeg()[..3000]);

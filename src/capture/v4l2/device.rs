@@ -13,6 +13,7 @@ use super::buffers::Buffers;
 use super::choice;
 use super::planes::{Layout, MAX_PLANES};
 use super::{CameraError, CameraFormat, CameraWish, ChosenMode, Interval, OtherWay};
+use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
 use crate::text::message::in_one_line;
 
@@ -255,6 +256,9 @@ impl Device {
         let Some(format) = CameraFormat::from_fourcc(fourcc) else {
             return Err(other(fourcc.escape_ascii().to_string()));
         };
+        if ![size.width, size.height].iter().all(|side| (1..=MAX_SIDE_PX).contains(side)) {
+            return Err(other(format!("{format} {size}, beyond 1x1 to {MAX_SIDE_PX}x{MAX_SIDE_PX},")));
+        }
         // A driver may change what was left to it.
         if wish.format.is_some_and(|wanted| !format.is(wanted)) || wish.size.is_some_and(|wanted| wanted != size) {
             return Err(other(format!("{format} {size}")));
