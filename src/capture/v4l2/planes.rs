@@ -69,7 +69,10 @@ impl Layout {
     fn copy(&self, planes: &[&[u8]], stride: usize, to: Packed) {
         let first = planes.first().copied().unwrap_or_default();
         match self.format {
-            CameraFormat::Uyvy => to.out.extend(first.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]])),
+            CameraFormat::Uyvy => {
+                to.out.extend_from_slice(first);
+                pairs_of_rows(to.out, stride).for_each(|pair| pair.swap(0, 1));
+            }
             CameraFormat::Nv12Apart => self.pack_nv12(first, planes, to),
             CameraFormat::Yu12 => {
                 // The planes of chroma follow the one of luma, with rows of half its length.
@@ -95,9 +98,9 @@ impl Layout {
         };
         match format {
             PixelFormat::Yuyv => {
-                for pair in out.chunks_exact_mut(2) {
-                    (pair[0], pair[1]) = (luma[usize::from(pair[0])], chroma[usize::from(pair[1])]);
-                }
+                pairs_of_rows(out, stride).for_each(|[y, c]| {
+                    (*y, *c) = (luma[usize::from(*y)], chroma[usize::from(*c)]);
+                });
             }
             PixelFormat::Nv12 => {
                 let (first, second) = out.split_at_mut(out.len().min(stride * self.size.height as usize));
@@ -160,6 +163,11 @@ impl Layout {
     }
 }
 
+/// Luma and chroma of each sample, row by row, which may have an odd number of bytes.
+fn pairs_of_rows(samples: &mut [u8], stride: usize) -> impl Iterator<Item = &mut [u8; 2]> {
+    samples.chunks_mut(stride.max(1)).flat_map(|row| row.as_chunks_mut().0)
+}
+
 /// A frame's memory while it is filled.
 struct Packed<'a> {
     out: &'a mut Vec<u8>,
@@ -195,6 +203,7 @@ mod tests {
         let seen = [
             copied(layout(Yuyv, 4, 2, [8, 0, 0]), &[&yuyv]),
             copied(layout(Uyvy, 4, 2, [8, 0, 0]), &[&uyvy]),
+            copied(layout(Uyvy, 4, 2, [9, 0, 0]), &[&[&uyvy[..8], &[0], &uyvy[8..]].concat()]),
             copied(layout(Nv12, 4, 2, [4, 0, 0]), &[&together(&pairs)]),
             copied(layout(Yu12, 4, 2, [4, 0, 0]), &[&together(&[90, 240, 240, 110])]),
             copied(layout(Nv12Apart, 4, 2, [4, 4, 0]), &[&luma, &pairs]),
@@ -219,12 +228,15 @@ mod tests {
         for (format, planes) in [
             (Yuyv, &[&[0, 128, 255, 128, 0, 128, 255, 128][..]][..]),
             (Uyvy, &[&[128, 0, 128, 255, 128, 0, 128, 255]]),
+            (Yuyv, &[&[0, 128, 255, 128, 7, 0, 128, 255, 128]]),
             (Nv12, &whole[..1]),
             (Yu12, &whole[..1]),
             (Yu12Apart, &[&[0, 255, 0, 255], &[128], &[128]]),
             (Grey, &[&[0, 255, 0, 255]]),
         ] {
-            let frame = copied(Layout { is_full_range: true, ..layout(format, 2, 2, [0; 3]) }, planes).unwrap();
+            // Of pairs, a row may have a byte more.
+            let stride_bytes = if planes[0].len() == 9 { [5, 0, 0] } else { [0; 3] };
+            let frame = copied(Layout { is_full_range: true, ..layout(format, 2, 2, stride_bytes) }, planes).unwrap();
             assert_eq!(frame.to_rgb(), [0, 0, 0, 255, 255, 255].repeat(2), "{format}");
         }
     }
