@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 
 use thiserror::Error;
 
-use super::{FlawWatch, Pace};
+use super::{Flaw, FlawWatch, Pace};
 use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg::{self, Extent, JpegError, Walker};
@@ -14,8 +14,6 @@ use crate::picture::jpeg::{self, Extent, JpegError, Walker};
 const MAX_PICTURE_BYTES: usize = 32 << 20;
 /// Read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
-/// What is said of a stream whose first picture has an Exif orientation.
-const TURNED: &str = "says that it is turned (Exif), which is not heeded in a stream; pictures in files are turned";
 
 /// What is wrong with MJPEG video.
 #[derive(Debug, Error)]
@@ -100,10 +98,10 @@ impl<R: Read> Mjpeg<R> {
         let number = self.take_number();
         let decoded = jpeg::decode_into(&self.buffer[..length], frame, FRAME_BOUNDS);
         // One look costs nothing, and all pictures of a stream come from one camera.
-        let turned = (number == 0 && jpeg::is_turned(&self.buffer[..length])).then_some(TURNED);
+        let turned = (number == 0 && jpeg::is_turned(&self.buffer[..length])).then_some(Flaw::Turned);
         self.drop_picture(length);
         let flaw = decoded.map_err(|source| MjpegError::Picture { number, source })?;
-        self.flaws.say(flaw, || format!("picture {number}"));
+        self.flaws.say(flaw.map(Flaw::Jpeg), || format!("picture {number}"));
         self.flaws.say(turned, || format!("picture {number}"));
         frame.stamp(number, self.pace.time(number));
         Ok(true)

@@ -43,7 +43,7 @@ pub use stream::Stream;
 pub use v4l2::{Camera, CameraError, CameraWish, OtherWay};
 pub use y4m::{Y4m, Y4mError};
 
-use fault::FlawWatch;
+use fault::{Flaw, FlawWatch};
 
 pub use crate::picture::JpegError;
 use crate::picture::PictureError;

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::kind::{HEAD_BYTES, MP4, StreamKind};
-use super::{CaptureError, Captured, Film, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
+use super::{CaptureError, Captured, Film, Flaw, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
 use crate::text::message::quoted;
 
@@ -96,7 +96,7 @@ impl Reader {
         match kind {
             StreamKind::Y4m => {
                 let y4m = Y4m::open(input).map_err(|source| y4m_error(name, source))?;
-                flaws.say(y4m.odd_pixels(), || name.into());
+                flaws.say(y4m.odd_pixels().map(Flaw::PixelAspect), || name.into());
                 Ok(Reader::Y4m(y4m))
             }
             StreamKind::Mjpeg => {

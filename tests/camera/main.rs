@@ -385,11 +385,15 @@ fn jpegs_are_shown_as_cameras_write_them() {
     let twice = [&whole[..2], &whole].concat();
     let mut broken = whole.clone();
     broken[whole.len() * 9 / 10..][..2].copy_from_slice(b"\xff\x3f");
+    // By Exif: a quarter turn.
+    let turned = b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let turned = [&whole[..2], turned, &whole[2..]].concat();
     for (name, frame, warning) in [
         ("whole", whole.clone(), ""),
         ("no end", data.to_vec(), "has no end marker"),
         ("zeros", [data, b"\0\0"].concat(), "has no end marker"),
         ("started twice", twice, ""),
+        ("turned", turned, "says that it is turned (Exif), which is not heeded"),
         ("broken scan", broken, "is damaged within its data"),
     ] {
         let frames = fake.file("frame.jpg", &frame);

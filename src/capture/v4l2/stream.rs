@@ -7,7 +7,7 @@ use super::identity::Identity;
 use super::start::{Started, start};
 use super::{CameraError, CameraFormat, CameraWish, Description};
 use crate::capture::returning::{Arrival, FrameStream, Lost, Opener};
-use crate::capture::{Fault, FlawWatch, Origin};
+use crate::capture::{Fault, Flaw, FlawWatch, Origin};
 use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg;
@@ -105,14 +105,16 @@ pub struct V4l2Stream {
     refused: Option<String>,
     /// A frame before it is decompressed.
     jpeg: Vec<u8>,
+    /// Whether none was decompressed yet.
+    is_first: bool,
     flaws: FlawWatch,
 }
 
 impl V4l2Stream {
     pub fn new(Started { buffers, refused }: Started, flaws: FlawWatch) -> Self {
         let device = buffers.device();
-        flaws.say(device.other_rate(), || device.path().display().to_string());
-        V4l2Stream { buffers, refused, jpeg: Vec::new(), flaws }
+        flaws.say(device.other_rate().map(|other| Flaw::Rate(other.into())), || device.path().display().to_string());
+        V4l2Stream { buffers, refused, jpeg: Vec::new(), is_first: true, flaws }
     }
 
     pub fn format(&self) -> CameraFormat {
@@ -138,9 +140,11 @@ impl V4l2Stream {
         let jpeg = jpeg::at_start_of(&self.jpeg)?;
         let flaw = jpeg::decode_into(jpeg, frame, FRAME_BOUNDS)?;
         let name = || format!("a picture of {}", self.buffers.device().path().display());
-        self.flaws.say(flaw, name);
-        let (set, size) = (self.buffers.layout().size, frame.size());
-        self.flaws.say((size != set).then(|| format!("has {size} where {set} was set, and is taken as it is")), name);
+        self.flaws.say(flaw.map(Flaw::Jpeg), name);
+        let turned = std::mem::take(&mut self.is_first) && jpeg::is_turned(jpeg);
+        self.flaws.say(turned.then_some(Flaw::Turned), name);
+        let (set, found) = (self.buffers.layout().size, frame.size());
+        self.flaws.say((found != set).then_some(Flaw::Size { found, set }), name);
         Ok(())
     }
 }
