@@ -530,6 +530,20 @@ fn what_has_no_effect_is_told() {
 }
 
 #[test]
+fn a_password_on_the_command_line_is_told_what_hides_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (option, url, expected) in [
+        ("--publish", "mqtt://me:hush@127.0.0.1:9", "; --publish-password-file or the settings file hides it"),
+        ("--source", "http://me:hush@127.0.0.1:9/", "; the settings file hides it"),
+    ] {
+        // What is asked for is refused before anything is opened.
+        let output = wingmark(folder.path(), &["run", option, url, "--frames", "none"]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(&format!("(ps){expected}\n")), "{said}");
+    }
+}
+
+#[test]
 fn a_secret_that_every_user_can_read_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let mode = |name: &str, mode: u32| {

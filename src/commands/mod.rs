@@ -38,12 +38,13 @@ pub enum Outcome {
 /// Says that the arguments of a process are no place for a password.
 pub fn warn_of_passwords(arguments: &[OsString]) {
     let texts = arguments.iter().map(|argument| argument.to_string_lossy());
-    if texts.into_iter().any(|text| without_passwords(&text) != text) {
-        log::warn!(
-            "a password on the command line is seen by everybody on this machine (ps); --publish-password-file or the \
-             settings file hides it"
-        );
+    let telling: Vec<_> = texts.filter(|text| without_passwords(text) != *text).collect();
+    if telling.is_empty() {
+        return;
     }
+    let are_brokers = telling.iter().all(|text| text.contains("mqtt://") || text.contains("mqtts://"));
+    let file = if are_brokers { "--publish-password-file or the settings file" } else { "the settings file" };
+    log::warn!("a password on the command line is seen by everybody on this machine (ps); {file} hides it");
 }
 
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
