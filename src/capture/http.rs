@@ -57,6 +57,8 @@ pub enum HttpError {
     WrongPassword,
     #[error("it sends us elsewhere more than {MAX_REDIRECTS} times")]
     Circle,
+    #[error("it sends us elsewhere and does not say where; give the address of the stream itself")]
+    Nowhere,
     #[error("it wants a user and a password: http://USER:PASSWORD@HOST/PATH (sent in the clear)")]
     NoPassword,
     #[error("it sends one picture ({0}); expected a stream of them, MJPEG (multipart/x-mixed-replace)")]
@@ -405,7 +407,8 @@ impl Head {
         match self.status.get(..3) {
             Some("200") => {}
             Some("301" | "302" | "303" | "307" | "308") => {
-                return self.first("Location").map(|to| Answer::Redirect(to.into())).ok_or(HttpError::NoHttp);
+                let to = self.first("Location").filter(|to| !to.is_empty());
+                return to.map(|to| Answer::Redirect(to.into())).ok_or(HttpError::Nowhere);
             }
             Some("401") => return Err(self.wants_password()),
             _ => return Err(HttpError::Status(self.status.clone())),
@@ -672,6 +675,8 @@ mod tests {
                 "it sends one picture (image/jpeg)",
             ),
             (b"HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n", "to /there"),
+            (b"HTTP/1.1 302 Found\r\n\r\n", "it sends us elsewhere and does not say where"),
+            (b"HTTP/1.1 302 Found\r\nLocation: \r\n\r\n", "it sends us elsewhere and does not say where"),
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n", "a chunk has no length"),
         ] {
             let error = body(bytes).unwrap_err();
