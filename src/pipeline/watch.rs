@@ -19,6 +19,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Follows the statuses of a source.
 #[derive(Debug, Default)]
 pub struct StatusWatch {
+    /// Nobody writes the source meanwhile.
+    is_file: bool,
     status: Status,
     /// Since when no frames come.
     since: Option<Instant>,
@@ -40,6 +42,11 @@ pub struct StatusWatch {
 }
 
 impl StatusWatch {
+    /// Of a source that is a file or a folder, or one that somebody writes.
+    pub fn new(is_file: bool) -> Self {
+        StatusWatch { is_file, ..StatusWatch::default() }
+    }
+
     /// A frame came.
     pub fn frame(&mut self, now: Instant) {
         (self.last_frame, self.quiet_was_said) = (Some(now), false);
@@ -146,7 +153,11 @@ impl StatusWatch {
             return None;
         }
         self.quiet_was_said = true;
-        Some(format!("no frame for {} s; whoever writes the source gives none, and one is waited for", since.as_secs()))
+        let why = match self.is_file {
+            true => "the disk, or ffmpeg where it is a film, has given none yet",
+            false => "whoever writes the source gives none",
+        };
+        Some(format!("no frame for {} s; {why}, and one is waited for", since.as_secs()))
     }
 }
 
@@ -168,6 +179,19 @@ mod tests {
         assert_eq!(said(100), None);
         watch.frame(start + Duration::from_secs(101));
         assert!(watch.reminder(start + Duration::from_secs(120)).unwrap().starts_with("no frame for 19 s"));
+    }
+
+    #[test]
+    fn nobody_is_said_to_write_a_film() {
+        let start = Instant::now();
+        for (is_file, expected) in
+            [(true, "or ffmpeg where it is a film, has given none yet"), (false, "whoever writes")]
+        {
+            let mut watch = StatusWatch::new(is_file);
+            assert_eq!(watch.reminder(start), None);
+            let said = watch.reminder(start + QUIET_AFTER).unwrap();
+            assert!(said.contains(expected), "{said}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use self::totals::Totals;
 use super::renewal::{Loaded, Renewal, RenewalError, Renewed};
 use super::slate::Verdict;
 use super::{Outcome, results};
-use crate::capture::Origin;
+use crate::capture::{Origin, SourceChoice};
 use crate::cli::RunArgs;
 use crate::doctor::with_advice;
 use crate::face::Observer;
@@ -74,7 +74,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
             .transpose()
             .context("cannot start the thread that shows")?,
         service: ServiceManager::from_environment(),
-        watch: StatusWatch::default(),
+        watch: StatusWatch::new(args.source.as_ref().is_some_and(SourceChoice::waits)),
         totals: Totals::default(),
         frames: plan.frames,
         window_closed: false,
