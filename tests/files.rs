@@ -58,6 +58,22 @@ fn each_row_names_its_file() {
 }
 
 #[test]
+fn an_animated_png_is_said_to_be_one() {
+    let folder = album(&[]);
+    let path = folder.path().join("album/a.png");
+    image::RgbImage::new(40, 30).save(&path).unwrap();
+    let png = fs::read(&path).unwrap();
+    // Behind the header: two pictures, for ever.
+    let chunk = b"acTL\0\0\0\x02\0\0\0\0";
+    let chunk = [&8u32.to_be_bytes()[..], chunk, &crc32fast::hash(chunk).to_be_bytes()].concat();
+    fs::write(&path, [&png[..33], &chunk, &png[33..]].concat()).unwrap();
+    let output = run(folder.path(), &["--source", "album/a.png"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("album/a.png is animated; its first picture is taken alone").count(), 1, "{said}");
+}
+
+#[test]
 fn an_interrupted_run_goes_on() {
     let folder = album(&["1.jpg", "2.jpg", "10.jpg"]);
     let portrait = fs::read(PORTRAIT).unwrap();

@@ -3,8 +3,9 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 use thiserror::Error;
 
 use crate::picture::frame::{Frame, PixelFormat, Size};
@@ -95,7 +96,7 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Frame, PictureError> {
         other => return Err(PictureError::UnknownKind { path: path.into(), found: in_words(other.ok(), bytes) }),
     };
     let broken = |problem: String| PictureError::Broken { path: path.into(), problem };
-    let decoded = if format == ImageFormat::Jpeg { decode_jpeg(bytes, path) } else { decode_png(bytes) };
+    let decoded = if format == ImageFormat::Jpeg { decode_jpeg(bytes, path) } else { decode_png(bytes, path) };
     let (mut pixels, orientation) = decoded.map_err(|problem| match problem {
         Problem::Broken(problem) => broken(problem),
         Problem::Refused(problem) => PictureError::Refused { path: path.into(), problem },
@@ -139,18 +140,19 @@ fn decode_jpeg(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation),
     Ok((pixels, jpeg::orientation(bytes)))
 }
 
-fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Problem> {
+fn decode_png(bytes: &[u8], path: &Path) -> Result<(DynamicImage, Orientation), Problem> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(png_bytes(bytes));
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits)?;
     let (width, height) = decoder.dimensions();
     BOUNDS.check(Size { width, height })?;
     let decoded_mib = decoder.total_bytes() >> 20;
     if decoded_mib > MAX_DECODED_MIB {
         let limit = format!("expected at most {MAX_DECODED_MIB} MiB");
         return Err(Problem::Refused(format!("its samples take {decoded_mib} MiB in memory; {limit}")));
+    }
+    if decoder.is_apng()? {
+        log::warn!("{} is animated; its first picture is taken alone", path.display());
     }
     let orientation = decoder.orientation()?;
     Ok((DynamicImage::from_decoder(decoder)?, orientation))
