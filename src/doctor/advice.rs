@@ -136,6 +136,11 @@ fn in_words(way: &OtherWay) -> String {
             "give --source gst:\"v4l2src device={} ! videoconvert ! y4menc ! fdsink\", which has GStreamer convert it",
             path.display()
         ),
+        OtherWay::Videoscale(path) => format!(
+            "give --source gst:\"v4l2src device={} ! decodebin ! videoscale ! video/x-raw,width=1280 ! videoconvert ! y4menc \
+             ! fdsink\", which has GStreamer make it smaller",
+            path.display()
+        ),
         OtherWay::Libcamera => "give --source gst:\"libcamerasrc ! videoconvert ! y4menc ! fdsink\" (or rpicam, on a \
                                 Raspberry Pi), which has another program read it"
             .into(),

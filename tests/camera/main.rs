@@ -241,6 +241,10 @@ fn a_camera_without_a_size_that_can_be_used_is_said_to() {
     let Some(fake) = Fake::new() else { return };
     for (camera, expected) in [
         ("format YUYV\nsize 65535x65535\n", "offers YUYV, but in no size of 1x1 to 4096x4096"),
+        (
+            "format YUYV\nsize 65535x65535\n",
+            "v4l2src device=/dev/video0 ! decodebin ! videoscale ! video/x-raw,width=1280",
+        ),
         // As of a driver that leaves its memory as it was.
         ("format \u{1}\u{2}A \nsize 640x480\n", "offers \\x01\\x02A"),
     ] {

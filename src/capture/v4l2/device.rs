@@ -196,8 +196,11 @@ impl Device {
             let fourccs = self.fourccs();
             let names: Vec<String> = fourccs.iter().map(|fourcc| fourcc.escape_ascii().to_string()).collect();
             let offers = if names.is_empty() { "no format".into() } else { names.join(", ") };
-            let way = self.other_way(&fourccs);
-            let is_known = fourccs.into_iter().any(|fourcc| CameraFormat::from_fourcc(fourcc).is_some());
+            let is_known = fourccs.iter().any(|fourcc| CameraFormat::from_fourcc(*fourcc).is_some());
+            let way = match self.other_way(&fourccs) {
+                way if !is_known || matches!(way, OtherWay::Rpicam | OtherWay::Nvargus) => way,
+                _ => OtherWay::Videoscale(self.path.clone()),
+            };
             return Err(match is_known {
                 true => CameraError::NoSize { offers, way, path: self.path },
                 false => CameraError::NoFormat { offers, way, path: self.path },

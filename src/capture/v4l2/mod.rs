@@ -126,6 +126,8 @@ pub enum OtherWay {
     Nvargus,
     /// GStreamer with `v4l2src` converts what the camera at this path gives.
     V4l2src(PathBuf),
+    /// GStreamer makes smaller what the camera at this path gives.
+    Videoscale(PathBuf),
     /// GStreamer with `libcamerasrc`.
     Libcamera,
     /// None: it gives grey of more than 8 bits, or packed, as cameras for infrared and depth do.
