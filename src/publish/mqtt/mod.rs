@@ -211,8 +211,8 @@ impl Mqtt {
                 let available = self.broker.topic("available");
                 let mut session = BrokerSession::open(&self.broker, Some(&available))?;
                 self.opened_at = Some(Instant::now());
-                // The broker may keep what was seen long ago, which Home Assistant takes for what is
-                // so once we are there.
+                // What the broker keeps may be old, and Home Assistant takes it for what is so
+                // once we are there.
                 self.say_what_is_seen(&mut session, &Entry::now(Observation::default()), None)?;
                 self.announce(&mut session)?;
                 session.subscribe(&[discovery::STATUS.into(), available])?;
