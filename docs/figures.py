@@ -190,25 +190,27 @@ CORES = [
 ]
 
 
-def least():
-    """The shortest time that each net can take, by its instructions."""
+def shortest(net, core):
+    """The shortest time that a net can take on a core, by its instructions."""
     counts = {(row["work"], row["by"]): int(row["instructions"]) for row in rows("tests/arm/baseline.csv")}
-    def cell(net, kernel, width, cycles):
-        return f"{counts[net, kernel] / width / cycles / 1e3:.1f} ms"
-    body = [[f"`{net}`", *(cell(net, *core[1:]) for core in CORES)] for net in ORDER]
+    _, kernel, width, cycles = core
+    return f"{counts[net, kernel] / width / cycles / 1e3:.1f} ms"
+
+
+def least():
+    """The shortest time that each net can take."""
+    body = [[f"`{net}`", *(shortest(net, core) for core in CORES)] for net in ORDER]
     return table(["net, at least", *(core[0] for core in CORES)], body)
 
 
 def glance():
     """What a net costs, and how good it is."""
     single = {model["name"]: model for model in report()["models"] if model["threads"] == 1}
-    counts = {(row["work"], row["by"]): int(row["instructions"]) for row in rows("tests/arm/baseline.csv")}
     ours = [card for card in cards() if card["name"] in single]
     cells = lambda of: [of(card) for card in ours]
     body = [["mean error on 300-W common, as a share of the eyes' distance", *cells(lambda card: f"{rounded(card['accuracy'][0]['int8'], 2)} %")],
             ["a frame with one face, on one core of a PC", *cells(lambda card: milliseconds(single[card["name"]]["frame"]["median_us"]))]]
-    for board, kernel, width, cycles in CORES[2:]:
-        body.append([f"the net alone, {board}, at least", *cells(lambda card: f"{counts[card['name'], kernel] / width / cycles / 1e3:.1f} ms")])
+    body += [[f"the net alone, {core[0]}, at least", *cells(lambda card: shortest(card["name"], core))] for core in CORES[2:]]
     return table(["", *(f"`{card['name']}`" for card in ours)], body)
 
 

@@ -9,7 +9,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use super::ffmpeg::Messages;
-use super::{CaptureError, Captured, Source, Y4m, tied};
+use super::{CaptureError, Captured, Source, Y4m, Y4mError, tied};
 use crate::picture::frame::Frame;
 use crate::threads;
 
@@ -91,8 +91,6 @@ impl Film {
     }
 
     fn read(&mut self, frame: &mut Frame) -> Result<bool, CaptureError> {
-        let name = self.name.clone();
-        let failed = |source| CaptureError::Y4m { name: name.clone(), source };
         if self.frames.is_none() {
             let stdout = self.child.stdout.take().expect("it is piped, and taken once");
             let mut stdout = BufReader::new(stdout);
@@ -100,7 +98,7 @@ impl Film {
             if stdout.fill_buf().is_ok_and(<[u8]>::is_empty) {
                 return self.end();
             }
-            self.frames = Some(Y4m::open(stdout).map_err(failed)?);
+            self.frames = Some(Y4m::open(stdout).map_err(|source| self.failed(source))?);
         }
         match self.frames.as_mut().expect("it was opened").read_into(frame) {
             Ok(true) => {
@@ -109,9 +107,13 @@ impl Film {
             }
             Ok(false) => self.end(),
             // Why there is no more is what ffmpeg said, if it said so.
-            Err(e) if e.is_early_end() => self.end().and(Err(failed(e))),
-            Err(e) => Err(failed(e)),
+            Err(e) if e.is_early_end() => self.end().and_then(|_| Err(self.failed(e))),
+            Err(e) => Err(self.failed(e)),
         }
+    }
+
+    fn failed(&self, source: Y4mError) -> CaptureError {
+        CaptureError::Y4m { name: self.name.clone(), source }
     }
 
     /// The time of the next frame, or else that of a steady rate.
