@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::udp::Udp;
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::face::Face;
 use crate::face::measure::Measures;
 use crate::record::entry::Entry;
@@ -39,13 +39,13 @@ impl Datagrams {
 }
 
 impl Receiver for Datagrams {
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         // Each face goes out, whatever became of the one before.
         let mut sent = Ok(());
         for datagram in datagrams(entry) {
             sent = sent.and(self.0.send(&datagram));
         }
-        sent.map(|()| true)
+        sent.map(|()| Way::Works)
     }
 }
 

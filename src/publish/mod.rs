@@ -37,20 +37,27 @@ pub trait Receiver: Send {
     /// Who makes the frames from the next one on.
     fn describe(&mut self, _made_by: Arc<Provenance>) {}
 
-    /// May take its time; frames that come meanwhile are lost but for the newest. Whether there was
-    /// anything to send.
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError>;
+    /// May take its time; frames that come meanwhile are lost but for the newest.
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError>;
 
     /// At the end of a run the last frame leaves within this time, or not at all.
     fn last_frame_within(&self) -> Duration {
         Duration::from_millis(200)
     }
 
-    /// No frame came for a while: what has to be done now and then is done. Whether there was
-    /// anything.
-    fn idle(&mut self) -> Result<bool, PublishError> {
-        Ok(false)
+    /// No frame came for a while: what has to be done now and then is done.
+    fn idle(&mut self) -> Result<Way, PublishError> {
+        Ok(Way::Unused)
     }
+}
+
+/// What a receiver knows of the way to who listens, when nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Something went over it, or a connection stands.
+    Works,
+    /// There was nothing to send.
+    Unused,
 }
 
 /// Why nothing can be published.
@@ -80,7 +87,26 @@ pub enum PublishError {
     Token(#[from] page::TokenError),
 }
 
+/// What an error means for the receiver, and for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    /// It may pass.
+    Passing,
+    /// Somebody waits for each frame and lacks one: the run has failed.
+    Broken,
+    /// Nobody will receive anything any more.
+    Gone,
+}
+
 impl PublishError {
+    fn severity(&self) -> Severity {
+        match self {
+            PublishError::StdoutClosed => Severity::Gone,
+            PublishError::Stdout(_) => Severity::Broken,
+            _ => Severity::Passing,
+        }
+    }
+
     /// What failed, without where; it stays the same until it is tried again.
     fn cause(&self) -> String {
         match self {

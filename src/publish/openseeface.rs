@@ -16,7 +16,7 @@
 use nalgebra::{Matrix3, Point2, Vector3};
 
 use super::udp::Udp;
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::face::head::{EYE_DISTANCE_MM, HeadModel};
 use crate::face::measure::Measures;
 use crate::face::nearest::Nearest;
@@ -50,13 +50,13 @@ impl OpenSeeFace {
 }
 
 impl Receiver for OpenSeeFace {
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         let faces = self.slots.place(&entry.seen.faces);
         if faces.is_empty() {
-            return Ok(false);
+            return Ok(Way::Unused);
         }
         self.udp.send(&datagram(&entry.seen, &faces, entry.wall_nanos() as f64 / 1e9, &self.head))?;
-        Ok(true)
+        Ok(Way::Works)
     }
 }
 

@@ -6,7 +6,7 @@
 //! the nearest is followed.
 
 use super::udp::Udp;
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::face::nearest::Nearest;
 use crate::face::pose::HeadPose;
 use crate::record::entry::Entry;
@@ -27,9 +27,9 @@ impl OpenTrack {
 
 impl Receiver for OpenTrack {
     /// A frame without a head sends nothing: the game keeps its view.
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         let pose = self.nearest.choose(&entry.seen.faces).and_then(|face| face.measures.pose.as_ref());
-        pose.map_or(Ok(false), |pose| self.udp.send(&packet(pose)).map(|()| true))
+        pose.map_or(Ok(Way::Unused), |pose| self.udp.send(&packet(pose)).map(|()| Way::Works))
     }
 }
 

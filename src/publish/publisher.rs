@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Severity, Way};
 use crate::record::entry::Entry;
 use crate::record::losses::{Cause, Tally};
 use crate::record::provenance::Provenance;
@@ -44,6 +44,19 @@ impl Waiting {
     }
 }
 
+/// What the receiver's thread tells while it runs.
+#[derive(Default)]
+struct Account {
+    /// Of frames; those sent are written.
+    tally: Arc<Tally>,
+    /// Whether nobody will receive anything any more.
+    is_gone: AtomicBool,
+    /// Whether something was lost that the run had to send.
+    is_broken: AtomicBool,
+    /// What was not sent last failed for this, until the trouble is over.
+    failure: Mutex<Option<String>>,
+}
+
 /// Where frames are published.
 pub struct Publisher {
     name: String,
@@ -53,18 +66,11 @@ pub struct Publisher {
     made_by: Option<Arc<Provenance>>,
     /// Frames that were to be sent.
     given: u64,
-    /// Of frames; those sent are written.
-    tally: Arc<Tally>,
-    /// Whether nobody will receive anything any more.
-    gone: Arc<AtomicBool>,
+    account: Arc<Account>,
     /// The last frame leaves within this time, or not at all, where frames may be lost.
     last_frame_within: Duration,
     /// When that is, once no more frames come.
     last_frame_by: Option<Instant>,
-    /// What was not sent last failed for this, until the trouble is over.
-    failure: Arc<Mutex<Option<String>>>,
-    /// Whether standard output ever took no line, though somebody reads it.
-    is_broken: Arc<AtomicBool>,
     thread: JoinHandle<()>,
     panic_was_said: bool,
 }
@@ -73,61 +79,26 @@ impl Publisher {
     /// Starts the receiver's thread; `name` is what messages call it. Frames that the receiver is
     /// too slow for are lost, and counted, unless it has to get every one: for sources that are no
     /// camera.
-    pub fn start(name: String, policy: Policy, mut receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
+    pub fn start(name: String, policy: Policy, receiver: Box<dyn Receiver>) -> Result<Self, PublishError> {
         let slot = Arc::new(Slot::<Waiting>::new(policy));
-        let (tally, gone) = (Arc::<Tally>::default(), Arc::<AtomicBool>::default());
-        let (failure, last_frame_within) = (Arc::<Mutex<Option<String>>>::default(), receiver.last_frame_within());
-        let closes = ClosesWhenDropped(Arc::clone(&slot));
-        let (counts, goes, fails) = (Arc::clone(&tally), Arc::clone(&gone), Arc::clone(&failure));
-        let is_broken = Arc::<AtomicBool>::default();
-        let breaks = Arc::clone(&is_broken);
-        let mut trouble = Trouble { name: name.clone(), ..Trouble::default() };
-        let deliver = move || {
-            let ClosesWhenDropped(slot) = &closes;
-            let mut waiting = Waiting::default();
-            loop {
-                let (done, frames) = match slot.take(&mut waiting, IDLE_AFTER) {
-                    Taken::Value => (hand_over(&mut *receiver, &mut waiting), 1),
-                    Taken::Nothing => match receiver.idle() {
-                        Ok(false) => continue,
-                        done => (done, 0),
-                    },
-                    Taken::Closed => break,
-                };
-                match done {
-                    Ok(was_sent) => {
-                        counts.count_written(frames);
-                        if was_sent && trouble.is_over(Instant::now()) {
-                            *fails.lock().expect(UNPOISONED) = None;
-                        }
-                    }
-                    Err(PublishError::StdoutClosed) => {
-                        counts.count_lost(frames, Cause::NotSent, NOT_SENT);
-                        goes.store(true, Ordering::Relaxed);
-                        break;
-                    }
-                    Err(error) => {
-                        counts.count_lost(frames, Cause::NotSent, NOT_SENT);
-                        trouble.say(&error, counts.lost(), Instant::now());
-                        *fails.lock().expect(UNPOISONED) = Some(error.cause());
-                        breaks.fetch_or(matches!(error, PublishError::Stdout(_)), Ordering::Relaxed);
-                    }
-                }
-            }
+        let account = Arc::<Account>::default();
+        let last_frame_within = receiver.last_frame_within();
+        let delivery = Delivery {
+            slot: ClosesWhenDropped(Arc::clone(&slot)),
+            receiver,
+            account: Arc::clone(&account),
+            trouble: Trouble { name: name.clone(), ..Trouble::default() },
         };
-        let thread = threads::start("publish", deliver).map_err(PublishError::Thread)?;
+        let thread = threads::start("publish", move || delivery.run()).map_err(PublishError::Thread)?;
         Ok(Publisher {
             name,
             policy,
             slot,
             made_by: None,
             given: 0,
-            tally,
-            gone,
+            account,
             last_frame_within,
             last_frame_by: None,
-            failure,
-            is_broken,
             thread,
             panic_was_said: false,
         })
@@ -140,12 +111,12 @@ impl Publisher {
 
     /// What was sent and lost so far; goes on counting.
     pub fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+        &self.account.tally
     }
 
     /// Whether nobody will receive anything here any more.
     pub fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+        self.account.is_gone.load(Ordering::Relaxed)
     }
 
     /// Whether [`publish`](Self::publish) does not wait now. Who has to act on signals asks first.
@@ -163,7 +134,7 @@ impl Publisher {
         let mut newest = Waiting { entry: Some(entry.clone()), made_by: self.made_by.take() };
         let is_taken = self.slot.put_after(&mut newest, |lost, newest| {
             newest.follow(lost);
-            self.tally.count_lost(1, Cause::GaveWay, "gave way");
+            self.account.tally.count_lost(1, Cause::GaveWay, "gave way");
         });
         self.given += 1;
         if !is_taken {
@@ -176,7 +147,7 @@ impl Publisher {
         if !self.is_gone() && !std::mem::replace(&mut self.panic_was_said, true) {
             say_panicked(&self.name);
         }
-        self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
+        self.account.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
     }
 
     /// No more frames come: the last one goes out.
@@ -199,20 +170,20 @@ impl Publisher {
         let last_frame_by = self.last_frame_by.filter(|_| !has_all);
         let ended = join_until(self.thread, last_frame_by.map_or(deadline, |by| deadline.min(by)));
         let panicked = ended == Ended::Panicked;
-        let is_broken = self.is_broken.load(Ordering::Relaxed);
+        let is_broken = self.account.is_broken.load(Ordering::Relaxed);
         if panicked && !self.panic_was_said {
             say_panicked(&self.name);
         }
-        let is_gone = self.gone.load(Ordering::Relaxed);
+        let is_gone = self.is_gone();
         if ended != Ended::Whole || is_gone {
-            self.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
+            self.account.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
         }
         // Who has gone wants nothing.
         if is_gone {
             return true;
         }
-        let (sent, lost) = (self.tally.written(), self.tally.lost());
-        let why = match self.failure.lock().expect(UNPOISONED).take() {
+        let (sent, lost) = (self.account.tally.written(), self.account.tally.lost());
+        let why = match self.account.failure.lock().expect(UNPOISONED).take() {
             Some(cause) => format!("; at last: {cause}"),
             None if ended == Ended::NotYet && sent == 0 => "; none was taken in time".into(),
             None => String::new(),
@@ -227,11 +198,59 @@ impl Publisher {
     }
 }
 
-fn hand_over(receiver: &mut dyn Receiver, waiting: &mut Waiting) -> Result<bool, PublishError> {
-    if let Some(made_by) = waiting.made_by.take() {
-        receiver.describe(made_by);
+/// What the receiver's thread works with.
+struct Delivery {
+    slot: ClosesWhenDropped<Waiting>,
+    receiver: Box<dyn Receiver>,
+    account: Arc<Account>,
+    trouble: Trouble,
+}
+
+impl Delivery {
+    fn run(mut self) {
+        let mut waiting = Waiting::default();
+        loop {
+            let (done, frames) = match self.slot.0.take(&mut waiting, IDLE_AFTER) {
+                Taken::Value => (self.hand_over(&mut waiting), 1),
+                Taken::Nothing => (self.receiver.idle(), 0),
+                Taken::Closed => break,
+            };
+            match done {
+                Ok(way) => self.went(way, frames),
+                Err(error) => self.failed(&error, frames),
+            }
+            if self.account.is_gone.load(Ordering::Relaxed) {
+                break;
+            }
+        }
     }
-    waiting.entry.take().map_or(Ok(false), |entry| receiver.deliver(&entry))
+
+    fn hand_over(&mut self, waiting: &mut Waiting) -> Result<Way, PublishError> {
+        if let Some(made_by) = waiting.made_by.take() {
+            self.receiver.describe(made_by);
+        }
+        waiting.entry.take().map_or(Ok(Way::Unused), |entry| self.receiver.deliver(&entry))
+    }
+
+    fn went(&mut self, way: Way, frames: u64) {
+        self.account.tally.count_written(frames);
+        if way == Way::Works && self.trouble.is_over(Instant::now()) {
+            *self.account.failure.lock().expect(UNPOISONED) = None;
+        }
+    }
+
+    fn failed(&mut self, error: &PublishError, frames: u64) {
+        let Account { tally, is_gone, is_broken, failure } = &*self.account;
+        tally.count_lost(frames, Cause::NotSent, NOT_SENT);
+        let severity = error.severity();
+        if severity == Severity::Gone {
+            is_gone.store(true, Ordering::Relaxed);
+            return;
+        }
+        is_broken.fetch_or(severity == Severity::Broken, Ordering::Relaxed);
+        self.trouble.say(error, tally.lost(), Instant::now());
+        *failure.lock().expect(UNPOISONED) = Some(error.cause());
+    }
 }
 
 fn say_panicked(name: &str) {
@@ -284,10 +303,10 @@ mod tests {
     }
 
     impl Receiver for Gate {
-        fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
             let _ = self.may.recv();
             let _ = self.got.send(entry.clone());
-            Ok(true)
+            Ok(Way::Works)
         }
     }
 
@@ -343,10 +362,10 @@ mod tests {
             self.made_by = Some(made_by);
         }
 
-        fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
             let model = self.made_by.as_ref().unwrap().model.clone();
             let _ = self.got.send((entry.seen.sequence, model));
-            Ok(true)
+            Ok(Way::Works)
         }
     }
 
@@ -378,7 +397,7 @@ mod tests {
     struct Deaf;
 
     impl Receiver for Deaf {
-        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<Way, PublishError> {
             let source = std::io::ErrorKind::ConnectionRefused.into();
             Err(PublishError::Send { target: "udp://desk:9".into(), source })
         }
@@ -427,12 +446,12 @@ mod tests {
     }
 
     impl Receiver for Full {
-        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<Way, PublishError> {
             self.delivered += 1;
             if self.delivered == 1 {
                 Err(PublishError::Stdout(std::io::ErrorKind::StorageFull.into()))
             } else {
-                Ok(true)
+                Ok(Way::Works)
             }
         }
     }
@@ -460,9 +479,9 @@ mod tests {
             Duration::from_secs(60)
         }
 
-        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<Way, PublishError> {
             std::thread::sleep(Duration::from_millis(500));
-            Ok(true)
+            Ok(Way::Works)
         }
     }
 
@@ -481,9 +500,9 @@ mod tests {
     }
 
     impl Receiver for Leaver {
-        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<Way, PublishError> {
             self.delivered += 1;
-            if self.delivered > 1 { Err(PublishError::StdoutClosed) } else { Ok(true) }
+            if self.delivered > 1 { Err(PublishError::StdoutClosed) } else { Ok(Way::Works) }
         }
     }
 
@@ -512,10 +531,10 @@ mod tests {
     }
 
     impl Receiver for Broken {
-        fn deliver(&mut self, _: &Entry) -> Result<bool, PublishError> {
+        fn deliver(&mut self, _: &Entry) -> Result<Way, PublishError> {
             self.delivered += 1;
             assert_eq!(self.delivered, 1, "broken");
-            Ok(true)
+            Ok(Way::Works)
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::record::entry::Entry;
 use crate::record::fields::Fields;
 use crate::record::jsonl;
@@ -37,7 +37,7 @@ impl Receiver for Stdout {
         self.made_by = Some(made_by);
     }
 
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         self.line.clear();
         jsonl::write_object(&mut self.line, entry, Fields::ALL, self.made_by.as_deref());
         self.line.push(b'\n');
@@ -54,7 +54,7 @@ impl Receiver for Stdout {
             _ => PublishError::Stdout(error),
         })?;
         self.made_by = None;
-        Ok(true)
+        Ok(Way::Works)
     }
 }
 

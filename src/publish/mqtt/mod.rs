@@ -29,7 +29,7 @@ use self::beat::Beat;
 use self::session::{BrokerSession, Message};
 use self::state::RunFigures;
 use super::backoff::Backoff;
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::face::Observation;
 use crate::face::nearest::Nearest;
 use crate::machine::{State, Tree};
@@ -106,19 +106,19 @@ fn hash(text: &str) -> u64 {
 
 /// Whom a state is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
+enum Attendance {
     Somebody,
     Nobody,
     /// No frame says.
     Unknown,
 }
 
-impl Presence {
+impl Attendance {
     fn of(entry: &Entry, frame: Option<u32>) -> Self {
         match frame {
-            None => Presence::Unknown,
-            Some(_) if entry.seen.faces.is_empty() => Presence::Nobody,
-            Some(_) => Presence::Somebody,
+            None => Attendance::Unknown,
+            Some(_) if entry.seen.faces.is_empty() => Attendance::Nobody,
+            Some(_) => Attendance::Somebody,
         }
     }
 }
@@ -140,7 +140,7 @@ pub struct Mqtt {
     /// When the next state is due.
     beat: Beat,
     /// What the last one said.
-    told: Presence,
+    told: Attendance,
     frame_at: Instant,
     /// Whom the state is about.
     nearest: Nearest,
@@ -164,7 +164,7 @@ impl Mqtt {
             failure: String::new(),
             ended_soon: false,
             beat: Beat::new(every),
-            told: Presence::Unknown,
+            told: Attendance::Unknown,
             frame_at: Instant::now(),
             nearest: Nearest::default(),
             run: RunFigures::default(),
@@ -173,7 +173,8 @@ impl Mqtt {
         }
     }
 
-    /// Ends the connection where it does not go on.
+    /// Does `work` over the connection, which is made first where there is none and it is time for a
+    /// new attempt. Where it fails, the connection is given up.
     fn attempt(
         &mut self,
         work: impl FnOnce(&mut Self, &mut BrokerSession) -> Result<(), SessionError>,
@@ -261,7 +262,7 @@ impl Mqtt {
     /// the number of the frame that the entry is of, where there is one.
     fn tell(&mut self, session: &mut BrokerSession, entry: &Entry, frame: Option<u32>) -> Result<(), SessionError> {
         let now = Instant::now();
-        if self.told == Presence::of(entry, frame) && !self.beat.is_due(now) {
+        if self.told == Attendance::of(entry, frame) && !self.beat.is_due(now) {
             return Ok(());
         }
         self.beat.went(now);
@@ -275,7 +276,7 @@ impl Mqtt {
         entry: &Entry,
         frame: Option<u32>,
     ) -> Result<(), SessionError> {
-        self.told = Presence::of(entry, frame);
+        self.told = Attendance::of(entry, frame);
         self.look_at_run();
         let face = self.nearest.choose(&entry.seen.faces);
         let state = state::state(entry, frame, face, &self.run).to_string();
@@ -298,7 +299,7 @@ impl Mqtt {
 }
 
 impl Receiver for Mqtt {
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         self.frame_at = Instant::now();
         self.attempt(|mqtt, session| {
             for event in &entry.seen.events {
@@ -307,17 +308,17 @@ impl Receiver for Mqtt {
             }
             mqtt.tell(session, entry, Some(entry.seen.sequence))
         })?;
-        Ok(true)
+        Ok(Way::Works)
     }
 
-    fn idle(&mut self) -> Result<bool, PublishError> {
+    fn idle(&mut self) -> Result<Way, PublishError> {
         self.attempt(|mqtt, session| {
             if mqtt.frame_at.elapsed() >= STALE_AFTER {
                 mqtt.tell(session, &Entry::now(Observation::default()), None)?;
             }
             Ok(())
         })?;
-        Ok(true)
+        Ok(Way::Works)
     }
 }
 

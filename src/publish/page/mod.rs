@@ -30,7 +30,7 @@ use std::thread::JoinHandle;
 use self::feed::EventFeed;
 use self::guests::Guests;
 use self::server::Server;
-use super::{PublishError, Receiver};
+use super::{PublishError, Receiver, Way};
 use crate::record::entry::Entry;
 use crate::record::metrics::Metrics;
 
@@ -79,9 +79,9 @@ impl Page {
 }
 
 impl Receiver for Page {
-    fn deliver(&mut self, entry: &Entry) -> Result<bool, PublishError> {
+    fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         self.feed.show(entry);
-        Ok(true)
+        Ok(Way::Works)
     }
 }
 
