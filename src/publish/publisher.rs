@@ -32,7 +32,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Takes over what must not be lost of a frame that gives way to this one.
+    /// Takes over what must not be lost of a frame that gives way to this one. That frame itself was
+    /// observed, and is none that was dropped.
     fn follow(&mut self, lost: &mut Waiting) {
         let made_before = lost.made_by.take();
         self.made_by = self.made_by.take().or(made_before);
@@ -174,7 +175,7 @@ impl Publisher {
         if panicked && !self.panic_was_said {
             say_panicked(&self.name);
         }
-        let is_gone = self.is_gone();
+        let is_gone = self.account.is_gone.load(Ordering::Relaxed);
         if ended != Ended::Whole || is_gone {
             self.account.tally.count_left_behind(self.given, Cause::NotSent, NOT_SENT);
         }
@@ -281,7 +282,7 @@ impl Trouble {
         let since = *self.well_since.get_or_insert(now);
         let is_over = now.saturating_duration_since(since) >= WELL_AFTER;
         if is_over && std::mem::take(&mut self.was_said) {
-            log::info!("{}: published to again", self.name);
+            log::warn!("{}: published to again", self.name);
         }
         is_over
     }
@@ -406,10 +407,10 @@ mod tests {
     #[test]
     fn a_receiver_with_nothing_to_do_between_frames_has_not_got_well() {
         let mut publisher = Publisher::start("deaf".into(), Policy::Newest, Box::new(Deaf)).unwrap();
-        let failure = Arc::clone(&publisher.failure);
+        let account = Arc::clone(&publisher.account);
         publisher.publish(&entry(1));
         std::thread::sleep(IDLE_AFTER * 2);
-        assert!(failure.lock().unwrap().as_ref().is_some_and(|cause| cause.contains("refused")));
+        assert!(account.failure.lock().unwrap().as_ref().is_some_and(|cause| cause.contains("refused")));
         publisher.finish(Instant::now());
     }
 
@@ -459,7 +460,7 @@ mod tests {
     #[test]
     fn lines_that_standard_output_does_not_take_are_a_failure() {
         let mut publisher = Publisher::start("full".into(), Policy::Newest, Box::new(Full { delivered: 0 })).unwrap();
-        let (tally, failure) = (Arc::clone(publisher.tally()), Arc::clone(&publisher.failure));
+        let (tally, account) = (Arc::clone(publisher.tally()), Arc::clone(&publisher.account));
         for sequence in 0..2 {
             publisher.publish(&entry(sequence));
             while tally.written() + tally.lost() <= u64::from(sequence) {
@@ -467,7 +468,7 @@ mod tests {
             }
         }
         assert_eq!((tally.written(), tally.lost()), (1, 1));
-        assert!(failure.lock().unwrap().is_some(), "the cause is forgotten with the next frame");
+        assert!(account.failure.lock().unwrap().is_some(), "the cause is forgotten with the next frame");
         assert!(!publisher.finish(Instant::now() + Duration::from_secs(20)));
     }
 
