@@ -47,7 +47,8 @@ def udp(data):
 def main():
     read = {"opentrack": opentrack, "openseeface": openseeface, "udp": udp}[sys.argv[1]]
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("127.0.0.1", int(sys.argv[2])))
+    # Who sends may be a board.
+    listener.bind(("0.0.0.0", int(sys.argv[2])))
     for _ in range(int(sys.argv[3])) if len(sys.argv) > 3 else iter(int, 1):
         print(read(listener.recv(65535)), flush=True)
 
