@@ -39,7 +39,9 @@ pub enum Status {
 
 impl Status {
     /// Of each, as metrics write it.
-    pub const NAMES: [&'static str; 5] = ["live", "stalled", "unusable", "gone", "returning"];
+    pub const NAMES: [&'static str; 5] = ["live", Status::STALLED, "unusable", "gone", "returning"];
+    /// Of a source that is there and gives no frame.
+    pub const STALLED: &'static str = "stalled";
 
     /// One of [`Status::NAMES`].
     pub fn name(&self) -> &'static str {

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use log::{error, info, warn};
 
 use self::complaints::Complaints;
@@ -38,6 +38,7 @@ use crate::record::metrics_file::MetricsFile;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::screen::ScreenError;
+use crate::text::stdout;
 use crate::threads;
 
 /// After a signal all records are safe within this time, so that the process ends within a second.
@@ -50,6 +51,11 @@ const TICK: Duration = Duration::from_millis(50);
 pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
     let json_summary = args.json_summary.as_deref().map(JsonSummary::to).transpose()?;
+    let has_stdout =
+        args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(JsonSummary::is_to_stdout);
+    if has_stdout && stdout::was_closed() {
+        bail!("standard output is closed (>&-), and what is to go there would be lost; name a file, or leave it open");
+    }
     let panicked_before = threads::panicked();
     let plan = RunPlan::open(args)?;
     signals.opened();
@@ -84,8 +90,6 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         panicked_before,
     };
     run.totals.recorded_files = plan.recorded_files;
-    let has_stdout =
-        args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(JsonSummary::is_to_stdout);
     let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
@@ -97,7 +101,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     observed?;
     if !run.totals.found_nothing() {
         let summary = run.totals.summary();
-        if has_stdout {
+        if has_stdout || stdout::was_closed() {
             writeln!(std::io::stderr(), "{summary}")?;
         } else {
             writeln!(results(), "{summary}")?;
@@ -301,8 +305,11 @@ impl Run {
 
     /// No frame came for a moment: says now and then that none comes.
     fn remind(&mut self) {
-        if let Some(message) = self.watch.reminder(Instant::now()) {
-            warn!("{message}");
+        let Some(message) = self.watch.reminder(Instant::now()) else { return };
+        warn!("{message}");
+        // Otherwise the screen has shown how the source stands.
+        if self.watch.status().is_live() {
+            self.show(|display| display.notify(message));
         }
     }
 

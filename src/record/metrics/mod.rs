@@ -77,6 +77,18 @@ impl Default for Counts {
     }
 }
 
+impl Counts {
+    /// Why no frames come, if none do. A pipe that gives none says nothing of it.
+    fn trouble(&self) -> Option<String> {
+        match self.frame_at.map(|(at, _)| at.elapsed()) {
+            _ if !self.camera.is_live() => Some(self.camera.to_string()),
+            None => Some("no frame was seen yet".into()),
+            Some(age) if age > FRAMES_WITHIN => Some(format!("no frame was seen for {} s", age.as_secs())),
+            Some(_) => None,
+        }
+    }
+}
+
 /// How a run does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
@@ -158,9 +170,6 @@ impl Metrics {
         let mut counts = self.counts.lock().expect(UNPOISONED);
         counts.camera = status.clone();
         counts.camera_reconnects = reconnects;
-        if !status.is_live() {
-            counts.faces_now = 0;
-        }
     }
 
     /// A frame that the source could not give.
@@ -179,15 +188,8 @@ impl Metrics {
 
     pub fn health(&self) -> Health {
         let counts = self.counts.lock().expect(UNPOISONED);
-        let age = counts.frame_at.map(|(at, _)| at.elapsed());
-        let trouble = match age {
-            _ if !counts.camera.is_live() => Some(counts.camera.to_string()),
-            None => Some("no frame was seen yet".into()),
-            Some(age) if age > FRAMES_WITHIN => Some(format!("no frame was seen for {} s", age.as_secs())),
-            Some(_) => None,
-        };
         Health {
-            trouble,
+            trouble: counts.trouble(),
             frames: counts.frames,
             frames_with_a_face: counts.frames_with_a_face,
             dropped: counts.drops.total(),
@@ -233,15 +235,18 @@ fn put_counts(text: &mut Exposition, counts: &Counts) {
     counts.drops.by_cause().iter().for_each(|(cause, count)| family.sample(&[("cause", cause)], count));
     let help = "Pictures and videos that could not be read whole, and damaged frames.";
     text.single("source_errors_total", Counter, help, counts.source_errors);
-    text.single("camera_up", Gauge, "Whether frames come.", u8::from(counts.camera.is_live()));
+    let is_up = counts.trouble().is_none();
+    text.single("camera_up", Gauge, "Whether frames come.", u8::from(is_up));
+    let camera = if is_up || !counts.camera.is_live() { counts.camera.name() } else { Status::STALLED };
     let mut family = text.family("camera_state", Gauge, "How the source stands: 1 at its state.");
     for state in Status::NAMES {
-        family.sample(&[("state", state)], u8::from(counts.camera.name() == state));
+        family.sample(&[("state", state)], u8::from(state == camera));
     }
     text.single("camera_reconnects_total", Counter, "Times that the camera came back.", counts.camera_reconnects);
     text.single("faces_seen_total", Counter, "Faces seen, summed over all frames.", counts.faces);
     text.single("frames_with_a_face_total", Counter, "Frames with a face, one or more.", counts.frames_with_a_face);
-    text.single("faces", Gauge, "Faces seen in the last frame.", counts.faces_now);
+    let faces = if is_up { counts.faces_now } else { 0 };
+    text.single("faces", Gauge, "Faces seen in the last frame; 0 where no frames come.", faces);
     let stages = Timings::NAMES.into_iter().zip(&counts.stages).chain([(Stage::Publish.name(), &counts.publish)]);
     text.histograms("stage_seconds", "Time each stage of a frame took.", "stage", stages);
 }
@@ -325,7 +330,7 @@ mod tests {
         metrics.add_receiver("udp://\"desk\":1", &tally);
         tally.count_written(2);
         tally.count_lost(1, Cause::NotSent, "not sent");
-        has(&metrics.text(MetricsFormat::Prometheus), "wingmark_camera_up 1");
+        has(&metrics.text(MetricsFormat::Prometheus), "wingmark_camera_up 0");
         assert_eq!(metrics.health().trouble.as_deref(), Some("no frame was seen yet"));
         for total in [Duration::from_millis(2), Duration::from_millis(15), Duration::from_secs(3)] {
             let timings = Timings { total, ..Timings::default() };
@@ -360,6 +365,26 @@ mod tests {
             "wingmark_stage_seconds_count{stage=\"publish\"} 1",
         ] {
             has(&text, line);
+        }
+    }
+
+    #[test]
+    fn all_say_alike_whether_frames_come() {
+        let metrics = Metrics::default();
+        metrics.count(&Observation::default());
+        metrics.counts.lock().unwrap().faces_now = 1;
+        let long_ago = Instant::now().checked_sub(FRAMES_WITHIN + Duration::from_secs(1)).unwrap();
+        for (is_up, state) in [(1, "live"), (0, "stalled")] {
+            let text = metrics.text(MetricsFormat::Prometheus);
+            has(&text, &format!("wingmark_camera_up {is_up}"));
+            has(&text, &format!("wingmark_faces {is_up}"));
+            for name in Status::NAMES {
+                let is_there = u8::from(name == state);
+                has(&text, &format!("wingmark_camera_state{{state=\"{name}\"}} {is_there}"));
+            }
+            assert_eq!(metrics.health().trouble.is_none(), is_up == 1);
+            // A pipe stays open, and nothing comes.
+            metrics.counts.lock().unwrap().frame_at = Some((long_ago, SystemTime::now()));
         }
     }
 
