@@ -26,7 +26,7 @@ use thiserror::Error;
 pub use json::Datagrams;
 pub use publisher::Publisher;
 pub use stdout::Stdout;
-pub use target::{LONGEST_LOGIN, ReceiverSettings, Target, TargetError, without_password};
+pub use target::{LONGEST_LOGIN, PartFault, ReceiverSettings, Target, TargetError, without_password};
 
 use crate::record::entry::Entry;
 use crate::record::provenance::Provenance;

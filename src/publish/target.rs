@@ -74,18 +74,40 @@ pub enum TargetError {
     Brackets,
     #[error("this build has no TLS; build it with the feature tls, or name mqtt://, which goes in the clear")]
     NoTls,
-    #[error(
-        "the prefix of MQTT topics has no +, no #, nothing but characters, no $ at its beginning, nothing empty between \
-         two /, at most {LONGEST_PREFIX} bytes and {MOST_LEVELS} levels"
-    )]
-    Prefix,
-    #[error(
-        "the user and the password of MQTT are text without control characters, which %00 and %0A stand for, and have at \
-         most {LONGEST_LOGIN} bytes each"
-    )]
-    Login,
+    #[error("the prefix of MQTT topics {0}")]
+    Prefix(PartFault),
+    #[error("the user of MQTT {0}")]
+    User(PartFault),
+    #[error("the password of MQTT {0}")]
+    Password(PartFault),
     #[error("an @ stands behind a /; a user or a password has %2F for / in it, a prefix %40 for @")]
     At,
+}
+
+/// What is wrong with a part of a URL.
+#[derive(Debug, Error)]
+#[allow(missing_docs)] // The messages say what each is.
+pub enum PartFault {
+    #[error("is empty")]
+    Empty,
+    #[error(
+        "has a % that stands for no text; expected two hexadecimal digits behind it, as in %2F for /, or %25 for a %"
+    )]
+    Percent,
+    #[error("has a control character, or a code of Unicode that is no character; expected text")]
+    NoText,
+    #[error("has {bytes} bytes; expected at most {most}")]
+    Long { bytes: usize, most: usize },
+    #[error("has {0} levels; expected at most {MOST_LEVELS}")]
+    Deep(usize),
+    #[error("has nothing between two /")]
+    EmptyLevel,
+    #[error("has a {0}, by which brokers mean many topics")]
+    Wildcard(char),
+    #[error("begins with $, as topics of the broker's own do")]
+    BrokersOwn,
+    #[error("has a ?, behind which nothing is expected; %3F stands for a ? of its own")]
+    Query,
 }
 
 impl FromStr for Target {
@@ -153,27 +175,45 @@ fn broker(text: &str, tls: bool) -> Result<Broker, TargetError> {
         None => (None, authority),
     };
     let Address { host, port } = Address::read(address, Some(if tls { 8883 } else { 1883 }))?;
-    let prefix = decoded(prefix.strip_suffix('/').unwrap_or(prefix)).ok_or(TargetError::Prefix)?;
-    let prefix = if prefix.is_empty() { USUAL_PREFIX.into() } else { prefix };
-    // What begins with $ is the broker's own: it drops what others publish there.
-    let is_wrong = prefix.contains(['+', '#']) || !is_plain(&prefix) || prefix.starts_with('$');
-    let is_long = prefix.len() > LONGEST_PREFIX || prefix.split('/').count() > MOST_LEVELS;
-    if is_wrong || is_long || prefix.split('/').any(str::is_empty) {
-        return Err(TargetError::Prefix);
-    }
+    let prefix = topics_prefix(prefix.strip_suffix('/').unwrap_or(prefix)).map_err(TargetError::Prefix)?;
     let (user, password) = match login.map(|login| login.split_once(':').map_or((login, None), |(u, p)| (u, Some(p)))) {
         Some((user, password)) => (Some(user), password),
         None => (None, None),
     };
-    let decode = |text: &str| decoded(text).ok_or(TargetError::Unknown);
-    let (user, password) = (user.map(decode).transpose()?, password.map(decode).transpose()?);
+    let user = user.map(|user| text_of(user, LONGEST_LOGIN)).transpose().map_err(TargetError::User)?;
+    let password = password.map(|word| text_of(word, LONGEST_LOGIN)).transpose().map_err(TargetError::Password)?;
     if user.as_ref().is_some_and(String::is_empty) {
-        return Err(TargetError::Unknown);
-    }
-    if !user.iter().chain(&password).all(|text| is_plain(text) && text.len() <= LONGEST_LOGIN) {
-        return Err(TargetError::Login);
+        return Err(TargetError::User(PartFault::Empty));
     }
     Ok(Broker { host, port, tls, user, password: password.map(Secret), prefix })
+}
+
+/// What all topics begin with, of what stands in a URL.
+fn topics_prefix(encoded: &str) -> Result<String, PartFault> {
+    if encoded.contains('?') {
+        return Err(PartFault::Query);
+    }
+    let prefix = text_of(encoded, LONGEST_PREFIX)?;
+    let levels = prefix.split('/').count();
+    match prefix.chars().find(|c| "+#".contains(*c)) {
+        _ if prefix.is_empty() => Ok(USUAL_PREFIX.into()),
+        Some(wildcard) => Err(PartFault::Wildcard(wildcard)),
+        // It drops what others publish there.
+        None if prefix.starts_with('$') => Err(PartFault::BrokersOwn),
+        None if prefix.split('/').any(str::is_empty) => Err(PartFault::EmptyLevel),
+        None if levels > MOST_LEVELS => Err(PartFault::Deep(levels)),
+        None => Ok(prefix),
+    }
+}
+
+/// The text of a part of a URL, which brokers take.
+fn text_of(encoded: &str, most: usize) -> Result<String, PartFault> {
+    let text = decoded(encoded).ok_or(PartFault::Percent)?;
+    match text.len() {
+        _ if !is_plain(&text) => Err(PartFault::NoText),
+        bytes if bytes > most => Err(PartFault::Long { bytes, most }),
+        _ => Ok(text),
+    }
 }
 
 /// Whether brokers take it for a text (MQTT 3.1.1, section 1.5.3): neither control characters nor
@@ -349,21 +389,31 @@ mod tests {
             "mqtt://me@::1/desk",
             "opentrack://",
             "mqtt://",
-            "mqtt://@host",
             "mqtt://host:0",
-            "mqtt://host/a+b",
-            "mqtt://host/a/#",
-            "mqtt://host/a//b",
-            "mqtt://host/$SYS/a",
-            &format!("mqtt://host/{}", "a".repeat(LONGEST_PREFIX + 1)),
-            "mqtt://host/%zz",
-            "mqtt://host/%",
-            "mqtt://me:%@host",
+            "mqtt://host?x=1",
             "mqtt://host/desk@home",
             "mqtt://me:12/b@host",
             "mqtt://me:a/b@host/prefix",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+        for (text, expected) in [
+            ("mqtt://h/a%zz", "the prefix of MQTT topics has a % that"),
+            ("mqtt://h/%", "the prefix of MQTT topics has a % that"),
+            ("mqtt://m%@h", "the user of MQTT has a % that"),
+            ("mqtt://me:%@h", "the password of MQTT has a % that"),
+            ("mqtt://@h", "the user of MQTT is empty"),
+            ("mqtt://h/a+b", "has a +, "),
+            ("mqtt://h/a/%23", "has a #, "),
+            ("mqtt://h/a//b", "has nothing between two /"),
+            ("mqtt://h//a", "has nothing between two /"),
+            ("mqtt://h/$SYS/a", "begins with $, "),
+            ("mqtt://h/a?x=1", "has a ?, "),
+            (&format!("mqtt://h/{}", "a".repeat(LONGEST_PREFIX + 1)), "has 1001 bytes; expected at most 1000"),
+            (&format!("mqtt://h/{}", ["a"; MOST_LEVELS + 1].join("/")), "has 201 levels; expected at most 200"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
         }
         for text in ["opentrack://::1", "udp://::1:99"] {
             let error = text.parse::<Target>().unwrap_err().to_string();
@@ -375,19 +425,18 @@ mod tests {
     fn what_is_no_text_does_not_get_to_a_broker() {
         for code in ["%00", "%0a", "%1b", "%7f", "%c2%85", "%ef%bf%bf", "%ef%b7%90", "%f0%9f%bf%be"] {
             let read = |url: String| url.parse::<Target>().unwrap_err();
-            assert!(matches!(read(format!("mqtt://h/a{code}")), TargetError::Prefix), "{code}");
-            assert!(matches!(read(format!("mqtt://a{code}@h")), TargetError::Login), "{code}");
-            assert!(matches!(read(format!("mqtt://a:b{code}@h")), TargetError::Login), "{code}");
+            assert!(matches!(read(format!("mqtt://h/a{code}")), TargetError::Prefix(PartFault::NoText)), "{code}");
+            assert!(matches!(read(format!("mqtt://a{code}@h")), TargetError::User(PartFault::NoText)), "{code}");
+            assert!(matches!(read(format!("mqtt://a:b{code}@h")), TargetError::Password(PartFault::NoText)), "{code}");
         }
         assert!("mqtt://ä:€%20@h/%f0%9f%98%80".parse::<Target>().is_ok());
         let login = |user: usize, password: usize| {
             format!("mqtt://{}:{}@h", "a".repeat(user), "b".repeat(password)).parse::<Target>()
         };
         assert!(login(LONGEST_LOGIN, LONGEST_LOGIN).is_ok());
-        assert!(matches!(login(LONGEST_LOGIN + 1, 1), Err(TargetError::Login)));
-        assert!(matches!(login(1, LONGEST_LOGIN + 1), Err(TargetError::Login)));
-        let levels = |count: usize| format!("mqtt://h/{}", vec!["a"; count].join("/")).parse::<Target>();
-        assert!(levels(MOST_LEVELS).is_ok() && levels(MOST_LEVELS + 1).is_err());
+        assert!(matches!(login(LONGEST_LOGIN + 1, 1), Err(TargetError::User(PartFault::Long { .. }))));
+        assert!(matches!(login(1, LONGEST_LOGIN + 1), Err(TargetError::Password(PartFault::Long { .. }))));
+        assert!(format!("mqtt://h/{}", ["a"; MOST_LEVELS].join("/")).parse::<Target>().is_ok());
     }
 
     #[test]

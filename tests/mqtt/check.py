@@ -146,6 +146,16 @@ def check_discovery(listener):
     return config
 
 
+def check_end(listener):
+    """A run that has ended keeps nobody on the broker."""
+    wait(lambda: listener.all[-1] == (f"{PREFIX}/available", b"offline"), f"offline as the last word: {listener.last}")
+    kept = dict(listener.all)
+    state = json.loads(kept[f"{PREFIX}/state"])
+    schemas.check(state, "mqtt_state")
+    assert state["faces"] == 0 and state["yaw"] is state["eyes_closed"] is state["sequence"] is None, state
+    assert json.loads(kept[f"{PREFIX}/faces"]) == []
+
+
 def check_run(wingmark, broker, secret):
     """State, rate, availability, discovery; frames that stop; a broker that stops; the end."""
     listener = Listener(broker)
@@ -205,7 +215,7 @@ def check_run(wingmark, broker, secret):
         check_discovery(listener)
         run.said("published to again")
         assert run.stop() == 0
-        listener.available("offline")
+        check_end(listener)
         assert not any("does not come back" in line for line in run.lines), run.lines
         assert not any(PASSWORD in line for line in run.lines), run.lines
     print("frames that stop, a broker that goes and comes, the end: all is said")
@@ -224,18 +234,20 @@ def check_run(wingmark, broker, secret):
 def check_start(wingmark, broker, secret, listener):
     """Home Assistant takes what was said last for what is so, once a run is there: what an earlier
     run saw must not be that."""
-    assert listener.json("state")["faces"] == 1
+    earlier = listener.json("state")
+    assert earlier["faces"] == 1
     listener.all.clear()
     with LiveRun(wingmark, "--publish", broker.url(), "--publish-password-file", secret) as run:
         listener.available("online")
         wait(lambda: listener.json("state")["faces"] == 1, "a face")
         assert run.stop() == 0
+    check_end(listener)
     before = dict(listener.all[: listener.all.index((f"{PREFIX}/available", b"online"))])
-    state = json.loads(before[f"{PREFIX}/state"])
-    schemas.check(state, "mqtt_state")
-    assert state["faces"] == 0 and state["yaw"] is state["eyes_closed"] is state["sequence"] is None, state
-    assert json.loads(before[f"{PREFIX}/faces"]) == []
-    print("a new run: nobody is seen before it is there")
+    schemas.check(json.loads(before[f"{PREFIX}/state"]), "mqtt_state")
+    assert f"{PREFIX}/faces" in before, before
+    times = [json.loads(payload)["wall_time"] for topic, payload in listener.all if topic == f"{PREFIX}/state"]
+    assert [earlier["wall_time"], *times] == sorted({earlier["wall_time"], *times}), times
+    print("a new run: what it sees is said before it is there, and that nobody is at its end")
 
 
 def check_refusal(wingmark, broker):
@@ -336,7 +348,8 @@ def check_forget(wingmark, broker, secret):
         assert not any("cannot publish" in line for line in run.lines), run.lines
         listener.close()
         assert run.stop() == 0
-    for user, words in ((READER, "this user may not write there"), (NOBODY, "this user may not read there")):
+    untold = "either this user may not publish there, or not read there"
+    for user, words in ((READER, "this user may not write there"), (NOBODY, untold)):
         done = forget(user)
         print(done.stderr.strip())
         assert done.returncode == 1 and words in done.stderr and f"{PREFIX}/state" in done.stderr, done
@@ -352,6 +365,9 @@ def check_forget(wingmark, broker, secret):
     time.sleep(1)
     assert not late.last, late.last
     late.close()
+    # Who may write nothing hears nothing where nothing is kept.
+    done = forget(READER)
+    assert done.returncode == 1 and untold in done.stderr, done
     done = forget("somebody")
     assert done.returncode == 1 and done.stderr.count("[ERROR]") == 1 and "refuses" in done.stderr, done
 

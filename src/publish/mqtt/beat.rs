@@ -18,6 +18,11 @@ impl Beat {
         self.due.is_none_or(|due| now >= due)
     }
 
+    /// It went out after a time in which none could.
+    pub fn begin(&mut self, now: Instant) {
+        self.due = Some(now + self.every);
+    }
+
     /// It went out. What was late, for want of a frame at the right time, is made up for by one
     /// that is early, so that the rate holds; of a longer silence, by two at most.
     pub fn went(&mut self, now: Instant) {

@@ -31,7 +31,10 @@ pub enum SessionError {
     StillPublished(String),
     #[error("the broker still keeps {0}; this user may not write there")]
     StillKept(String),
-    #[error("the broker does not tell what it keeps of {0}, since this user may not read there; ask as one who may")]
+    #[error(
+        "the broker does not tell what it keeps of {0}; either this user may not publish there, or not read there; ask \
+         as one who may do both"
+    )]
     NotTold(String),
     #[cfg(not(feature = "tls"))]
     #[error("this build has no TLS; build it with the feature tls")]

@@ -80,7 +80,7 @@ mod tests {
             (vec![kept("a"), kept("b")], "keeps a, b;", "may not write there"),
             (vec![gone("a"), gone("b"), live("b")], "b;", "stop it first"),
             (vec![kept("a"), live("b")], "b;", "stop it first"),
-            (vec![gone("a")], "b,", "may not read there"),
+            (vec![gone("a")], "b;", "may not publish there, or not read there"),
         ] {
             let said = said(&heard).unwrap_err();
             assert!(said.contains(named) && said.contains(cause), "{said}");

@@ -174,15 +174,18 @@ impl Mqtt {
     }
 
     /// Does `work` over the connection, which is made first where there is none and it is time for a
-    /// new attempt. Where it fails, the connection is given up.
+    /// new attempt; it begins with what is seen, as in [`tell`](Self::tell). Where it fails, the
+    /// connection is given up.
     fn attempt(
         &mut self,
+        entry: &Entry,
+        frame: Option<u32>,
         work: impl FnOnce(&mut Self, &mut BrokerSession) -> Result<(), SessionError>,
     ) -> Result<(), PublishError> {
         if self.session.is_none() && !self.backoff.is_over() {
             return Err(PublishError::Waiting { target: self.name.clone(), cause: self.failure.clone() });
         }
-        let done = self.connected().and_then(|mut session| {
+        let done = self.connected(entry, frame).and_then(|mut session| {
             work(self, &mut session)?;
             self.session = Some(session);
             Ok(())
@@ -205,7 +208,7 @@ impl Mqtt {
         Err(PublishError::Mqtt { target: self.name.clone(), source })
     }
 
-    fn connected(&mut self) -> Result<BrokerSession, SessionError> {
+    fn connected(&mut self, entry: &Entry, frame: Option<u32>) -> Result<BrokerSession, SessionError> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => {
@@ -214,7 +217,8 @@ impl Mqtt {
                 self.opened_at = Some(Instant::now());
                 // What the broker keeps may be old, and Home Assistant takes it for what is so
                 // once we are there.
-                self.say_what_is_seen(&mut session, &Entry::now(Observation::default()), None)?;
+                self.beat.begin(Instant::now());
+                self.say_what_is_seen(&mut session, entry, frame)?;
                 self.announce(&mut session)?;
                 session.subscribe(&[discovery::STATUS.into(), available])?;
                 session
@@ -284,6 +288,16 @@ impl Mqtt {
         session.publish(&self.broker.topic("faces"), state::faces(entry).to_string().as_bytes(), true)
     }
 
+    /// What was seen last is not so any more. Where this fails, the last will says `offline`.
+    fn take_leave(&mut self, mut session: BrokerSession) -> Result<(), SessionError> {
+        // A state has figures of the run, and it may be these that panicked.
+        if self.told != Attendance::Unknown && !std::thread::panicking() {
+            self.say_what_is_seen(&mut session, &nobody(), None)?;
+        }
+        session.publish(&self.broker.topic("available"), b"offline", true)?;
+        session.close()
+    }
+
     fn look_at_run(&mut self) {
         let health = self.metrics.health();
         (self.run.dropped, self.run.trouble) = (health.dropped, health.trouble);
@@ -298,23 +312,31 @@ impl Mqtt {
     }
 }
 
+/// What is seen now where no frame says.
+fn nobody() -> Entry {
+    Entry::now(Observation::default())
+}
+
 impl Receiver for Mqtt {
     fn deliver(&mut self, entry: &Entry) -> Result<Way, PublishError> {
         self.frame_at = Instant::now();
-        self.attempt(|mqtt, session| {
+        let frame = Some(entry.seen.sequence);
+        self.attempt(entry, frame, |mqtt, session| {
             for event in &entry.seen.events {
                 let event = state::event(event, entry).to_string();
                 session.publish(&mqtt.broker.topic("events"), event.as_bytes(), false)?;
             }
-            mqtt.tell(session, entry, Some(entry.seen.sequence))
+            mqtt.tell(session, entry, frame)
         })?;
         Ok(Way::Works)
     }
 
     fn idle(&mut self) -> Result<Way, PublishError> {
-        self.attempt(|mqtt, session| {
+        // Before it connects, which takes a while: the frames that come meanwhile are newer.
+        let nobody = nobody();
+        self.attempt(&nobody, None, |mqtt, session| {
             if mqtt.frame_at.elapsed() >= STALE_AFTER {
-                mqtt.tell(session, &Entry::now(Observation::default()), None)?;
+                mqtt.tell(session, &nobody, None)?;
             }
             Ok(())
         })?;
@@ -324,11 +346,7 @@ impl Receiver for Mqtt {
 
 impl Drop for Mqtt {
     fn drop(&mut self) {
-        if let Some(mut session) = self.session.take() {
-            // Where this fails, the last will says the same.
-            let _ = session.publish(&self.broker.topic("available"), b"offline", true);
-            let _ = session.close();
-        }
+        let _ = self.session.take().map(|session| self.take_leave(session));
     }
 }
 
@@ -342,6 +360,7 @@ mod tests {
     use bytes::BytesMut;
     use mqttbytes::v4::Packet;
     use nalgebra::Point2;
+    use serde_json::Value;
 
     use super::*;
     use crate::face::Face;
@@ -431,18 +450,21 @@ mod tests {
         mqtt.frame_at = Instant::now().checked_sub(STALE_AFTER).unwrap();
         mqtt.idle().unwrap();
         mqtt.idle().unwrap();
+        let last = Observation { sequence: 9, faces: vec![face()], ..Observation::default() };
+        mqtt.deliver(&Entry::now(last)).unwrap();
         drop(mqtt);
         let messages: Vec<_> = messages.iter().collect();
-        // Whoever hears that we are there has heard that nobody is seen yet.
+        // Whoever hears that we are there has heard what is seen.
         let at = |topic: &str| messages.iter().position(|(name, _)| name == topic).unwrap();
         assert!(at("desk/state").max(at("desk/faces")) < at("desk/available"), "{messages:?}");
         let states = messages.iter().filter(|(topic, _)| topic == "desk/state");
-        let told = states.map(|(_, text)| {
-            let state: serde_json::Value = serde_json::from_str(text).unwrap();
-            (state["faces"].as_u64().unwrap(), state["sequence"].as_u64())
-        });
-        let expected = [(0, None), (0, Some(1)), (1, Some(3)), (0, Some(6)), (1, Some(7)), (0, None)];
+        let states: Vec<Value> = states.map(|(_, text)| serde_json::from_str(text).unwrap()).collect();
+        let told = states.iter().map(|state| (state["faces"].as_u64().unwrap(), state["sequence"].as_u64()));
+        let expected = [(0, Some(1)), (1, Some(3)), (0, Some(6)), (1, Some(7)), (0, None), (1, Some(9)), (0, None)];
         assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert!(states.is_sorted_by_key(|state| state["wall_time"].as_str()), "{states:?}");
+        let end: Vec<_> = messages[messages.len() - 3..].iter().map(|(topic, _)| topic.as_str()).collect();
+        assert_eq!(end, ["desk/state", "desk/faces", "desk/available"]);
     }
 
     fn face() -> Face {
