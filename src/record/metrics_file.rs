@@ -42,24 +42,23 @@ impl MetricsFile {
             return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
         }
         let mut file = Replaced::default();
+        let written = file.replace(path, &metrics.text(MetricsFormat::Prometheus));
         // A full disk may have room later, as for records.
-        match file.replace(path, &metrics.text(MetricsFormat::Prometheus)) {
-            Err(e) if files::is_full_disk(&e) => log::warn!("cannot write metrics to {}: {e}", path.display()),
+        let mut failing = written.as_ref().is_err_and(files::is_full_disk);
+        match written {
+            Err(e) if failing => log::warn!("cannot write metrics to {}: {e}", path.display()),
             written => written.map_err(failed)?,
         }
         let (stop, stopped) = mpsc::channel();
         let owned_path = path.to_path_buf();
         let write_on = move || {
-            let mut failing = false;
             loop {
                 let more = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
                 let written = file.replace(&owned_path, &metrics.text(MetricsFormat::Prometheus));
-                // Said once for each time of trouble: the figures themselves come back with the
-                // next file.
-                if let Err(e) = &written
-                    && !failing
-                {
-                    log::warn!("cannot write metrics to {}: {e}", owned_path.display());
+                match (&written, failing) {
+                    (Err(e), false) => log::warn!("cannot write metrics to {}: {e}", owned_path.display()),
+                    (Ok(()), true) => log::warn!("{}: written to again", owned_path.display()),
+                    _ => {}
                 }
                 failing = written.is_err();
                 if !more {

@@ -107,7 +107,7 @@ impl<S: Storage> Writer<S> {
                 self.tally.count_written(entries);
                 self.tally.count_written_bytes(block.len() as u64);
                 if std::mem::take(&mut self.failing) {
-                    log::info!("{}: written to again", self.path.display());
+                    log::warn!("{}: written to again", self.path.display());
                 }
                 if self.journal.is_full() {
                     self.end_file();
