@@ -109,7 +109,6 @@ impl PasswordArgs {
             Some(path) => {
                 let place = path.display().to_string();
                 let text = files::read_text(path).with_context(|| format!("cannot read the password from {place}"))?;
-                files::warn_of_readers(path);
                 (place, text)
             }
             None => match std::env::var(PASSWORD_VARIABLE) {
@@ -122,7 +121,10 @@ impl PasswordArgs {
             Some(line) if line.len() > LONGEST_LOGIN => {
                 anyhow::bail!("{place}: the password has {} bytes; expected at most {LONGEST_LOGIN}", line.len())
             }
-            Some(line) if !line.is_empty() => Ok(Some(line.into())),
+            Some(line) if !line.is_empty() => {
+                self.publish_password_file.iter().for_each(|path| files::warn_of_readers(path));
+                Ok(Some(line.into()))
+            }
             _ => anyhow::bail!("{place}: the first line is empty; expected a password"),
         }
     }

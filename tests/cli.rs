@@ -566,6 +566,16 @@ fn a_secret_that_every_user_can_read_is_told_once() {
         }
         assert!(output.status.success() && !said.contains("hush"), "{said}");
     }
+    // Without a secret there is nothing to close; /dev/null is everybody's.
+    std::fs::write(folder.path().join("empty"), "\n").unwrap();
+    for name in ["empty", "/dev/null"] {
+        let words = "run --source clip --screen none --publish mqtt://me@127.0.0.1:9 --publish-password-file";
+        let words: Vec<&str> = words.split(' ').chain([name]).collect();
+        let output = wingmark(folder.path(), &words);
+        let said = text(&output.stderr);
+        let expected = format!("[ERROR] {name}: the first line is empty; expected a password\n");
+        assert_eq!((output.status.code(), said), (Some(1), expected));
+    }
 }
 
 #[test]

@@ -50,11 +50,14 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     })
 }
 
-/// Says so where every user of the machine can read a file of secrets.
+/// Says so where every user of the machine can read a file of secrets. A pipe and a device keep
+/// none.
 #[cfg(feature = "program")]
 pub fn warn_of_readers(path: &Path) {
-    if is_open_to_all(path) {
-        let remedy = remedy_of(path);
+    // `/dev/stdin` is another file where the advice is followed.
+    let Ok(path) = fs::canonicalize(path) else { return };
+    if path.is_file() && is_open_to_all(&path) {
+        let remedy = remedy_of(&path);
         log::warn!("{} holds a secret, and every user of this machine can read it; {remedy}", path.display());
     }
 }
