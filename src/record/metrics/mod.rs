@@ -27,12 +27,13 @@ pub use exposition::MetricsFormat;
 const FRAMES_WITHIN: Duration = Duration::from_secs(10);
 const UNPOISONED: &str = "nobody panics while holding the counts";
 
-/// Counted by the thread that observes, read by everybody.
+/// Counted by the thread that observes, read by everybody. No disk is asked for anything while a
+/// lock is held: frames would wait for it.
 #[derive(Debug, Default)]
 pub struct Metrics {
     made_by: Mutex<Option<Arc<Provenance>>>,
     counts: Mutex<Counts>,
-    records: Mutex<Vec<Record>>,
+    records: Vec<Record>,
     receivers: Mutex<Vec<(String, Arc<Tally>)>>,
 }
 
@@ -124,7 +125,7 @@ impl Metrics {
     /// Counts what becomes of the records of these logs too.
     pub fn of_logs(logs: &[Log]) -> Self {
         let record = |log: &Log| Record { path: log.path().into(), tally: Arc::clone(log.tally()) };
-        Metrics { records: Mutex::new(logs.iter().map(record).collect()), ..Metrics::default() }
+        Metrics { records: logs.iter().map(record).collect(), ..Metrics::default() }
     }
 
     /// Who makes what is counted.
@@ -187,6 +188,7 @@ impl Metrics {
     }
 
     pub fn health(&self) -> Health {
+        let outlets = self.outlets();
         let counts = self.counts.lock().expect(UNPOISONED);
         Health {
             trouble: counts.trouble(),
@@ -195,13 +197,13 @@ impl Metrics {
             dropped: counts.drops.total(),
             source_errors: counts.source_errors,
             reconnects: counts.camera_reconnects,
-            outlets: self.outlets(),
+            outlets,
         }
     }
 
     fn outlets(&self) -> Vec<Outlet> {
-        let (records, receivers) = (self.records.lock().expect(UNPOISONED), self.receivers.lock().expect(UNPOISONED));
-        let records = records.iter().map(|record| Outlet::of(record.path.display().to_string(), &record.tally));
+        let receivers = self.receivers.lock().expect(UNPOISONED);
+        let records = self.records.iter().map(|record| Outlet::of(record.path.display().to_string(), &record.tally));
         let receivers = receivers.iter().map(|(name, tally)| Outlet::of(name.clone(), tally));
         records.chain(receivers).collect()
     }
@@ -216,7 +218,7 @@ impl Metrics {
         }
         put_counts(&mut text, &self.counts.lock().expect(UNPOISONED));
         text.single("panicked_threads_total", MetricKind::Counter, "Threads that panicked.", threads::panicked());
-        put_records(&mut text, &self.records.lock().expect(UNPOISONED));
+        put_records(&mut text, &self.records);
         put_receivers(&mut text, &self.receivers.lock().expect(UNPOISONED));
         board::put(&mut text, &Tree::here());
         text.finish()
