@@ -121,16 +121,20 @@ fn rate(text: &str) -> Result<f64, Box<dyn Error + Send + Sync>> {
     Ok(rate)
 }
 
+const FLUSH_EVERY: &str = "1s";
+const ROTATE_SIZE: &str = "256M";
+const RECORD_FIELDS: &str = "points,pose,eyes,confidence,covariance";
+
 /// How records are kept. Sizes: 500K, 64M, 2G, 1T; times: 500ms, 90s, 15m, 1h, 7d; or "none". The
 /// unit must be given.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// A power cut costs at most the records of this time.
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limits::interval, requires = "record")]
+    #[arg(long, value_name = "TIME", default_value = FLUSH_EVERY, value_parser = limits::interval, requires = "record")]
     pub flush_every: Duration,
 
     /// Start a new file at this size. The full one gets a number and the UTC time in its name.
-    #[arg(long, value_name = "SIZE", default_value = "256M", requires = "record")]
+    #[arg(long, value_name = "SIZE", default_value = ROTATE_SIZE, requires = "record")]
     pub rotate_size: limits::ByteLimit,
 
     /// Begin another file when one is this old.
@@ -156,7 +160,7 @@ pub struct LogArgs {
     /// Record only these parts of a face, with commas between them: points, pose, eyes (and mouth),
     /// confidence and covariance (of each point); or none. Id, box, confidence and events of a face
     /// are always there. It concerns files only.
-    #[arg(long, value_name = "FIELDS", default_value = "points,pose,eyes,confidence,covariance", requires = "record")]
+    #[arg(long, value_name = "FIELDS", default_value = RECORD_FIELDS, requires = "record")]
     pub record_fields: Fields,
 }
 
@@ -164,13 +168,13 @@ impl LogArgs {
     /// The options that are given, and not as they are by default.
     pub fn given(&self) -> Vec<&'static str> {
         let options = [
-            ("--flush-every", self.flush_every != Duration::from_secs(1)),
-            ("--rotate-size", self.rotate_size.0 != Some(256 << 20)),
+            ("--flush-every", Ok(self.flush_every) != limits::interval(FLUSH_EVERY)),
+            ("--rotate-size", Ok(self.rotate_size) != ROTATE_SIZE.parse()),
             ("--rotate-every", self.rotate_every.0.is_some()),
             ("--keep", self.keep.0.is_some()),
             ("--record-every", self.record_every.is_some()),
             ("--record-when", self.record_when.is_some()),
-            ("--record-fields", self.record_fields != Fields::ALL),
+            ("--record-fields", Ok(self.record_fields) != RECORD_FIELDS.parse()),
         ];
         options.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
     }
