@@ -102,6 +102,12 @@ impl std::fmt::Display for Taker {
     }
 }
 
+impl Taker {
+    fn is_too_slow(self) -> String {
+        format!("{self} is too slow")
+    }
+}
+
 impl Log {
     /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is
     /// made at once, the file with the first entry. A pipe and what is a device are written to as
@@ -236,23 +242,20 @@ impl Log {
     pub fn finish(mut self, within: Duration) -> Result<(), RecordError> {
         self.close();
         let Log { path, given, done, tally, taker, closed_at, .. } = self;
-        let ended = done.recv_timeout(within);
-        match ended {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => {
-                tally.count_left_behind(given, Cause::TooSlow, &format!("{taker} is too slow"));
+        match done.recv_timeout(within) {
+            Ok(()) if tally.lost() == 0 => Ok(()),
+            Ok(()) => {
+                Err(RecordError::Lost { path, lost: tally.lost(), written: tally.written(), reason: tally.reason() })
             }
-            Err(RecvTimeoutError::Disconnected) => tally.count_left_behind(given, Cause::NoWriter, NO_WRITER),
-        }
-        let (lost, written) = (tally.lost(), tally.written());
-        match ended {
             Err(RecvTimeoutError::Timeout) => {
+                tally.count_left_behind(given, Cause::TooSlow, &taker.is_too_slow());
                 let within = closed_at.map_or(within, |at| at.elapsed());
                 Err(RecordError::NotFinished { path, within, taker })
             }
-            Err(RecvTimeoutError::Disconnected) => Err(RecordError::Panicked { path, lost, written }),
-            Ok(()) if lost > 0 => Err(RecordError::Lost { path, lost, written, reason: tally.reason() }),
-            Ok(()) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => {
+                tally.count_left_behind(given, Cause::NoWriter, NO_WRITER);
+                Err(RecordError::Panicked { path, lost: tally.lost(), written: tally.written() })
+            }
         }
     }
 
@@ -267,7 +270,7 @@ impl Log {
         self.given += 1;
         match self.send_orders().and_then(|()| self.send_entry(entry)) {
             Ok(()) => {}
-            Err(Unsent::Full) => self.tally.count_lost(1, Cause::TooSlow, &format!("{} is too slow", self.taker)),
+            Err(Unsent::Full) => self.tally.count_lost(1, Cause::TooSlow, &self.taker.is_too_slow()),
             Err(Unsent::NoWriter) => self.tally.count_left_behind(self.given, Cause::NoWriter, NO_WRITER),
         }
         if let Some(loss) = self.report.due(&self.tally, Instant::now()) {
