@@ -52,7 +52,15 @@ struct Open<F> {
     file: F,
     /// Bytes that are safe on the medium.
     bytes: u64,
+    /// Whether more may follow them, which the next block takes the place of.
+    has_torn_end: bool,
     since: Instant,
+}
+
+impl<F> Open<F> {
+    fn new(file: F, bytes: u64) -> Self {
+        Open { file, bytes, has_torn_end: false, since: Instant::now() }
+    }
 }
 
 pub struct Journal<S: Storage> {
@@ -70,12 +78,12 @@ impl<S: Storage> Journal<S> {
         Journal { storage, names: Names::of(path), limits, open: None, archives: Vec::new() }
     }
 
-    /// Goes on with the file under way after its first `bytes` bytes; what follows them is cut off.
+    /// Goes on with the file under way after its first `bytes` bytes. What follows them is cut off
+    /// when the next block takes its place, so that who writes none changes nothing.
     pub fn go_on(&mut self, bytes: u64) -> io::Result<()> {
         self.list_archives()?;
-        let mut file = self.storage.open(&self.names.path)?;
-        self.storage.truncate(&mut file, bytes)?;
-        self.open = Some(Open { file, bytes, since: Instant::now() });
+        let file = self.storage.open(&self.names.path)?;
+        self.open = Some(Open { has_torn_end: true, ..Open::new(file, bytes) });
         Ok(())
     }
 
@@ -92,6 +100,10 @@ impl<S: Storage> Journal<S> {
     fn append_to(&mut self, mut open: Open<S::File>, block: &[u8]) -> io::Result<()> {
         self.check(&open.file, open.bytes)?;
         self.make_room(open.bytes + block.len() as u64);
+        if open.has_torn_end {
+            self.storage.truncate(&mut open.file, open.bytes)?;
+            open.has_torn_end = false;
+        }
         let written = self.write_through(&mut open.file, open.bytes, block);
         match &written {
             Ok(()) => {
@@ -119,7 +131,7 @@ impl<S: Storage> Journal<S> {
         let written =
             self.write_through(&mut file, 0, block).and_then(|()| self.storage.sync_folder(&self.names.folder));
         match &written {
-            Ok(()) => self.open = Some(Open { file, bytes: block.len() as u64, since: Instant::now() }),
+            Ok(()) => self.open = Some(Open::new(file, block.len() as u64)),
             Err(_) => {
                 // An empty file is removed by the next attempt if it cannot be now.
                 let _ = self.storage.truncate(&mut file, 0);

@@ -1,7 +1,6 @@
 //! A log that never holds up who writes to it: entries go through a bounded queue to a thread of
 //! their own.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -125,14 +124,7 @@ impl Log {
     /// Goes on with a log of which this was recorded: with the same file where its format lets us.
     pub fn resume(path: &Path, options: LogOptions, past: Past) -> Result<Self, RecordError> {
         match Destination::prepare(path)? {
-            Destination::File(file) => {
-                if let Some(bytes) = past.whole_bytes {
-                    // What is torn goes now, while it can be said that it cannot.
-                    let cut = OpenOptions::new().append(true).open(&file).and_then(|file| file.set_len(bytes));
-                    cut.map_err(|source| RecordError::Write { path: path.into(), source })?;
-                }
-                Log::start(Disk, path, &file, options, Some(past), Taker::Disk)
-            }
+            Destination::File(file) => Log::start(Disk, path, &file, options, Some(past), Taker::Disk),
             Destination::Pipe(_) => Log::to(path, options),
         }
     }

@@ -107,8 +107,9 @@ impl Past {
             position += line.len() as u64;
             line.clear();
         }
-        // What is torn may be another row of the last frame, which is made anew as a whole.
-        if !line.is_empty()
+        // A torn row may be another one of the last frame, which is made anew as a whole.
+        if has_head
+            && !line.is_empty()
             && let Some(before) = before_frame
         {
             (position, self.last) = (before.position, before.last);

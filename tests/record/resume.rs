@@ -45,6 +45,13 @@ fn a_log_that_was_cut_anywhere_is_gone_on_with() {
                 assert_eq!((last.sequence, last.first_sequence, last.source.as_str()), (7, 0, SOURCE));
                 assert_eq!((last.captured_at.as_millis(), past.last_id), (280, 2));
             }
+            if format == Format::Jsonl {
+                let lines = whole[..end].iter().filter(|byte| **byte == b'\n').count();
+                assert_eq!(past.last.as_ref().map_or(0, |last| last.sequence as usize + 1), lines, "cut at {end}");
+            }
+            // Who records nothing changes nothing.
+            Log::resume(&path, OPTIONS, past.clone()).unwrap().finish(WITHIN).unwrap();
+            assert!(std::fs::read(&path).unwrap() == whole[..end], "{format:?} cut at {end} of {}", whole.len());
             go_on(&path, past);
             let frames = frames_of_log(&path);
             assert!(frames.iter().copied().eq(0..10), "{format:?} cut at {end} of {}: {frames:?}", whole.len());
