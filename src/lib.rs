@@ -46,11 +46,11 @@ pub mod face;
 pub mod machine;
 pub mod model;
 pub mod overlay;
+#[cfg(feature = "program")]
+mod parts;
 pub mod picture;
 #[doc(hidden)]
 pub mod pipeline;
-#[cfg(feature = "program")]
-mod plan;
 pub mod publish;
 pub mod record;
 #[cfg(feature = "program")]

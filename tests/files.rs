@@ -5,7 +5,8 @@ mod program;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,49 @@ fn an_interrupted_run_goes_on() {
     assert!(text(&output.stdout).starts_with("0 frames; 4 files were recorded earlier"), "{output:?}");
     assert_eq!(fs::read(&table).unwrap(), before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+/// Everything in a folder, and in the folders there.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let inside = if path.is_dir() { contents(&path) } else { Vec::new() };
+        found.extend(inside);
+        found.push((path.clone(), fs::read(&path).unwrap_or_default()));
+    }
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn a_mistake_in_an_option_changes_nothing() {
+    let folder = album(&["1.jpg", "2.jpg", "10.jpg"]);
+    run(folder.path(), &["--source", "album", "--record", "a.csv", "--record", "a.jsonl"]);
+    for torn in ["a.csv", "a.jsonl"] {
+        let file = File::options().write(true).open(folder.path().join(torn)).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 40).unwrap();
+    }
+    let before = contents(folder.path());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = &port.local_addr().unwrap().port().to_string();
+    let resumed = "run --source album --resume --record a.csv --record a.jsonl --record new/er/a.csv";
+    let resumed: Vec<&str> = resumed.split(' ').collect();
+    let broker = ["--publish", "mqtt://me@127.0.0.1:9", "--publish-password-file", "nope"];
+    for (mistake, screen) in [
+        (&broker[..], "png:shown/here"),
+        (&["--model", "nope/"], "png:shown/here"),
+        #[cfg(feature = "page")]
+        (&["--serve", port, "--token-file", "nope"], "png:shown/here"),
+        #[cfg(feature = "page")]
+        (&["--serve", port], "png:shown/here"),
+        (&["--metrics", "nope/a.prom"], "png:shown/here"),
+        (&["--record", "a.jsonl/a.csv"], "png:shown/here"),
+        (&[], "png:a.csv/here"),
+    ] {
+        let output = wingmark(folder.path(), &[&resumed[..], mistake, &["--screen", screen]].concat());
+        assert_eq!(output.status.code(), Some(1), "{mistake:?}: {output:?}");
+        assert!(contents(folder.path()) == before, "{mistake:?} {screen}: {output:?}");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use wingmark::face::Observation;
 use wingmark::picture::built_in_picture;
-use wingmark::publish::page::{Page, Token, Video};
+use wingmark::publish::page::{Listener, Page, Token, Video};
 use wingmark::publish::{Policy, Publisher};
 use wingmark::record::entry::Entry;
 use wingmark::record::metrics::{Metrics, MetricsFormat};
@@ -38,7 +38,7 @@ impl Run {
 
     fn with_faces(count: usize, token: Option<Token>, with_video: bool) -> Run {
         let metrics = Arc::<Metrics>::default();
-        let page = Page::open(LOCAL, token, with_video, Arc::clone(&metrics)).unwrap();
+        let page = Page::open(Listener::bind(LOCAL, token).unwrap(), with_video, Arc::clone(&metrics)).unwrap();
         let (address, video) = (page.address(), page.video());
         let mut publisher = Publisher::start("page".into(), Policy::Newest, Box::new(page)).unwrap();
         metrics.add_receiver(publisher.name(), publisher.tally());
@@ -337,14 +337,14 @@ fn nothing_is_shown_without_the_token() {
 #[test]
 fn other_machines_need_a_token() {
     let everywhere = "0.0.0.0:0".parse().unwrap();
-    let error = Page::open(everywhere, None, false, Arc::default()).err().unwrap().to_string();
+    let error = Listener::bind(everywhere, None).err().unwrap().to_string();
     assert!(error.contains("no token"), "{error}");
 }
 
 #[test]
 fn a_port_that_is_taken_is_said() {
     let run = Run::start(None, false);
-    let error = Page::open(run.address, None, false, Arc::default()).err().unwrap().to_string();
+    let error = Listener::bind(run.address, None).err().unwrap().to_string();
     assert!(error.contains("choose another port"), "{error}");
 }
 

@@ -1,9 +1,9 @@
 //! Where a record goes: found out, and made if need be, before the first frame.
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsStr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rustix::io::Errno;
 
@@ -23,9 +23,9 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Follows links, and makes the folder. What would fail at the first record, or when a full
-    /// file is renamed, fails here.
-    pub fn prepare(path: &Path) -> Result<Destination, RecordError> {
+    /// Follows links. What would fail at the first record, or when a full file is renamed, fails
+    /// here, and nothing is made.
+    pub fn find(path: &Path) -> Result<Destination, RecordError> {
         let refused = |problem: String| RecordError::Unwritable { path: path.into(), problem };
         let target = files::target(path);
         match fs::metadata(&target).map(|about| about.file_type()) {
@@ -39,9 +39,11 @@ impl Destination {
         }
         storage::check_free(&target).map_err(|busy| refused(busy.to_string()))?;
         let folder = files::folder_of(&target);
-        let in_folder = |problem: std::io::Error| refused(format!("{}: {problem}", folder.display()));
-        fs::create_dir_all(folder).and_then(|()| files::check_folder(folder)).map_err(in_folder)?;
-        let name_bytes = target.file_name().map_or(0, |name| name.as_bytes().len());
+        files::check_folder_to_be(folder).map_err(|problem| in_folder(path, folder, &problem))?;
+        let Some(name) = target.file_name().and_then(OsStr::to_str) else {
+            return Err(RecordError::NameNotText(path.into()));
+        };
+        let name_bytes = name.len();
         let most = LONGEST_NAME_BYTES - journal::ARCHIVE_BYTES;
         if name_bytes > most {
             let why = "full files get a number and the time in theirs";
@@ -49,6 +51,20 @@ impl Destination {
         }
         Ok(Destination::File(target))
     }
+
+    /// Makes the folder of what [`find`](Self::find) finds.
+    pub fn prepare(path: &Path) -> Result<Destination, RecordError> {
+        let found = Destination::find(path)?;
+        if let Destination::File(target) = &found {
+            let folder = files::folder_of(target);
+            fs::create_dir_all(folder).map_err(|problem| in_folder(path, folder, &problem))?;
+        }
+        Ok(found)
+    }
+}
+
+fn in_folder(path: &Path, folder: &Path, problem: &io::Error) -> RecordError {
+    RecordError::Unwritable { path: path.into(), problem: format!("{}: {problem}", folder.display()) }
 }
 
 #[cfg(test)]
@@ -57,13 +73,15 @@ mod tests {
     use crate::record::storage::Storage;
 
     fn refusal(path: &Path) -> String {
-        Destination::prepare(path).unwrap_err().to_string()
+        Destination::find(path).unwrap_err().to_string()
     }
 
     #[test]
     fn folders_are_made_and_links_followed() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b/faces.csv");
+        assert_eq!(Destination::find(&path).unwrap(), Destination::File(path.clone()));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
         assert_eq!(Destination::prepare(&path).unwrap(), Destination::File(path.clone()));
         let folder = path.parent().unwrap();
         assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
@@ -97,7 +115,7 @@ mod tests {
         assert!(Destination::prepare(&root.path().join("taken.csv")).is_ok());
         // The full file would have a name that no file can have.
         let name = |bytes: usize| root.path().join("x".repeat(bytes - 4) + ".csv");
-        assert!(Destination::prepare(&name(231)).is_ok());
+        assert!(Destination::find(&name(231)).is_ok());
         let long = refusal(&name(232));
         assert!(long.contains("its name has 232 bytes; expected at most 231"), "{long}");
     }

@@ -108,6 +108,11 @@ impl Taker {
 }
 
 impl Log {
+    /// Whether a log can be started in the file or pipe `path`. Nothing is made.
+    pub fn check(path: &Path) -> Result<(), RecordError> {
+        Destination::find(path).map(drop)
+    }
+
     /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is
     /// made at once, the file with the first entry. A pipe and what is a device are written to as
     /// they are.
@@ -149,9 +154,6 @@ impl Log {
         taker: Taker,
     ) -> Result<Self, RecordError> {
         let format = Format::of(path).ok_or_else(|| RecordError::UnknownFormat(path.into()))?;
-        if file.file_name().is_none_or(|name| name.to_str().is_none()) {
-            return Err(RecordError::NameNotText(path.into()));
-        }
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let (finished, done) = mpsc::channel();
         let tally = Arc::new(Tally::default());

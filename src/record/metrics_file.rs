@@ -35,12 +35,19 @@ pub struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Writes the file for the first time before it returns, then at that interval.
-    pub fn start(path: &Path, every: Duration, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
+    /// Whether the file can be written, as far as that can be told without touching it.
+    pub fn check(path: &Path) -> Result<(), MetricsFileError> {
         let failed = |source| MetricsFileError::Write { path: path.into(), source };
         if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
             return Err(failed(io::Error::other("it is a pipe; expected a file, which is replaced each time")));
         }
+        Replaced::default().check(path).map_err(failed)
+    }
+
+    /// Writes the file for the first time before it returns, then at that interval.
+    pub fn start(path: &Path, every: Duration, metrics: Arc<Metrics>) -> Result<Self, MetricsFileError> {
+        MetricsFile::check(path)?;
+        let failed = |source| MetricsFileError::Write { path: path.into(), source };
         let mut file = Replaced::default();
         let written = file.replace(path, &metrics.text(MetricsFormat::Prometheus));
         // A full disk may have room later, as for records.

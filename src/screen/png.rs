@@ -27,12 +27,7 @@ impl PngFolder {
 
     /// Whether it can be made, or takes files where it is there already; nothing is left behind.
     pub fn check(folder: &Path) -> Result<(), ScreenError> {
-        let missing: Vec<&Path> =
-            folder.ancestors().take_while(|above| !above.exists() && !above.as_os_str().is_empty()).collect();
-        let made = PngFolder::create(folder).map(drop);
-        // What could not be made is not there to be removed.
-        missing.into_iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
-        made
+        files::check_folder_to_be(folder).map_err(|source| ScreenError::Write { path: folder.into(), source })
     }
 
     /// The file of the frame of that number.

@@ -163,6 +163,16 @@ impl Replaced {
         replaced
     }
 
+    /// Whether it can be, as far as that can be told without touching the file.
+    pub fn check(&self, path: &Path) -> io::Result<()> {
+        if is_no_file(path) {
+            return Ok(());
+        }
+        let path = target(path);
+        check_folder(folder_of(&path))?;
+        self.check_free(&path)
+    }
+
     /// Whether no other run replaces the file.
     fn check_free(&self, path: &Path) -> io::Result<()> {
         let Ok(there) = File::open(path) else { return Ok(()) };
@@ -245,6 +255,12 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
         }
     }
     made
+}
+
+/// Whether a folder takes files or, where it is not there yet, whether it can be made.
+pub fn check_folder_to_be(folder: &Path) -> io::Result<()> {
+    let there = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+    check_folder(there)
 }
 
 /// Whether a file can be written, as far as it can be told without touching it, and no other run

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wingmark::capture::Status;
 use wingmark::face::measure::{Event, EventKind};
 use wingmark::face::{Observation, Timings, zoo};
-use wingmark::publish::page::Page;
+use wingmark::publish::page::{Listener, Page};
 use wingmark::publish::{Policy, Publisher, ReceiverSettings, Target};
 use wingmark::record::entry::Entry;
 use wingmark::record::metrics::Metrics;
@@ -55,7 +55,7 @@ impl Board {
             metrics: &metrics,
         });
         let address = SocketAddr::from(([127, 0, 0, 1], page + number));
-        let page = Page::open(address, None, false, Arc::clone(&metrics)).unwrap();
+        let page = Page::open(Listener::bind(address, None).unwrap(), false, Arc::clone(&metrics)).unwrap();
         let start = |name: String, receiver| Publisher::start(name, Policy::Newest, receiver).unwrap();
         let publishers = vec![start(target.to_string(), receiver), start("page".into(), Box::new(page))];
         publishers.iter().for_each(|publisher| metrics.add_receiver(publisher.name(), publisher.tally()));

@@ -23,18 +23,14 @@ use crate::capture::{Origin, SourceChoice};
 use crate::cli::RunArgs;
 use crate::doctor::with_advice;
 use crate::face::Observer;
+use crate::parts::{Inputs, Outputs};
 use crate::picture::frame::Frame;
 use crate::pipeline::service::{ServiceManager, Signals};
-use crate::pipeline::{Display, Feed, Hourly, Note, Policy, StatusWatch, Taken};
-use crate::plan::RunPlan;
+use crate::pipeline::{Display, Feed, Hourly, Note, StatusWatch, Taken};
 use crate::publish::Publisher;
-#[cfg(feature = "page")]
-use crate::publish::page::Video;
 use crate::record::RecordChoice;
 use crate::record::entry::Entry;
 use crate::record::log::Log;
-use crate::record::metrics::Metrics;
-use crate::record::metrics_file::MetricsFile;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::screen::ScreenError;
@@ -57,50 +53,39 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         bail!("standard output is closed (>&-), and what is to go there would be lost; name a file, or leave it open");
     }
     let panicked_before = threads::panicked();
-    let plan = RunPlan::open(args)?;
+    let mut inputs = Inputs::read(args)?;
+    let outputs = Outputs::open(args, &mut inputs)?;
     signals.opened();
     let started = Instant::now();
-    let policy = if plan.source.is_live() { Policy::Newest } else { Policy::Every };
+    let Inputs { source, observer, made_by, board, recorded_files, .. } = inputs;
     let mut run = Run {
-        observer: plan.observer,
-        renewal: Renewal::of(std::env::args_os().collect(), plan.board, plan.digest),
-        made_by: plan.made_by,
-        other_camera: None,
-        logs: plan.logs,
-        selector: Selector::new(plan.selection),
-        publishers: plan.publishers,
-        #[cfg(feature = "page")]
-        video: plan.video,
-        hourly: Hourly::start(&plan.metrics),
-        metrics: plan.metrics,
-        metrics_file: plan.metrics_file,
-        display: plan
-            .view
-            .map(|view| Display::start(view, policy))
-            .transpose()
-            .context("cannot start the thread that shows")?,
+        observer,
+        renewal: Renewal::of(std::env::args_os().collect(), board, made_by.model_digest.clone()),
+        made_by,
+        selector: Selector::new(args.log.selection()),
+        hourly: Hourly::start(&outputs.metrics),
+        outputs,
+        patience: (!source.is_live()).then(Patience::default),
         service: ServiceManager::from_environment(),
-        watch: StatusWatch::new(args.source.as_ref().is_some_and(SourceChoice::waits)),
-        totals: Totals::default(),
-        frames: plan.frames,
-        window_closed: false,
-        reader_was_missed: false,
-        patience: (policy == Policy::Every).then(Patience::default),
-        complaints: Complaints::default(),
+        frames: args.frames.map(u32::from),
         panicked_before,
+        progress: Progress::default(),
     };
-    run.totals.recorded_files = plan.recorded_files;
-    let feed = Feed::start(plan.source).context("cannot start the thread that captures")?;
+    run.progress.totals.recorded_files = recorded_files;
+    run.progress.watch = StatusWatch::new(args.source.as_ref().is_some_and(SourceChoice::waits));
+    let feed = Feed::start(source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
     let kept = run.finish(feed, &signals);
-    let had_frames = run.totals.frames > 0 || (run.totals.damaged == 0 && run.watch.status().is_live());
-    let saw_all = observed.is_ok() && run.totals.failures() == 0 && had_frames;
+    let Progress { totals, watch, .. } = run.progress;
+    let had_frames = totals.frames > 0 || (totals.damaged == 0 && watch.status().is_live());
+    let saw_all = observed.is_ok() && totals.failures() == 0 && had_frames;
     let (complete, lasted) = (saw_all && kept, started.elapsed());
-    let written = json_summary.map(|summary| summary.write(&run.totals, &run.metrics, complete, lasted)).transpose();
+    let metrics = &run.outputs.metrics;
+    let written = json_summary.map(|summary| summary.write(&totals, metrics, complete, lasted)).transpose();
     observed?;
-    if !run.totals.found_nothing() {
-        let summary = run.totals.summary();
+    if !totals.found_nothing() {
+        let summary = totals.summary();
         if has_stdout || stdout::was_closed() {
             writeln!(std::io::stderr(), "{summary}")?;
         } else {
@@ -117,30 +102,30 @@ struct Run {
     observer: Observer,
     renewal: Renewal,
     made_by: Arc<Provenance>,
-    /// A camera that came back as another one, and its first frame.
-    other_camera: Option<(Origin, u32)>,
-    logs: Vec<Log>,
     /// Which observations the logs are given.
     selector: Selector,
-    publishers: Vec<Publisher>,
-    #[cfg(feature = "page")]
-    video: Option<Arc<Video>>,
-    metrics: Arc<Metrics>,
+    outputs: Outputs,
     hourly: Hourly,
-    metrics_file: Option<MetricsFile>,
-    display: Option<Display>,
+    /// Where frames can wait until there is room for them.
+    patience: Option<Patience>,
     service: ServiceManager,
-    watch: StatusWatch,
-    totals: Totals,
     frames: Option<u32>,
+    /// Threads that had panicked before.
+    panicked_before: usize,
+    progress: Progress,
+}
+
+/// What has happened in a run so far.
+#[derive(Default)]
+struct Progress {
+    totals: Totals,
+    watch: StatusWatch,
+    complaints: Complaints,
+    /// A camera that came back as another one, and its first frame.
+    other_camera: Option<(Origin, u32)>,
     window_closed: bool,
     /// Whether it was said that nobody reads standard output.
     reader_was_missed: bool,
-    /// Where frames can wait until there is room for them.
-    patience: Option<Patience>,
-    complaints: Complaints,
-    /// Threads that had panicked before.
-    panicked_before: usize,
 }
 
 impl Run {
@@ -149,7 +134,7 @@ impl Run {
         let mut frame = Frame::default();
         while !signals.stop() && !self.is_enough() {
             self.miss_reader();
-            if let Some(line) = self.hourly.due(&self.metrics, Instant::now()) {
+            if let Some(line) = self.hourly.due(&self.outputs.metrics, Instant::now()) {
                 info!("{line}");
             }
             if signals.take_reload() {
@@ -159,13 +144,13 @@ impl Run {
                 self.renew(made);
             }
             if let Some(patience) = &mut self.patience
-                && patience.waits_for(&self.logs, &self.publishers)
+                && patience.waits_for(&self.outputs.logs, &self.outputs.publishers)
             {
                 continue;
             }
             let taken = feed.take(&mut frame, TICK);
             feed.notes().for_each(|note| self.take_note(note));
-            self.metrics.set_overtaken(feed.overtaken());
+            self.outputs.metrics.set_overtaken(feed.overtaken());
             match taken {
                 Taken::Value if self.is_enough() => {}
                 Taken::Value => self.observe(&mut frame)?,
@@ -177,51 +162,52 @@ impl Run {
     }
 
     fn is_enough(&self) -> bool {
-        let has_gone = self.window_closed || self.publishers.iter().any(Publisher::is_gone);
+        let has_gone = self.progress.window_closed || self.outputs.publishers.iter().any(Publisher::is_gone);
         let is_unwatched = has_gone && self.others().next().is_none();
-        is_unwatched || self.frames.is_some_and(|limit| self.totals.frames + self.totals.unread() >= limit as usize)
+        let totals = &self.progress.totals;
+        is_unwatched || self.frames.is_some_and(|limit| totals.frames + totals.unread() >= limit as usize)
     }
 
     /// What the run goes on for.
     fn others(&self) -> impl Iterator<Item = String> {
-        let logs = self.logs.iter().map(|log| log.path().display().to_string());
-        let receivers = self.publishers.iter().filter(|publisher| !publisher.is_gone());
-        let screen = self.display.as_ref().map(|_| "the screen".into());
-        let metrics = self.metrics_file.as_ref().map(|_| "the metrics".into());
+        let logs = self.outputs.logs.iter().map(|log| log.path().display().to_string());
+        let receivers = self.outputs.publishers.iter().filter(|publisher| !publisher.is_gone());
+        let screen = self.outputs.display.as_ref().map(|_| "the screen".into());
+        let metrics = self.outputs.metrics_file.as_ref().map(|_| "the metrics".into());
         logs.chain(receivers.map(|receiver| receiver.name().into())).chain(screen).chain(metrics)
     }
 
     /// Says so, once, where who read standard output has left.
     fn miss_reader(&mut self) {
-        if self.reader_was_missed || !self.publishers.iter().any(Publisher::is_gone) {
+        if self.progress.reader_was_missed || !self.outputs.publishers.iter().any(Publisher::is_gone) {
             return;
         }
         let others: Vec<String> = self.others().collect();
         if !others.is_empty() {
-            self.reader_was_missed = true;
+            self.progress.reader_was_missed = true;
             warn!("nobody reads standard output any more; the run goes on for {}", others.join(", "));
         }
     }
 
     /// The frame leaves with another one's memory.
     fn observe(&mut self, frame: &mut Frame) -> anyhow::Result<()> {
-        self.watch.frame(Instant::now());
-        if let Some((camera, _)) = self.other_camera.take_if(|(_, from)| frame.sequence() >= *from) {
+        self.progress.watch.frame(Instant::now());
+        if let Some((camera, _)) = self.progress.other_camera.take_if(|(_, from)| frame.sequence() >= *from) {
             warn!("frames come from {camera} now");
-            self.logs.iter_mut().for_each(Log::reopen);
+            self.outputs.logs.iter_mut().for_each(Log::reopen);
             self.describe(self.made_by.with_camera(camera));
         }
         // One time for all who get it.
         let mut entry = Entry::now(self.observer.observe(frame)?);
         let dropped = entry.seen.dropped;
         if self.selector.takes(&mut entry.seen) {
-            self.logs.iter_mut().for_each(|log| log.add(&entry));
+            self.outputs.logs.iter_mut().for_each(|log| log.add(&entry));
             entry.seen.dropped = dropped;
         }
         // Receivers say how the run stands, too, which this frame is part of.
-        self.metrics.count(&entry.seen);
+        self.outputs.metrics.count(&entry.seen);
         self.publish(frame, &entry);
-        self.totals.count(&entry.seen);
+        self.progress.totals.count(&entry.seen);
         self.show(|display| display.show(frame, entry.seen));
         // This may have been the last frame of a camera that is known to be gone.
         self.notify();
@@ -234,7 +220,7 @@ impl Run {
     fn renew(&mut self, made: Result<Renewed, RenewalError>) {
         let verdict = match made {
             Ok(renewed) => {
-                self.logs.iter_mut().for_each(Log::reopen);
+                self.outputs.logs.iter_mut().for_each(Log::reopen);
                 if let Some(Loaded { net, card, digest }) = renewed.model {
                     self.observer.set_landmarks(net);
                     self.describe(self.made_by.with_model(&card, digest));
@@ -259,62 +245,62 @@ impl Run {
     /// Tells everybody who makes the frames from the next one on.
     fn describe(&mut self, made_by: Provenance) {
         self.made_by = Arc::new(made_by);
-        self.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
-        self.publishers.iter_mut().for_each(|publisher| publisher.describe(&self.made_by));
-        self.metrics.describe(&self.made_by);
+        self.outputs.logs.iter_mut().for_each(|log| log.describe(&self.made_by));
+        self.outputs.publishers.iter_mut().for_each(|publisher| publisher.describe(&self.made_by));
+        self.outputs.metrics.describe(&self.made_by);
     }
 
     fn publish(&mut self, frame: &Frame, entry: &Entry) {
-        if self.publishers.is_empty() {
+        if self.outputs.publishers.is_empty() {
             return;
         }
         let start = Instant::now();
-        self.publishers.iter_mut().for_each(|publisher| publisher.publish(entry));
+        self.outputs.publishers.iter_mut().for_each(|publisher| publisher.publish(entry));
         #[cfg(feature = "page")]
-        self.video.iter().for_each(|video| video.offer(frame));
+        self.outputs.video.iter().for_each(|video| video.offer(frame));
         #[cfg(not(feature = "page"))]
         let _ = frame;
-        self.metrics.count_published(start.elapsed());
+        self.outputs.metrics.count_published(start.elapsed());
     }
 
     fn take_note(&mut self, note: Note) {
         match note {
             Note::Unreadable(e) => {
-                self.totals.count_unread(&e);
-                self.metrics.count_unreadable();
-                self.complaints.take(e, Instant::now()).iter().for_each(|said| error!("{said}"));
+                self.progress.totals.count_unread(&e);
+                self.outputs.metrics.count_unreadable();
+                self.progress.complaints.take(e, Instant::now()).iter().for_each(|said| error!("{said}"));
             }
             Note::Damaged => {
-                self.totals.count_damaged();
-                self.metrics.count_damaged();
+                self.progress.totals.count_damaged();
+                self.outputs.metrics.count_damaged();
             }
             Note::Status(status, at) => {
-                if let Some(message) = self.watch.change(status, at) {
+                if let Some(message) = self.progress.watch.change(status, at) {
                     warn!("{message}");
                 }
-                if self.watch.status().is_live() {
+                if self.progress.watch.status().is_live() {
                     // Who was there may have left meanwhile.
                     self.observer.forget();
                 }
-                self.metrics.set_camera(self.watch.status(), self.watch.reconnects());
+                self.outputs.metrics.set_camera(self.progress.watch.status(), self.progress.watch.reconnects());
                 self.notify();
             }
-            Note::Origin(camera, from) => self.other_camera = Some((camera, from)),
+            Note::Origin(camera, from) => self.progress.other_camera = Some((camera, from)),
         }
     }
 
     /// No frame came for a moment: says now and then that none comes.
     fn remind(&mut self) {
-        let Some(message) = self.watch.reminder(Instant::now()) else { return };
+        let Some(message) = self.progress.watch.reminder(Instant::now()) else { return };
         warn!("{message}");
         // Otherwise the screen has shown how the source stands.
-        if self.watch.status().is_live() {
+        if self.progress.watch.status().is_live() {
             self.show(|display| display.notify(message));
         }
     }
 
     fn notify(&mut self) {
-        let status = self.watch.status();
+        let status = self.progress.watch.status();
         if !status.is_live() {
             let notice = status.to_string();
             self.show(|display| display.notify(notice));
@@ -324,17 +310,17 @@ impl Run {
     /// A run goes on without its screen. Where the screen was a window and nothing is recorded, the
     /// run ends: nobody sees it.
     fn show(&mut self, show: impl FnOnce(&mut Display) -> Result<(), ScreenError>) {
-        let Some(display) = &mut self.display else { return };
+        let Some(display) = &mut self.outputs.display else { return };
         let Err(e) = show(display) else { return };
-        self.display = None;
+        self.outputs.display = None;
         if let ScreenError::WindowClosed = e {
-            self.window_closed = true;
+            self.progress.window_closed = true;
             if !self.is_enough() {
                 warn!("{e}; recording goes on");
             }
         } else {
             error!("{e}; going on without a screen");
-            self.totals.screen_failures += 1;
+            self.progress.totals.screen_failures += 1;
         }
     }
 
@@ -343,16 +329,17 @@ impl Run {
     fn close_outputs(&mut self, signals: &Signals) -> Instant {
         let mut deadline = Instant::now() + SAFE_WITHIN;
         let mut is_stopped = false;
-        self.display.iter().for_each(Display::close);
-        self.logs.iter_mut().for_each(Log::close);
-        self.publishers.iter_mut().for_each(Publisher::close);
+        let Outputs { logs, publishers, display, .. } = &mut self.outputs;
+        display.iter().for_each(Display::close);
+        logs.iter_mut().for_each(Log::close);
+        publishers.iter_mut().for_each(Publisher::close);
         loop {
             if signals.stop() && !std::mem::replace(&mut is_stopped, true) {
                 deadline = deadline.min(Instant::now() + SAFE_WITHIN_OF_SIGNAL);
             }
-            let recorded = self.logs.iter().all(Log::is_done);
-            let sent = self.publishers.iter().all(Publisher::is_done);
-            let shown = self.display.iter().all(Display::is_done);
+            let recorded = logs.iter().all(Log::is_done);
+            let sent = publishers.iter().all(Publisher::is_done);
+            let shown = display.iter().all(Display::is_done);
             if (recorded && sent && shown) || Instant::now() >= deadline {
                 return deadline;
             }
@@ -363,25 +350,25 @@ impl Run {
     /// Ends all threads and makes all logs safe; whether nothing was lost.
     fn finish(&mut self, feed: Feed, signals: &Signals) -> bool {
         self.service.stopping();
-        self.complaints.rest().for_each(|said| error!("{said}"));
-        self.watch.rest(Instant::now()).iter().for_each(|said| warn!("{said}"));
-        self.totals.reconnects = self.watch.reconnects();
+        self.progress.complaints.rest().for_each(|said| error!("{said}"));
+        self.progress.watch.rest(Instant::now()).iter().for_each(|said| warn!("{said}"));
+        self.progress.totals.reconnects = self.progress.watch.reconnects();
         let deadline = self.close_outputs(signals);
         let mut kept = true;
-        for publisher in self.publishers.drain(..) {
+        for publisher in self.outputs.publishers.drain(..) {
             kept &= publisher.finish(deadline);
         }
-        for log in self.logs.drain(..) {
+        for log in self.outputs.logs.drain(..) {
             if let Err(e) = log.finish(deadline.saturating_duration_since(Instant::now())) {
                 error!("{e}");
                 kept = false;
             }
         }
-        match self.display.take().map(|display| display.finish(deadline)) {
+        match self.outputs.display.take().map(|display| display.finish(deadline)) {
             None | Some(Ok(()) | Err(ScreenError::WindowClosed)) => {}
             Some(Err(e)) => {
                 error!("{e}");
-                self.totals.screen_failures += 1;
+                self.progress.totals.screen_failures += 1;
             }
         }
         if let Err(e) = feed.stop(deadline.min(Instant::now() + TICK * 5)) {
@@ -390,10 +377,10 @@ impl Run {
         // The last figures have what the logs wrote, so they come after them; those may have taken
         // all the time.
         let deadline = deadline.max(Instant::now() + TICK * 5);
-        if let Some(Err(e)) = self.metrics_file.take().map(|file| file.finish(deadline)) {
+        if let Some(Err(e)) = self.outputs.metrics_file.take().map(|file| file.finish(deadline)) {
             error!("{e}");
         }
-        self.totals.panicked = threads::panicked() - self.panicked_before;
+        self.progress.totals.panicked = threads::panicked() - self.panicked_before;
         kept
     }
 }
@@ -406,7 +393,7 @@ mod tests {
     use crate::face::zoo;
     use crate::face::{Observation, Options};
     use crate::picture::built_in_picture;
-    use crate::pipeline::Show;
+    use crate::pipeline::{Policy, Show};
     use crate::record::fields::Fields;
     use crate::record::journal::Limits;
     use crate::record::log::LogOptions;
@@ -432,6 +419,8 @@ mod tests {
     /// What a run of at most 50 frames on that window comes to.
     fn run_of(source: Box<dyn Source>, logs: Vec<Log>, window: Window) -> Totals {
         let net = |name| zoo::shipped(name).unwrap().load().unwrap();
+        let display = Display::start(window, Policy::Every).unwrap();
+        let outputs = Outputs { logs, display: Some(display), ..Outputs::default() };
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
             renewal: Renewal::of(Vec::new(), Board::choose(None).unwrap(), String::new()),
@@ -442,32 +431,21 @@ mod tests {
                 source: None,
                 camera: None,
             })),
-            other_camera: None,
-            logs,
             selector: Selector::default(),
-            publishers: Vec::new(),
-            hourly: Hourly::start(&Metrics::default()),
-            metrics: Arc::default(),
-            metrics_file: None,
-            #[cfg(feature = "page")]
-            video: None,
-            display: Some(Display::start(window, Policy::Every).unwrap()),
-            service: ServiceManager::from_environment(),
-            watch: StatusWatch::default(),
-            totals: Totals::default(),
-            frames: Some(50),
-            window_closed: false,
-            reader_was_missed: false,
+            hourly: Hourly::start(&outputs.metrics),
+            outputs,
             patience: Some(Patience::default()),
-            complaints: Complaints::default(),
+            service: ServiceManager::from_environment(),
+            frames: Some(50),
             panicked_before: threads::panicked(),
+            progress: Progress::default(),
         };
         let feed = Feed::start(source).unwrap();
         let signals = Signals::catch().unwrap();
         signals.opened();
         run.observe_all(&feed, &signals).unwrap();
         assert!(run.finish(feed, &signals));
-        run.totals
+        run.progress.totals
     }
 
     fn frames_of_run(logs: Vec<Log>) -> usize {

@@ -23,7 +23,7 @@ mod server;
 mod token;
 mod video;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -37,6 +37,26 @@ use crate::record::metrics::Metrics;
 pub use token::{Token, TokenError};
 pub use video::Video;
 
+/// The port of a page that lets nobody in yet.
+pub struct Listener {
+    address: SocketAddr,
+    socket: TcpListener,
+    token: Option<Token>,
+}
+
+impl Listener {
+    /// Port 0 takes any that is free. Without a token, only this machine may be let in.
+    pub fn bind(at: SocketAddr, token: Option<Token>) -> Result<Self, PublishError> {
+        if token.is_none() && !at.ip().is_loopback() {
+            return Err(PublishError::NoToken(at));
+        }
+        let failed = |source| PublishError::Serve { at, source };
+        let socket = TcpListener::bind(at).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Listener { address, socket, token })
+    }
+}
+
 /// Serves until it is dropped.
 pub struct Page {
     address: SocketAddr,
@@ -47,22 +67,15 @@ pub struct Page {
 }
 
 impl Page {
-    /// Port 0 takes any that is free. Without a token, only this machine may be let in.
-    pub fn open(
-        at: SocketAddr,
-        token: Option<Token>,
-        with_video: bool,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, PublishError> {
-        if token.is_none() && !at.ip().is_loopback() {
-            return Err(PublishError::NoToken(at));
-        }
+    /// Lets in who comes to that port.
+    pub fn open(listener: Listener, with_video: bool, metrics: Arc<Metrics>) -> Result<Self, PublishError> {
+        let Listener { address, socket, token } = listener;
         let feed = Arc::<EventFeed>::default();
         let video = with_video.then(Video::start).transpose().map_err(PublishError::Thread)?;
         let guests = Arc::<Guests>::default();
         let server =
             Server { feed: Arc::clone(&feed), video: video.clone(), metrics, token, guests: Arc::clone(&guests) };
-        let (address, accepts) = server::start(at, server)?;
+        let accepts = server::start(socket, server).map_err(PublishError::Thread)?;
         log::info!("the page is at http://{address}");
         Ok(Page { address, feed, video, guests, accepts: Some(accepts) })
     }

@@ -1,7 +1,7 @@
 //! Lets connections in and answers them, each on a thread of its own.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::newest::Look;
 use super::request::{self, Request};
 use super::token::Token;
 use super::video::Video;
-use super::{PublishError, accept, answer};
+use super::{accept, answer};
 use crate::machine::{State, Tree, VERSION};
 use crate::record::metrics::Metrics;
 use crate::threads;
@@ -35,11 +35,7 @@ pub struct Server {
     pub guests: Arc<Guests>,
 }
 
-/// Gives the address that it has, which has a port.
-pub fn start(at: SocketAddr, server: Server) -> Result<(SocketAddr, JoinHandle<()>), PublishError> {
-    let failed = |source| PublishError::Serve { at, source };
-    let listener = TcpListener::bind(at).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+pub fn start(listener: TcpListener, server: Server) -> io::Result<JoinHandle<()>> {
     let server = Arc::new(server);
     let accept = move || {
         for stream in listener.incoming() {
@@ -52,9 +48,7 @@ pub fn start(at: SocketAddr, server: Server) -> Result<(SocketAddr, JoinHandle<(
             }
         }
     };
-    let accepts = threads::start_beside(thread(), "the page lets nobody in any more", accept);
-    let accepts = accepts.map_err(PublishError::Thread)?;
-    Ok((address, accepts))
+    threads::start_beside(thread(), "the page lets nobody in any more", accept)
 }
 
 /// Who gets no thread is sent away by the end of the connection.
