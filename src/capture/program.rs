@@ -16,6 +16,7 @@ use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
 use super::{CameraWish, CaptureError, FlawWatch, Origin, tied};
 use crate::text::message::{in_one_line, shortened, without_passwords};
+use crate::text::words::words;
 use crate::threads;
 
 /// A program's first frame is waited for so long, so that one that fails at once fails the run.
@@ -159,26 +160,6 @@ fn pipeline_words(text: &str) -> Vec<String> {
     let rest = words.split_off(options);
     words.retain(|option| !TALKATIVE.contains(&&**option));
     words.extend(rest);
-    words
-}
-
-/// The words of a pipeline, as a shell would part them.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in text.chars() {
-        match quote {
-            Some(end) if c == end => quote = None,
-            None if c == '"' || c == '\'' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
     words
 }
 
@@ -331,24 +312,6 @@ impl Drop for Running {
 mod tests {
     use super::*;
     use crate::picture::frame::Size;
-
-    #[test]
-    fn a_pipeline_is_parted_as_a_shell_does() {
-        let pipeline = "nvarguscamerasrc ! 'video/x-raw(memory:NVMM), width=640' ! y4menc ! fdsink name=\"a b\" x=''";
-        let expected = [
-            "nvarguscamerasrc",
-            "!",
-            "video/x-raw(memory:NVMM), width=640",
-            "!",
-            "y4menc",
-            "!",
-            "fdsink",
-            "name=a b",
-            "x=",
-        ];
-        assert_eq!(words(pipeline), expected);
-        assert_eq!(words("  "), Vec::<String>::new());
-    }
 
     #[test]
     fn a_pipeline_may_be_the_whole_call() {

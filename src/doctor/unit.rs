@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Probe;
 use super::devices::{group, is_there, named};
 use crate::machine::Tree;
+use crate::text::words::words;
 
 /// Where units are looked for.
 const FOLDERS: [&str; 4] =
@@ -203,24 +204,6 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
     let pairs = lines.filter_map(|line| line.split_once('='));
     pairs.map(|(key, value)| (key.trim().into(), value.trim().into())).collect()
-}
-
-/// Words with blanks between them; what stands in quotation marks is one.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut mark) = (Vec::new(), None::<String>, None);
-    for c in text.chars() {
-        match mark {
-            Some(open) if c == open => mark = None,
-            None if c == '"' || c == '\'' => {
-                mark = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 /// With systemd's folders in place of what stands for them.

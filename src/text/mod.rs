@@ -8,3 +8,4 @@ pub(crate) mod seldom;
 pub(crate) mod stand_in;
 #[cfg(feature = "program")]
 pub(crate) mod stdout;
+pub(crate) mod words;
