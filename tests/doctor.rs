@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use machines::Recorded;
 use wingmark::board::Board;
-use wingmark::capture::{CameraError, CaptureError, OtherWay};
+use wingmark::capture::{CameraError, CaptureError, NoDecoder, OtherWay};
 use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Wanted};
 use wingmark::face::zoo::Choice;
 use wingmark::machine::{Machine, Program, Tree};
@@ -477,12 +477,16 @@ fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
     };
     let nowhere: Fault = || CaptureError::NotThere("nowhere".into());
     let film = || {
-        let film: Fault = || CaptureError::Film { name: "recording".into(), kind: "AVI", way: "ffmpeg".into() };
+        let film: Fault = || {
+            let fault = NoDecoder { program: "ffmpeg".into() };
+            CaptureError::NoDecoder { name: "recording".into(), kind: "AVI", fault }
+        };
         Answers { files: vec![("recording", film), ("nowhere", nowhere)], ..unicam() }
     };
     let with_libcamera = || Answers { not_installed: vec!["rpicam-vid"], ..unicam() };
     let busy = "/dev/video0 is busy: another program uses it (fuser -v /dev/video0 says which)";
     let no = |what: &str, source: &str| format!("{what} is not installed, which reads the source {source}");
+    let film_fault = "recording is a film (AVI), and ffmpeg, which decodes films, is not installed";
     let ends = |kind: &str| format!("no display was found for the screen {kind}, without which the run ends");
     for (source, screen, answers, expected) in [
         ("", "none", unicam(), vec![busy.into()]),
@@ -494,7 +498,7 @@ fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
         ("http://cam/x", "none", unicam(), vec![]),
         ("rpicam", "none", unicam(), vec![no("rpicam-vid", "rpicam")]),
         ("rpicam", "none", with_libcamera(), vec![]),
-        ("recording", "none", film(), vec!["recording is a film (AVI), and ffmpeg is not installed".into()]),
+        ("recording", "none", film(), vec![film_fault.into()]),
         ("nowhere", "none", film(), vec![nowhere().to_string()]),
         ("film.mp4", "none", film(), vec![]),
         ("clip", "auto", unicam(), vec![]),
@@ -577,7 +581,7 @@ fn what_does_not_fit_the_machine_is_said() {
         "; 2 may be used",
         "this process may use 2 of 4 cores",
         "3 threads share a frame, and this process may use 2 cores",
-        "ffmpeg is not installed",
+        "ffmpeg, which decodes films, is not installed",
     ] {
         assert!(said.contains(expected), "{expected} is not in\n{said}");
     }

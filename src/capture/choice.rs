@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::recipe::by_ffmpeg;
 use super::{
     Camera, CameraWish, CaptureError, Clip, HttpError, HttpUrl, Pace, Replay, Resume, Source, Stream, StreamProgram,
 };
@@ -71,9 +72,8 @@ pub enum SourceError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(
-        "only http:// is read by itself; ffmpeg makes video of this one that is read from a pipe: ffmpeg -v error -i {} \
-         -pix_fmt yuv420p -f yuv4mpegpipe -",
-        quoted(&without_passwords(.0))
+        "only http:// is read by itself; ffmpeg makes video of this one: {} --live",
+        by_ffmpeg(&quoted(&without_passwords(.0)))
     )]
     Protocol(String),
 }
@@ -271,7 +271,10 @@ mod tests {
             ("v4l2:///dev/video0", "named by their paths: /dev/video0"),
             ("file:///a/film.mp4", "named by their paths: /a/film.mp4"),
             ("csi://0", "a ribbon camera is named rpicam"),
-            ("https://cam/x", "ffmpeg -v error -i 'https://cam/x'"),
+            (
+                "https://cam/x",
+                "ffmpeg -v error -i 'https://cam/x' -pix_fmt yuv420p -f yuv4mpegpipe - | wingmark run --source - --live",
+            ),
             ("rtsp://cam/x", "ffmpeg -v error -i 'rtsp://cam/x'"),
             ("rtsp://me:se/cret@cam/x", "ffmpeg -v error -i 'rtsp://me:***@cam/x'"),
         ] {

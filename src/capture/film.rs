@@ -8,22 +8,54 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::Builder;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use super::ffmpeg::Messages;
 use super::{CaptureError, Captured, Source, Y4m, Y4mError, tied};
 use crate::picture::frame::Frame;
 use crate::threads;
 
 /// Names another program than `ffmpeg`; where it is empty, films are refused.
-pub const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
+const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
 /// Has ffmpeg make the pixels square, by taking some away, and the colours those of BT.601 in the
 /// limited range, which frames have.
 const AS_OURS: &str = "scale=w=iw*min(sar\\,1):h=ih/max(sar\\,1):out_color_matrix=bt601:out_range=tv,setsar=1";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
 
+/// What is started where the environment names nothing.
+const FFMPEG: &str = "ffmpeg";
+
 /// The program that decodes films.
 pub fn decoder() -> String {
-    std::env::var(ENVIRONMENT).unwrap_or_else(|_| "ffmpeg".into())
+    std::env::var(ENVIRONMENT).unwrap_or_else(|_| FFMPEG.into())
+}
+
+/// There is no program that decodes films.
+#[derive(Debug, Error)]
+#[error("{}; {}", self.what(), self.remedy())]
+pub struct NoDecoder {
+    /// The one that was looked for; empty where none was.
+    pub program: String,
+}
+
+impl NoDecoder {
+    /// What is missing.
+    pub fn what(&self) -> String {
+        match &*self.program {
+            "" => format!("{ENVIRONMENT} names no program for it"),
+            FFMPEG => "ffmpeg, which decodes films, is not installed".into(),
+            program => format!("{program}, which {ENVIRONMENT} names, was not found"),
+        }
+    }
+
+    /// What mends that.
+    pub fn remedy(&self) -> String {
+        match &*self.program {
+            FFMPEG => "sudo apt-get install ffmpeg".into(),
+            _ => format!("unset {ENVIRONMENT}, or name the path of an ffmpeg in it"),
+        }
+    }
 }
 
 /// A film in a file, read through ffmpeg.
@@ -47,16 +79,18 @@ enum Said {
 }
 
 impl Film {
-    /// `None` where ffmpeg is not installed.
-    pub fn open(path: &Path, kind: &str) -> Result<Option<Film>, CaptureError> {
+    /// `kind` is said in messages.
+    pub fn open(path: &Path, kind: &'static str) -> Result<Film, CaptureError> {
         let program = decoder();
-        if program.is_empty() {
-            return Ok(None);
-        }
         let name = path.display().to_string();
+        let missing =
+            || CaptureError::NoDecoder { name: name.clone(), kind, fault: NoDecoder { program: program.clone() } };
+        if program.is_empty() {
+            return Err(missing());
+        }
         let failed = |problem: String| CaptureError::Program { name: name.clone(), program: program.clone(), problem };
         let version = match Command::new(&program).arg("-version").stderr(Stdio::null()).output() {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing()),
             found => found.map_err(|e| failed(format!("cannot be started: {e}")))?,
         };
         let all_frames = every_frame(&String::from_utf8_lossy(&version.stdout));
@@ -87,7 +121,7 @@ impl Film {
         threads::start_beside(Builder::new().name("film".into()), "a film's own times are not read any more", listen)
             .map_err(|e| failed(format!("cannot be listened to: {e}")))?;
         let messages = Messages::default();
-        Ok(Some(Film { program, name, child, frames: None, times, messages, last_time: Duration::ZERO, ended: false }))
+        Ok(Film { program, name, child, frames: None, times, messages, last_time: Duration::ZERO, ended: false })
     }
 
     fn read(&mut self, frame: &mut Frame) -> Result<bool, CaptureError> {

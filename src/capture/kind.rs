@@ -10,8 +10,9 @@ pub const HEAD_BYTES: usize = 200;
 /// each packet, as camcorders and discs write it (.mts, .m2ts).
 const PACKETS: [[usize; 2]; 2] = [[0, 188], [4, 196]];
 const PACKET_START: u8 = 0x47;
-/// What films of this kind are called in messages.
+/// What films of these kinds are called in messages.
 pub const MP4: &str = "MP4 or QuickTime";
+pub const H26X: &str = "H.264 or H.265";
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
 /// format before it).
 const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
@@ -55,7 +56,7 @@ impl StreamKind {
         } else if [0xba, 0xb3, 0xb0].iter().any(|code| has(0, &[0, 0, 1, *code])) {
             StreamKind::Film("MPEG")
         } else if (has(0, b"\0\0\0\x01") && is_h26x(4)) || (has(0, b"\0\0\x01") && is_h26x(3)) {
-            StreamKind::Film("H.264 or H.265")
+            StreamKind::Film(H26X)
         } else if has(0, b"FLV\x01") {
             StreamKind::Film("Flash video")
         } else if has(0, b"OggS") {

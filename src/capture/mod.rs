@@ -14,6 +14,7 @@ mod mjpeg;
 mod origin;
 mod piped;
 mod program;
+mod recipe;
 mod replay;
 mod returning;
 mod status;
@@ -32,7 +33,7 @@ use thiserror::Error;
 pub use choice::{SourceChoice, SourceError};
 pub use clip::Clip;
 pub use fault::Fault;
-pub use film::Film;
+pub use film::{Film, NoDecoder};
 pub use http::{HttpError, HttpUrl};
 pub use mjpeg::{Mjpeg, MjpegError};
 pub use origin::Origin;
@@ -143,10 +144,10 @@ pub enum CaptureError {
     Picture(#[from] PictureError),
     #[error("{name} is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG){hint}")]
     UnknownKind { name: String, hint: String },
-    #[error(
-        "{name} is a film ({kind}), which ffmpeg makes readable: {way}; rpicam-vid writes what is read by --codec mjpeg"
-    )]
+    #[error("{name} is a film ({kind}), which ffmpeg makes readable: {way}")]
     Film { name: String, kind: &'static str, way: String },
+    #[error("{name} is a film ({kind}), and {fault}")]
+    NoDecoder { name: String, kind: &'static str, fault: NoDecoder },
     #[error("{name} is read by {program}, which {problem}")]
     Program { name: String, program: String, problem: String },
     #[error("{url}: {problem}")]

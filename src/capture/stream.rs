@@ -10,7 +10,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::kind::{HEAD_BYTES, MP4, StreamKind};
+use super::kind::{H26X, HEAD_BYTES, MP4, StreamKind};
+use super::recipe::by_ffmpeg;
 use super::{CaptureError, Captured, Film, Flaw, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
 use crate::text::message::quoted;
@@ -30,10 +31,7 @@ pub(super) const DECODED: [&str; 23] = [
 pub(super) fn open_film(path: &Path, pace: Pace) -> Result<Box<dyn Source>, CaptureError> {
     let mut stream = Stream::new(Some(path.into()), false, pace);
     match stream.open().map_err(|e| film_by_name(path, e)) {
-        Err(CaptureError::Film { name, kind, way }) => match Film::open(path, kind)? {
-            Some(film) => Ok(Box::new(film)),
-            None => Err(CaptureError::Film { name, kind, way }),
-        },
+        Err(CaptureError::Film { kind, .. }) => Ok(Box::new(Film::open(path, kind)?)),
         opened => opened.map(|()| Box::new(stream) as Box<dyn Source>),
     }
 }
@@ -141,16 +139,19 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 
 /// The command that has ffmpeg decode a film.
 fn way(name: &str, kind: &str) -> String {
-    // Most have their index at the end, which a pipe does not reach.
-    let as_file = if name == STDIN && kind == MP4 { "save it to a file and name that by --source, or " } else { "" };
-    let input = match name {
-        STDIN => ".. | ffmpeg -v error -i -".into(),
-        url if url.starts_with("http://") => format!("ffmpeg -v error -i {}", quoted(url)),
+    let command = match name {
+        STDIN => format!(".. | {}", by_ffmpeg("-")),
+        url if url.starts_with("http://") => by_ffmpeg(&quoted(url)),
         // What stands before a colon would be a protocol.
-        file if file.contains(':') => format!("ffmpeg -v error -i {}", quoted(&format!("file:{file}"))),
-        file => format!("ffmpeg -v error -i {}", quoted(file)),
+        file if file.contains(':') => by_ffmpeg(&quoted(&format!("file:{file}"))),
+        file => by_ffmpeg(&quoted(file)),
     };
-    format!("{as_file}{input} -pix_fmt yuv420p -f yuv4mpegpipe -")
+    match (name, kind) {
+        // Most have their index at the end, which a pipe does not reach.
+        (STDIN, MP4) => format!("save it to a file and name that by --source, or {command}"),
+        (STDIN, H26X) => format!("{command}; rpicam-vid --codec mjpeg writes what is read by itself"),
+        _ => command,
+    }
 }
 
 impl Stream {
@@ -313,13 +314,13 @@ mod tests {
             (
                 b"\0\0\0\x20ftypisom",
                 "standard input is a film (MP4 or QuickTime), which ffmpeg makes readable: save it to a file and name that by \
-                 --source, or .. | ffmpeg -v error -i - -pix_fmt yuv420p -f yuv4mpegpipe -; rpicam-vid writes what is read \
-                 by --codec mjpeg",
+                 --source, or .. | ffmpeg -v error -i - -pix_fmt yuv420p -f yuv4mpegpipe - | wingmark run --source -",
             ),
             (
                 b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
                 "standard input is a film (H.264 or H.265), which ffmpeg makes readable: .. | ffmpeg -v error -i - -pix_fmt \
-                 yuv420p -f yuv4mpegpipe -; rpicam-vid writes what is read by --codec mjpeg",
+                 yuv420p -f yuv4mpegpipe - | wingmark run --source -; rpicam-vid --codec mjpeg writes what is read by \
+                 itself",
             ),
         ] {
             let error = said(bytes).unwrap_err();

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::NOMINAL_RATE;
 use super::levels::Levels;
+use super::recipe::by_ffmpeg;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::pixels::rgb_from_yuv;
@@ -101,10 +102,10 @@ impl Header {
                         "422" => Chroma::C422,
                         "444" => Chroma::C444,
                         _ => {
-                            return Err(wrong(
-                                "C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono, of 8 bits, which ffmpeg writes: \
-                             ffmpeg -v error -i FILE -pix_fmt yuv420p -f yuv4mpegpipe -",
-                            ));
+                            return Err(wrong(&format!(
+                                "C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono, of 8 bits, which ffmpeg writes: {}",
+                                by_ffmpeg("FILE")
+                            )));
                         }
                     }
                 }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::board::BoardError;
 use crate::capture::v4l2::CameraFormat;
-use crate::capture::{CameraError, CaptureError, OtherWay, SourceError};
+use crate::capture::{CameraError, CaptureError, OtherWay};
 use crate::face::zoo::LoadError;
 use crate::publish::PublishError;
 use crate::record::RecordError;
@@ -39,7 +39,6 @@ pub fn with_advice(error: &(dyn Error + 'static)) -> String {
 fn on(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| error.downcast_ref().and_then(on_capture))
         .or_else(|| error.downcast_ref().and_then(on_camera))
-        .or_else(|| error.downcast_ref().and_then(on_source))
         .or_else(|| error.downcast_ref().and_then(on_board))
         .or_else(|| error.downcast_ref().and_then(on_screen))
         .or_else(|| error.downcast_ref().and_then(on_record))
@@ -63,7 +62,6 @@ fn on_model(error: &LoadError) -> Option<String> {
 fn on_capture(error: &CaptureError) -> Option<String> {
     match error {
         CaptureError::Camera(error) => on_camera(error),
-        CaptureError::Film { .. } => Some("pipe it into `wingmark run --source -`".into()),
         CaptureError::NotResumable(_) => Some("leave --resume out".into()),
         _ => None,
     }
@@ -148,10 +146,6 @@ fn in_words(way: &OtherWay) -> String {
             "grey of more than 8 bits, or packed, is not read; another node of this camera may give pictures".into()
         }
     }
-}
-
-fn on_source(error: &SourceError) -> Option<String> {
-    matches!(error, SourceError::Protocol(_)).then(|| "pipe it into `wingmark run --source - --live`".into())
 }
 
 fn on_board(error: &BoardError) -> Option<String> {

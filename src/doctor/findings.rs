@@ -7,12 +7,11 @@ use super::devices::{is_there, named};
 use super::{CameraReport, Diagnosis, Finding, Locked, OfferedFormat, Probe, Purpose, Wanted, service, with_advice};
 use crate::board::Board;
 use crate::capture::v4l2::formats;
-use crate::capture::{CaptureError, SourceChoice, film};
+use crate::capture::{CaptureError, NoDecoder, SourceChoice, film};
 use crate::machine::{Tree, warnings};
 use crate::screen::ScreenChoice;
 use crate::screen::settings::SpiPanel;
 
-const FFMPEG: &str = "ffmpeg";
 /// Less than this is not enough for an hour of records.
 const LEAST_DISK_MIB: u64 = 64;
 /// A run takes 43 MiB with `base`, the program's own pages among them, and more for large pictures.
@@ -39,11 +38,11 @@ pub(super) fn findings(report: &Diagnosis, wanted: &Wanted<'_>, tree: &Tree, pro
     if purpose == Purpose::Service {
         found.extend(service::findings(report, wanted, tree, probe));
     }
-    let (decoder, is_said) = (film::decoder(), matches!(file_fault, Some(CaptureError::Film { .. })));
+    let (decoder, is_said) = (film::decoder(), matches!(file_fault, Some(CaptureError::NoDecoder { .. })));
     // Who names none wants none.
     if !is_said && !decoder.is_empty() && !probe.has_program(&decoder) {
-        let found_none = format!("{decoder} is not installed, which films such as .mp4 and .mkv need");
-        found.push(Finding::advice(found_none, to_decode(&decoder)));
+        let fault = NoDecoder { program: decoder };
+        found.push(Finding::advice(fault.what(), fault.remedy()));
     }
     if let Some(mib) = report.free_disk_mib
         && mib < LEAST_DISK_MIB
@@ -146,13 +145,8 @@ fn source(
 /// What a run says of the file that is its source.
 fn unreadable(source: &SourceChoice, fault: &CaptureError, purpose: Purpose) -> Option<Finding> {
     match fault {
-        CaptureError::Film { kind, .. } => {
-            let decoder = film::decoder();
-            let why = match &*decoder {
-                "" => format!("{} names no program for it", film::ENVIRONMENT),
-                _ => format!("{decoder} is not installed"),
-            };
-            Some(Finding::obstacle(format!("{source} is a film ({kind}), and {why}"), to_decode(&decoder)))
+        CaptureError::NoDecoder { kind, fault, .. } => {
+            Some(Finding::obstacle(format!("{source} is a film ({kind}), and {}", fault.what()), fault.remedy()))
         }
         // The service has another user.
         CaptureError::Read { source, .. }
@@ -161,14 +155,6 @@ fn unreadable(source: &SourceChoice, fault: &CaptureError, purpose: Purpose) -> 
             None
         }
         fault => Some(Finding::obstacle(with_advice(fault), "mend that, or name another source".into())),
-    }
-}
-
-/// What gives a run a program for films, where this one is not there.
-fn to_decode(decoder: &str) -> String {
-    match decoder {
-        FFMPEG => "sudo apt-get install ffmpeg".into(),
-        _ => format!("unset {0}, or name the path of an ffmpeg in it", film::ENVIRONMENT),
     }
 }
 

@@ -220,9 +220,14 @@ fn a_film_is_decoded_by_ffmpeg_with_its_times() {
     let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
     assert!(code == 1 && said.contains("finds no pictures in it, only sound"), "{said}");
 
-    fake.environment.borrow_mut().push(("WINGMARK_FFMPEG", String::new()));
-    let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
-    assert!(code == 1 && said.contains("which ffmpeg makes readable: ffmpeg -v error -i "), "{said}");
+    for (program, fault) in
+        [("", "WINGMARK_FFMPEG names no program"), ("/nope", "/nope, which WINGMARK_FFMPEG names, was")]
+    {
+        fake.environment.borrow_mut().push(("WINGMARK_FFMPEG", program.into()));
+        let Outcome { code, said, .. } = fake.run(&format!("--source {film}"));
+        assert!(code == 1 && said.contains(&format!("film.mp4 is a film (MP4 or QuickTime), and {fault}")), "{said}");
+        assert!(said.contains("; unset WINGMARK_FFMPEG, or name the path of an ffmpeg in it"), "{said}");
+    }
 }
 
 /// Answers requests as the list says, one after the other, and gives the address.
