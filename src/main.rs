@@ -17,8 +17,7 @@ fn main() -> ExitCode {
     messages::start();
     wingmark::model::hide_guarded_panics();
     let given: Vec<_> = std::env::args_os().collect();
-    commands::warn_of_passwords(&given);
-    let arguments = match settings::arguments(given) {
+    let arguments = match settings::arguments(given.clone()) {
         Ok(arguments) => arguments,
         Err(error) => {
             log::error!("{error}");
@@ -26,7 +25,9 @@ fn main() -> ExitCode {
         }
     };
     arguments.remarks().for_each(|remark| log::info!("{remark}"));
-    match commands::run(Cli::read(arguments.all)) {
+    let cli = Cli::read(arguments.all);
+    commands::warn_of_passwords(&given);
+    match commands::run(cli) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {

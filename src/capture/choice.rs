@@ -265,6 +265,8 @@ mod tests {
             ("gst:videotestsrc", "ends in fdsink"),
             ("gst:videotestsrc ! autovideosink", "ends in fdsink"),
             ("http://", "http://HOST/PATH"),
+            ("http://::1/x", "an IPv6 address stands in brackets"),
+            ("http://cam:x/", "a port is a number of 1 to 65535"),
             ("", "expected a camera, a file, a folder"),
             ("0", "such as /dev/video0"),
             ("HTTPS://cam/x", "ffmpeg -v error -i 'HTTPS://cam/x'"),

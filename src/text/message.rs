@@ -3,7 +3,8 @@
 #[cfg(feature = "program")]
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::net::Ipv6Addr;
+
+use super::address::{is_numeric_or_local, is_v6};
 
 /// The text with one space for each run of white space and control characters: a damaged file may
 /// have any in its names.
@@ -53,8 +54,7 @@ fn login(text: &str, quote: Option<char>) -> Option<(&str, &str)> {
     let (name, after) = word.split_once(':')?;
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     // Of IPv6 it stands in brackets, or ought to.
-    let host = word.split(['/', '?', '#', '%']).next();
-    if host.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()) {
+    if word.split(ends_host).next().is_some_and(is_v6) {
         return None;
     }
     if name.starts_with('[') || name.contains(ends_host) || (name.contains('@') && !after.contains('@')) {
@@ -62,6 +62,8 @@ fn login(text: &str, quote: Option<char>) -> Option<(&str, &str)> {
     }
     let password = match after.rfind('@') {
         Some(at) => &after[..at],
+        // A port that is mistyped.
+        None if is_numeric_or_local(name) => return None,
         None if is_port(&after[..after.find(ends_host).unwrap_or(after.len())]) => return None,
         // A blank in it ended the word, or what is behind it is missing.
         None => {
@@ -151,6 +153,7 @@ mod tests {
             ("'rtsp://me:se\"cret@cam/x' and a@b", "'rtsp://me:***@cam/x' and a@b"),
             ("http://me:se cr et@cam/x", "http://me:***@cam/x"),
             ("mqtt://me:secret", "mqtt://me:***"),
+            ("mqtt://127.0.0.1:x/a", "mqtt://127.0.0.1:x/a"),
             ("--publish udp://::1:9 udp://fe80::1%eth0:9/x", "--publish udp://::1:9 udp://fe80::1%eth0:9/x"),
             ("mqtt://me@home:secret@h", "mqtt://me@home:***@h"),
             ("mqtt://broker:1883 and a@b", "mqtt://broker:1883 and a@b"),

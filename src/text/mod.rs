@@ -1,5 +1,6 @@
 //! Files, texts in them, and texts of others in messages of ours.
 
+pub(crate) mod address;
 pub(crate) mod files;
 pub(crate) mod message;
 pub(crate) mod numbers;

@@ -1,8 +1,10 @@
 //! What a connection asks for. `httparse` reads it; this file bounds its size and time.
 
 use std::io::{ErrorKind, Read};
-use std::net::{IpAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+use crate::text::address::{Address, is_numeric_or_local};
 
 /// A request has its last line within this time, however its bytes trickle.
 pub const ASKS_WITHIN: Duration = Duration::from_secs(5);
@@ -97,11 +99,7 @@ impl Request {
     /// name was made to resolve to this machine (DNS rebinding) sends that name.
     pub fn is_for_this_machine(&self) -> bool {
         let Some(host) = &self.host else { return false };
-        let name = match host.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or_default(),
-            None => host.split(':').next().unwrap_or_default(),
-        };
-        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+        Address::read(host, Some(80)).is_ok_and(|address| is_numeric_or_local(&address.host))
     }
 }
 
