@@ -3,6 +3,7 @@
 mod apart;
 mod machine;
 mod measure;
+mod named;
 mod run;
 mod shared;
 
@@ -15,6 +16,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use self::machine::{DoctorArgs, LatencyArgs, TestcardArgs};
 pub use self::measure::{BenchArgs, CompareArgs, EvalArgs};
+pub(crate) use self::named::Role;
 pub(crate) use self::run::is_stdout;
 pub use self::run::{DemoArgs, PasswordArgs, PublishArgs, ReloadArgs, RunArgs, ServeArgs};
 pub use self::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs};
@@ -88,10 +90,10 @@ impl Command {
         let conflict = |words: String| (ErrorKind::ArgumentConflict, words);
         let (name, found) = match self {
             Command::Run(args) => ("run", args.contradiction()),
-            Command::Eval(args) => ("eval", args.shared_file().map(conflict)),
+            Command::Eval(args) => ("eval", args.files().shared().map(conflict)),
             Command::Bench(args) => ("bench", args.contradiction().map(conflict)),
-            Command::Compare(args) => ("compare", args.shared_file().map(conflict)),
-            Command::Latency(args) => ("latency", args.shared_file().map(conflict)),
+            Command::Compare(args) => ("compare", args.files().shared().map(conflict)),
+            Command::Latency(args) => ("latency", args.files().shared().map(conflict)),
             Command::Publish(args) => ("publish", args.contradiction().map(conflict)),
             _ => return None,
         };
@@ -122,4 +124,47 @@ fn long_version() -> &'static str {
         )
     });
     &TEXT
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Arg;
+
+    use super::*;
+    use crate::screen::ScreenChoice;
+
+    /// A file that is missing in a command's list may be written over.
+    #[cfg(feature = "page")]
+    #[test]
+    fn every_file_that_a_command_names_is_in_its_list() {
+        const FILES: [&str; 6] = ["FILE", "DIR", "PATH", "REPORT", "SCREEN", "SOURCE"];
+        for line in [
+            "run --source a --settings b --record c.csv --json-summary d --metrics e.prom --screen png:f --model ./g \
+             --board h.toml --publish udp://i:1 --publish-password-file j --serve 80 --token-file k",
+            "eval --data a --model ./b --json c --predictions d.csv",
+            "bench --model ./a --source b --against c.onnx --board d.toml --json e",
+            "compare a.json --markdown b --html c --svg d",
+            "latency --source a --board b.toml --screen png:c --json d",
+        ] {
+            let cli = Cli::try_parse_from(["wingmark"].into_iter().chain(line.split_whitespace())).unwrap();
+            let (name, files) = match &cli.command {
+                Command::Run(args) => ("run", args.files(args.screen.screen.as_ref().unwrap_or(&ScreenChoice::None))),
+                Command::Eval(args) => ("eval", args.files()),
+                Command::Bench(args) => ("bench", args.files()),
+                Command::Compare(args) => ("compare", args.files()),
+                Command::Latency(args) => ("latency", args.files()),
+                other => panic!("{other:?}"),
+            };
+            let listed: BTreeSet<String> = files.iter().map(|file| file.option.into()).collect();
+            let mut all = Cli::command();
+            all.build();
+            let command = all.find_subcommand(name).unwrap();
+            let values = |arg: &Arg| arg.get_value_names().unwrap_or_default().join(" ");
+            let named = command.get_arguments().filter(|arg| FILES.iter().any(|file| values(arg).contains(file)));
+            let named = named.map(|arg| arg.get_long().map_or_else(|| values(arg), |long| format!("--{long}")));
+            assert_eq!(listed, named.collect(), "{line}");
+        }
+    }
 }

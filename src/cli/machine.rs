@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::apart;
+use super::named::{NamedFiles, Role};
 use super::shared::{BoardArgs, CameraArgs, ScreenArgs, count, result_file};
 use crate::capture::SourceChoice;
 use crate::doctor::Purpose;
 use crate::face::zoo;
+use crate::screen::ScreenChoice;
 
 /// Show a test card. boards/TESTCARD.md says which setting is wrong by what the card shows.
 #[derive(Debug, Args)]
@@ -53,10 +54,12 @@ pub struct LatencyArgs {
 }
 
 impl LatencyArgs {
-    /// Which file it would write that it reads.
-    pub(super) fn shared_file(&self) -> Option<String> {
-        let read = [("--source", self.source.path()), ("--board", self.board.file())];
-        apart::shared(read, [("--json", self.json.as_deref())])
+    pub(super) fn files(&self) -> NamedFiles {
+        NamedFiles::default()
+            .and("--source", Role::Read, self.source.path())
+            .and("--board", Role::Read, self.board.file())
+            .and("--screen", Role::Pictures, self.screen.screen.as_ref().and_then(ScreenChoice::folder))
+            .and("--json", Role::Result, &self.json)
     }
 }
 

@@ -6,11 +6,13 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 
 use super::apart;
+use super::named::{NamedFiles, Role};
 use super::shared::{BoardArgs, CameraArgs, os, result_file};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
 use crate::face::zoo;
+use crate::report::chart;
 use crate::text::files;
 
 /// Measure a model on annotated pictures.
@@ -153,12 +155,12 @@ pub struct CompareArgs {
 }
 
 impl EvalArgs {
-    /// Which file it would write that it writes or reads already.
-    pub(super) fn shared_file(&self) -> Option<String> {
-        let model = self.model.as_ref().and_then(zoo::Choice::folder);
-        let read = [("--data", Some(self.data.as_path())), ("--model", model)];
-        let written = [("--json", self.json.as_deref()), ("--predictions", self.predictions.as_deref())];
-        apart::shared(read, written)
+    pub(super) fn files(&self) -> NamedFiles {
+        NamedFiles::default()
+            .and("--data", Role::Read, [&self.data])
+            .and("--model", Role::Read, self.model.as_ref().and_then(zoo::Choice::folder))
+            .and("--json", Role::Result, &self.json)
+            .and("--predictions", Role::Result, &self.predictions)
     }
 }
 
@@ -173,21 +175,26 @@ impl BenchArgs {
         apart::repeated("--threads", &self.threads, u16::eq, u16::to_string)
             .or_else(|| apart::repeated("--model", &self.model, is_one_model, zoo::Choice::to_string))
             .or_else(|| apart::repeated("--against", &self.against, is_one_file, |file| file.display().to_string()))
-            .or_else(|| self.shared_file())
+            .or_else(|| self.files().shared())
     }
 
-    fn shared_file(&self) -> Option<String> {
-        let models = self.model.iter().map(|model| ("--model", model.folder()));
-        let against = self.against.iter().map(|file| ("--against", Some(file.as_path())));
-        let others = [("--source", self.source.as_ref().and_then(SourceChoice::path)), ("--board", self.board.file())];
-        apart::shared(models.chain(against).chain(others), [("--json", self.json.as_deref())])
+    pub(super) fn files(&self) -> NamedFiles {
+        NamedFiles::default()
+            .and("--model", Role::Read, self.model.iter().filter_map(zoo::Choice::folder))
+            .and("--against", Role::Read, &self.against)
+            .and("--source", Role::Read, self.source.as_ref().and_then(SourceChoice::path))
+            .and("--board", Role::Read, self.board.file())
+            .and("--json", Role::Result, &self.json)
     }
 }
 
 impl CompareArgs {
-    /// Which file it would write that it writes or reads already.
-    pub(super) fn shared_file(&self) -> Option<String> {
-        let read = self.reports.iter().map(|path| ("REPORT.json", Some(path.as_path())));
-        apart::shared(read, [("--markdown", self.markdown.as_deref()), ("--html", self.html.as_deref())])
+    pub(super) fn files(&self) -> NamedFiles {
+        let charts = self.svg.iter().flat_map(|folder| chart::FILES.map(|name| folder.join(name)));
+        NamedFiles::default()
+            .and("REPORT.json", Role::Read, &self.reports)
+            .and("--markdown", Role::Result, &self.markdown)
+            .and("--html", Role::Result, &self.html)
+            .and("--svg", Role::Result, charts)
     }
 }

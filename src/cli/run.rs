@@ -14,12 +14,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command};
 
 use super::apart;
+use super::named::{NamedFiles, Role};
 use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
 use crate::capture::SourceChoice;
 use crate::face::zoo;
 use crate::publish::{Target, without_password};
 use crate::record::{RecordChoice, limits};
-use crate::screen::{PngFolder, ScreenChoice};
+use crate::screen::ScreenChoice;
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
 #[derive(Debug, Args)]
@@ -167,32 +168,26 @@ impl RunArgs {
         options.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
     }
 
+    /// The files that it names, with this screen.
+    pub(crate) fn files(&self, screen: &ScreenChoice) -> NamedFiles {
+        let summary = self.json_summary.as_deref().filter(|file| file.as_os_str() != "-");
+        NamedFiles::default()
+            .and("--source", Role::Read, self.source.as_ref().and_then(SourceChoice::path))
+            .and("--settings", Role::Read, self.settings.as_deref().filter(|file| file.as_os_str() != "none"))
+            .and("--model", Role::Read, self.model.as_ref().and_then(zoo::Choice::folder))
+            .and("--board", Role::Read, self.board.file())
+            .and("--publish-password-file", Role::Secret, &self.password.publish_password_file)
+            .and("--token-file", Role::Secret, &self.serve.token_file)
+            .and("--record", Role::Record, self.record.iter().filter_map(RecordChoice::file))
+            .and("--json-summary", Role::Result, summary)
+            .and("--metrics", Role::Result, &self.metrics)
+            .and("--screen", Role::Pictures, screen.folder())
+    }
+
     /// Which file that the run writes is another one, or what it reads.
     pub(crate) fn shared_file(&self, screen: &ScreenChoice) -> Option<String> {
-        let source = self.source.as_ref().and_then(SourceChoice::path);
-        let overlays = match screen {
-            ScreenChoice::Png(folder) => Some(folder.as_path()),
-            _ => None,
-        };
-        let records = self.record.iter().map(|record| ("--record", record.file()));
-        let summary = self.json_summary.as_deref().filter(|file| file.as_os_str() != "-");
-        let first_overlay = overlays.map(|folder| PngFolder::path(folder, 0));
-        let others = [
-            ("--json-summary", summary),
-            ("--metrics", self.metrics.as_deref()),
-            ("--screen", first_overlay.as_deref()),
-        ];
-        let read = [
-            ("--source", source),
-            ("--settings", self.settings.as_deref().filter(|file| file.as_os_str() != "none")),
-            ("--model", self.model.as_ref().and_then(zoo::Choice::folder)),
-            ("--board", self.board.file()),
-            ("--publish-password-file", self.password.publish_password_file.as_deref()),
-            ("--token-file", self.serve.token_file.as_deref()),
-        ];
-        let same = apart::shared(read, records.chain(others));
-        same.or_else(|| {
-            let (source, overlays) = (source?.canonicalize().ok()?, overlays?);
+        self.files(screen).shared().or_else(|| {
+            let (source, overlays) = (self.source.as_ref()?.path()?.canonicalize().ok()?, screen.folder()?);
             let folder = overlays.display();
             overlays.canonicalize().is_ok_and(|to| to == source).then(|| {
                 format!("--screen png:{folder} would put pictures among those that are read; give another folder")

@@ -37,7 +37,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     }
     if let Some(folder) = &args.svg {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        for (name, chart) in [("accuracy.svg", chart::accuracy(&shown)), ("stages.svg", chart::stages(&shown))] {
+        for (name, chart) in chart::FILES.into_iter().zip([chart::accuracy(&shown), chart::stages(&shown)]) {
             match chart {
                 Some(svg) => write(&folder.join(name), &svg)?,
                 None => log::warn!("no {name}: the reports have no figures for it"),

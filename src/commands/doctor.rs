@@ -11,12 +11,10 @@ use super::settings::{self, SettingsError};
 use super::{Outcome, results};
 use crate::board::Board;
 use crate::capture::SourceChoice;
-use crate::cli::{DoctorArgs, RunArgs, is_stdout};
+use crate::cli::{DoctorArgs, Role, RunArgs, is_stdout};
 use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, Wanted, with_advice};
 use crate::face::zoo;
 use crate::machine::{Program, Tree};
-use crate::record::RecordChoice;
-use crate::screen::ScreenChoice;
 use crate::text::files;
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
@@ -112,17 +110,12 @@ fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) 
         Some(source @ SourceChoice::Http(_)) => Some(format!("source {source}")),
         _ => None,
     });
-    let secrets = [&run.password.publish_password_file, &run.serve.token_file];
-    wanted.secrets = secrets.into_iter().flatten().map(|file| at(file)).collect();
-    let records = run.record.iter().filter_map(RecordChoice::file);
-    let pictures = match &wanted.screen {
-        ScreenChoice::Png(folder) => Some(folder.clone()),
-        _ => None,
-    };
-    let summary = run.json_summary.as_deref().filter(|file| !is_stdout(file));
-    let files = records.clone().chain(summary).chain(run.metrics.as_deref()).chain(pictures.as_deref());
+    let named = run.files(&wanted.screen);
+    wanted.secrets = named.of(Role::Secret).map(at).collect();
+    let files = named.written().map(|file| file.path.as_path()).filter(|file| !is_stdout(file));
     wanted.written = files.map(at).collect();
-    wanted.folders = records.map(|file| files::folder_of(file).to_path_buf()).chain(pictures.clone()).collect();
+    let records = named.of(Role::Record).map(|file| files::folder_of(file).to_path_buf());
+    wanted.folders = records.chain(named.of(Role::Pictures).map(Path::to_path_buf)).collect();
     if let Some(folder) = service.clone() {
         wanted.folders.iter_mut().for_each(|written| *written = folder.join(&*written).components().collect());
         if wanted.folders.is_empty() {

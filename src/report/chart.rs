@@ -6,6 +6,8 @@ use super::{Measured, Report, Stage, names};
 
 /// As wide as can be read when it is shrunk to a phone.
 const WIDTH: f64 = 560.0;
+/// What the files of the charts are called.
+pub const FILES: [&str; 2] = ["accuracy.svg", "stages.svg"];
 /// Of the accuracy chart, without the legend.
 const HEIGHT: f64 = 340.0;
 const LEFT: f64 = 60.0;

@@ -61,6 +61,14 @@ impl FromStr for ScreenChoice {
 }
 
 impl ScreenChoice {
+    /// The one that gets a picture a frame, if it is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            ScreenChoice::Png(folder) => Some(folder),
+            _ => None,
+        }
+    }
+
     /// `None` where nothing is to be shown, or where there is nothing to show it on and none was
     /// asked for by name.
     pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
