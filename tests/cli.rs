@@ -282,7 +282,10 @@ fn a_pipe_without_video_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (bytes, expected) in [
         (&b""[..], "standard input is neither a picture (JPEG, PNG) nor a stream (Y4M, MJPEG): it is empty"),
-        (b"\0\0\0\x01\x27\x64\0\x28\xac\x2b", "rpicam-vid writes what is read by --codec mjpeg"),
+        (
+            b"\0\0\0\x01\x27\x64\0\x28\xac\x2b",
+            "| wingmark run --source -; rpicam-vid --codec mjpeg writes what is read by itself",
+        ),
         (b"YUV4MPEG2 W640 H480 C420p10\n", "expected C420jpeg"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", "it is a PNG picture, which is read from a file alone"),
     ] {
@@ -384,7 +387,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 44] = [
+    let cases: [(&[&str], &str); 46] = [
         (
             &["run", "--model", "tall"],
             "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
@@ -396,7 +399,8 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--faces", "0"], "--faces"),
         (&["run", "--smoothing", "on"], "expected off, or a strength of 0.1 to 10"),
         (&["run", "--camera-format", "H264"], "expected one of YUYV, UYVY, NV12, YU12"),
-        (&["run", "--camera-size", "640"], "expected a width and a height, such as 640x480"),
+        (&["run", "--camera-size", "640"], "expected width and height of 16 to 4096 pixels, such as 640x480"),
+        (&["run", "--camera-size", "99999x99999"], "expected width and height of 16 to 4096 pixels"),
         (&["run", "--camera-rate", "0"], "expected 0.01 to 1000 frames a second"),
         (&["run", "--board", "pi4"], "board \"pi4\" is not known; expected one of pi-zero-2w, pi-3, pi-4"),
         (&["run", "--source=rtsp://me:sec/ret@cam/x"], "'rtsp://me:***@cam/x' for '--source"),
@@ -404,6 +408,7 @@ fn wrong_usage_is_told_from_failure() {
         (&["run", "--publish=mqtt:me:sec/ret@hub"], "'mqtt:***@hub' for '--publish"),
         (&["run", "--publish=mqtt://me:sec/ret"], "'mqtt://me:***' for '--publish"),
         (&["publish", "--forget=mqtt:/me:sec/ret@hub/a"], "'mqtt:/***@hub/a' for '--forget"),
+        (&["run", "--source=http://[::1/x"], "an IPv6 address stands in brackets, a port behind them: [::1]:5000"),
         (&["run", "--publish=udp://::1:99"], "an IPv6 address stands in brackets, a port behind them: [::1]:5000"),
         (&["run", "--publish-rate", "2"], "--publish <URL>"),
         (&["run", "--publish-password-file", "a"], "--publish <URL>"),
@@ -532,15 +537,19 @@ fn what_has_no_effect_is_told() {
 #[test]
 fn a_password_on_the_command_line_is_told_what_hides_it() {
     let folder = tempfile::tempdir().unwrap();
-    for (option, url, expected) in [
-        ("--publish", "mqtt://me:hush@127.0.0.1:9", "; --publish-password-file or the settings file hides it"),
-        ("--source", "http://me:hush@127.0.0.1:9/", "; the settings file hides it"),
+    let broker = ["--publish", "mqtt://me:hush@127.0.0.1:9", "--source", "nowhere"];
+    for (options, expected) in [
+        (&broker[..], "; --publish-password-file or the settings file hides it"),
+        (&["--source", "http://me:hush@127.0.0.1:9/"], "; the settings file hides it"),
     ] {
-        // What is asked for is refused before anything is opened.
-        let output = wingmark(folder.path(), &["run", option, url, "--frames", "none"]);
+        let output = wingmark(folder.path(), &[&["run"], options].concat());
         let said = text(&output.stderr);
-        assert!(output.status.code() == Some(2) && said.contains(&format!("(ps){expected}\n")), "{said}");
+        assert!(output.status.code() == Some(1) && said.contains(&format!("(ps){expected}\n")), "{said}");
     }
+    // A line that is refused is told why, and nothing else.
+    let said = failure(folder.path(), &["run", "--publish", "mqtt://127.0.0.1:x"], 2);
+    assert!(said.contains("'mqtt://127.0.0.1:x'") && said.contains("a port is a number of 1 to 65535"), "{said}");
+    assert!(!said.contains("password on the command line"), "{said}");
 }
 
 #[test]

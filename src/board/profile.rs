@@ -1,6 +1,5 @@
 //! A profile as it is written, and what it has to hold.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,8 +7,7 @@ use serde::Deserialize;
 use super::{Board, CameraProfile, Recognise};
 use crate::capture::v4l2::CameraFormat;
 use crate::face::pose::FieldOfView;
-use crate::picture::MAX_SIDE_PX;
-use crate::picture::frame::Size;
+use crate::picture::frame::{Size, SizeError};
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
 
@@ -63,8 +61,6 @@ pub(super) struct Invalid {
 
 const TARGETS: [&str; 3] = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "x86_64-unknown-linux-gnu"];
 const MAX_CORES: usize = 256;
-/// Width and height of a camera's picture.
-const CAMERA_SIDE_PX: RangeInclusive<u32> = 16..=MAX_SIDE_PX;
 /// As many as a chip of the kernel may have.
 const MAX_GPIO_LINES: u32 = 1024;
 
@@ -117,13 +113,8 @@ impl RawCamera {
             Ok(known) => Ok(known),
             Err(_) => invalid("camera.format", format, CameraFormat::ALL.map(|known| known.to_string()).join(", ")),
         });
-        let size = self.size.as_deref().map(|size| match size.parse::<Size>() {
-            Ok(known) if [known.width, known.height].iter().all(|side| CAMERA_SIDE_PX.contains(side)) => Ok(known),
-            _ => {
-                let (least, most) = CAMERA_SIDE_PX.into_inner();
-                invalid("camera.size", size, format!("width and height of {least} to {most} pixels, such as 640x480"))
-            }
-        });
+        let size = self.size.as_deref();
+        let size = size.map(|size| size.parse::<Size>().or_else(|_| invalid("camera.size", size, SizeError::EXPECTED)));
         if let Some(rate) = self.rate {
             within("camera.rate", rate, 1, 1000)?;
         }

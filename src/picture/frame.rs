@@ -285,7 +285,9 @@ mod tests {
     fn a_size_is_read_as_it_is_shown() {
         let size = Size { width: 640, height: 480 };
         assert_eq!(size.to_string().parse(), Ok(size));
-        for text in ["", "640", "640x", "640x0", "640x480x3", "640 x 480", "-640x480", "99999x1"] {
+        for text in
+            ["", "640", "640x", "640x0", "640x480x3", "640 x 480", "-640x480", "15x480", "640x4097", "99999x99999"]
+        {
             assert_eq!(text.parse::<Size>(), Err(SizeError), "{text}");
         }
     }
