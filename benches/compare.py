@@ -13,6 +13,7 @@ weights and sums dequantised.
 import argparse
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -114,6 +115,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--float", dest="float_file")
     arguments = parser.parse_args()
+    if not TIMER.exists():
+        sys.exit(f"there is no {TIMER}; `cargo build --release -p wingmark-net-timer` makes it")
     with tempfile.NamedTemporaryFile(suffix=".onnx") as twin:
         if not arguments.float_file:
             onnx.save(in_float(arguments.file), twin.name)

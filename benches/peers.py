@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -57,6 +58,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    if not WINGMARK.exists():
+        sys.exit(f"there is no {WINGMARK}; `cargo build --release` makes it")
     times = {}
     for _ in range(arguments.rounds):
         turns = by_tract(arguments.files, arguments.seconds)

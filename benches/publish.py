@@ -4,6 +4,7 @@
     cargo build && python benches/publish.py [PROGRAM]   # Linux; a picture ten times a second, 20 s a row
 """
 
+import argparse
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests/common"))
-from live_run import LiveRun
+from live_run import LiveRun, free_port
 
 OURS = ("publish", "page", "video")
 
@@ -38,7 +39,7 @@ def frames(address):
 def cost_us(wingmark, viewers):
     """Microseconds a frame, with an MQTT broker and a UDP listener that are not there."""
     elsewhere = ["--publish", "mqtt://127.0.0.1:1/x", "--publish", "udp://127.0.0.1:9"]
-    with LiveRun(wingmark, "--serve", "0", *elsewhere) as run:
+    with LiveRun(wingmark, "--serve", str(free_port()), *elsewhere) as run:
         address = run.said("the page is at ").split()[-1]
 
         def view():
@@ -55,7 +56,9 @@ def cost_us(wingmark, viewers):
 
 
 def main():
-    wingmark = sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "target/debug/wingmark"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", nargs="?", default=REPOSITORY / "target/debug/wingmark")
+    wingmark = parser.parse_args().program
     for viewers in (0, 1, 10):
         print(f"{viewers:2} viewers: {cost_us(wingmark, viewers):.0f} us of CPU a frame")
 

@@ -11,7 +11,12 @@ import os
 import sys
 from urllib.parse import unquote, urlsplit
 
-import paho.mqtt.client as mqtt
+try:
+    import paho.mqtt.client as mqtt
+
+    VERSION = mqtt.CallbackAPIVersion.VERSION2
+except (ImportError, AttributeError):
+    sys.exit("paho-mqtt 2 is missing: pip install 'paho-mqtt>=2'")
 
 MOST_PERCLOS = 0.15  # of the last minute; more is drowsy (Wierwille and others, 1994)
 PASSWORD = os.environ.get("WINGMARK_MQTT_PASSWORD")
@@ -53,7 +58,7 @@ def hear(_client, _data, message):
             print(f"\aface {said['face']}: eyes closed {said['perclos']:.0%} of the last minute", flush=True)
 
 
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+client = mqtt.Client(VERSION)
 if place.username:
     client.username_pw_set(unquote(place.username), unquote(place.password or "") or PASSWORD)
 if place.scheme == "mqtts":

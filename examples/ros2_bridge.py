@@ -22,8 +22,11 @@ def landmarks(seen, face):
 
 
 def main():
-    import rclpy
-    from hri_msgs.msg import FacialLandmarks, IdsList, NormalizedPointOfInterest2D
+    try:
+        import rclpy
+        from hri_msgs.msg import FacialLandmarks, IdsList, NormalizedPointOfInterest2D
+    except ImportError as error:
+        sys.exit(f"{error.name} is missing: source ROS 2's setup.bash, and install hri_msgs")
 
     rclpy.init()
     node = rclpy.create_node("wingmark")

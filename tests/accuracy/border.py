@@ -13,13 +13,13 @@ in the data's folder knows other people in the picture. Needs numpy and Pillow.
 import argparse
 import csv
 import pathlib
-import subprocess
 import tempfile
 
 import numpy as np
 from PIL import Image
 
-from predictions import OUTER_EYE_CORNERS, WINGMARK, annotated
+from predictions import OUTER_EYE_CORNERS, annotated
+from program import wingmark
 
 LARGEST_ERROR, SMALLEST_IOU = 0.06, 0.1
 
@@ -66,8 +66,7 @@ def run(model, folder):
     """The points of the faces that the program finds, by picture."""
     with tempfile.TemporaryDirectory() as scratch:
         log = pathlib.Path(scratch) / "faces.csv"
-        subprocess.run([WINGMARK, "run", "--source", folder, "--screen", "none", "--record", log, "--model", model, "--smoothing", "off"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wingmark("run", "--source", folder, "--screen", "none", "--record", log, "--model", model, "--smoothing", "off")
         found = {}
         for row in csv.DictReader(log.open()):
             faces = found.setdefault(pathlib.Path(row["source"]).name, [])

@@ -14,6 +14,7 @@ import argparse
 import csv
 import pathlib
 import re
+import sys
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def main():
     parts = [(data, split) for data in arguments.data for split in ("train", "hard") if has(data, split)]
     ours, true = map(np.concatenate, zip(*(ratios(arguments.model, *part) for part in parts)))
     closed, opened = ours[true < CLOSED], ours[true > OPEN]
-    assert min(len(closed), len(opened)) >= LEAST_FACES, f"{len(closed)} faces with closed eyes, {len(opened)} with open ones"
+    if min(len(closed), len(opened)) < LEAST_FACES:
+        sys.exit(f"{len(closed)} faces with closed eyes, {len(opened)} with open ones; expected {LEAST_FACES} of each: add --data")
     card = arguments.model / "card.toml"
     bare = re.sub(rf"\n*{re.escape(HEAD)}[^\[]*", "\n\n", card.read_text())
     put_section(card, bare, f"{HEAD}\nclosed = {np.median(closed):.3f}\nopen = {np.median(opened):.3f}\n")

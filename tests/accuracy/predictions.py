@@ -3,15 +3,14 @@ import csv
 import dataclasses
 import math
 import pathlib
-import subprocess
 import tempfile
 import tomllib
 
 import numpy as np
 
 import held_out
+from program import wingmark
 
-WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/debug/wingmark"
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 # iBUG's 68 points.
 PARTS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}
@@ -48,8 +47,7 @@ def evaluate(model, data, split, *options):
     """Runs `wingmark eval` on a folder with points.csv, and reads what it found. The options must
     not move the points."""
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        subprocess.run([WINGMARK, "eval", "--model", model, "--data", data, "--split", split, "--predictions", file.name,
-                        *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wingmark("eval", "--model", model, "--data", data, "--split", split, "--predictions", file.name, *options)
         found = list(csv.DictReader(open(file.name)))
     truth = [row for row in csv.DictReader((pathlib.Path(data) / "points.csv").open()) if row["split"] == split]
     assert [row["file"] for row in truth] == [row["file"] for row in found], "a row a face, in the data set's order"

@@ -12,18 +12,17 @@ with the face (--upright).
 import argparse
 import json
 import pathlib
-import subprocess
 import tempfile
 
-from stress import DEGRADATIONS, WINGMARK, table
+from program import wingmark
+from stress import DEGRADATIONS, table
 
 OTHERS = [("wflw", "hard"), ("aflw2000", "hard"), ("infanface", "train")]
 
 
 def alarms(model, folder):
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        subprocess.run([WINGMARK, "eval", "--data", folder, "--model", model, "--json", file.name],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wingmark("eval", "--data", folder, "--model", model, "--json", file.name)
         (found,) = json.load(open(file.name)).values()
     return found["without_faces"]
 

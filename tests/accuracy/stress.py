@@ -12,10 +12,10 @@ model.onnx, and the model's card with the SHA-256 of that file.
 import argparse
 import json
 import pathlib
-import subprocess
 import tempfile
 
-WINGMARK = pathlib.Path(__file__).resolve().parents[2] / "target/debug/wingmark"
+from program import wingmark
+
 DEGRADATIONS = [
     None,
     *(f"rotate:{degrees}" for degrees in (15, 30, 45, 60, 90, 180)),
@@ -28,8 +28,7 @@ DEGRADATIONS = [
 
 def figures(model, data, split, *options):
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        subprocess.run([WINGMARK, "eval", "--data", data, "--split", split, "--model", model, *options, "--json", file.name],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wingmark("eval", "--data", data, "--split", split, "--model", model, *options, "--json", file.name)
         (found,) = json.load(open(file.name)).values()
     return found
 

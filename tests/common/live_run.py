@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,12 +23,16 @@ class LiveRun:
 
     def __init__(self, wingmark, *arguments, environment=None):
         command = [wingmark, "run", "--source", "-", "--live", "--screen", "none", *arguments]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=False,
-            env={**os.environ, "RUST_LOG": "info", **(environment or {})},
-        )
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=False,
+                env={**os.environ, "RUST_LOG": "info", **(environment or {})},
+            )
+        except OSError as error:
+            sys.exit(f"cannot start {wingmark}: {error.strerror}; `cargo build` makes it")
         self.lines, self.goes_on = [], True
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         threading.Thread(target=self._feed, daemon=True).start()
 
     def _read(self):
@@ -49,8 +54,19 @@ class LiveRun:
         self.goes_on = not is_still
 
     def said(self, words, seconds=120):
-        """Waits until a line of the log has these words; gives it."""
-        return wait(lambda: next((line for line in self.lines if words in line), None), f"{words!r} in {self.lines}", seconds)
+        """Waits until a line of the log has these words; gives it. Ends where the run does."""
+
+        def found():
+            has_ended = self.process.poll() is not None
+            if has_ended:
+                self.reader.join()
+            line = next((line for line in self.lines if words in line), None)
+            if has_ended and not line:
+                problem = next((line for line in self.lines if "error" in line.lower()), "without a word")
+                sys.exit(f"wingmark ended before it said {words!r}: {problem}")
+            return line
+
+        return wait(found, f"{words!r} in {self.lines}", seconds)
 
     def stop(self):
         """As a service manager does; gives the exit code."""

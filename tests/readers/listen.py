@@ -4,7 +4,9 @@
 
 Prints a line a datagram, and ends after COUNT of them.
 """
+import argparse
 import json
+import os
 import socket
 import struct
 import sys
@@ -45,13 +47,35 @@ def udp(data):
 
 
 def main():
-    read = {"opentrack": opentrack, "openseeface": openseeface, "udp": udp}[sys.argv[1]]
-    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    readers = {"opentrack": opentrack, "openseeface": openseeface, "udp": udp}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("protocol", choices=readers)
+    parser.add_argument("port", type=int)
+    parser.add_argument("count", type=int, nargs="?", help="of datagrams; without it, until Ctrl-C")
+    arguments = parser.parse_args()
+    if not 0 < arguments.port < 65536:
+        parser.error(f"{arguments.port} is no port; expected 1 to 65535")
     # Who sends may be a board.
-    listener.bind(("0.0.0.0", int(sys.argv[2])))
-    for _ in range(int(sys.argv[3])) if len(sys.argv) > 3 else iter(int, 1):
-        print(read(listener.recv(65535)), flush=True)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        listener.bind(("", arguments.port))
+    except OSError as error:
+        sys.exit(f"cannot listen at port {arguments.port}: {error.strerror}; close the program that listens there")
+    read, left = readers[arguments.protocol], arguments.count
+    while left is None or left > 0:
+        data = listener.recv(65535)
+        try:
+            said = read(data)
+        except (AssertionError, ValueError, KeyError) as error:
+            sys.exit(f"this is not {arguments.protocol}: {len(data)} bytes, {error}")
+        print(said, flush=True)
+        left = left and left - 1
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # Who read the lines has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
