@@ -119,7 +119,7 @@ fn mistakes_are_named_with_file_line_and_key() {
     assert_eq!(said("threads = 3\n", ""), "mine.toml, line 1: missing field `threads`");
     assert_eq!(
         said("model = \"small\"", "model = \"tiny\""),
-        "mine.toml, line 6, model is \"tiny\"; expected nano, small, base, faces, or a folder with model.onnx and card.toml"
+        "mine.toml, line 6, model is \"tiny\"; expected nano, small, base, or a folder with model.onnx and card.toml"
     );
     assert_eq!(
         said("aarch64-unknown-linux-gnu", "aarch64"),
@@ -180,6 +180,30 @@ fn mistakes_about_devices_are_named_too() {
     assert!(pin.starts_with(&expected), "{pin}");
     let without_panel = Board::from_toml("mine.toml", &PI_4.replace("\"auto\"", "\"spi\"")).unwrap_err().to_string();
     assert!(without_panel.ends_with("expected a table [screen.spi] that describes the panel"), "{without_panel}");
+}
+
+#[test]
+fn the_documents_have_each_key_of_a_profile() {
+    let text = PI_4.to_owned() + PANEL;
+    let keys = |table: &str| {
+        let with_unknown = match table {
+            "" => format!("unknown = 1\n{text}"),
+            table => text.replace(&format!("[{table}]\n"), &format!("[{table}]\nunknown = 1\n")),
+        };
+        let refusal = Board::from_toml("mine.toml", &with_unknown).unwrap_err().to_string();
+        let known = refusal.split_once("expected one of ").unwrap_or_else(|| panic!("{refusal}")).1;
+        let dot = if table.is_empty() { "" } else { "." };
+        known.split(", ").map(|key| format!("{table}{dot}{}", key.trim_matches('`'))).collect::<Vec<_>>()
+    };
+    let tables = ["recognise", "camera", "screen", "screen.spi"];
+    let known = ["", "recognise", "camera", "screen", "screen.spi"].into_iter().flat_map(keys);
+    let mut known: Vec<String> = known.filter(|key| !tables.contains(&key.as_str())).collect();
+    let document = include_str!("../docs/boards.md").split_once("## Keys of a profile").unwrap().1;
+    let rows = document.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut documented: Vec<String> = rows.map(|row| row.split('`').next().unwrap().into()).collect();
+    known.sort();
+    documented.sort();
+    assert_eq!(documented, known);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{Board, CameraProfile, Recognise};
 use crate::capture::v4l2::CameraFormat;
 use crate::face::pose::FieldOfView;
+use crate::face::zoo;
 use crate::picture::frame::{Size, SizeError};
 use crate::screen::settings::{Pin, Rotation, SpiPanel};
 use crate::screen::{ScreenChoice, ScreenSettings};
@@ -76,8 +77,8 @@ impl RawBoard {
             within("cores", cores, 1, MAX_CORES)?;
         }
         within("threads", self.threads, 1, self.cores.unwrap_or(MAX_CORES))?;
-        let Ok(model) = self.model.parse() else {
-            let known: Vec<&str> = crate::face::zoo::SHIPPED.iter().map(|shipped| shipped.name).collect();
+        let Some(model) = self.model.parse().ok().filter(|model: &zoo::Choice| !model.is_shipped_detector()) else {
+            let known: Vec<String> = zoo::landmark_models().map(|model| model.to_string()).collect();
             return invalid(
                 "model",
                 &self.model,

@@ -50,6 +50,11 @@ impl Choice {
             Choice::Folder(folder) => Some(folder),
         }
     }
+
+    /// Whether it is the shipped one that finds faces, and no landmarks.
+    pub fn is_shipped_detector(&self) -> bool {
+        matches!(self, Choice::Shipped(shipped) if shipped.name == FACES)
+    }
 }
 
 /// The files of a net in this binary.
@@ -182,7 +187,7 @@ impl std::fmt::Display for Choice {
 
 /// The shipped nets that find landmarks.
 pub fn landmark_models() -> impl Iterator<Item = Choice> {
-    SHIPPED.iter().filter(|shipped| shipped.name != FACES).map(Choice::Shipped)
+    SHIPPED.iter().map(Choice::Shipped).filter(|choice| !choice.is_shipped_detector())
 }
 
 /// The shipped net of that name.
