@@ -85,7 +85,7 @@ fn of_settings(given: Vec<OsString>, purpose: Purpose) -> (Option<RunArgs>, Vec<
     (Some(args), found.into_iter().collect())
 }
 
-/// Takes from a run's arguments what goes before the board's profile, and gives what is wrong with
+/// Takes from a run's arguments what overrides the board's profile, and gives what is wrong with
 /// the files that they name. A service takes its paths from its folder on.
 fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) -> Vec<String> {
     let at = |path: &Path| service.as_ref().map_or_else(|| path.to_path_buf(), |folder| folder.join(path));
@@ -191,7 +191,7 @@ mod tests {
         let handed = "publish = 'udp://h:1'\npublish-password-file = '/run/credentials/wingmark.service/broker'\n";
         assert_eq!(of(handed, "", service).0, []);
         let twice = "record = '/var/lib/wingmark/a.csv'\nkeep = '2G'\nfaces = 2\n";
-        let words = "settings that the command line goes before: keep, record";
+        let words = "settings that the command line overrides: keep, record";
         assert_eq!(of(twice, "--record a.csv --keep 2G", service).0, [(false, words.into())]);
         assert_eq!(of(twice, "--record a.csv --keep 2G", run).0, []);
         assert_eq!(of("record-when = 'face'\n", "", service).0, []);

@@ -66,7 +66,7 @@ pub struct Loaded {
 struct AtWork {
     /// Of the settings file, as the command line would say them.
     settings: Vec<OsString>,
-    /// Those of them that the command line goes before.
+    /// Those of them that the command line overrides.
     overridden: Vec<OsString>,
     /// Of the model's files.
     digest: String,
@@ -173,7 +173,7 @@ fn renewed(given: &[OsString], board: &Board, begun: &AtWork, before: &AtWork) -
     }
     let in_vain = settings::differing(&begun.overridden, &now.overridden);
     if !in_vain.is_empty() {
-        warn!("changed in the settings, in vain, since the command line goes before them: {}", list(&in_vain));
+        warn!("changed in the settings, in vain, since the command line overrides them: {}", list(&in_vain));
     }
     let settings = if taken.is_empty() { String::new() } else { format!("; settings taken: {}", list(&taken)) };
     Ok(Renewed {

@@ -1,5 +1,5 @@
 //! The settings file of `wingmark run`: options of its command line in TOML, by the same names. The
-//! command line goes before it.
+//! command line overrides it.
 //!
 //! ```toml
 //! source = "/dev/video0"
@@ -43,7 +43,7 @@ pub enum SettingsError {
 #[derive(Debug)]
 pub struct Arguments {
     pub all: Vec<OsString>,
-    /// The settings that the command line goes before: it has their option, or one that they cannot
+    /// The settings that the command line overrides: it has their option, or one that they cannot
     /// be used with.
     pub overridden: Vec<Setting>,
     /// The settings that need an option which stands nowhere: they concern nothing in this run.
@@ -60,9 +60,9 @@ impl Arguments {
         self.overridden().into_iter().chain(named("settings that concern nothing in this run", &self.idle))
     }
 
-    /// What of the file the command line goes before.
+    /// What of the file the command line overrides.
     pub fn overridden(&self) -> Option<String> {
-        named("settings that the command line goes before", &self.overridden)
+        named("settings that the command line overrides", &self.overridden)
     }
 }
 
@@ -407,7 +407,7 @@ mod tests {
             let (_, read) = read(given.clone()).unwrap();
             assert_eq!(read.all[given.len()..], [OsString::from(added)], "{line}");
             let remarks: Vec<String> = read.remarks().collect();
-            assert_eq!(remarks, [format!("settings that the command line goes before: {remark}")], "{line}");
+            assert_eq!(remarks, [format!("settings that the command line overrides: {remark}")], "{line}");
         }
         // Its own contradictions are its own fault, whatever the file says.
         assert_eq!(with("faces = 2\n", "wingmark run --record - --record -").unwrap(), [""; 0]);

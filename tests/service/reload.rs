@@ -304,7 +304,7 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
     fs::write(&settings, changed).unwrap();
     run.reload();
     assert!(run.says("changed in the settings").ends_with(", and taken at the next start: keep"));
-    assert!(run.says("changed in the settings").ends_with(", since the command line goes before them: record"));
+    assert!(run.says("changed in the settings").ends_with(", since the command line overrides them: record"));
     let said = run.outcome();
     assert!(
         said.contains("model nano is at work now: ") && said.ends_with("; settings taken: model, record-when"),
