@@ -154,8 +154,7 @@ fn on_board(error: &BoardError) -> Option<String> {
 
 fn on_screen(error: &ScreenError) -> Option<String> {
     match error {
-        ScreenError::Taken(_) => Some("on a desktop, --screen window shows a window".into()),
-        ScreenError::WindowNotBuilt => Some("cargo build --features window".into()),
+        ScreenError::Taken(_) if cfg!(feature = "window") => Some("or show a window there: --screen window".into()),
         _ => None,
     }
 }
@@ -202,6 +201,10 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{text} lacks {expected}");
         }
+        let of_screen = |error: ScreenError| with_advice(anyhow::Error::from(error).as_ref());
+        let taken = of_screen(ScreenError::Taken("/dev/dri/card0".into()));
+        assert_eq!(taken.contains("--screen window"), cfg!(feature = "window"), "{taken}");
+        assert_eq!(of_screen(ScreenError::WindowNotBuilt).matches("window").count(), 2);
         assert_eq!(said(CameraError::Unplugged { path: "/dev/video0".into() }.into()), "/dev/video0 was unplugged");
     }
 

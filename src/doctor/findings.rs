@@ -203,7 +203,7 @@ fn twins(report: &Diagnosis, wanted: &Wanted<'_>) -> Option<Finding> {
     let [(one, name), (other, _)] = [cameras[one], cameras[other]];
     Some(Finding::advice(
         format!("{} and {} are both {name}, and may change places at the next start", one.display(), other.display()),
-        "name one by its socket: --source /dev/v4l/by-path/.. (ls -l /dev/v4l/by-path)".into(),
+        "name one by its USB port: --source /dev/v4l/by-path/.. (ls -l /dev/v4l/by-path)".into(),
     ))
 }
 

@@ -19,7 +19,7 @@ pub enum ScreenError {
         "no permission for {path}; expected a user in its group: sudo usermod -aG {group} $USER, then log in again"
     )]
     NotPermitted { path: PathBuf, group: &'static str },
-    #[error("{0} is taken by another program, a desktop most likely; stop it")]
+    #[error("{0} is taken by another program, a desktop most likely; stop it: sudo systemctl isolate multi-user")]
     Taken(PathBuf),
     #[error("no display is connected to {path}; expected one at {outputs}")]
     NoDisplay { path: PathBuf, outputs: String },
@@ -35,7 +35,7 @@ pub enum ScreenError {
     Pin { pin: Pin, problem: String },
     #[error("cannot send to the panel on {device}: {problem}")]
     Panel { device: PathBuf, problem: String },
-    #[error("this program was built without windows; build it with the feature window")]
+    #[error("this program was built without windows; build it with `cargo build --features window`")]
     WindowNotBuilt,
     #[error("there is no desktop for a window; expected DISPLAY or WAYLAND_DISPLAY to be set")]
     NoDesktop,
