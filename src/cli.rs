@@ -27,9 +27,9 @@ use crate::text::message::without_passwords_of;
 /// Face landmarks in real time on small boards.
 ///
 /// Results go to standard output, messages to standard error. RUST_LOG=info says more. Exit codes:
-/// 0 when all was done, 1 when something failed, 2 when the command line is wrong.
+/// 0 when all was done, 1 when something failed, 2 when the command line or the settings are wrong.
 #[derive(Debug, Parser)]
-#[command(version, long_version = long_version(), max_term_width = 100)]
+#[command(version, long_version = long_version(), max_term_width = 100, mut_subcommands = values_below_zero)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -44,6 +44,14 @@ impl Cli {
         }
         cli
     }
+}
+
+/// Takes `-1` for a value, so that who gives it is told what is expected.
+fn values_below_zero(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let takes_values = arg.get_action().takes_values();
+        if takes_values { arg.allow_negative_numbers(true) } else { arg }
+    })
 }
 
 /// Ends the process as clap does, with how the command is used.

@@ -3,14 +3,15 @@ use std::process::ExitCode;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wingmark::cli::Cli;
-use wingmark::commands::{self, Outcome, messages, settings};
+use wingmark::commands::settings::{self, SettingsError};
+use wingmark::commands::{self, Outcome, messages};
 
 /// Counts allocations for `bench`. That costs two additions each, beside some two hundred
 /// instructions of the allocation itself; a frame makes so few that it cannot be measured.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// As clap ends with for a command line that is wrong.
+/// As clap ends with for a command line that is wrong, or settings that stand for it.
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             log::error!("{error}");
-            return ExitCode::from(WRONG_USAGE);
+            let is_unread = matches!(error, SettingsError::Read { .. });
+            return if is_unread { ExitCode::FAILURE } else { ExitCode::from(WRONG_USAGE) };
         }
     };
     arguments.remarks().for_each(|remark| log::info!("{remark}"));

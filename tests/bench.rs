@@ -137,6 +137,10 @@ fn compare_writes_tables_charts_and_a_page() {
     arguments.extend(reports.iter().map(String::as_str));
     let output = wingmark(folder.path(), &arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
+    // What cannot take charts is said before any table.
+    let refused = wingmark(folder.path(), &["compare", &reports[0], "--svg", "page.html"]);
+    assert!(text(&refused.stderr).contains("page.html: it is a file; expected a folder"), "{refused:?}");
+    assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""));
     for name in ["figures.md", "page.html", "charts/accuracy.svg", "charts/stages.svg"] {
         let found = std::fs::read_to_string(folder.path().join(name)).unwrap();
         let golden = results.join(Path::new(name).file_name().unwrap());

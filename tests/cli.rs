@@ -33,6 +33,35 @@ fn demo_needs_no_file_and_finds_the_face() {
     assert!(folder.path().join("wingmark-demo/000000.png").is_file());
     let table = std::fs::read_to_string(folder.path().join("wingmark-demo/landmarks.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 120);
+    // Its own folder is written anew; what is in another one stays.
+    assert!(wingmark(folder.path(), &["demo"]).status.success());
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    for file in ["landmarks.csv", "000042.png"] {
+        let path = folder.path().join("mine").join(file);
+        std::fs::write(&path, "mine").unwrap();
+        let message = failure(folder.path(), &["demo", "--out", "mine"], 1);
+        assert!(message.contains(&format!("mine/{file} is there already; name another folder")), "{message}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+        std::fs::remove_file(path).unwrap();
+    }
+    let message = failure(folder.path(), &["demo", "--out", "wingmark-demo/000000.png"], 1);
+    assert!(message.contains("cannot write wingmark-demo/000000.png: it is a file; expected a folder"), "{message}");
+}
+
+#[test]
+fn pictures_of_an_earlier_run_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = |more: &[&str]| [&["run", "--source", PORTRAIT, "--screen", "png:shown"], more].concat();
+    assert!(wingmark(folder.path(), &frames(&[])).status.success());
+    std::fs::write(folder.path().join("shown/000000.png"), "mine").unwrap();
+    for arguments in [&frames(&[])[..], &["testcard", "--screen", "png:shown"]] {
+        let message = failure(folder.path(), arguments, 1);
+        assert!(message.contains("shown/000000.png is there already; name another folder"), "{message}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("shown/000000.png")).unwrap(), "mine");
+    // A run that goes on draws its last frames again.
+    assert!(wingmark(folder.path(), &frames(&["--record", "a.csv", "--resume"])).status.success());
+    assert!(wingmark::picture::read(&folder.path().join("shown/000000.png")).is_ok());
 }
 
 #[test]
@@ -326,7 +355,7 @@ fn screens_that_are_not_there_are_named() {
         ("drm:/dev/null", "/dev/null has no modes to set; expected a card's device"),
         ("fb:/dev/null", "/dev/null has no picture memory; expected a framebuffer device"),
         ("spi", "no panel is described; expected [screen.spi] in the board's profile"),
-        ("png:/dev/null/shown", "cannot write /dev/null/shown: Not a directory"),
+        ("png:/dev/null/shown", "cannot write /dev/null/shown: /dev/null is a file; expected a folder"),
     ] {
         for command in [&["run", "--source", "clip"][..], &["testcard"]] {
             let message = failure(folder.path(), &[command, &["--screen", screen]].concat(), 1);
@@ -387,11 +416,27 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 46] = [
+    let cases: [(&[&str], &str); 59] = [
         (
             &["run", "--model", "tall"],
-            "model \"tall\" is not known; expected one of nano, small, base, faces, or a folder",
+            "there is no such model; expected one of nano, small, base, or a folder with model.onnx and card.toml",
         ),
+        (&["run", "--model", "faces"], "it finds faces, not landmarks; expected one of nano, small, base"),
+        (&["bench", "--model", "faces"], "it finds faces, not landmarks; expected one of nano, small, base"),
+        (&["eval", "--data", "a", "--model", "tall"], "expected one of nano, small, base, faces, or a folder"),
+        (&["bench", "--threads", "x"], "expected 1 to 64 threads"),
+        (&["bench", "--threads", ""], "expected 1 to 64 threads"),
+        (&["bench", "--threads", "0"], "expected 1 to 64 threads"),
+        (&["bench", "--seconds", "-1"], "expected 0.1 to 86400 seconds"),
+        (&["latency", "--source", "a", "--flips", "9"], "expected a whole number from 10 to 65535"),
+        (&["reload", "--pid", "x"], "expected the number of a process"),
+        (&["run", "--frames", "-1"], "expected a whole number from 1 on"),
+        (&["run", "--smoothing", "-1"], "expected off, or a strength of 0.1 to 10"),
+        (&["testcard", "--seconds", "-1"], "expected a whole number from 1 on"),
+        (&["run", "--source", "clip", "--record", "a.csv", "--resume"], "clip is none; leave --resume out"),
+        (&["run", "--source", "-", "--record", "a.csv", "--resume"], "- is none; leave --resume out"),
+        (&["run", "--source", "/dev/video0", "--record", "a.csv", "--resume"], "/dev/video0 is none; leave"),
+        (&["publish", "--forget", "foo"], "expected a broker: mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]"),
         (&["run", "--screen", "x11"], "expected auto, drm, fb, spi, window, png:DIR or none"),
         (&["run", "--rotate", "45"], "a rotation of 45 is not possible; expected 0, 90, 180 or 270"),
         (&["run", "--record", "a.xyz"], ".csv"),
@@ -458,7 +503,7 @@ fn what_has_no_effect_is_told() {
     for (wanted, expected) in [
         ("info,inof", "[WARN ] RUST_LOG: \"inof\" is passed over; expected off, error, "),
         ("info", "[INFO ] settings that concern nothing in this run: record-when\n"),
-        ("info", "[INFO ] settings that the command line goes before: source\n"),
+        ("info", "[INFO ] settings that the command line overrides: source\n"),
     ] {
         let output = command(folder.path(), &arguments).env("RUST_LOG", wanted).output().unwrap();
         assert!(output.status.success() && text(&output.stderr).contains(expected), "{output:?}");

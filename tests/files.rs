@@ -144,8 +144,8 @@ fn a_mistake_in_an_option_changes_nothing() {
 fn only_files_are_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(folder.path(), &["--source", "clip", "--record", "a.csv", "--resume"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("clip is no file; only a run over files can go on"), "{output:?}");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--resume goes on with files, and clip is none"), "{output:?}");
     for arguments in [&["--source", PORTRAIT, "--resume"][..], &["--record", "a.csv", "--resume"]] {
         assert_eq!(run(folder.path(), arguments).status.code(), Some(2));
     }

@@ -44,13 +44,17 @@ pub struct LatencyArgs {
     #[command(flatten)]
     pub board: BoardArgs,
 
-    /// How often the screen changes.
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(10..))]
+    /// How often the screen changes, 10 times at least.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = flips)]
     pub flips: u16,
 
     /// Write the figures to a JSON file too.
     #[arg(long, value_name = "FILE", value_parser = result_file())]
     pub json: Option<PathBuf>,
+}
+
+fn flips(text: &str) -> Result<u16, &'static str> {
+    text.parse().ok().filter(|flips| *flips >= 10).ok_or("expected a whole number from 10 to 65535")
 }
 
 impl LatencyArgs {

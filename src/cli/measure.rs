@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 
 use super::apart;
 use super::named::{NamedFiles, Role};
-use super::shared::{BoardArgs, CameraArgs, os, result_file};
+use super::shared::{BoardArgs, CameraArgs, landmark_model, os, result_file};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
@@ -77,7 +77,7 @@ pub struct EvalArgs {
 pub struct BenchArgs {
     /// A landmark model: the name of a shipped one, or a folder with model.onnx and card.toml. May
     /// be given several times. Without it, all shipped ones.
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = landmark_model)]
     pub model: Vec<zoo::Choice>,
 
     /// Where frames come from, as for `run`, but for standard input: the source starts again where
@@ -92,10 +92,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     pub seconds: f64,
 
-    /// Threads that share the nets' work. Several numbers, as 1,2,4, are measured one after the
-    /// other. Without it, as many as the board's profile says.
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Threads that share the nets' work, 64 at most. Several numbers, as 1,2,4, are measured one
+    /// after the other. Without it, as many as the board's profile says.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = threads)]
     pub threads: Vec<u16>,
 
     /// Take frames at the source's rate, as from a camera, instead of as fast as possible. Clocks
@@ -123,12 +122,17 @@ fn source_again() -> impl TypedValueParser<Value = SourceChoice> {
     })
 }
 
+fn threads(text: &str) -> Result<u16, &'static str> {
+    const EXPECTED: &str = "expected 1 to 64 threads, or several such numbers with commas, such as 1,2,4";
+    text.parse().ok().filter(|threads| (1..=64).contains(threads)).ok_or(EXPECTED)
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     // From a tenth of a second to a day.
     const LEAST: f64 = 0.1;
     const MOST: f64 = 86_400.0;
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
-    if (LEAST..=MOST).contains(&seconds) { Ok(seconds) } else { Err(format!("expected {LEAST} to {MOST}")) }
+    if (LEAST..=MOST).contains(&seconds) { Ok(seconds) } else { Err(format!("expected {LEAST} to {MOST} seconds")) }
 }
 
 /// Show reports of `bench` side by side; with two of one machine, tell whether it became slower.

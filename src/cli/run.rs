@@ -15,19 +15,25 @@ use clap::{Arg, Args, Command};
 
 use super::apart;
 use super::named::{NamedFiles, Role};
-use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, os};
+use super::shared::{BoardArgs, CameraArgs, FollowArgs, LogArgs, ScreenArgs, count, landmark_model, os};
 use crate::capture::SourceChoice;
 use crate::face::zoo;
-use crate::publish::{Target, without_password};
+use crate::publish::{Target, TargetError, without_password};
 use crate::record::{RecordChoice, limits};
 use crate::screen::ScreenChoice;
 
 /// Find the landmarks in the built-in picture, while it moves about; needs no file.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Folder for the pictures with the overlay and landmarks.csv.
-    #[arg(long, value_name = "DIR", default_value = "wingmark-demo")]
+    /// Folder for the pictures with the overlay and landmarks.csv. Files that are there are
+    /// replaced in wingmark-demo alone; another folder that has some is refused.
+    #[arg(long, value_name = "DIR", default_value = DemoArgs::FOLDER)]
     pub out: PathBuf,
+}
+
+impl DemoArgs {
+    /// The demo's own folder.
+    pub const FOLDER: &str = "wingmark-demo";
 }
 
 /// Follow faces in pictures and video; show them, record them, or both.
@@ -35,8 +41,8 @@ pub struct DemoArgs {
 #[command(mut_arg("publish_password_file", |arg| arg.requires("publish")))]
 pub struct RunArgs {
     /// A TOML file with more options by the same names: record = ["faces.csv"], faces = 2. The
-    /// command line goes before it. Without this option, /etc/wingmark.toml is read where it
-    /// exists. none reads no file.
+    /// command line overrides it. Without this option, /etc/wingmark.toml is read where it exists.
+    /// none reads no file.
     #[arg(long, value_name = "FILE|none")]
     pub settings: Option<PathBuf>,
 
@@ -66,7 +72,8 @@ pub struct RunArgs {
 
     /// Record the landmarks: .csv (OpenFace's columns), .jsonl (an object a frame) or .mcap (for
     /// Foxglove). .csv.gz and .jsonl.gz are packed. - writes a line of JSON a frame to standard
-    /// output, at once. May be given several times. A file that exists is renamed, not overwritten.
+    /// output, at once. May be given several times. A file that exists is renamed, not overwritten:
+    /// it gets a number and the UTC time in its name.
     #[arg(long, value_name = "FILE|-", value_parser = os::<RecordChoice>())]
     pub record: Vec<RecordChoice>,
 
@@ -110,7 +117,7 @@ pub struct RunArgs {
 
     /// The landmark model: the name of a shipped one, or a folder with model.onnx and card.toml.
     /// Without it, the one in the board's profile.
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = landmark_model)]
     pub model: Option<zoo::Choice>,
 
     #[command(flatten)]
@@ -146,7 +153,11 @@ impl RunArgs {
         if let Some(words) = apart::repeated("--publish", &self.publish, Target::is_same_place, Target::to_string) {
             return Some((ErrorKind::ArgumentConflict, words));
         }
-        if let Some(words) = self.shared_file(self.screen.screen.as_ref().unwrap_or(&ScreenChoice::None)) {
+        if let Some(words) = self.named_twice(self.screen.screen.as_ref().unwrap_or(&ScreenChoice::None)) {
+            return Some((ErrorKind::ArgumentConflict, words));
+        }
+        if let Some(source) = self.source.as_ref().filter(|source| self.resume && source.file().is_none()) {
+            let words = format!("--resume goes on with files, and {source} is none; leave --resume out");
             return Some((ErrorKind::ArgumentConflict, words));
         }
         if let Some(source) = self.source.as_ref().filter(|source| self.live && source.waits()) {
@@ -184,8 +195,13 @@ impl RunArgs {
             .and("--screen", Role::Pictures, screen.folder())
     }
 
-    /// Which file that the run writes is another one, or what it reads.
+    /// Which file that the run writes is another one, what it reads, or a picture that is there. A
+    /// run that goes on draws its last frames again.
     pub(crate) fn shared_file(&self, screen: &ScreenChoice) -> Option<String> {
+        self.named_twice(screen).or_else(|| screen.overwritten().filter(|_| !self.resume))
+    }
+
+    fn named_twice(&self, screen: &ScreenChoice) -> Option<String> {
         self.files(screen).shared().or_else(|| {
             let (source, overlays) = (self.source.as_ref()?.path()?.canonicalize().ok()?, screen.folder()?);
             let folder = overlays.display();
@@ -210,12 +226,16 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
     /// The process, where there are several. Without it, the one that is `wingmark run`.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = process)]
     pub pid: Option<i32>,
 
     /// How long to wait for what becomes of it. The run goes on with it afterwards.
     #[arg(long, value_name = "TIME", default_value = "50s", value_parser = limits::interval)]
     pub within: Duration,
+}
+
+fn process(text: &str) -> Result<i32, &'static str> {
+    text.parse().ok().filter(|pid| *pid > 0).ok_or("expected the number of a process, such as 1234")
 }
 
 /// Where the password of an MQTT user is.
@@ -261,6 +281,9 @@ impl TypedValueParser for Receivers {
         let parser = StringValueParser::new().try_map(move |text| match text.parse::<Target>() {
             Ok(target) if that_retain && !target.is_retained() => {
                 Err("it keeps nothing; only a broker does: mqtt://HOST/PREFIX".into())
+            }
+            Err(TargetError::Unknown) if that_retain => {
+                Err("expected a broker: mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]".into())
             }
             target => target.map_err(Box::<dyn Error + Send + Sync>::from),
         });

@@ -13,7 +13,7 @@ use crate::board;
 use crate::capture::Pace;
 use crate::capture::v4l2::CameraFormat;
 use crate::face::pose::FieldOfView;
-use crate::face::{Options, Smoothing};
+use crate::face::{Options, Smoothing, zoo};
 use crate::picture::frame::Size;
 use crate::record::fields::Fields;
 use crate::record::limits;
@@ -43,11 +43,22 @@ pub(super) fn count<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
     T::try_from(number).map_err(|_| EXPECTED)
 }
 
+/// A model that finds landmarks, as far as its name tells.
+pub(super) fn landmark_model(text: &str) -> Result<zoo::Choice, String> {
+    let known = || zoo::landmark_models().map(|model| model.to_string()).collect::<Vec<_>>().join(", ");
+    let expected = || format!("expected one of {}, or a folder with model.onnx and card.toml", known());
+    match text.parse::<zoo::Choice>() {
+        Ok(model) if model.is_shipped_detector() => Err(format!("it finds faces, not landmarks; {}", expected())),
+        Ok(model) => Ok(model),
+        Err(_) => Err(format!("there is no such model; {}", expected())),
+    }
+}
+
 /// How faces are followed.
 #[derive(Debug, Args)]
 pub struct FollowArgs {
-    /// How much points are smoothed. off gives them as they are found. 2 holds them stiller and
-    /// later than 1; 0.5 less so.
+    /// How much points are smoothed. off gives them as they are found. 2: less jitter and more lag
+    /// than 1; 0.5: the opposite.
     #[arg(long, value_name = "off|N", default_value_t)]
     pub smoothing: Smoothing,
 
@@ -71,8 +82,8 @@ fn faces(text: &str) -> Result<NonZeroUsize, &'static str> {
 pub struct ScreenArgs {
     /// Where to show the overlay. drm or drm:/dev/dri/card1: a display without a desktop. fb or
     /// fb:/dev/fb1: a framebuffer. spi: the panel of the board's profile. window: on a desktop, if
-    /// built with it. png:DIR: a file a frame. none: nowhere. auto: the first of drm, fb, spi and
-    /// window that works. Without it, what the board's profile says.
+    /// built with it. png:DIR: a file a frame, in a folder that has none. none: nowhere. auto: the
+    /// first of drm, fb, spi and window that works. Without it, what the board's profile says.
     #[arg(long, value_name = "SCREEN")]
     pub screen: Option<ScreenChoice>,
 
@@ -85,7 +96,7 @@ pub struct ScreenArgs {
 #[derive(Debug, Args)]
 pub struct BoardArgs {
     /// The board's profile: a name such as pi-4, or a file such as boards/pi-4.toml. Without it,
-    /// the board is recognised. The command line goes before the profile.
+    /// the board is recognised. The command line overrides the profile.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub board: Option<board::BoardChoice>,
 }

@@ -21,6 +21,9 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
             path.display()
         );
     }
+    if let Some(folder) = &args.svg {
+        files::make_folder(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
     let shown = told_apart(&args.reports, &reports);
     let mut out = results();
     for (title, rows) in table::all(&shown) {
@@ -36,7 +39,6 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         write(path, &page::html(&shown))?;
     }
     if let Some(folder) = &args.svg {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         for (name, chart) in chart::FILES.into_iter().zip([chart::accuracy(&shown), chart::stages(&shown)]) {
             match chart {
                 Some(svg) => write(&folder.join(name), &svg)?,

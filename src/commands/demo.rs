@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use nalgebra::{Point2, Vector2};
 
 use super::{Outcome, counted, results};
@@ -27,13 +28,20 @@ const PARTS: [(&str, Range<usize>); 5] =
     [("right eye", 36..42), ("left eye", 42..48), ("tip of the nose", 30..31), ("mouth", 48..60), ("chin", 8..9)];
 
 pub fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
+    let table = args.out.join("landmarks.csv");
+    let there =
+        || PngFolder::first_there(&args.out).or_else(|| table.symlink_metadata().is_ok().then(|| table.clone()));
+    if args.out != Path::new(DemoArgs::FOLDER)
+        && let Some(there) = there()
+    {
+        bail!("{} is there already; name another folder with --out", there.display());
+    }
     let faces = zoo::shipped(zoo::FACES)?.load()?;
     let landmarks = zoo::shipped(zoo::DEFAULT_LANDMARKS)?.load()?;
     let mut observer = Observer::new(&faces, &landmarks, &Options::default())?;
     let folder = PngFolder::create(&args.out)?;
     let first_picture = PngFolder::path(&args.out, 0);
     let mut view = View::new(Box::new(folder), observer.scheme(), &ScreenSettings::default());
-    let table = args.out.join("landmarks.csv");
     let mut recorder = PlainFile::create(&table)?;
     let mut clip = Clip::of(built_in_picture());
     let mut frame = Frame::default();

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use embedded_graphics::Drawable;
 
 use super::{Outcome, results};
@@ -24,6 +24,9 @@ pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
     let board = Board::choose(args.board.board.as_ref())?;
     let settings = args.screen.settings(&board.screen_settings);
+    if let Some(words) = args.screen.screen.as_ref().unwrap_or(&board.screen).overwritten() {
+        bail!(words);
+    }
     let mut screen = args.screen.open(&board, &settings)?.context("there is no screen to show a card on")?;
     // From now on a signal leaves the screen as it was found.
     signals.opened();

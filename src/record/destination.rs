@@ -57,7 +57,7 @@ impl Destination {
         let found = Destination::find(path)?;
         if let Destination::File(target) = &found {
             let folder = files::folder_of(target);
-            fs::create_dir_all(folder).map_err(|problem| in_folder(path, folder, &problem))?;
+            files::make_folder(folder).map_err(|problem| in_folder(path, folder, &problem))?;
         }
         Ok(found)
     }
@@ -99,7 +99,10 @@ mod tests {
         assert!(refusal(&root.path().join("folder.csv")).ends_with("it is a folder; expected a file in one"));
         fs::write(root.path().join("file"), []).unwrap();
         let inside = refusal(&root.path().join("file/faces.csv"));
-        assert!(inside.starts_with("cannot write ") && inside.contains("/file: "), "{inside}");
+        assert!(
+            inside.starts_with("cannot write ") && inside.ends_with("/file: it is a file; expected a folder"),
+            "{inside}"
+        );
         // Nobody may write there, root included.
         let proc = refusal(Path::new("/proc/wingmark/faces.csv"));
         assert!(proc.contains("/proc/wingmark: "), "{proc}");

@@ -89,6 +89,15 @@ impl ScreenChoice {
     }
 }
 
+impl ScreenChoice {
+    /// Which picture of an earlier run would be written over, in words.
+    pub fn overwritten(&self) -> Option<String> {
+        let ScreenChoice::Png(folder) = self else { return None };
+        let there = PngFolder::first_there(folder)?;
+        Some(format!("{} is there already; name another folder, or remove the pictures in this one", there.display()))
+    }
+}
+
 /// Nobody mounts files and windows turned.
 fn upright(screen: Box<dyn Screen>, rotation: Rotation) -> Box<dyn Screen> {
     if rotation != Rotation::Deg0 {

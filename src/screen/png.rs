@@ -21,13 +21,22 @@ impl PngFolder {
     /// stay, except those of the same names.
     pub fn create(folder: &Path) -> Result<Self, ScreenError> {
         let failed = |source| ScreenError::Write { path: folder.into(), source };
-        std::fs::create_dir_all(folder).and_then(|()| files::check_folder(folder)).map_err(failed)?;
+        files::make_folder(folder).map_err(failed)?;
         Ok(PngFolder { folder: folder.into() })
     }
 
     /// Whether it can be made, or takes files where it is there already; nothing is left behind.
     pub fn check(folder: &Path) -> Result<(), ScreenError> {
         files::check_folder_to_be(folder).map_err(|source| ScreenError::Write { path: folder.into(), source })
+    }
+
+    /// The first picture that is there already, by its name, and would be written over.
+    pub fn first_there(folder: &Path) -> Option<PathBuf> {
+        let is_ours = |path: &PathBuf| {
+            let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".png"));
+            number.is_some_and(|digits| digits.len() >= 6 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+        };
+        std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(is_ours).min()
     }
 
     /// The file of the frame of that number.
@@ -87,6 +96,16 @@ mod tests {
         screen.present(&canvas).unwrap();
         let frame = crate::picture::read(&folder.path().join("new/folder/000042.png")).unwrap();
         assert_eq!(frame.bytes(), bytes);
+    }
+
+    #[test]
+    fn pictures_that_are_there_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = || PngFolder::first_there(folder.path());
+        ["1.png", "00000a.png", "000007.jpg"].iter().for_each(|n| drop(File::create(folder.path().join(n)).unwrap()));
+        assert_eq!((there(), PngFolder::first_there(&folder.path().join("none"))), (None, None));
+        ["1000000.png", "000042.png"].iter().for_each(|n| drop(File::create(folder.path().join(n)).unwrap()));
+        assert_eq!(there(), Some(folder.path().join("000042.png")));
     }
 
     #[test]

@@ -234,12 +234,26 @@ pub fn is_full_disk(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// Makes a folder where it is not there yet, and looks whether it takes files.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    check_no_file_is_in_the_way(folder)?;
+    fs::create_dir_all(folder)?;
+    check_folder(folder)
+}
+
+fn check_no_file_is_in_the_way(folder: &Path) -> io::Result<()> {
+    let is_file = |path: &&Path| fs::metadata(path).is_ok_and(|about| !about.is_dir());
+    let Some(file) = folder.ancestors().find(is_file) else { return Ok(()) };
+    let what = if file == folder { "it".into() } else { file.display().to_string() };
+    Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{what} is a file; expected a folder")))
+}
+
 /// Whether files can be made in a folder: one is, and removed again. What the rights say is not
 /// enough: root may all, and yet /proc and what is mounted for reading take no files. A full disk
 /// is no obstacle, since it may have room later.
 pub fn check_folder(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
+        return Err(no_folder(&folder.display()));
     }
     // What others left by such a name is theirs.
     const MOST_TRIALS: u32 = 100;
@@ -259,6 +273,7 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
 
 /// Whether a folder takes files or, where it is not there yet, whether it can be made.
 pub fn check_folder_to_be(folder: &Path) -> io::Result<()> {
+    check_no_file_is_in_the_way(folder)?;
     let there = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
     check_folder(there)
 }

@@ -34,6 +34,9 @@ pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
     let signals = Signals::catch()?;
     args.json.as_deref().map_or(Ok(()), check_writable)?;
     let board = Board::choose(args.board.board.as_ref())?;
+    if let Some(words) = args.screen.screen.as_ref().unwrap_or(&board.screen).overwritten() {
+        bail!(words);
+    }
     let mut source = args.source.open(true, args.camera.wish(&board.camera))?;
     let settings = args.screen.settings(&board.screen_settings);
     let screen = args.screen.open(&board, &settings)?.context("no screen to flip; --screen names one")?;
