@@ -55,7 +55,7 @@ def rounded(value, digits):
 
 def measured(accuracy):
     unit, digits = {"nme_percent": ("% NME", 2), "recall_percent": ("% recall", 1)}.get(accuracy["measure"], (accuracy["measure"], 2))
-    return tuple(f"{rounded(accuracy[kind], digits)} {unit}" if kind in accuracy else "" for kind in ("int8", "float"))
+    return f"{rounded(accuracy['int8'], digits)} {unit}"
 
 
 def models():
@@ -63,7 +63,7 @@ def models():
     def row(card):
         finds = "faces" if "faces" in card["task"] else "68 landmarks"
         first = card["accuracy"][0]
-        int8, _ = measured(first)
+        int8 = measured(first)
         return [f"`{card['name']}`", finds, f"{card['input_px']} px", f"{card['gmac']:.3f}", int8, f"{first['data']}, {first['split']}"]
     return table(["model", "finds", "input", "GMAC", "int8", "measured on"], map(row, cards()))
 
@@ -73,10 +73,10 @@ def accuracy():
     body = []
     for card in cards():
         for figure in card["accuracy"]:
-            int8, plain = measured(figure)
+            int8 = measured(figure)
             what = ", ".join(filter(None, [figure["data"], figure["split"], figure.get("normaliser"), f"box: {figure['box']}"]))
-            body.append([f"`{card['name']}`", what, int8, plain, f"`{figure['command']}`"])
-    return table(["model", "on", "int8", "float", "command"], body)
+            body.append([f"`{card['name']}`", what, int8, f"`{figure['command']}`"])
+    return table(["model", "on", "int8", "command"], body)
 
 
 def peers():
