@@ -244,8 +244,11 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 fn check_no_file_is_in_the_way(folder: &Path) -> io::Result<()> {
     let is_file = |path: &&Path| fs::metadata(path).is_ok_and(|about| !about.is_dir());
     let Some(file) = folder.ancestors().find(is_file) else { return Ok(()) };
-    let what = if file == folder { "it".into() } else { file.display().to_string() };
-    Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{what} is a file; expected a folder")))
+    Err(if file == folder { no_folder(&"it") } else { no_folder(&file.display()) })
+}
+
+fn no_folder(what: &dyn std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::NotADirectory, format!("{what} is a file; expected a folder"))
 }
 
 /// Whether files can be made in a folder: one is, and removed again. What the rights say is not
