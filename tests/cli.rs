@@ -51,7 +51,7 @@ fn demo_needs_no_file_and_finds_the_face() {
 #[test]
 fn pictures_of_an_earlier_run_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let frames = |more: &[&str]| [&["run", "--source", PORTRAIT, "--screen", "png:shown"], more].concat();
+    let frames = |more: &[&'static str]| [&["run", "--source", PORTRAIT, "--screen", "png:shown"], more].concat();
     assert!(wingmark(folder.path(), &frames(&[])).status.success());
     std::fs::write(folder.path().join("shown/000000.png"), "mine").unwrap();
     for arguments in [&frames(&[])[..], &["testcard", "--screen", "png:shown"]] {
