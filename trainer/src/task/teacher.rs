@@ -96,7 +96,7 @@ fn reading(sides: [usize; 2], sigmas: [f32; 2]) -> Result<DMatrix<f32>> {
     Ok(DMatrix::from_fn(sides[1], sides[0], |to, from| {
         let at = (to as f32 + 0.5) * ratio - 0.5;
         let share = height * (-(at - from as f32).powi(2) / (2.0 * wider)).exp();
-        // Far from the peak they are subnormal numbers, with which products take many times as long.
+        // Far from the peak they are subnormal numbers, which take many times as long to multiply.
         if share < 1e-9 { 0.0 } else { share }
     }))
 }
