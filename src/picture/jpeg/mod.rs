@@ -2,6 +2,7 @@
 //! be.
 
 mod extent;
+mod reader;
 mod restarts;
 mod tables;
 
@@ -17,6 +18,9 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 pub use extent::{Extent, Walker};
+
+use reader::{Reader, Taken};
+use restarts::Restarts;
 
 use crate::picture::frame::{Frame, FrameError, PixelFormat, Size};
 use crate::picture::{Bounds, TooLarge};
@@ -37,7 +41,7 @@ const ARITHMETIC_CONDITIONS: u8 = 0xcc;
 const TEMPORARY: u8 = 0x01;
 
 /// A run of ones, which is a code in no Huffman table (ITU-T T.81, annex C), as the data of a scan
-/// have it: a decoder that is through with its picture never reads it, and one whose data were cut
+/// have it: a decoder that is through with its data never needs it, and one whose data were cut
 /// fails at it.
 const NO_CODE: [u8; 16] = *b"\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0";
 
@@ -110,12 +114,16 @@ pub fn decode_into(jpeg: &[u8], frame: &mut Frame, bounds: Bounds) -> Result<Opt
         return Err(JpegError::Kind(kind));
     }
     let has_end = jpeg.ends_with(&END);
-    let complete = completed(jpeg, has_end);
-    match decode(&complete, frame, bounds, true) {
-        Ok(()) if restarts::are_missing(&complete) => Ok(Some(Flaw::BrokenScan)),
-        Ok(()) => Ok((!has_end).then_some(Flaw::NoEnd)),
-        Err(JpegError::Pixels(_)) if has_end => {
-            decode(&complete, frame, bounds, false)?;
+    let jpeg = &jpeg[last_start(jpeg)..];
+    let restarts = Restarts::of(jpeg);
+    let Guarded { bytes, data_end } = guarded(jpeg, has_end, &restarts);
+    let taken = Taken::default();
+    match decode(&bytes, &taken, frame, bounds, true) {
+        Ok(()) if restarts.are_missing() => Ok(Some(Flaw::BrokenScan)),
+        Ok(()) if !has_end => Ok(Some(Flaw::NoEnd)),
+        Ok(()) => Ok(taken.left_data(&bytes[..data_end]).then_some(Flaw::BrokenScan)),
+        Err(JpegError::Pixels(_)) if has_end && (restarts.is_disordered || taken.end() <= data_end) => {
+            decode(&with_tables(jpeg), &taken, frame, bounds, false)?;
             Ok(Some(Flaw::BrokenScan))
         }
         Err(JpegError::Pixels(_)) => Err(JpegError::Cut),
@@ -141,9 +149,10 @@ fn options(is_strict: bool) -> DecoderOptions {
 }
 
 /// A strict decoder refuses damage in a scan, another one goes on with grey.
-fn decode(jpeg: &[u8], frame: &mut Frame, bounds: Bounds, is_strict: bool) -> Result<(), JpegError> {
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options(is_strict));
+fn decode(jpeg: &[u8], taken: &Taken, frame: &mut Frame, bounds: Bounds, is_strict: bool) -> Result<(), JpegError> {
+    let mut decoder = JpegDecoder::new_with_options(Reader::new(jpeg, taken), options(is_strict));
     decoder.decode_headers()?;
+    taken.begin();
     let (width, height) = decoder.dimensions().unwrap_or_default();
     let size = Size { width: width as u32, height: height as u32 };
     bounds.check(size)?;
@@ -168,31 +177,57 @@ fn decode(jpeg: &[u8], frame: &mut Frame, bounds: Bounds, is_strict: bool) -> Re
     })
 }
 
-/// The JPEG with what cameras leave out of it or write twice.
-fn completed(jpeg: &[u8], has_end: bool) -> Cow<'_, [u8]> {
-    let jpeg = &jpeg[last_start(jpeg)..];
-    let has_tables = has_tables(jpeg);
-    if has_tables && has_end {
+/// A JPEG whose decoder fails where data are missing.
+struct Guarded {
+    bytes: Vec<u8>,
+    /// Where the data end.
+    data_end: usize,
+}
+
+/// The JPEG with what cameras leave out of it, and with `NO_CODE` where its data have to be through:
+/// before its end and its restart markers.
+fn guarded(jpeg: &[u8], has_end: bool, restarts: &Restarts) -> Guarded {
+    let mut bytes = Vec::with_capacity(
+        jpeg.len() + tables::STANDARD.len() + (restarts.at.len() + 1) * NO_CODE.len() + END.len() + 1,
+    );
+    let mut from = jpeg.len().min(2);
+    bytes.extend(&jpeg[..from]);
+    if !has_tables(jpeg) {
+        bytes.extend(tables::STANDARD);
+    }
+    for &at in &restarts.at {
+        bytes.extend(&jpeg[from..at]);
+        bytes.extend(NO_CODE);
+        from = at;
+    }
+    bytes.extend(&jpeg[from..]);
+    if has_end {
+        bytes.truncate(bytes.len() - END.len());
+    } else {
+        trim_to_data(&mut bytes);
+    }
+    let data_end = bytes.len();
+    bytes.extend(NO_CODE);
+    bytes.extend(END);
+    Guarded { bytes, data_end }
+}
+
+/// Drops zeros in place of the end marker, but for one that may be of the data.
+fn trim_to_data(bytes: &mut Vec<u8>) {
+    let data = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(data + 1);
+    if bytes.last() == Some(&0xff) {
+        bytes.push(0);
+    }
+}
+
+/// The JPEG with Huffman tables.
+fn with_tables(jpeg: &[u8]) -> Cow<'_, [u8]> {
+    if has_tables(jpeg) {
         return Cow::Borrowed(jpeg);
     }
     let (start, rest) = jpeg.split_at(jpeg.len().min(2));
-    let mut complete = Vec::with_capacity(jpeg.len() + tables::STANDARD.len() + NO_CODE.len() + END.len() + 1);
-    complete.extend(start);
-    if !has_tables {
-        complete.extend(tables::STANDARD);
-    }
-    complete.extend(rest);
-    if !has_end {
-        // Zeros in place of the end marker, but for one that belongs to a byte of data.
-        let data = complete.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        complete.truncate(data);
-        if complete.last() == Some(&0xff) {
-            complete.push(0);
-        }
-        complete.extend(NO_CODE);
-        complete.extend(END);
-    }
-    Cow::Owned(complete)
+    Cow::Owned([start, &tables::STANDARD, rest].concat())
 }
 
 /// Where the last of the starts is that follow each other.

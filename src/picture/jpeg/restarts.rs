@@ -4,44 +4,57 @@
 use super::{START_OF_SCAN, scan_start, segments_before_scan};
 
 const RESTART_INTERVAL: u8 = 0xdd;
-const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
+pub(super) const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
 /// Frame headers of baseline and extended pictures, whose components may come in one scan.
 const SEQUENTIAL: [u8; 2] = [0xc0, 0xc1];
 
-/// Whether a restart marker is missing, or in another one's place.
-pub(super) fn are_missing(jpeg: &[u8]) -> bool {
-    let interval = segments_before_scan(jpeg).filter(|segment| segment.code == RESTART_INTERVAL).last();
-    let Some(&[high, low]) = interval.map(|segment| segment.bytes) else { return false };
-    let interval = usize::from(u16::from_be_bytes([high, low]));
-    if interval == 0 {
-        return false;
-    }
-    let scans = &jpeg[scan_start(jpeg)..];
-    match in_order(scans) {
-        None => true,
-        Some(found) => units_of_one_scan(jpeg, scans).is_some_and(|units| found + 1 < units.div_ceil(interval)),
-    }
+/// The restart markers of a JPEG that says that it has some.
+#[derive(Debug, Default)]
+pub(super) struct Restarts {
+    /// Where they are.
+    pub at: Vec<usize>,
+    /// Whether one is in another one's place.
+    pub is_disordered: bool,
+    /// Whether there are fewer than the picture has to have.
+    are_too_few: bool,
 }
 
-/// How many restart markers there are; `None` where they do not follow each other.
-fn in_order(scans: &[u8]) -> Option<usize> {
-    let (mut found, mut next) = (0, *RESTARTS.start());
-    for pair in scans.windows(2).filter(|pair| pair[0] == 0xff) {
-        match pair[1] {
-            START_OF_SCAN => next = *RESTARTS.start(),
-            code if !RESTARTS.contains(&code) => {}
-            code if code == next => {
-                next = if code == *RESTARTS.end() { *RESTARTS.start() } else { code + 1 };
-                found += 1;
+impl Restarts {
+    pub fn of(jpeg: &[u8]) -> Self {
+        let interval = segments_before_scan(jpeg).filter(|segment| segment.code == RESTART_INTERVAL).last();
+        match interval.map(|segment| segment.bytes) {
+            Some(&[high, low]) if [high, low] != [0, 0] => {
+                Restarts::at_intervals(jpeg, usize::from(u16::from_be_bytes([high, low])))
             }
-            _ => return None,
+            _ => Restarts::default(),
         }
     }
-    Some(found)
+
+    fn at_intervals(jpeg: &[u8], interval: usize) -> Self {
+        let start = scan_start(jpeg);
+        let mut restarts = Restarts::default();
+        let (mut scans, mut next) = (0, *RESTARTS.start());
+        for (at, pair) in jpeg[start..].windows(2).enumerate().filter(|(_, pair)| pair[0] == 0xff) {
+            if pair[1] == START_OF_SCAN {
+                (scans, next) = (scans + 1, *RESTARTS.start());
+            } else if RESTARTS.contains(&pair[1]) {
+                restarts.at.push(start + at);
+                restarts.is_disordered |= pair[1] != next;
+                next = if pair[1] == *RESTARTS.end() { *RESTARTS.start() } else { pair[1] + 1 };
+            }
+        }
+        let units = if scans == 1 { units_of_one_scan(jpeg) } else { None };
+        restarts.are_too_few = units.is_some_and(|units| restarts.at.len() + 1 < units.div_ceil(interval));
+        restarts
+    }
+
+    pub fn are_missing(&self) -> bool {
+        self.is_disordered || self.are_too_few
+    }
 }
 
 /// The minimum coded units of a picture that has one scan.
-fn units_of_one_scan(jpeg: &[u8], scans: &[u8]) -> Option<usize> {
+fn units_of_one_scan(jpeg: &[u8]) -> Option<usize> {
     let header = segments_before_scan(jpeg).find(|segment| SEQUENTIAL.contains(&segment.code))?;
     let [_, height_high, height_low, width_high, width_low, count, components @ ..] = header.bytes else { return None };
     let side = |high: &u8, low: &u8| usize::from(u16::from_be_bytes([*high, *low]));
@@ -50,8 +63,7 @@ fn units_of_one_scan(jpeg: &[u8], scans: &[u8]) -> Option<usize> {
     let (across, down) =
         components.fold((1, 1), |(across, down), part| (across.max(part[1] >> 4), down.max(part[1] & 15)));
     let units = |side: usize, samples: u8| side.div_ceil(8 * usize::from(samples));
-    let is_one = scans.windows(2).filter(|pair| *pair == [0xff, START_OF_SCAN]).count() == 1;
-    is_one.then(|| units(side(width_high, width_low), across) * units(side(height_high, height_low), down))
+    Some(units(side(width_high, width_low), across) * units(side(height_high, height_low), down))
 }
 
 #[cfg(test)]
@@ -79,8 +91,10 @@ mod tests {
 
     #[test]
     fn a_missing_restart_marker_is_noticed() {
+        let are_missing = |jpeg: &[u8]| Restarts::of(jpeg).are_missing();
         let whole = jpeg(20, &[]);
         assert!(!are_missing(&whole));
+        assert_eq!(Restarts::of(&whole).at.len(), 19);
         assert!(!are_missing(&with_thumbnail(&whole, &jpeg(20, &[3]))));
         let all: Vec<u16> = (0..20).collect();
         for left_out in [&[0][..], &[18], &[3, 4], &all, &[0, 1, 2, 3, 4, 5, 6, 7]] {
@@ -93,10 +107,13 @@ mod tests {
     fn a_picture_without_one_is_shown_and_said_to_be_damaged() {
         use crate::picture::FRAME_BOUNDS;
         use crate::picture::frame::Frame;
-        use crate::picture::jpeg::{Flaw, decode_into};
+        use crate::picture::jpeg::{Flaw, JpegError, decode_into};
         let mut frame = Frame::default();
-        let mut flaw = |left_out: &[u16]| decode_into(&jpeg(20, left_out), &mut frame, FRAME_BOUNDS).unwrap();
-        assert_eq!((flaw(&[]), flaw(&[5]), flaw(&[18])), (None, Some(Flaw::BrokenScan), Some(Flaw::BrokenScan)));
+        let mut flaw = |left_out: &[u16]| decode_into(&jpeg(20, left_out), &mut frame, FRAME_BOUNDS);
+        assert_eq!((flaw(&[]).unwrap(), flaw(&[5]).unwrap()), (None, Some(Flaw::BrokenScan)));
+        // Without the last one a decoder passes over all that follows.
+        assert!(matches!(flaw(&[18]), Err(JpegError::Cut)));
+        flaw(&[5]).unwrap();
         assert_eq!(frame.size().width, 160);
     }
 }
