@@ -9,6 +9,7 @@ mod confirm;
 #[doc(hidden)]
 pub mod decode;
 pub mod detect;
+mod eyes;
 #[doc(hidden)]
 pub mod fit;
 #[doc(hidden)]
@@ -22,11 +23,14 @@ pub mod lids;
 #[doc(hidden)]
 pub mod look;
 pub mod measure;
+mod mouth;
 pub(crate) mod nearest;
+mod nod;
 mod observer;
 #[doc(hidden)]
 pub mod openness;
 mod own_state;
+mod perclos;
 mod person;
 mod phase;
 pub mod pose;

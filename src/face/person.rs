@@ -1,61 +1,27 @@
 //! Somebody whose face is followed: head pose, eyes and mouth against the own open state, blinks,
 //! closed eyes, yawns, nods.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Landmark;
+use super::eyes::{Eyes, Openness};
 use super::fit::Fitted;
 use super::head::HeadModel;
-use super::measure::{Event, EventKind, Measures};
+use super::measure::{Event, Measures};
+use super::mouth::Mouth;
+use super::nod::Nod;
 use super::openness::Ratios;
-use super::own_state::{OwnState, Usual};
-use super::phase::{Hysteresis, LONGEST_STEP, Phase};
+use super::perclos::Perclos;
+use super::phase::LONGEST_STEP;
 use super::pose::{HeadPose, Pinhole};
 use crate::model::card::EyeRatios;
 
-// What literature defines names its source. The rest is set by hand: no data set with marked
-// blinks, yawns and nods was measured.
+// Set by hand.
 
 /// The pose of a head is looked for anew so often.
 const FIT_ANEW_EVERY: Duration = Duration::from_secs(1);
-/// The least openness that most people's open eye has against somebody's own open state: who begins
-/// with closed eyes has none yet.
-const LEAST_OPEN: f32 = 0.65;
-/// The mouth's ratio at rest, of most people, and at least.
-const USUAL_MOUTH: f32 = 0.02;
-const LEAST_MOUTH: f32 = 0.012;
-/// The part of the time that the mouth is less open than at rest.
-const REST_QUANTILE: f32 = 0.3;
-/// The part of the time that an eye is less open than its open state.
-const OPEN_QUANTILE: f32 = 0.7;
-/// Openness of an eye below which it says nothing of its open state.
-const HALF_OPEN: f32 = 0.5;
-/// A mouth's ratio when it yawns widely.
-const WIDE_MOUTH: f32 = 0.8;
-/// The eyes are closed below the first and open again above the second.
-const EYES: Hysteresis = Hysteresis { on: 0.3, off: 0.5 };
-/// Shorter is noise; longer is no blink but closed eyes (Caffier, Erdmann, Ullsperger 2003).
-const BLINK: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(500)];
-/// Openness below which an eye counts as closed in PERCLOS (P80: lids over four fifths of the eye;
-/// Wierwille 1994).
-const PERCLOS_OPENNESS: f32 = 0.2;
-const PERCLOS_WINDOW: Duration = Duration::from_secs(60);
-/// With less seen than this, the share says nothing.
-const PERCLOS_LEAST: Duration = Duration::from_secs(10);
-/// Room for what comes in it at thirty frames a second, so that following allocates nothing.
-const WINDOW: usize = 2048;
 /// What two frames show that are further apart is not one and the same.
 const LONGEST_GAP: Duration = Duration::from_secs(5);
-/// Openness of the mouth of a yawn, and how long it stays so.
-const YAWN: Hysteresis = Hysteresis { on: 0.6, off: 0.4 };
-const YAWN_TIME: Duration = Duration::from_millis(1500);
-/// Pitch above where the head was, in degrees: a nod goes over the first and comes back below the
-/// second.
-const NOD: Hysteresis = Hysteresis { on: 10.0, off: 5.0 };
-const NOD_TIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(1500)];
-/// Where the head was: its pitch, followed with this time constant, in seconds.
-const PITCH_FOLLOWS_S: f32 = 2.0;
 
 /// What was seen of one face so far.
 #[derive(Debug, Clone)]
@@ -66,39 +32,24 @@ pub struct Person {
     head: Option<Fitted>,
     /// When it was fitted without regard to what was before.
     fitted_anew: Duration,
-    right_eye: OwnState,
-    left_eye: OwnState,
-    mouth: OwnState,
-    closed: Phase,
-    said_closed: bool,
-    yawn: Phase,
-    nod: Phase,
-    pitch: Option<f32>,
-    /// Openness of the eyes in the frame before, where they were seen.
-    openness: Option<f32>,
-    /// Until when, for how long and whether the eyes were closed.
-    window: VecDeque<(Duration, Duration, bool)>,
+    eyes: Eyes,
+    mouth: Mouth,
+    nod: Nod,
+    perclos: Perclos,
 }
 
 impl Person {
     /// A person of this id, seen first at this time.
     pub fn new(id: u32, at: Duration) -> Self {
-        let eye = OwnState::new(OPEN_QUANTILE);
         Person {
             id,
             at: None,
             head: None,
             fitted_anew: at,
-            right_eye: eye.clone(),
-            left_eye: eye,
-            mouth: OwnState::new(REST_QUANTILE),
-            closed: Phase::default(),
-            said_closed: false,
-            yawn: Phase::default(),
-            nod: Phase::default(),
-            pitch: None,
-            openness: None,
-            window: VecDeque::with_capacity(WINDOW),
+            eyes: Eyes::new(),
+            mouth: Mouth::new(),
+            nod: Nod::default(),
+            perclos: Perclos::new(),
         }
     }
 
@@ -109,10 +60,14 @@ impl Person {
 
     /// The face is not seen in a frame; a moment of it changes nothing.
     pub fn unseen(&mut self, at: Duration) {
-        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
-            phase.unseen(at, LONGEST_STEP);
-        }
-        self.said_closed &= self.closed.is_on();
+        self.end_what_is_older(at, LONGEST_STEP);
+    }
+
+    /// What was seen to go on so long before, and no more since, is over.
+    fn end_what_is_older(&mut self, at: Duration, longest: Duration) {
+        self.eyes.unseen(at, longest);
+        self.mouth.unseen(at, longest);
+        self.nod.unseen(at, longest);
     }
 
     /// The pose of the person's head in the next frame, looked for from where it was. Now and then
@@ -147,91 +102,15 @@ impl Person {
     ) -> Measures {
         let step = self.at.map_or(Duration::ZERO, |before| at.saturating_sub(before)).min(LONGEST_STEP);
         self.at = Some(at);
-        for phase in [&mut self.closed, &mut self.yawn, &mut self.nod] {
-            phase.unseen(at, LONGEST_GAP);
-        }
-        self.said_closed &= self.closed.is_on();
-        let step_s = step.as_secs_f32();
-        let closed = drawn.closed / drawn.open;
-        // The share of the open ratio that an eye has of this openness.
-        let share = |openness: f32| closed + openness * (1.0 - closed);
-        let usual_eye = Usual { level: drawn.open, least: drawn.open * share(LEAST_OPEN), shut: share(HALF_OPEN) };
-        let eye = |own: &mut OwnState, ratio: Option<f32>| {
-            ratio.map(|ratio| {
-                let open = own.take(ratio, usual_eye, step);
-                ((ratio - closed * open) / ((1.0 - closed) * open)).clamp(0.0, 1.0)
-            })
-        };
-        let right_eye = eye(&mut self.right_eye, ratios.right_eye);
-        let left_eye = eye(&mut self.left_eye, ratios.left_eye);
-        let mouth = ratios.mouth.map(|ratio| {
-            let usual = Usual { level: USUAL_MOUTH, least: LEAST_MOUTH, shut: 0.0 };
-            let rest = self.mouth.take(ratio, usual, step).min(WIDE_MOUTH / 2.0);
-            ((ratio - rest) / (WIDE_MOUTH - rest)).clamp(0.0, 1.0)
-        });
-        let openness = match (right_eye, left_eye) {
-            (Some(right), Some(left)) => Some((right + left) / 2.0),
-            (one, other) => one.or(other),
-        };
-        let nodded = self.nodded(at, pose.as_ref(), step_s);
+        self.end_what_is_older(at, LONGEST_GAP);
         let face = self.id;
         let mut say = |kind, lasted| events.push(Event { kind, face, at, lasted });
-        let eyes_closed = openness.map(|openness| EYES.next(self.closed.is_on(), openness));
-        let opened = match eyes_closed {
-            Some(is_closed) => self.closed.next(is_closed, at),
-            // Eyes that are no longer seen did not open.
-            None => {
-                self.closed.unseen(at, LONGEST_STEP);
-                None
-            }
-        };
-        let lasted = opened.unwrap_or(self.closed.lasts());
-        if lasted > BLINK[1] && !self.said_closed {
-            self.said_closed = true;
-            say(EventKind::EyesClosed, lasted);
-        }
-        match opened {
-            Some(lasted) if self.said_closed => say(EventKind::EyesOpened, lasted),
-            Some(lasted) if lasted >= BLINK[0] => say(EventKind::Blink, lasted),
-            _ => {}
-        }
-        self.said_closed &= self.closed.is_on();
-        let yawns = mouth.is_some_and(|mouth| YAWN.next(self.yawn.is_on(), mouth));
-        if let Some(lasted) = self.yawn.next(yawns, at).filter(|lasted| *lasted >= YAWN_TIME) {
-            say(EventKind::Yawn, lasted);
-        }
-        if let Some(lasted) = nodded {
-            say(EventKind::Nod, lasted);
-        }
-        let perclos = self.perclos(at, step, openness);
+        let eyes = self.eyes.take(at, step, ratios, drawn, &mut say);
+        let mouth = self.mouth.take(at, step, ratios.mouth, &mut say);
+        self.nod.take(at, step, pose.as_ref().map(HeadPose::pitch_deg), &mut say);
+        let perclos = self.perclos.take(at, step, eyes.of_both());
+        let Openness { right: right_eye, left: left_eye, closed: eyes_closed } = eyes;
         Measures { pose, ratios, right_eye, left_eye, mouth, perclos, eyes_closed }
-    }
-
-    /// A nod that just ended.
-    fn nodded(&mut self, at: Duration, pose: Option<&HeadPose>, step_s: f32) -> Option<Duration> {
-        let Some(pitch) = pose.map(HeadPose::pitch_deg) else {
-            self.nod = Phase::default();
-            return None;
-        };
-        let rest = *self.pitch.get_or_insert(pitch);
-        // Where the head was stays so during a nod. A head that stays down longer is there now.
-        if !self.nod.is_on() || self.nod.lasts() > NOD_TIME[1] {
-            self.pitch = Some(rest + (pitch - rest) * (step_s / PITCH_FOLLOWS_S).min(1.0));
-        }
-        let is_down = NOD.next(self.nod.is_on(), pitch - rest);
-        self.nod.next(is_down, at).filter(|lasted| (NOD_TIME[0]..=NOD_TIME[1]).contains(lasted))
-    }
-
-    fn perclos(&mut self, at: Duration, step: Duration, openness: Option<f32>) -> Option<f32> {
-        if let Some(before) = std::mem::replace(&mut self.openness, openness) {
-            self.window.push_back((at, step, before < PERCLOS_OPENNESS));
-        }
-        while self.window.front().is_some_and(|(then, ..)| at.saturating_sub(*then) > PERCLOS_WINDOW) {
-            self.window.pop_front();
-        }
-        let all: Duration = self.window.iter().map(|(_, step, _)| *step).sum();
-        let closed: Duration = self.window.iter().filter(|(.., closed)| *closed).map(|(_, step, _)| *step).sum();
-        (all >= PERCLOS_LEAST).then(|| closed.as_secs_f32() / all.as_secs_f32())
     }
 }
 
@@ -240,6 +119,8 @@ mod tests {
     use nalgebra::{Matrix6, Rotation3, Vector3};
 
     use super::*;
+    use crate::face::eyes::BLINK;
+    use crate::face::measure::EventKind;
 
     const FRAME: Duration = Duration::from_millis(33);
     /// How wide eyes are that are open and closed, as our nets draw them.
