@@ -36,6 +36,7 @@ mod phase;
 pub mod pose;
 #[doc(hidden)]
 pub mod presence;
+mod room;
 #[doc(hidden)]
 pub mod scene;
 mod search;

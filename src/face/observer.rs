@@ -15,9 +15,10 @@ use crate::face::measure::Event;
 use crate::face::openness::Ratios;
 use crate::face::person::Person;
 use crate::face::pose::{FieldOfView, Pinhole};
+use crate::face::room::Room;
 use crate::face::scene::{Change, SceneWatch};
 use crate::face::search::{Missed, Search};
-use crate::face::track::{Smoothing, Tracker};
+use crate::face::track::{Sighting, Smoothing, Tracker};
 use crate::face::zoo::Net;
 use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
@@ -63,9 +64,6 @@ impl Options {
     }
 }
 
-/// A look at a face, and the face's id where it is followed.
-type FaceLook = (Option<u32>, Look);
-
 /// What a frame has taken so far.
 #[derive(Default)]
 struct Spent {
@@ -93,8 +91,7 @@ pub struct Observer {
     confirmer: Confirmer,
     clock: FrameClock,
     scene: SceneWatch,
-    most_faces: usize,
-    said_more_faces: bool,
+    room: Room,
     /// Number of the frame before, and the file that it came from.
     previous: Option<u32>,
     file: Option<Arc<str>>,
@@ -145,8 +142,7 @@ impl Observer {
             confirmer: Confirmer::new(background),
             clock: FrameClock::default(),
             scene: SceneWatch::default(),
-            most_faces: options.most_faces.get(),
-            said_more_faces: false,
+            room: Room::new(options.most_faces.get()),
             previous: None,
             file: None,
             head,
@@ -179,8 +175,8 @@ impl Observer {
         self.tracker.set_smoothing(options.smoothing);
         self.fov = options.fov;
         let most_faces = options.most_faces.get();
-        if self.most_faces != most_faces {
-            (self.most_faces, self.said_more_faces) = (most_faces, false);
+        if self.room.most() != most_faces {
+            self.room = Room::new(most_faces);
             self.tracker.keep_first(most_faces);
         }
     }
@@ -227,17 +223,15 @@ impl Observer {
         }
         self.detections.clear();
         let mut spent = Spent::default();
-        let (mut looks, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
+        let (mut sightings, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
         self.search.count_frame();
         // Faces that went with the light are waited for; a search would not find them either.
         // Another picture of a folder may show somebody else.
         let waits = change == Change::Dark && self.tracker.follows_any() && !is_of_other_file;
-        // That there are more faces has been said; none of them would be followed.
-        let is_full = self.said_more_faces && looks.len() >= self.most_faces;
-        if !waits && !is_full {
-            let followed: Vec<Rect> = looks.iter().map(|(_, look)| look.bounds()).collect();
+        if !waits {
+            let followed: Vec<Rect> = sightings.iter().map(|seen| seen.look.bounds()).collect();
             let found = self.find_new(frame, now, &followed, missed, &mut spent)?;
-            looks.extend(found.into_iter().map(|look| (None, look)));
+            sightings.extend(found.into_iter().map(|look| Sighting { id: None, look }));
         }
         let Spent { detect, looks: looked } = spent;
         self.looks = looked.count;
@@ -245,7 +239,7 @@ impl Observer {
         if change == Change::Dark {
             self.tracker.wait(now);
         }
-        let mut faces = self.tracker.update(looks, now);
+        let mut faces = self.tracker.update(sightings, now);
         let mut events = self.measure(&mut faces, frame.size(), now);
         events.iter_mut().for_each(|event| event.at = frame.captured_at());
         Ok(Observation {
@@ -282,7 +276,8 @@ impl Observer {
         // that no frame runs both nets. What was begun first goes on first.
         let take_turns = !followed.is_empty() && missed == Missed::Nobody;
         let look_goes_on = take_turns && self.confirmer.is_looking();
-        if self.search.is_due(followed, missed) && !look_goes_on {
+        let frames_a_search = self.room.frames_a_search(followed.len(), missed);
+        if self.search.is_due(followed, frames_a_search) && !look_goes_on {
             let start = Instant::now();
             self.detections = self.search.go_on(frame, now, followed, missed)?;
             spent.detect += start.elapsed();
@@ -335,25 +330,25 @@ impl Observer {
         frame: &Frame,
         now: Duration,
         timings: &mut LookTimings,
-    ) -> Result<(Vec<FaceLook>, Missed), ModelError> {
-        let mut looks: Vec<(Option<u32>, Look)> = Vec::new();
+    ) -> Result<(Vec<Sighting>, Missed), ModelError> {
+        let mut sightings: Vec<Sighting> = Vec::new();
         let mut missed = Missed::Nobody;
         for face in self.tracker.expected(now) {
             // Where another face is seen, the lost one is behind it.
-            let hidden = || looks.iter().any(|(_, look)| look.is_at(&face.bounds()));
-            if face.lost && (looks.len() >= self.most_faces || hidden()) {
+            let hidden = || sightings.iter().any(|seen| seen.look.is_at(&face.bounds()));
+            if face.lost && (sightings.len() >= self.room.most() || hidden()) {
                 missed = missed.max(Missed::Lost);
                 continue;
             }
             let crop = self.landmarker.crop_around_points(&face.points);
             let look = self.landmarker.look(frame, &crop, timings)?;
             if look.is_face() {
-                looks.push((Some(face.id), look));
+                sightings.push(Sighting { id: Some(face.id), look });
             } else {
                 missed = missed.max(if face.lost { Missed::Lost } else { Missed::Seen });
             }
         }
-        Ok((looks, missed))
+        Ok((sightings, missed))
     }
 
     /// Looks at what the detector saw: in this frame, until so many looks were in vain, or in parts
@@ -369,21 +364,12 @@ impl Observer {
         let context = &mut LookContext { frame, now, landmarker: &mut self.landmarker, timings };
         let mut found = if followed.is_empty() {
             // One more, so that it can be said that there are more.
-            self.confirmer.look_at_once(context, self.most_faces + 1, most_in_vain)?
+            self.confirmer.look_at_once(context, self.room.most() + 1, most_in_vain)?
         } else {
             Vec::from_iter(self.confirmer.look_in_parts(context, followed)?)
         };
-        self.keep_to_most_faces(&mut found, followed.len());
+        self.room.keep(&mut found, followed.len());
         Ok(found)
-    }
-
-    /// Leaves faces out that are too many, and says so the first time.
-    fn keep_to_most_faces(&mut self, found: &mut Vec<Look>, followed: usize) {
-        let room = self.most_faces.saturating_sub(followed);
-        if found.len() > room && !std::mem::replace(&mut self.said_more_faces, true) {
-            log::warn!("a frame shows more faces than the {} that are followed", self.most_faces);
-        }
-        found.truncate(room);
     }
 }
 

@@ -31,7 +31,8 @@ pub enum Missed {
 }
 
 impl Missed {
-    fn frames_a_search(self) -> u32 {
+    /// Every frame of so many is searched for new faces.
+    pub fn frames_a_search(self) -> u32 {
         match self {
             Missed::Nobody => FRAMES_A_SEARCH,
             Missed::Lost => FRAMES_A_SEARCH_FOR_LOST,
@@ -78,7 +79,7 @@ impl Search {
 
     /// A frame has come.
     pub fn count_frame(&mut self) {
-        self.frames += 1;
+        self.frames = self.frames.saturating_add(1);
     }
 
     /// Whether no frame of the scene was searched.
@@ -92,9 +93,9 @@ impl Search {
     }
 
     /// Whether a frame in which these faces were followed is searched: a search goes on, or it is
-    /// time for one.
-    pub fn is_due(&self, followed: &[Rect], missed: Missed) -> bool {
-        followed.is_empty() || self.is_looking() || self.frames >= missed.frames_a_search()
+    /// time for one, which every frame of so many is.
+    pub fn is_due(&self, followed: &[Rect], frames_a_search: Option<u32>) -> bool {
+        followed.is_empty() || self.is_looking() || frames_a_search.is_some_and(|frames| self.frames >= frames)
     }
 
     /// Searches a new scene at once, in all views. After that the views take turns: where nobody is

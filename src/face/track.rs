@@ -92,6 +92,14 @@ pub struct Tracker {
     updated_at: Duration,
 }
 
+/// A look that shows a face.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// Of the followed face that was looked for; none where a face was found anew.
+    pub id: Option<u32>,
+    pub look: Look,
+}
+
 #[derive(Debug)]
 struct Track {
     id: u32,
@@ -189,23 +197,22 @@ impl Tracker {
         self.tracks.iter_mut().filter_map(|track| track.lost_at.as_mut()).for_each(|lost_at| *lost_at += step);
     }
 
-    /// Takes all looks of a frame that show a face, those at expected faces with their number.
-    /// Gives the faces in the order of their numbers.
+    /// Takes all sightings of a frame. Gives the faces in the order of their numbers.
     ///
     /// Of two looks at one face, the one stays that is surer and whose face was expected there:
     /// where two persons cross, both looks are at the one in front. Of looks without a number, one
     /// at a lost face is that face.
-    pub fn update(&mut self, mut looks: Vec<(Option<u32>, Look)>, now: Duration) -> Vec<Face> {
+    pub fn update(&mut self, mut sightings: Vec<Sighting>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
         self.updated_at = now;
-        let rank = |id: Option<u32>, look: &Look| match expected.iter().find(|face| Some(face.id) == id) {
+        let rank = |Sighting { id, look }: &Sighting| match expected.iter().find(|face| Some(face.id) == *id) {
             Some(face) if !face.lost => face.bounds().iou(&look.bounds()) * look.presence,
             Some(_) => -1.0,
             None => -2.0,
         };
-        looks.sort_by(|(a, a_look), (b, b_look)| rank(*b, b_look).total_cmp(&rank(*a, a_look)).then(a.cmp(b)));
-        let mut seen: Vec<(u32, Look)> = Vec::with_capacity(looks.len());
-        for (id, look) in looks {
+        sightings.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(a.id.cmp(&b.id)));
+        let mut seen: Vec<(u32, Look)> = Vec::with_capacity(sightings.len());
+        for Sighting { id, look } in sightings {
             let bounds = look.bounds();
             if seen.iter().any(|(_, other)| other.is_at(&bounds)) {
                 continue;
@@ -315,6 +322,18 @@ mod tests {
         Look { crop: Crop::new(Point2::origin(), 40.0, 0.0, 64), landmarks: landmarks.into(), presence: 0.9 }
     }
 
+    fn sighting(id: Option<u32>, look: Look) -> Sighting {
+        Sighting { id, look }
+    }
+
+    fn new(x: f32) -> Sighting {
+        sighting(None, look(x))
+    }
+
+    fn of(id: u32, x: f32) -> Sighting {
+        sighting(Some(id), look(x))
+    }
+
     fn ids(faces: &[Face]) -> Vec<u32> {
         faces.iter().map(|face| face.id).collect()
     }
@@ -330,22 +349,22 @@ mod tests {
     #[test]
     fn faces_keep_their_numbers_and_numbers_are_not_given_twice() {
         let mut tracker = tracker();
-        assert_eq!(ids(&tracker.update(vec![(None, look(0.0)), (None, look(100.0))], at(0))), [1, 2]);
-        assert_eq!(ids(&tracker.update(vec![(Some(2), look(102.0)), (None, look(50.0))], at(1))), [2, 3]);
+        assert_eq!(ids(&tracker.update(vec![new(0.0), new(100.0)], at(0))), [1, 2]);
+        assert_eq!(ids(&tracker.update(vec![of(2, 102.0), new(50.0)], at(1))), [2, 3]);
         let expected = tracker.expected(at(2));
         assert_eq!(
             expected.iter().map(|face| (face.id, face.lost)).collect::<Vec<_>>(),
             [(2, false), (3, false), (1, true)]
         );
         tracker.forget();
-        assert_eq!(ids(&tracker.update(vec![(None, look(0.0))], at(2))), [4]);
+        assert_eq!(ids(&tracker.update(vec![new(0.0)], at(2))), [4]);
     }
 
     #[test]
     fn two_tracks_on_one_face_become_one() {
         let mut tracker = tracker();
-        tracker.update(vec![(None, look(0.0)), (None, look(40.0))], at(0));
-        let faces = tracker.update(vec![(Some(2), look(22.0)), (Some(1), look(16.0)), (None, look(20.0))], at(1));
+        tracker.update(vec![new(0.0), new(40.0)], at(0));
+        let faces = tracker.update(vec![of(2, 22.0), of(1, 16.0), new(20.0)], at(1));
         assert_eq!(ids(&faces), [1]);
     }
 
@@ -354,8 +373,8 @@ mod tests {
         let unsure = Look { presence: 0.5, ..look(7.0) };
         for (first, second) in [(look(13.0), look(14.0)), (unsure, look(14.0))] {
             let mut tracker = tracker();
-            tracker.update(vec![(None, look(0.0)), (None, look(14.0))], at(0));
-            let faces = tracker.update(vec![(Some(1), first), (Some(2), second)], at(1));
+            tracker.update(vec![new(0.0), new(14.0)], at(0));
+            let faces = tracker.update(vec![sighting(Some(1), first), sighting(Some(2), second)], at(1));
             assert_eq!(ids(&faces), [2]);
         }
     }
@@ -365,38 +384,39 @@ mod tests {
         for (frames, id) in [(5, 1), (14, 1), (17, 2)] {
             let mut tracker = tracker();
             // Three a frame.
-            (0..=10).for_each(|i| drop(tracker.update(vec![((i > 0).then_some(1), look(3.0 * i as f32))], at(i))));
+            (0..=10)
+                .for_each(|i| drop(tracker.update(vec![sighting((i > 0).then_some(1), look(3.0 * i as f32))], at(i))));
             (11..11 + frames).for_each(|i| drop(tracker.update(Vec::new(), at(i))));
-            let faces = tracker.update(vec![(None, look(3.0 * (11 + frames) as f32))], at(11 + frames));
+            let faces = tracker.update(vec![new(3.0 * (11 + frames) as f32)], at(11 + frames));
             assert_eq!(ids(&faces), [id], "after {frames} frames");
         }
         let mut tracker = tracker();
-        tracker.update(vec![(None, look(0.0))], at(0));
+        tracker.update(vec![new(0.0)], at(0));
         tracker.update(Vec::new(), at(1));
-        assert_eq!(ids(&tracker.update(vec![(None, look(60.0))], at(2))), [2]);
+        assert_eq!(ids(&tracker.update(vec![new(60.0)], at(2))), [2]);
     }
 
     #[test]
     fn smoothing_holds_back_jitter_but_no_jump() {
         let mut tracker = tracker();
         for i in 0..30 {
-            tracker.update(vec![((i > 0).then_some(1), look(0.0))], at(i));
+            tracker.update(vec![sighting((i > 0).then_some(1), look(0.0))], at(i));
         }
-        let faces = tracker.update(vec![(Some(1), look(0.05))], at(30));
+        let faces = tracker.update(vec![of(1, 0.05)], at(30));
         let shift = faces[0].landmarks[0].at - Point2::origin();
         assert!((0.001..0.04).contains(&shift.x), "{shift}");
-        let faces = tracker.update(vec![(Some(1), look(25.0))], at(31));
+        let faces = tracker.update(vec![of(1, 25.0)], at(31));
         assert_eq!(faces[0].landmarks[0].at - Point2::new(25.0, 0.0), Vector2::zeros());
     }
 
     #[test]
     fn of_too_many_faces_those_stay_that_came_first() {
         let mut tracker = tracker();
-        tracker.update(vec![(None, look(0.0)), (None, look(100.0)), (None, look(200.0))], at(0));
+        tracker.update(vec![new(0.0), new(100.0), new(200.0)], at(0));
         tracker.keep_first(2);
         let expected: Vec<u32> = tracker.expected(at(1)).iter().map(|face| face.id).collect();
         assert_eq!(expected, [1, 2]);
-        tracker.update(vec![(Some(2), look(100.0)), (None, look(200.0))], at(1));
+        tracker.update(vec![of(2, 100.0), new(200.0)], at(1));
         tracker.keep_first(2);
         let expected: Vec<u32> = tracker.expected(at(2)).iter().map(|face| face.id).collect();
         assert_eq!(expected, [2, 4]);
@@ -405,7 +425,7 @@ mod tests {
     #[test]
     fn a_face_is_lost_for_no_longer_while_there_is_no_light() {
         let mut tracker = tracker();
-        tracker.update(vec![(None, look(0.0))], at(0));
+        tracker.update(vec![new(0.0)], at(0));
         for i in 1..40 {
             // Ten frames of light among them.
             if i % 4 != 0 {

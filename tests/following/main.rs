@@ -29,9 +29,12 @@ use motion::{Act, Motion};
 const FACES: usize = 12;
 
 fn observer(smoothing: bool) -> Observer {
-    let options = if smoothing { Options::default() } else { Options::unsmoothed() };
+    observer_with(&if smoothing { Options::default() } else { Options::unsmoothed() })
+}
+
+fn observer_with(options: &Options) -> Observer {
     let net = |name| zoo::shipped(name).unwrap().load().unwrap();
-    Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &options).unwrap()
+    Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), options).unwrap()
 }
 
 #[test]

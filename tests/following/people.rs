@@ -1,14 +1,15 @@
 //! Who is who: two persons that cross, one in changing light.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use wingmark::face::Observation;
+use wingmark::face::{Observation, Options};
 use wingmark::picture::built_in_picture;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
 
-use crate::observer;
+use crate::observer_with;
 
 const SIZE: Size = Size { width: 640, height: 360 };
 /// Of the square about a person's face.
@@ -45,7 +46,11 @@ fn scene(persons: &[(&CropImage, i32, i32)], light: f32) -> Frame {
 
 /// What is seen of frames at thirty a second.
 fn observations(frames: impl Iterator<Item = Frame>) -> Vec<Observation> {
-    let mut observer = observer(true);
+    observations_with(&Options::default(), frames)
+}
+
+fn observations_with(options: &Options, frames: impl Iterator<Item = Frame>) -> Vec<Observation> {
+    let mut observer = observer_with(options);
     let observe = |(sequence, mut frame): (u32, Frame)| {
         frame.stamp(sequence, Duration::from_micros(33_333) * sequence);
         observer.observe(&frame).unwrap()
@@ -133,4 +138,29 @@ fn somebody_who_walks_by_is_found_while_another_is_followed() {
     let frames = (0..80).map(|i| scene(&Vec::from_iter([(&persons[0], 480, 195)].into_iter().chain(walker(i))), 1.0));
     let faces: Vec<_> = observations(frames).iter().map(|observation| observation.faces.len()).collect();
     assert!(faces[79] == 2 && faces[60] == 2, "{faces:?}");
+}
+
+/// A search for a face that would have no room says only that it is there.
+#[test]
+fn while_there_is_no_room_searches_are_seldom_and_who_has_room_again_is_seen_soon() {
+    let persons = [person(false), person(true)];
+    let all = [(&persons[0], 10, 70), (&persons[1], 480, 85), (&persons[0], 245, 80)];
+    // The last one comes where there is no room, and one of the others leaves.
+    for (most, comes, leaves) in [(1, 30, 110), (2, 30, 110), (2, 107, 110)] {
+        let is_there = |person: usize, i: usize| match person {
+            0 => i < leaves,
+            1 => most == 2,
+            _ => i >= comes,
+        };
+        let there = |i: usize| (0..3).filter(|person| is_there(*person, i)).map(|person| all[person]).collect();
+        let frames = (0..140).map(there).map(|persons: Vec<_>| scene(&persons, 1.0));
+        let options = Options { most_faces: NonZeroUsize::new(most).unwrap(), ..Options::default() };
+        let seen = observations_with(&options, frames);
+        let what = format!("{most} followed, one more from frame {comes} on");
+        let searches = seen[1..leaves].iter().filter(|seen| !seen.timings.detect.is_zero()).count();
+        let found = seen.iter().position(|seen| seen.faces.iter().any(|face| face.id as usize > most));
+        println!("{what}: {searches} frames with searches, seen in frame {found:?}");
+        assert!(searches <= 2 + 7 * (leaves / 90), "{searches} frames with searches, {what}");
+        assert!(found.is_some_and(|frame| frame < leaves + 30), "seen in frame {found:?}, {what}");
+    }
 }
