@@ -271,8 +271,9 @@ impl Tracker {
         face
     }
 
+    /// Numbers begin anew after the last one there is; 0 is none.
     fn new_id(&mut self) -> u32 {
-        self.last_id += 1;
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         self.last_id
     }
 }
@@ -358,6 +359,14 @@ mod tests {
         );
         tracker.forget();
         assert_eq!(ids(&tracker.update(vec![new(0.0)], at(2))), [4]);
+    }
+
+    #[test]
+    fn no_face_has_the_number_of_nobody() {
+        let mut tracker = tracker();
+        tracker.number_from(u32::MAX - 1);
+        let two = vec![new(0.0), new(100.0)];
+        assert_eq!(ids(&tracker.update(two, at(0))), [1, u32::MAX]);
     }
 
     #[test]

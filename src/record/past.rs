@@ -18,6 +18,9 @@ use crate::text::files;
 /// What each member of gzip begins with (RFC 1952), by deflate.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
+/// Frames and faces of a record have no higher numbers, so that there are numbers to go on with.
+const HIGHEST: u32 = u32::MAX / 2;
+
 /// What the files of a log hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Past {
@@ -101,7 +104,7 @@ impl Past {
                         let new_source = (!self.sources.contains(&frame.source)).then(|| frame.source.clone());
                         before_frame = Some(BeforeFrame { position, last: self.last.clone(), new_source });
                     }
-                    self.take(frame);
+                    self.take(frame)?;
                 }
             }
             position += line.len() as u64;
@@ -173,24 +176,31 @@ impl Past {
             if let mcap::records::Record::Message { data, .. } = record
                 && let Some(frame) = json_frame(&data, fields)?
             {
-                self.take(frame);
+                self.take(frame)?;
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, frame: RecordedFrame) {
+    fn take(&mut self, frame: RecordedFrame) -> io::Result<()> {
         let RecordedFrame { sequence, captured_s, source, faces } = frame;
+        let highest_id = faces.iter().map(|face| face.id).max().unwrap_or_default();
+        for (what, number) in [("frame", sequence), ("face", highest_id)] {
+            if number > HIGHEST {
+                return Err(too_high(what, number));
+            }
+        }
         let captured_at = Duration::try_from_secs_f64(captured_s).unwrap_or_default();
         let (first_sequence, first_captured_at) = match &self.last {
             Some(last) if last.source == source => (last.first_sequence, last.first_captured_at),
             _ => (sequence, captured_at),
         };
-        self.last_id = faces.iter().map(|face| face.id).fold(self.last_id, u32::max);
+        self.last_id = self.last_id.max(highest_id);
         if !self.sources.contains(&source) {
             self.sources.insert(source.clone());
         }
         self.last = Some(Mark { source, sequence, captured_at, first_sequence, first_captured_at });
+        Ok(())
     }
 
     /// Whether this frame of a source was recorded.
@@ -248,6 +258,13 @@ impl RecordedFace {
 /// A record that has other columns or fields than this run's.
 fn other(what: &str) -> io::Error {
     io::Error::other(format!("its {what} are not those that are recorded now"))
+}
+
+/// A record after which there are few numbers or none.
+fn too_high(what: &str, number: u32) -> io::Error {
+    io::Error::other(format!(
+        "{what} number {number} is too high to go on after, expected {HIGHEST} at most; record to another file"
+    ))
 }
 
 /// `None` where it is no record.

@@ -104,3 +104,23 @@ fn nothing_recorded_is_a_begin_and_other_columns_are_refused() {
     let error = Past::read(&path, Fields::ALL).unwrap_err().to_string();
     assert!(error.contains("its columns are not those that are recorded now"), "{error}");
 }
+
+#[test]
+fn numbers_that_leave_none_to_go_on_with_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.jsonl");
+    let read = |frame: u32, face: u32| {
+        let faces = format!(r#"[{{"id":{face}}}]"#);
+        let line = format!(r#"{{"sequence":{frame},"captured_s":0.1,"source":"a.y4m","faces":{faces}}}"#);
+        std::fs::write(&path, line + "\n").unwrap();
+        Past::read(&path, Fields::NONE).map(|past| past.last_id).map_err(|e| e.to_string())
+    };
+    let highest = u32::MAX / 2;
+    assert_eq!(read(highest, highest), Ok(highest));
+    for (frame, face, expected) in
+        [(7, u32::MAX, "face number 4294967295 is"), (1 << 31, 7, "frame number 2147483648 is")]
+    {
+        let error = read(frame, face).unwrap_err();
+        assert!(error.contains(expected) && error.contains("expected 2147483647 at most"), "{error}");
+    }
+}
