@@ -187,7 +187,8 @@ impl Frame {
     }
 
     /// To change pixels where they are; a frame keeps the number of its bytes.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
+    #[cfg(test)]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
 
