@@ -318,7 +318,7 @@ impl Observer {
             let person = &mut self.people[index];
             let pose = self.head.as_ref().and_then(|head| person.pose(head, &face.landmarks, &camera, now));
             face.guessed = self.landmarker.visibility().guessed(&face.landmarks, pose.as_ref(), size);
-            let ratios = Ratios::of(&face.landmarks, pose.as_ref());
+            let ratios = Ratios::of(&face.landmarks, pose.as_ref()).seen(&face.landmarks, &face.guessed, size);
             face.measures = person.take(now, pose, ratios, self.landmarker.eyes(), &mut events);
         }
         events

@@ -5,10 +5,14 @@
 //! the same of the inner lips. A turned head shows both shortened; where the head's pose is known,
 //! each is divided by what is left of it.
 
+use std::ops::Range;
+
 use nalgebra::Vector2;
 
 use super::Landmark;
 use super::pose::HeadPose;
+use super::visibility::is_beyond;
+use crate::picture::frame::Size;
 
 // Set by hand. `python3 tests/accuracy/hard.py --aflw2000 aflw2000 --data 300w --split common`
 // measures how open eyes are by our points and by the true ones.
@@ -17,21 +21,21 @@ use super::pose::HeadPose;
 const EYE_UNSEEN_YAW_DEG: f32 = 40.0;
 /// Lids are not seen of a head that looks down or up by more than this; in degrees.
 const LIDS_UNSEEN_PITCH_DEG: f32 = 35.0;
-/// An eye is covered where its landmarks have less than this share of the face's mean confidence.
-const COVERED: f32 = 0.5;
 /// What a foreshortened length is divided by is no less than this.
 const LEAST_LEFT: f32 = 0.3;
 
-/// Corners, and pairs of points above and below each other.
+/// An eye, or the inner lips.
 struct Opening {
+    points: Range<usize>,
     corners: [usize; 2],
+    /// Points above and below each other.
     pairs: &'static [[usize; 2]],
 }
 
 /// "Right" is the person's.
-const RIGHT_EYE: Opening = Opening { corners: [36, 39], pairs: &[[37, 41], [38, 40]] };
-const LEFT_EYE: Opening = Opening { corners: [42, 45], pairs: &[[43, 47], [44, 46]] };
-const MOUTH: Opening = Opening { corners: [60, 64], pairs: &[[61, 67], [62, 66], [63, 65]] };
+const RIGHT_EYE: Opening = Opening { points: 36..42, corners: [36, 39], pairs: &[[37, 41], [38, 40]] };
+const LEFT_EYE: Opening = Opening { points: 42..48, corners: [42, 45], pairs: &[[43, 47], [44, 46]] };
+const MOUTH: Opening = Opening { points: 60..68, corners: [60, 64], pairs: &[[61, 67], [62, 66], [63, 65]] };
 
 /// Ratios of height to width; `None` where the picture does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -42,7 +46,7 @@ pub struct Ratios {
 }
 
 impl Ratios {
-    /// Of landmarks in the order of iBUG's 68 points.
+    /// Of landmarks in the order of iBUG's 68 points, as if all of them were plain to see.
     ///
     /// # Panics
     /// When there are fewer than 68.
@@ -50,18 +54,26 @@ impl Ratios {
         // What is seen of a head depends on where the camera is to it.
         let pose = pose.map(HeadPose::brought_ahead);
         let pose = pose.as_ref();
-        let mean = landmarks.iter().map(|l| l.confidence).sum::<f32>() / landmarks.len() as f32;
         let (yaw, pitch) = pose.map_or((0.0, 0.0), |pose| (pose.yaw_deg(), pose.pitch_deg()));
         let lids_are_seen = pitch.abs() <= LIDS_UNSEEN_PITCH_DEG;
-        let eye = |eye: &Opening, first: usize, away: f32| {
-            let confidence = landmarks[first..first + 6].iter().map(|l| l.confidence).sum::<f32>() / 6.0;
-            let is_seen = lids_are_seen && away <= EYE_UNSEEN_YAW_DEG && confidence >= COVERED * mean;
+        let eye = |eye: &Opening, away: f32| {
+            let is_seen = lids_are_seen && away <= EYE_UNSEEN_YAW_DEG;
             if is_seen { eye.ratio(landmarks, pose) } else { None }
         };
+        Ratios { right_eye: eye(&RIGHT_EYE, yaw), left_eye: eye(&LEFT_EYE, -yaw), mouth: MOUTH.ratio(landmarks, pose) }
+    }
+
+    /// Without those that a frame of this size does not show of the landmarks, some of which are
+    /// guessed.
+    ///
+    /// # Panics
+    /// When there are fewer landmarks than 68.
+    pub fn seen(self, landmarks: &[Landmark], guessed: &[usize], size: Size) -> Self {
+        let seen = |opening: &Opening, ratio: Option<f32>| ratio.filter(|_| opening.is_seen(landmarks, guessed, size));
         Ratios {
-            right_eye: eye(&RIGHT_EYE, 36, yaw),
-            left_eye: eye(&LEFT_EYE, 42, -yaw),
-            mouth: MOUTH.ratio(landmarks, pose),
+            right_eye: seen(&RIGHT_EYE, self.right_eye),
+            left_eye: seen(&LEFT_EYE, self.left_eye),
+            mouth: seen(&MOUTH, self.mouth),
         }
     }
 
@@ -75,6 +87,15 @@ impl Ratios {
 }
 
 impl Opening {
+    /// Whether some of its points are not guessed, and half of them in the picture. Of a covered
+    /// eye or mouth all are guessed; of closed eyes and wide open mouths that are plain to see,
+    /// some.
+    fn is_seen(&self, landmarks: &[Landmark], guessed: &[usize], size: Size) -> bool {
+        let is_covered = self.points.clone().all(|i| guessed.contains(&i));
+        let beyond = landmarks[self.points.clone()].iter().filter(|landmark| is_beyond(landmark, size)).count();
+        !is_covered && 2 * beyond <= self.points.len()
+    }
+
     fn ratio(&self, landmarks: &[Landmark], pose: Option<&HeadPose>) -> Option<f32> {
         let along = |[from, to]: [usize; 2]| landmarks[to].at - landmarks[from].at;
         let height = self.pairs.iter().map(|pair| along(*pair).norm()).sum::<f32>() / self.pairs.len() as f32;
@@ -98,6 +119,8 @@ mod tests {
 
     use super::*;
 
+    const FRAME: Size = Size { width: 200, height: 200 };
+
     /// Eyes 30 wide and mouth 40 wide, open by these ratios, on a head with this yaw and pitch in
     /// degrees.
     fn face(eyes: f32, mouth: f32, yaw: f32, pitch: f32) -> (Vec<Landmark>, HeadPose) {
@@ -105,7 +128,9 @@ mod tests {
             * Rotation3::from_axis_angle(&Vector3::y_axis(), yaw.to_radians());
         let mut landmarks =
             vec![Landmark { at: Point2::origin(), confidence: 0.9, covariance: Matrix2::identity() }; 68];
-        let mut put = |i: usize, x: f32, y: f32| landmarks[i].at = Point2::from((turn * Vector3::new(x, y, 0.0)).xy());
+        let mut put = |i: usize, x: f32, y: f32| {
+            landmarks[i].at = Point2::new(100.0, 100.0) + (turn * Vector3::new(x, y, 0.0)).xy()
+        };
         for (opening, x, width, ratio) in
             [(&RIGHT_EYE, -30.0, 30.0, eyes), (&LEFT_EYE, 30.0, 30.0, eyes), (&MOUTH, 0.0, 40.0, mouth)]
         {
@@ -160,10 +185,31 @@ mod tests {
     }
 
     #[test]
-    fn a_covered_eye_is_unknown() {
-        let (mut landmarks, pose) = face(0.3, 0.1, 0.0, 0.0);
-        landmarks[42..48].iter_mut().for_each(|l| l.confidence = 0.2);
-        assert_eq!(Ratios::of(&landmarks, Some(&pose)).left_eye, None);
+    fn an_eye_or_a_mouth_that_is_covered_is_unknown() {
+        let (landmarks, pose) = face(0.3, 0.1, 0.0, 0.0);
+        let all = Ratios::of(&landmarks, Some(&pose));
+        let of = |guessed: Range<usize>| all.seen(&landmarks, &Vec::from_iter(guessed), FRAME);
+        assert_eq!(of(17..41), all);
+        let Ratios { right_eye, left_eye, mouth } = of(0..42);
+        assert!(right_eye.is_none() && left_eye.is_some() && mouth.is_some());
+        assert_eq!(of(36..48).eyes(), None);
+        assert_eq!(of(48..67).mouth, all.mouth);
+        assert_eq!(of(48..68).mouth, None);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_border_is_unknown() {
+        let (mut landmarks, pose) = face(0.3, 0.3, 0.0, 0.0);
+        let of = |landmarks: &[Landmark]| {
+            let guessed: Vec<usize> = (0..68).filter(|i| is_beyond(&landmarks[*i], FRAME)).collect();
+            Ratios::of(landmarks, Some(&pose)).seen(landmarks, &guessed, FRAME)
+        };
+        // The right eye lies at the left.
+        landmarks.iter_mut().for_each(|landmark| landmark.at.x -= 80.0);
+        let Ratios { right_eye, left_eye, mouth } = of(&landmarks);
+        assert!(right_eye.is_none() && left_eye.is_some() && mouth.is_some());
+        landmarks.iter_mut().for_each(|landmark| landmark.at.x -= 22.0);
+        assert_eq!(of(&landmarks).mouth, None);
     }
 
     #[test]

@@ -128,7 +128,8 @@ fn is_hidden_by_head(landmark: usize, yaw_deg: f32) -> bool {
         || (turned >= EYE_HIDDEN_DEG && RIGHT_BROW_AND_EYE.iter().any(|range| range.contains(&of_right_half)))
 }
 
-fn is_beyond(landmark: &Landmark, size: Size) -> bool {
+/// Whether the landmark lies beyond the border of a frame of this size.
+pub fn is_beyond(landmark: &Landmark, size: Size) -> bool {
     let outside = |at: f32, length: u32| !(-0.5..=length as f32 - 0.5).contains(&at);
     outside(landmark.at.x, size.width) || outside(landmark.at.y, size.height)
 }
