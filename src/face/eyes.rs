@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::measure::EventKind;
 use super::openness::Ratios;
 use super::own_state::{OwnState, Usual};
-use super::phase::{Hysteresis, LONGEST_STEP, Phase};
+use super::phase::{Hysteresis, Phase};
 use crate::model::card::EyeRatios;
 
 // What literature defines names its source. The rest is set by hand: no data set with marked blinks
@@ -57,9 +57,23 @@ impl Eyes {
         Eyes { right: eye.clone(), left: eye, closed: Phase::default(), said_closed: false }
     }
 
-    /// The eyes are not seen: a closure that was last seen so long before is over.
-    pub fn unseen(&mut self, at: Duration, longest: Duration) {
-        self.closed.unseen(at, longest);
+    /// A closure that was last seen so long before is over.
+    pub fn forget(&mut self, at: Duration, longest: Duration) {
+        self.closed.forget(at, longest);
+        self.said_closed &= self.closed.is_on();
+    }
+
+    /// The face is not seen: a closure is over, unless it was said, and the face is soon back.
+    pub fn face_unseen(&mut self, at: Duration) {
+        self.unseen(at);
+        if !self.said_closed {
+            self.closed = Phase::default();
+        }
+    }
+
+    /// Eyes that are no longer seen did not open.
+    fn unseen(&mut self, at: Duration) {
+        self.closed.unseen(at);
         self.said_closed &= self.closed.is_on();
     }
 
@@ -78,8 +92,7 @@ impl Eyes {
         eyes.closed = eyes.of_both().map(|openness| CLOSED.next(self.closed.is_on(), openness));
         match eyes.closed {
             Some(is_closed) => self.go_on(is_closed, at, say),
-            // Eyes that are no longer seen did not open.
-            None => self.unseen(at, LONGEST_STEP),
+            None => self.unseen(at),
         }
         eyes
     }

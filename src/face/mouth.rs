@@ -30,9 +30,18 @@ impl Mouth {
         Mouth { rest: OwnState::new(REST_QUANTILE), yawn: Phase::default() }
     }
 
-    /// The mouth is not seen: a yawn that was last seen so long before is over.
-    pub fn unseen(&mut self, at: Duration, longest: Duration) {
-        self.yawn.unseen(at, longest);
+    /// A yawn that was last seen so long before is over.
+    pub fn forget(&mut self, at: Duration, longest: Duration) {
+        self.yawn.forget(at, longest);
+    }
+
+    /// The face is not seen: a yawn is over, unless it lasted long enough, and the face is soon back.
+    pub fn face_unseen(&mut self, at: Duration) {
+        let has_yawned = self.yawn.lasts() >= YAWN_TIME;
+        self.yawn.unseen(at);
+        if !has_yawned {
+            self.yawn = Phase::default();
+        }
     }
 
     /// Takes the next frame's ratio and says a yawn that ended. Gives the openness: 0 at rest, 1
@@ -48,8 +57,11 @@ impl Mouth {
             let rest = self.rest.take(ratio, USUAL, step).min(WIDE / 2.0);
             ((ratio - rest) / (WIDE - rest)).clamp(0.0, 1.0)
         });
-        let yawns = openness.is_some_and(|openness| YAWN.next(self.yawn.is_on(), openness));
-        if let Some(lasted) = self.yawn.next(yawns, at).filter(|lasted| *lasted >= YAWN_TIME) {
+        let yawned = match openness {
+            Some(openness) => self.yawn.next(YAWN.next(self.yawn.is_on(), openness), at),
+            None => self.yawn.unseen(at),
+        };
+        if let Some(lasted) = yawned.filter(|lasted| *lasted >= YAWN_TIME) {
             say(EventKind::Yawn, lasted);
         }
         openness

@@ -23,9 +23,14 @@ pub struct Nod {
 }
 
 impl Nod {
-    /// The head is not seen: a nod that was last seen so long before is over.
-    pub fn unseen(&mut self, at: Duration, longest: Duration) {
-        self.down.unseen(at, longest);
+    /// A nod that was last seen so long before is over.
+    pub fn forget(&mut self, at: Duration, longest: Duration) {
+        self.down.forget(at, longest);
+    }
+
+    /// The face is not seen: a nod is over.
+    pub fn face_unseen(&mut self) {
+        self.down = Phase::default();
     }
 
     /// Takes the next frame's pitch, in degrees; says a nod that ended.

@@ -45,6 +45,11 @@ impl Perclos {
         Perclos { openness: None, window, seen: Duration::ZERO, closed: Duration::ZERO }
     }
 
+    /// The face is not seen: what passes up to the next frame counts for nothing.
+    pub fn face_unseen(&mut self) {
+        self.openness = None;
+    }
+
     /// Takes how open the eyes are in the next frame, `step` after the one before; gives the share,
     /// once enough was seen.
     pub fn take(&mut self, at: Duration, step: Duration, openness: Option<f32>) -> Option<f32> {

@@ -58,16 +58,13 @@ impl Person {
         self.id
     }
 
-    /// The face is not seen in a frame; a moment of it changes nothing.
+    /// The face is not seen in a frame: what was begun is over. Only a yawn, and closed eyes, that
+    /// lasted long enough before wait a moment for it to come back.
     pub fn unseen(&mut self, at: Duration) {
-        self.end_what_is_older(at, LONGEST_STEP);
-    }
-
-    /// What was seen to go on so long before, and no more since, is over.
-    fn end_what_is_older(&mut self, at: Duration, longest: Duration) {
-        self.eyes.unseen(at, longest);
-        self.mouth.unseen(at, longest);
-        self.nod.unseen(at, longest);
+        self.eyes.face_unseen(at);
+        self.mouth.face_unseen(at);
+        self.nod.face_unseen();
+        self.perclos.face_unseen();
     }
 
     /// The pose of the person's head in the next frame, looked for from where it was. Now and then
@@ -102,7 +99,9 @@ impl Person {
     ) -> Measures {
         let step = self.at.map_or(Duration::ZERO, |before| at.saturating_sub(before)).min(LONGEST_STEP);
         self.at = Some(at);
-        self.end_what_is_older(at, LONGEST_GAP);
+        self.eyes.forget(at, LONGEST_GAP);
+        self.mouth.forget(at, LONGEST_GAP);
+        self.nod.forget(at, LONGEST_GAP);
         let face = self.id;
         let mut say = |kind, lasted| events.push(Event { kind, face, at, lasted });
         let eyes = self.eyes.take(at, step, ratios, drawn, &mut say);
@@ -132,9 +131,9 @@ mod tests {
         HeadPose { camera_from_head, position: Vector3::z() * 600.0, covariance: Matrix6::identity() }
     }
 
-    fn ratios(eyes: impl Into<Option<f32>>, mouth: f32) -> Ratios {
+    fn ratios(eyes: impl Into<Option<f32>>, mouth: impl Into<Option<f32>>) -> Ratios {
         let eyes = eyes.into();
-        Ratios { right_eye: eyes, left_eye: eyes, mouth: Some(mouth) }
+        Ratios { right_eye: eyes, left_eye: eyes, mouth: mouth.into() }
     }
 
     /// Frames of a time and (eyes, mouth, pitch); gives the events and the last measures.
@@ -345,19 +344,55 @@ mod tests {
         assert!(events.iter().all(|event| event.lasted < second * 3), "{events:?}");
     }
 
+    /// What is said of a person who is seen in frames of this (eyes, mouth, pitch), and not in
+    /// others.
+    fn with_gaps(frames: impl IntoIterator<Item = Option<(f32, f32, f32)>>) -> Vec<Event> {
+        let (mut person, mut events) = (Person::new(1, Duration::ZERO), Vec::new());
+        for (i, frame) in (0..).zip(frames) {
+            let at = FRAME * i;
+            let Some((eyes, mouth, pitch)) = frame else {
+                person.unseen(at);
+                continue;
+            };
+            person.take(at, Some(pose(pitch)), ratios(eyes, mouth), EyeRatios::default(), &mut events);
+        }
+        events
+    }
+
     #[test]
-    fn a_face_that_is_not_seen_for_longer_than_a_moment_shows_two_closures() {
-        for (unseen_ms, expected) in [(300, vec![EventKind::EyesClosed]), (700, vec![])] {
-            let mut person = Person::new(1, Duration::ZERO);
-            let mut events = Vec::new();
-            for ms in (0..400).step_by(50).chain((400 + unseen_ms..800 + unseen_ms).step_by(50)) {
-                let closed = ratios(CLOSED, 0.02);
-                person.take(Duration::from_millis(ms), None, closed, EyeRatios::default(), &mut events);
-                if ms == 350 {
-                    person.unseen(Duration::from_millis(350 + unseen_ms));
-                }
+    fn what_was_begun_is_over_when_the_face_is_not_seen() {
+        let rest = (OPEN, 0.02, 0.0);
+        for (shown, before, after) in [
+            ((CLOSED, 0.02, 0.0), 10, 10),
+            // As where somebody comes out from behind another.
+            ((CLOSED, 0.02, 0.0), 1, 3),
+            ((OPEN, 0.75, 0.0), 30, 30),
+            ((OPEN, 0.02, 18.0), 10, 0),
+        ] {
+            for gap in [1, 12] {
+                let seen = [vec![Some(rest); 30], vec![Some(shown); before], vec![None; gap], vec![Some(shown); after]];
+                let blinks_at_last = usize::from(shown.0 == CLOSED);
+                let events = with_gaps(seen.concat().into_iter().chain([Some(rest)]));
+                let expected = vec![EventKind::Blink; blinks_at_last];
+                assert_eq!(kinds(&events), expected, "{shown:?} {before}, {gap}, {after}");
             }
-            assert_eq!(kinds(&events), expected, "unseen for {unseen_ms} ms");
+        }
+    }
+
+    #[test]
+    fn what_lasted_long_enough_waits_a_moment_for_the_face() {
+        let rest = (OPEN, 0.02, 0.0);
+        for (shown, waited_for, gone) in [
+            ((CLOSED, 0.02, 0.0), vec![EventKind::EyesClosed, EventKind::EyesOpened], vec![EventKind::EyesClosed]),
+            ((OPEN, 0.75, 0.0), vec![EventKind::Yawn], vec![]),
+        ] {
+            for (gap, expected) in [(10, &waited_for), (20, &gone)] {
+                let seen = [vec![Some(rest); 30], vec![Some(shown); 60], vec![None; gap], vec![Some(rest)]];
+                let events = with_gaps(seen.concat());
+                assert_eq!(&kinds(&events), expected, "{gap}");
+                // What was not seen does not count.
+                assert!(events.iter().all(|event| event.lasted <= FRAME * 59), "{events:?}");
+            }
         }
     }
 
@@ -370,6 +405,20 @@ mod tests {
         };
         assert_eq!(open(10), []);
         assert_eq!(open(75), [EventKind::Yawn]);
+    }
+
+    #[test]
+    fn a_hand_before_a_mouth_ends_a_yawn() {
+        for (frames, expected) in [(30, vec![]), (60, vec![EventKind::Yawn])] {
+            let (mut person, mut events) = (Person::new(1, Duration::ZERO), Vec::new());
+            for i in 0..frames + 60 {
+                let mouth = (i < frames).then_some(0.75);
+                let measures = person.take(FRAME * i, None, ratios(OPEN, mouth), EyeRatios::default(), &mut events);
+                assert_eq!(measures.mouth.is_some(), i < frames);
+            }
+            assert_eq!(kinds(&events), expected);
+            assert!(events.iter().all(|event| event.lasted == FRAME * (frames - 1)), "{events:?}");
+        }
     }
 
     #[test]

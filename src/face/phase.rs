@@ -20,9 +20,17 @@ impl Hysteresis {
     }
 }
 
-/// Whether something goes on: since when, and when it was last seen to.
+/// Whether something goes on, as far as it was seen.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Phase(Option<(Duration, Duration)>);
+pub struct Phase(Option<Seen>);
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    since: Duration,
+    last: Duration,
+    /// It could not be seen in the frame before.
+    is_hidden: bool,
+}
 
 impl Phase {
     pub fn is_on(self) -> bool {
@@ -31,23 +39,64 @@ impl Phase {
 
     /// How long it was seen to go on so far.
     pub fn lasts(self) -> Duration {
-        self.0.map_or(Duration::ZERO, |(since, last)| last.saturating_sub(since))
+        self.0.map_or(Duration::ZERO, |seen| seen.last.saturating_sub(seen.since))
     }
 
     /// Takes the next state; gives how long it went on where it just ended. Where nothing was seen
-    /// for longer than [`LONGEST_STEP`] before, it ended when it was seen last.
+    /// just before, or for longer than [`LONGEST_STEP`], it ended when it was seen last.
     pub fn next(&mut self, on: bool, at: Duration) -> Option<Duration> {
         if on {
-            self.0 = Some((self.0.map_or(at, |(since, _)| since), at));
+            let since = match self.0 {
+                Some(seen) if seen.is_hidden => at.saturating_sub(self.lasts()),
+                Some(seen) => seen.since,
+                None => at,
+            };
+            self.0 = Some(Seen { since, last: at, is_hidden: false });
             return None;
         }
-        let (since, last) = self.0.take()?;
-        let end = if at.saturating_sub(last) > LONGEST_STEP { last } else { at };
-        Some(end.saturating_sub(since))
+        let lasted = self.lasts();
+        let Seen { since, last, is_hidden } = self.0.take()?;
+        let is_seen_to_end = !is_hidden && at.saturating_sub(last) <= LONGEST_STEP;
+        Some(if is_seen_to_end { at.saturating_sub(since) } else { lasted })
     }
 
-    /// Nothing is seen: what was seen last so long before is over.
-    pub fn unseen(&mut self, at: Duration, longest: Duration) {
-        self.0 = self.0.filter(|(_, last)| at.saturating_sub(*last) <= longest);
+    /// A frame does not show whether it goes on: what passes meanwhile does not count. After
+    /// [`LONGEST_STEP`] it is over; gives how long it went on where it just ended.
+    pub fn unseen(&mut self, at: Duration) -> Option<Duration> {
+        let seen = self.0.as_mut()?;
+        seen.is_hidden = true;
+        if at.saturating_sub(seen.last) <= LONGEST_STEP {
+            return None;
+        }
+        let lasted = self.lasts();
+        self.0 = None;
+        Some(lasted)
+    }
+
+    /// What was seen last longer before than this is over.
+    pub fn forget(&mut self, at: Duration, longest: Duration) {
+        self.0 = self.0.filter(|seen| at.saturating_sub(seen.last) <= longest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_does_not_count() {
+        let at = Duration::from_millis;
+        let mut phase = Phase::default();
+        assert_eq!(phase.next(true, at(0)), None);
+        assert_eq!(phase.next(true, at(100)), None);
+        assert_eq!(phase.unseen(at(200)), None);
+        assert_eq!(phase.unseen(at(500)), None);
+        assert_eq!(phase.next(true, at(600)), None);
+        assert_eq!(phase.lasts(), at(100));
+        assert_eq!(phase.next(true, at(650)), None);
+        assert_eq!(phase.unseen(at(700)), None);
+        let mut other = phase;
+        assert_eq!((phase.next(false, at(800)), phase.is_on()), (Some(at(150)), false));
+        assert_eq!((other.unseen(at(1200)), other.is_on()), (Some(at(150)), false));
     }
 }
