@@ -416,7 +416,7 @@ fn a_run_says_who_made_what_and_sums_up_for_programs() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 59] = [
+    let cases: [(&[&str], &str); 62] = [
         (
             &["run", "--model", "tall"],
             "there is no such model; expected one of nano, small, base, or a folder with model.onnx and card.toml",

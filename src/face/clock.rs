@@ -11,6 +11,7 @@ const USUAL_STEP: Duration = Duration::from_micros(33_333);
 #[derive(Debug, Default)]
 pub struct FrameClock {
     now: Duration,
+    step: Duration,
     stamp: Option<Duration>,
 }
 
@@ -19,9 +20,15 @@ impl FrameClock {
     pub fn at(&mut self, captured_at: Duration) -> Duration {
         if let Some(before) = self.stamp.replace(captured_at) {
             let step = captured_at.saturating_sub(before);
-            self.now += if step.is_zero() { USUAL_STEP } else { step };
+            self.step = if step.is_zero() { USUAL_STEP } else { step };
+            self.now += self.step;
         }
         self.now
+    }
+
+    /// What passed between the last two frames.
+    pub fn step(&self) -> Duration {
+        self.step
     }
 }
 

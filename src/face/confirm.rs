@@ -1,5 +1,6 @@
 //! Looks at what the detector took for faces, and gives those that are.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use nalgebra::Vector2;
@@ -7,6 +8,7 @@ use nalgebra::Vector2;
 use crate::face::candidates::Candidates;
 use crate::face::detect::Detection;
 use crate::face::look::{Landmarker, Look, LookTimings};
+use crate::face::pacing::Pacing;
 use crate::model::ModelError;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
@@ -14,8 +16,8 @@ use crate::picture::geometry::Rect;
 // The frames were chosen by `wingmark bench --model nano --threads 1`
 // (`docs/decisions/finding.md`), the others set by hand.
 
-/// Beside faces that are followed, a first look at a candidate takes so many frames.
-const FRAMES_A_FIRST_LOOK: usize = 6;
+/// Beside faces that are followed, a first look at a candidate takes so long, and so many frames.
+const FIRST_LOOK_TAKES: (Duration, RangeInclusive<u32>) = (Duration::from_millis(200), 2..=6);
 /// What may be a face is looked at in so many more frames, until it is one.
 const LOOKS_AFTER: usize = 2;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like
@@ -30,6 +32,8 @@ const FOLLOWED_IOU: f32 = 0.3;
 pub struct Confirmer {
     candidates: Candidates,
     background: Landmarker,
+    /// In so many parts it looks.
+    parts: usize,
     /// The last look at what may be a face, and how many more it is worth.
     closing_in: Option<(Look, usize)>,
     /// Boxes of the faces that were followed in the frame that this net sees.
@@ -48,6 +52,7 @@ pub fn is_followed(boxes: &[Rect], bounds: &Rect) -> bool {
 pub struct LookContext<'l> {
     pub frame: &'l Frame,
     pub now: Duration,
+    pub pacing: Pacing,
     pub landmarker: &'l mut Landmarker,
     pub timings: &'l mut LookTimings,
 }
@@ -58,6 +63,7 @@ impl Confirmer {
         Confirmer {
             candidates: Candidates::default(),
             background,
+            parts: 1,
             closing_in: None,
             followed: Vec::new(),
             pace: Vector2::zeros(),
@@ -110,7 +116,7 @@ impl Confirmer {
                 continue;
             };
             self.candidates.confirm(&place);
-            match found.iter_mut().find(|other| other.is_at(&look.bounds())) {
+            match found.iter_mut().find(|other| other.is_of_same_face(&look)) {
                 Some(other) if other.presence < look.presence => *other = look,
                 Some(_) => {}
                 None => found.push(look),
@@ -137,13 +143,15 @@ impl Confirmer {
             if let Some(place) = self.candidates.next(context.now, false, |bounds| is_followed(followed, bounds)) {
                 let crop = self.background.crop_around(&place.square, place.roll);
                 self.background.begin(context.frame, &crop, context.timings);
+                let (time, frames) = FIRST_LOOK_TAKES;
+                self.parts = context.pacing.frames_in(time, frames) as usize;
                 (self.pace, self.begun_at) = (place.pace, context.now);
                 self.followed.clear();
                 self.followed.extend(followed);
             }
             return Ok(None);
         }
-        let first = self.background.work(FRAMES_A_FIRST_LOOK, context.timings)?;
+        let first = self.background.work(self.parts, context.timings)?;
         let first = first.filter(|look| !is_followed(&self.followed, &look.bounds()));
         let Some(first) = first else { return Ok(None) };
         self.closing_in = Some((first, LOOKS_AFTER));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nalgebra::{Point2, Similarity2};
 
 use crate::face::Landmark;
+use crate::face::appearance::Appearance;
 use crate::face::decode::decode;
 use crate::face::lids::{EyeReader, LidModel};
 use crate::face::presence::{FeatureExtractor, Features, IS_FACE, IS_NEW_FACE, MAY_BE_FACE, PresenceModel};
@@ -21,6 +22,9 @@ use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
 /// Two boxes that overlap more than this are of one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
+/// Two faces whose outer eye corners lie nearer than this, as a share of the distance between them,
+/// are one: upside down, a face shares its eyes with one that has its mouth in the hair.
+const SAME_EYES: f32 = 0.4;
 
 /// A landmark net with its working memory.
 pub struct Landmarker {
@@ -50,6 +54,10 @@ pub struct Look {
     pub landmarks: Vec<Landmark>,
     /// 0 to 1: how likely this is a face and these are its landmarks.
     pub presence: f32,
+    /// The outer corners of the eyes, in frame pixels.
+    pub eyes: [Point2<f32>; 2],
+    /// What the crop looks like.
+    pub appearance: Appearance,
 }
 
 impl Look {
@@ -74,6 +82,20 @@ impl Look {
     /// Whether it shows the face that fills `bounds`.
     pub fn is_at(&self, bounds: &Rect) -> bool {
         self.bounds().iou(bounds) > SAME_FACE_IOU
+    }
+
+    /// Whether both show one face, whichever way up they take it.
+    pub fn is_of_same_face(&self, other: &Look) -> bool {
+        self.is_at(&other.bounds()) || self.shares_eyes_with(other)
+    }
+
+    fn shares_eyes_with(&self, other: &Look) -> bool {
+        let [right, left] = self.eyes;
+        let near = SAME_EYES * (right - left).norm();
+        let [other_right, other_left] = other.eyes;
+        [[other_right, other_left], [other_left, other_right]]
+            .iter()
+            .any(|[a, b]| (right - a).norm() < near && (left - b).norm() < near)
     }
 
     /// The box of the landmarks.
@@ -231,7 +253,8 @@ impl Landmarker {
         timings.count += 1;
         timings.net += inferred - start;
         timings.decode += inferred.elapsed();
-        Ok(Some(Look { crop, landmarks, presence }))
+        let eyes = self.scheme.outer_eye_corners.map(|corner| landmarks[corner].at);
+        Ok(Some(Look { crop, landmarks, presence, eyes, appearance: Appearance::of(&self.image) }))
     }
 }
 

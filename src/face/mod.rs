@@ -1,6 +1,7 @@
 //! Finds faces in frames, follows them, and finds their landmarks: the [`Observer`], and what it
 //! tells those above it.
 
+pub(crate) mod appearance;
 mod builder;
 pub mod calibration;
 mod candidates;
@@ -30,6 +31,7 @@ mod observer;
 #[doc(hidden)]
 pub mod openness;
 mod own_state;
+mod pacing;
 mod perclos;
 mod person;
 mod phase;

@@ -13,6 +13,7 @@ use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
 use crate::face::measure::Event;
 use crate::face::openness::Ratios;
+use crate::face::pacing::Pacing;
 use crate::face::person::Person;
 use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::room::Room;
@@ -184,6 +185,15 @@ impl Observer {
     /// What was seen so far has nothing to do with the next frame.
     pub fn forget(&mut self) {
         self.tracker.forget();
+        self.forget_places();
+    }
+
+    fn pacing(&self) -> Pacing {
+        Pacing::of(self.clock.step())
+    }
+
+    /// Where faces may be has nothing to do with the next search.
+    fn forget_places(&mut self) {
         self.confirmer.forget();
         self.search.forget();
     }
@@ -206,7 +216,8 @@ impl Observer {
         self.looks
     }
 
-    /// Sees what is in the next frame of a source. A cut in the source starts anew.
+    /// Sees what is in the next frame of a source. After a cut, a face goes on only if it looks as
+    /// before and is near where it was.
     pub fn observe(&mut self, frame: &Frame) -> Result<Observation, ObserveError> {
         let start = Instant::now();
         let previous = self.previous.replace(frame.sequence());
@@ -214,17 +225,21 @@ impl Observer {
         let change = self.scene.watch(frame, now);
         let is_of_other_file = self.file.as_ref() != frame.source();
         self.file = frame.source().cloned();
-        if change == Change::Cut {
-            self.forget();
-        } else if is_of_other_file && !self.tracker.follows_any() {
+        match change {
+            Change::Beginning => self.forget(),
+            Change::Cut if is_of_other_file => self.forget(),
+            Change::Cut => self.tracker.doubt(now),
             // Where the picture before showed no face, this one may.
-            self.confirmer.forget();
-            self.search.forget();
+            _ if is_of_other_file && !self.tracker.follows_any() => self.forget_places(),
+            _ => {}
         }
         self.detections.clear();
         let mut spent = Spent::default();
         let (mut sightings, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
-        self.search.count_frame();
+        if change == Change::Cut && sightings.is_empty() {
+            self.forget_places();
+        }
+        self.search.count_frame(self.pacing());
         // Faces that went with the light are waited for; a search would not find them either.
         // Another picture of a folder may show somebody else.
         let waits = change == Change::Dark && self.tracker.follows_any() && !is_of_other_file;
@@ -276,7 +291,7 @@ impl Observer {
         // that no frame runs both nets. What was begun first goes on first.
         let take_turns = !followed.is_empty() && missed == Missed::Nobody;
         let look_goes_on = take_turns && self.confirmer.is_looking();
-        let frames_a_search = self.room.frames_a_search(followed.len(), missed);
+        let frames_a_search = self.room.frames_a_search(followed.len(), missed, self.pacing());
         if self.search.is_due(followed, frames_a_search) && !look_goes_on {
             let start = Instant::now();
             self.detections = self.search.go_on(frame, now, followed, missed)?;
@@ -341,8 +356,13 @@ impl Observer {
                 continue;
             }
             let crop = self.landmarker.crop_around_points(&face.points);
-            let look = self.landmarker.look(frame, &crop, timings)?;
-            if look.is_face() {
+            let mut look = self.landmarker.look(frame, &crop, timings)?;
+            if face.is_doubted && look.may_be_face() {
+                // Where the camera swung, the crop was cut beside the face.
+                let crop = self.landmarker.crop_around_points(&look.points());
+                look = self.landmarker.look(frame, &crop, timings)?;
+            }
+            if look.is_face() && (!face.is_doubted || self.tracker.is_like(face.id, &look)) {
                 sightings.push(Sighting { id: Some(face.id), look });
             } else {
                 missed = missed.max(if face.lost { Missed::Lost } else { Missed::Seen });
@@ -361,7 +381,8 @@ impl Observer {
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
-        let context = &mut LookContext { frame, now, landmarker: &mut self.landmarker, timings };
+        let pacing = self.pacing();
+        let context = &mut LookContext { frame, now, pacing, landmarker: &mut self.landmarker, timings };
         let mut found = if followed.is_empty() {
             // One more, so that it can be said that there are more.
             self.confirmer.look_at_once(context, self.room.most() + 1, most_in_vain)?

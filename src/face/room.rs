@@ -1,6 +1,7 @@
 //! Room for the faces that are followed at once.
 
 use crate::face::look::Look;
+use crate::face::pacing::Pacing;
 use crate::face::search::Missed;
 
 /// While there is no room, every frame of this many is searched for one face more, so that it can
@@ -26,9 +27,9 @@ impl Room {
 
     /// Every frame of so many is searched in which so many faces were followed, and these missed;
     /// none where a new face would have no room.
-    pub fn frames_a_search(&self, followed: usize, missed: Missed) -> Option<u32> {
+    pub fn frames_a_search(&self, followed: usize, missed: Missed, pacing: Pacing) -> Option<u32> {
         if followed < self.most {
-            return Some(missed.frames_a_search());
+            return Some(missed.frames_a_search(pacing));
         }
         (!self.was_said).then_some(FRAMES_A_SEARCH_FOR_MORE)
     }
@@ -46,24 +47,34 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use nalgebra::Point2;
 
     use super::*;
+    use crate::face::appearance::Appearance;
     use crate::picture::geometry::Crop;
 
     #[test]
     fn more_faces_are_searched_for_seldom_and_until_one_was_found() {
         let mut room = Room::new(2);
-        let look = Look { crop: Crop::new(Point2::origin(), 40.0, 0.0, 64), landmarks: Vec::new(), presence: 0.9 };
+        let look = Look {
+            crop: Crop::new(Point2::origin(), 40.0, 0.0, 64),
+            landmarks: Vec::new(),
+            presence: 0.9,
+            eyes: [Point2::origin(); 2],
+            appearance: Appearance::number(1),
+        };
+        let pacing = Pacing::of(Duration::from_millis(33));
         let mut found = vec![look.clone()];
         room.keep(&mut found, 1);
         assert_eq!(found.len(), 1);
-        assert_eq!(room.frames_a_search(1, Missed::Lost), Some(Missed::Lost.frames_a_search()));
-        assert_eq!(room.frames_a_search(2, Missed::Lost), Some(FRAMES_A_SEARCH_FOR_MORE));
+        assert_eq!(room.frames_a_search(1, Missed::Lost, pacing), Some(Missed::Lost.frames_a_search(pacing)));
+        assert_eq!(room.frames_a_search(2, Missed::Lost, pacing), Some(FRAMES_A_SEARCH_FOR_MORE));
         found.push(look);
         room.keep(&mut found, 1);
         assert_eq!(found.len(), 1);
-        assert_eq!(room.frames_a_search(2, Missed::Seen), None);
-        assert_eq!(room.frames_a_search(1, Missed::Seen), Some(0));
+        assert_eq!(room.frames_a_search(2, Missed::Seen, pacing), None);
+        assert_eq!(room.frames_a_search(1, Missed::Seen, pacing), Some(0));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::face::appearance::{correlation, edges, strength};
 use crate::picture::crop::CropImage;
 use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Crop;
@@ -34,8 +35,11 @@ pub enum Change {
     Same,
     /// The light is gone, as in every second frame of a camera whose lamp blinks: it tells nothing.
     Dark,
-    /// Nothing in it can be where it was.
+    /// Most of it is something else: the source was cut, the camera swung, or half of the picture
+    /// was covered or damaged.
     Cut,
+    /// Nothing in it can be where it was: it is the first frame, or of another size.
+    Beginning,
 }
 
 /// Compares each frame with the last one that had light.
@@ -50,26 +54,27 @@ pub struct SceneWatch {
 #[derive(Debug, Clone)]
 struct Thumbnail {
     image: CropImage,
-    /// Bytes of the cells within the frame.
+    /// Bytes of the cells within the frame, and their greys.
     inside: Vec<u8>,
-    /// From each cell to those at its right and below, in grey.
+    cells: Vec<i32>,
     edges: Vec<i32>,
 }
 
 impl Default for SceneWatch {
     fn default() -> Self {
-        let thumbnail = Thumbnail { image: CropImage::new(SIDE_PX), inside: Vec::new(), edges: Vec::new() };
+        let thumbnail =
+            Thumbnail { image: CropImage::new(SIDE_PX), inside: Vec::new(), cells: Vec::new(), edges: Vec::new() };
         SceneWatch { lit: thumbnail.clone(), now: thumbnail, seen: None }
     }
 }
 
 impl SceneWatch {
-    /// How `frame`, captured at `now`, stands to those before; the first one is a cut.
+    /// How `frame`, captured at `now`, stands to those before.
     pub fn watch(&mut self, frame: &Frame, now: Duration) -> Change {
         self.now.take(frame);
         let change = match self.seen {
             Some((at, size)) if size == frame.size() => self.change(now.saturating_sub(at)),
-            _ => Change::Cut,
+            _ => Change::Beginning,
         };
         if change != Change::Dark {
             std::mem::swap(&mut self.lit, &mut self.now);
@@ -80,16 +85,14 @@ impl SceneWatch {
 
     /// What has changed since the last frame that had light, `passed` ago.
     fn change(&self, passed: Duration) -> Change {
-        let strength = |edges: &[i32]| edges.iter().map(|edge| (edge * edge) as f32).sum::<f32>().sqrt();
-        let (lit, now) = (strength(&self.lit.edges), strength(&self.now.edges));
-        if passed < PATIENCE && now < DARK * lit {
+        if passed < PATIENCE && strength(&self.now.edges) < DARK * strength(&self.lit.edges) {
             return Change::Dark;
         }
         let bytes = self.lit.inside.iter().zip(&self.now.inside);
         let difference: u32 = bytes.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-        let common: i32 = self.lit.edges.iter().zip(&self.now.edges).map(|(a, b)| a * b).sum();
-        let same_edges = common as f32 > SAME_EDGES * lit * now;
-        if difference <= CUT * self.now.inside.len() as u32 || same_edges { Change::Same } else { Change::Cut }
+        let is_like = difference <= CUT * self.now.inside.len() as u32
+            || correlation(&self.lit.edges, &self.now.edges) > SAME_EDGES;
+        if is_like { Change::Same } else { Change::Cut }
     }
 }
 
@@ -111,19 +114,16 @@ impl Thumbnail {
         };
         let (columns, rows) = (inside(width), inside(height));
         let pixels = self.image.rgb.as_chunks::<3>().0;
-        let grey =
-            |row: usize, column: usize| pixels[row * side + column].iter().map(|&byte| i32::from(byte)).sum::<i32>();
         self.inside.clear();
-        self.edges.clear();
-        for row in rows.clone() {
-            for column in columns.clone() {
-                self.inside.extend(pixels[row * side + column]);
-                let here = grey(row, column);
-                let right = columns.contains(&(column + 1)).then(|| grey(row, column + 1) - here);
-                let below = rows.contains(&(row + 1)).then(|| grey(row + 1, column) - here);
-                self.edges.extend(right.into_iter().chain(below));
-            }
+        for row in rows {
+            self.inside.extend(pixels[row * side..][columns.clone()].as_flattened());
         }
+        let greys =
+            self.inside.as_chunks::<3>().0.iter().map(|rgb| rgb.iter().map(|&byte| i32::from(byte)).sum::<i32>());
+        self.cells.clear();
+        self.cells.extend(greys);
+        self.edges.clear();
+        self.edges.extend(edges(&self.cells, columns.len()));
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
         for i in 0..40 {
             assert_eq!(clip.capture_into(&mut frame).unwrap(), Captured::Frame);
             let change = watch.watch(&frame, frame.captured_at());
-            assert_eq!(change, if i == 0 { Change::Cut } else { Change::Same }, "frame {i}");
+            assert_eq!(change, if i == 0 { Change::Beginning } else { Change::Same }, "frame {i}");
         }
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let Size { width, height } = portrait.size();
         let smaller = Frame::from_rgb(Size { width, height: height - 1 }, portrait.bytes().to_vec()).unwrap();
         let changes = watched([&portrait, &portrait, &upside_down, &portrait, &smaller]);
-        assert_eq!(changes, [Change::Cut, Change::Same, Change::Cut, Change::Cut, Change::Cut]);
+        assert_eq!(changes, [Change::Beginning, Change::Same, Change::Cut, Change::Cut, Change::Beginning]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! When and where frames are searched for faces.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::face::confirm::is_followed;
 use crate::face::detect::{Detection, Detector};
+use crate::face::pacing::Pacing;
 use crate::face::shift::ShiftFinder;
 use crate::model::ModelError;
 use crate::picture::frame::Frame;
@@ -11,12 +13,13 @@ use crate::picture::geometry::Rect;
 
 // Set by hand; `wingmark bench` measures what searching costs.
 
-/// While faces are followed, every frame of this many is searched for new ones.
-const FRAMES_A_SEARCH: u32 = 15;
+/// While faces are followed, so long after a view was begun another one is, and after so many
+/// frames of it.
+const SEARCH_AFTER: (Duration, RangeInclusive<u32>) = (Duration::from_millis(500), 3..=15);
 /// The same while one of them stays lost.
-const FRAMES_A_SEARCH_FOR_LOST: u32 = 5;
-/// While faces are followed, the detector takes so many frames for a view.
-const FRAMES_A_VIEW: usize = 6;
+const SEARCH_FOR_LOST_AFTER: (Duration, RangeInclusive<u32>) = (Duration::from_millis(167), 2..=5);
+/// While faces are followed, the detector takes so long for a view, and so many frames.
+const VIEW_TAKES: (Duration, RangeInclusive<u32>) = (Duration::from_millis(200), 2..=6);
 /// How far they have moved is told of so many of the surest detections: each costs some time.
 const MOST_SHIFTS: usize = 2;
 
@@ -31,13 +34,14 @@ pub enum Missed {
 }
 
 impl Missed {
-    /// Every frame of so many is searched for new faces.
-    pub fn frames_a_search(self) -> u32 {
-        match self {
-            Missed::Nobody => FRAMES_A_SEARCH,
-            Missed::Lost => FRAMES_A_SEARCH_FOR_LOST,
-            Missed::Seen => 0,
-        }
+    /// The next view is begun so many frames after the one before.
+    pub fn frames_a_search(self, pacing: Pacing) -> u32 {
+        let (time, frames) = match self {
+            Missed::Nobody => SEARCH_AFTER,
+            Missed::Lost => SEARCH_FOR_LOST_AFTER,
+            Missed::Seen => return 0,
+        };
+        pacing.frames_in(time, frames)
     }
 }
 
@@ -46,9 +50,12 @@ pub struct Search {
     detector: Detector,
     /// Since a view was begun with.
     frames: u32,
+    pacing: Pacing,
     /// Nothing is known of the scene: every view is looked at in one frame.
     is_of_new_scene: bool,
     next_view: usize,
+    /// In so many parts the detector looks at the view that was begun last.
+    parts: usize,
     /// Boxes of the faces that were followed in the frame that the detector sees.
     followed: Vec<Rect>,
     /// The time of that frame.
@@ -63,8 +70,10 @@ impl Search {
         Search {
             detector,
             frames: 0,
+            pacing: Pacing::default(),
             is_of_new_scene: true,
             next_view: 0,
+            parts: 1,
             followed: Vec::new(),
             shifts: ShiftFinder::default(),
             begun_at: Duration::ZERO,
@@ -78,8 +87,9 @@ impl Search {
     }
 
     /// A frame has come.
-    pub fn count_frame(&mut self) {
+    pub fn count_frame(&mut self, pacing: Pacing) {
         self.frames = self.frames.saturating_add(1);
+        self.pacing = pacing;
     }
 
     /// Whether no frame of the scene was searched.
@@ -117,14 +127,14 @@ impl Search {
                 self.restart_views();
             }
             self.begin_view(frame, followed);
-            self.detector.go_on(1)?
+            self.detector.go_on(self.parts)?
         } else if self.detector.is_looking() {
             // Not in the frame that was sampled for the detector, which takes as long by itself.
             if self.remembered_at.is_none() {
                 self.shifts.remember(frame);
                 self.remembered_at = Some(now);
             }
-            self.detector.go_on(FRAMES_A_VIEW)?
+            self.detector.go_on(self.parts)?
         } else {
             self.begin_view(frame, followed);
             (self.begun_at, self.remembered_at) = (now, None);
@@ -163,7 +173,9 @@ impl Search {
     }
 
     fn begin_view(&mut self, frame: &Frame, followed: &[Rect]) {
+        let (time, frames) = VIEW_TAKES;
         self.frames = 0;
+        self.parts = if followed.is_empty() { 1 } else { self.pacing.frames_in(time, frames) as usize };
         self.followed.clear();
         self.followed.extend(followed);
         self.detector.begin(frame, self.next_view);

@@ -120,6 +120,17 @@ impl FaceFilter {
         }
     }
 
+    /// Starts with points that move as one, in pixels a second.
+    ///
+    /// # Panics
+    /// Without landmarks.
+    pub fn moving(landmarks: &[Landmark], pace: Vector2<f32>) -> Self {
+        let mut filter = FaceFilter::starting(landmarks);
+        let pace = pace / filter.pose.frame_from_face.scaling();
+        filter.pose.velocity = Vector4::new(pace.x, pace.y, 0.0, 0.0);
+        filter
+    }
+
     /// Where the points will be after `step`.
     pub fn ahead(&self, step: Duration) -> Vec<Point2<f32>> {
         let frame_from_face = self.pose.ahead(step);

@@ -9,6 +9,7 @@ use nalgebra::{Point2, Vector2};
 use thiserror::Error;
 
 use crate::face::Face;
+use crate::face::appearance::Appearance;
 use crate::face::look::Look;
 use crate::face::measure::Measures;
 use crate::face::smooth::FaceFilter;
@@ -20,6 +21,13 @@ use crate::picture::geometry::Rect;
 /// A face whose box overlaps the box where it was expected less than this has jumped, and is not
 /// smoothed towards; a face found anew that overlaps it as much is the one that was lost.
 const JUMP_IOU: f32 = 0.3;
+/// A face found anew that looks like a lost one is that, within so many times its size of where it
+/// should be,
+const REACH: f32 = 1.5;
+/// if it is no more than so many times as large or small.
+const GROWTH: f32 = 1.5;
+/// A face that has jumped may go on or stop: it is looked for half-way, as a share of the jump.
+const AFTER_JUMP: f32 = 0.5;
 /// A face that is lost this long is gone.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Its pace is averaged over this time: what a face that is being covered seems to do last is
@@ -112,6 +120,10 @@ struct Track {
     seen_at: Duration,
     /// When it was first looked for and not found, and later by what passed without light since.
     lost_at: Option<Duration>,
+    /// What it looked like then.
+    appearance: Appearance,
+    /// The scene was cut since: what is found must look like it.
+    is_doubted: bool,
 }
 
 /// Where a face should be.
@@ -121,8 +133,10 @@ pub struct Expected {
     pub points: Vec<Point2<f32>>,
     /// The box where it was seen last.
     before: Rect,
-    /// It was not seen in the frame before.
+    /// It was not seen in the frame before, or the scene was cut.
     pub lost: bool,
+    /// What is found there must look like it.
+    pub is_doubted: bool,
 }
 
 impl Expected {
@@ -143,6 +157,18 @@ impl Expected {
             })
             .into_iter()
             .fold(0.0, f32::max)
+    }
+
+    /// How near it should be to a box of like size: 1 at its centre, 0 at its reach.
+    fn nearness(&self, bounds: &Rect) -> f32 {
+        let size = |rect: &Rect| rect.width().max(rect.height());
+        let (own, other) = (size(&self.before), size(bounds));
+        if own.max(other) > GROWTH * own.min(other) {
+            return 0.0;
+        }
+        let centres = [self.before.centre(), self.bounds().centre()];
+        let nearest = centres.iter().map(|centre| (bounds.centre() - centre).norm()).fold(f32::INFINITY, f32::min);
+        (1.0 - nearest / (REACH * own.max(other))).max(0.0)
     }
 }
 
@@ -191,6 +217,30 @@ impl Tracker {
         self.tracks.clear();
     }
 
+    /// The scene was cut: a face goes on only where one is found that looks like it.
+    pub fn doubt(&mut self, now: Duration) {
+        for track in &mut self.tracks {
+            track.is_doubted = true;
+            track.lost_at.get_or_insert(now);
+        }
+    }
+
+    /// Whether a look shows what the face of that number looked like.
+    pub fn is_like(&self, id: u32, look: &Look) -> bool {
+        self.tracks.iter().any(|track| track.id == id && track.appearance.is_like(&look.appearance))
+    }
+
+    /// How surely a look without a number shows a face that was lost.
+    fn likelihood(&self, face: &Expected, look: &Look) -> Option<f32> {
+        let bounds = look.bounds();
+        let overlap = face.overlap(&bounds);
+        let is_like = || self.is_like(face.id, look);
+        if overlap >= JUMP_IOU && (!face.is_doubted || is_like()) {
+            return Some(1.0 + overlap);
+        }
+        Some(face.nearness(&bounds)).filter(|near| *near > 0.0 && is_like())
+    }
+
     /// The next frame has no light: what passed since the one before makes no face lost for longer.
     pub fn wait(&mut self, now: Duration) {
         let step = now.saturating_sub(self.updated_at);
@@ -201,7 +251,7 @@ impl Tracker {
     ///
     /// Of two looks at one face, the one stays that is surer and whose face was expected there:
     /// where two persons cross, both looks are at the one in front. Of looks without a number, one
-    /// at a lost face is that face.
+    /// at a lost face is that face, and so is one near it that looks like it.
     pub fn update(&mut self, mut sightings: Vec<Sighting>, now: Duration) -> Vec<Face> {
         let expected = self.expected(now);
         self.updated_at = now;
@@ -213,15 +263,13 @@ impl Tracker {
         sightings.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(a.id.cmp(&b.id)));
         let mut seen: Vec<(u32, Look)> = Vec::with_capacity(sightings.len());
         for Sighting { id, look } in sightings {
-            let bounds = look.bounds();
-            if seen.iter().any(|(_, other)| other.is_at(&bounds)) {
+            if seen.iter().any(|(_, other)| other.is_of_same_face(&look)) {
                 continue;
             }
             let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));
             let lost = unseen
-                .map(|face| (face.id, face.overlap(&bounds)))
-                .max_by(|a, b| a.1.total_cmp(&b.1))
-                .filter(|(_, overlap)| *overlap >= JUMP_IOU);
+                .filter_map(|face| Some((face.id, self.likelihood(face, &look)?)))
+                .max_by(|a, b| a.1.total_cmp(&b.1));
             let id = id.or(lost.map(|(id, _)| id)).unwrap_or_else(|| self.new_id());
             seen.push((id, look));
         }
@@ -251,11 +299,11 @@ impl Tracker {
             measures: Measures::default(),
         };
         let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {
-            self.tracks.push(Track::starting(&face, now));
+            self.tracks.push(Track::starting(&face, look.appearance, now));
             return face;
         };
         if expected.is_none_or(|expected| expected.iou(&bounds) < JUMP_IOU) {
-            *track = Track::starting(&face, now);
+            track.jump(&face, look.appearance, now);
             return face;
         }
         let strength = if let Smoothing::On(Strength(strength)) = self.smoothing { strength } else { 1.0 };
@@ -263,7 +311,8 @@ impl Tracker {
         let smoothed = track.filter.smooth(step, &face.landmarks, strength);
         track.walk(bounds, step);
         track.seen_at = now;
-        track.lost_at = None;
+        (track.lost_at, track.is_doubted) = (None, false);
+        track.appearance = look.appearance;
         if self.smoothing != Smoothing::Off {
             face.landmarks.iter_mut().zip(smoothed).for_each(|(landmark, at)| landmark.at = at);
             face.bounds = Rect::around(face.landmarks.iter().map(|l| l.at)).expect("a look has landmarks");
@@ -279,9 +328,28 @@ impl Tracker {
 }
 
 impl Track {
-    fn starting(face: &Face, now: Duration) -> Self {
-        let filter = FaceFilter::starting(&face.landmarks);
-        Track { id: face.id, filter, before: face.bounds, pace: Vector2::zeros(), seen_at: now, lost_at: None }
+    fn starting(face: &Face, appearance: Appearance, now: Duration) -> Self {
+        Track {
+            id: face.id,
+            filter: FaceFilter::starting(&face.landmarks),
+            before: face.bounds,
+            pace: Vector2::zeros(),
+            seen_at: now,
+            lost_at: None,
+            appearance,
+            is_doubted: false,
+        }
+    }
+
+    /// It was seen where it was not expected.
+    fn jump(&mut self, face: &Face, appearance: Appearance, now: Duration) {
+        let step_s = now.saturating_sub(self.seen_at).as_secs_f32();
+        let jumped = face.bounds.centre() - self.before.centre();
+        *self = Track::starting(face, appearance, now);
+        if step_s > 0.0 {
+            self.pace = jumped * (AFTER_JUMP / step_s);
+            self.filter = FaceFilter::moving(&face.landmarks, self.pace);
+        }
     }
 
     /// It was seen at `bounds`, `step` after it was seen before.
@@ -301,7 +369,7 @@ impl Track {
             let walked = self.pace * step.min(PATIENCE).as_secs_f32();
             points.iter_mut().for_each(|point| *point += walked);
         }
-        Expected { id: self.id, points, before: self.before, lost }
+        Expected { id: self.id, points, before: self.before, lost, is_doubted: self.is_doubted }
     }
 }
 
@@ -320,7 +388,18 @@ mod tests {
             confidence: 0.9,
             covariance: Matrix2::identity(),
         });
-        Look { crop: Crop::new(Point2::origin(), 40.0, 0.0, 64), landmarks: landmarks.into(), presence: 0.9 }
+        Look {
+            crop: Crop::new(Point2::origin(), 40.0, 0.0, 64),
+            eyes: [0, 1].map(|i: usize| landmarks[i].at),
+            landmarks: landmarks.into(),
+            presence: 0.9,
+            appearance: Appearance::number(1),
+        }
+    }
+
+    /// The same of somebody who looks otherwise.
+    fn other_look(x: f32) -> Look {
+        Look { appearance: Appearance::number(2), ..look(x) }
     }
 
     fn sighting(id: Option<u32>, look: Look) -> Sighting {
@@ -403,6 +482,44 @@ mod tests {
         tracker.update(vec![new(0.0)], at(0));
         tracker.update(Vec::new(), at(1));
         assert_eq!(ids(&tracker.update(vec![new(60.0)], at(2))), [2]);
+    }
+
+    #[test]
+    fn who_walks_past_in_great_steps_keeps_the_number_and_is_soon_found_where_expected() {
+        let mut tracker = tracker();
+        let second_fifth = |i: u32| Duration::from_millis(200) * i;
+        tracker.update(vec![new(0.0)], second_fifth(0));
+        assert_eq!(ids(&tracker.update(vec![new(25.0)], second_fifth(1))), [1]);
+        let expected = tracker.expected(second_fifth(2)).remove(0);
+        assert!((30.0..=50.0).contains(&expected.points[0].x), "{expected:?}");
+        assert_eq!(ids(&tracker.update(vec![sighting(None, other_look(75.0))], second_fifth(2))), [2]);
+    }
+
+    #[test]
+    fn after_a_cut_a_face_goes_on_where_it_looks_as_before() {
+        for (looks, expected) in [
+            (vec![of(1, 1.0)], [1].as_slice()),
+            (vec![new(1.0), sighting(None, other_look(100.0))], &[1, 3]),
+            (vec![sighting(None, other_look(1.0))], &[3]),
+        ] {
+            let mut tracker = tracker();
+            tracker.update(vec![new(0.0), new(200.0)], at(0));
+            tracker.doubt(at(1));
+            assert!(tracker.expected(at(1)).iter().all(|face| face.lost && face.is_doubted));
+            assert_eq!(ids(&tracker.update(looks, at(1))), expected);
+        }
+    }
+
+    #[test]
+    fn a_face_taken_upside_down_is_the_same_face() {
+        let upright = look(0.0);
+        let upside_down = Look {
+            landmarks: upright.landmarks.iter().map(|l| Landmark { at: Point2::new(l.at.x, -l.at.y), ..*l }).collect(),
+            eyes: [upright.eyes[1], upright.eyes[0]],
+            ..upright.clone()
+        };
+        assert_eq!(upright.bounds().iou(&upside_down.bounds()), 0.0);
+        assert_eq!(ids(&tracker().update(vec![sighting(None, upright), sighting(None, upside_down)], at(0))), [1]);
     }
 
     #[test]
