@@ -118,7 +118,7 @@ mod tests {
         std::os::unix::fs::symlink("a.json", at("b.json")).unwrap();
         let (a, b, c) = (at("a.json"), at("b.json"), at("c.json"));
         let named = |read: NamedFiles, written: &[(&'static str, &Path)]| {
-            written.iter().fold(read, |all, (option, path)| all.and(*option, Role::Result, [*path])).shared()
+            written.iter().fold(read, |all, (option, path)| all.and(option, Role::Result, [*path])).shared()
         };
         let said = |read: &[&Path], written: &[(&'static str, &Path)]| {
             named(NamedFiles::default().and("--source", Role::Read, read.iter().copied()), written)

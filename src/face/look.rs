@@ -22,8 +22,8 @@ use crate::picture::geometry::{Crop, Rect, crop_from_cells};
 
 /// Two boxes that overlap more than this are of one face.
 pub const SAME_FACE_IOU: f32 = 0.5;
-/// Two faces whose outer eye corners lie nearer than this, as a share of the distance between them,
-/// are one: upside down, a face shares its eyes with one that has its mouth in the hair.
+/// Of two faces, one upside down, whose outer eye corners lie nearer than this, as a share of the
+/// distance between them, one is none: it has its mouth in the other's hair.
 const SAME_EYES: f32 = 0.4;
 
 /// A landmark net with its working memory.
@@ -86,16 +86,14 @@ impl Look {
 
     /// Whether both show one face, whichever way up they take it.
     pub fn is_of_same_face(&self, other: &Look) -> bool {
-        self.is_at(&other.bounds()) || self.shares_eyes_with(other)
+        self.is_at(&other.bounds()) || self.has_eyes_of(other)
     }
 
-    fn shares_eyes_with(&self, other: &Look) -> bool {
-        let [right, left] = self.eyes;
+    /// Whether its eyes are those of a face that is upside down beside it.
+    fn has_eyes_of(&self, other: &Look) -> bool {
+        let ([right, left], [other_right, other_left]) = (self.eyes, other.eyes);
         let near = SAME_EYES * (right - left).norm();
-        let [other_right, other_left] = other.eyes;
-        [[other_right, other_left], [other_left, other_right]]
-            .iter()
-            .any(|[a, b]| (right - a).norm() < near && (left - b).norm() < near)
+        (right - other_left).norm() < near && (left - other_right).norm() < near
     }
 
     /// The box of the landmarks.
