@@ -32,8 +32,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Takes over what must not be lost of a frame that gives way to this one. That frame itself was
-    /// observed, and is none that was dropped.
+    /// Takes over what must not be lost of a frame that gives way to this one. That frame itself
+    /// was observed, and is none that was dropped.
     fn follow(&mut self, lost: &mut Waiting) {
         let made_before = lost.made_by.take();
         self.made_by = self.made_by.take().or(made_before);
