@@ -668,7 +668,8 @@ fn models_that_are_damaged_or_of_another_kind_are_refused() {
     let other_work = card.replacen("gmac = 0", "gmac = 1", 1);
     assert!(error("work", &other_work, &model).contains("gmac is 1"));
     assert!(error("key", &format!("wrong = 1\n{card}"), &model).contains("unknown field `wrong`"));
-    assert!(failure(folder.path(), &["run", "--source", "clip", "--model", "faces"], 1).contains("faces finds faces"));
+    let detector = concat!(env!("CARGO_MANIFEST_DIR"), "/models/faces");
+    assert!(failure(folder.path(), &["run", "--source", "clip", "--model", detector], 1).contains("finds faces"));
     let message = failure(folder.path(), &["run", "--source", "clip", "--model", "./nowhere"], 1);
     assert!(message.contains("cannot read ./nowhere/card.toml") && message.contains("expected a folder"), "{message}");
 }
