@@ -316,27 +316,6 @@ fn lines_on_standard_output_are_lost_neither_to_a_slow_reader_nor_in_silence() {
 }
 
 #[test]
-fn a_standard_output_that_is_closed_is_missed() {
-    let folder = tempfile::tempdir().unwrap();
-    let closed = |arguments: &[&str]| {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "exec \"$@\" >&-", "sh", env!("CARGO_BIN_EXE_wingmark")]).args(arguments);
-        let output = shell.current_dir(folder.path()).output().unwrap();
-        (output.status.code(), text(&output.stderr))
-    };
-    let run = |arguments: &[&str]| closed(&[&RUN[..], &["--source", PORTRAIT], arguments].concat());
-    for arguments in [&["--record", "-"][..], &["--json-summary", "-"], &["--record", "-", "--record", "a.csv"]] {
-        let (code, said) = run(arguments);
-        assert!(code == Some(1) && said.contains("standard output is closed") && said.lines().count() == 1, "{said}");
-    }
-    assert!(!folder.path().join("a.csv").exists());
-    let (code, said) = run(&["--record", "a.csv"]);
-    assert!(code == Some(0) && said.starts_with("1 frame, a face in each"), "{said}");
-    let (code, said) = closed(&["doctor"]);
-    assert!(code == Some(1) && said.contains("standard output is closed"), "{said}");
-}
-
-#[test]
 fn the_last_line_of_a_camera_is_whole_where_its_reader_is_slow() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [&RUN[..], &["--source", "-", "--live", "--record", "-"]].concat();

@@ -26,7 +26,6 @@ use crate::cli::{Cli, Command};
 use crate::machine::{Tree, memory_fault};
 use crate::text::files;
 use crate::text::message::{counted, without_passwords};
-use crate::text::stdout;
 
 /// How a command ended that did not stop with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +80,8 @@ fn results() -> impl Write {
     struct Results(StdoutLock<'static>);
 
     impl Results {
-        fn unless_left<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
+        fn unless_closed<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
             match done {
-                _ if stdout::was_closed() => Err(io::Error::other("standard output is closed (>&-)")),
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(instead),
                 done => done.map_err(|e| io::Error::new(e.kind(), format!("cannot write to standard output: {e}"))),
             }
@@ -92,11 +90,11 @@ fn results() -> impl Write {
 
     impl Write for Results {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Results::unless_left(self.0.write(bytes), bytes.len())
+            Results::unless_closed(self.0.write(bytes), bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
-            Results::unless_left(self.0.flush(), ())
+            Results::unless_closed(self.0.flush(), ())
         }
     }
 

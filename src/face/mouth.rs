@@ -35,7 +35,8 @@ impl Mouth {
         self.yawn.forget(at, longest);
     }
 
-    /// The face is not seen: a yawn is over, unless it lasted long enough, and the face is soon back.
+    /// The face is not seen: a yawn is over, unless it lasted long enough and the face is soon
+    /// back.
     pub fn face_unseen(&mut self, at: Duration) {
         let has_yawned = self.yawn.lasts() >= YAWN_TIME;
         self.yawn.unseen(at);

@@ -7,6 +7,4 @@ pub(crate) mod numbers;
 pub(crate) mod percent;
 pub(crate) mod seldom;
 pub(crate) mod stand_in;
-#[cfg(feature = "program")]
-pub(crate) mod stdout;
 pub(crate) mod words;

@@ -144,7 +144,7 @@ fn somebody_who_walks_by_is_found_while_another_is_followed() {
 #[test]
 fn while_there_is_no_room_searches_are_seldom_and_who_has_room_again_is_seen_soon() {
     let persons = [person(false), person(true)];
-    let all = [(&persons[0], 10, 70), (&persons[1], 480, 85), (&persons[0], 245, 80)];
+    let all = [(&persons[0], 10, 70), (&persons[1], 245, 80), (&persons[0], 480, 85)];
     // The last one comes where there is no room, and one of the others leaves.
     for (most, comes, leaves) in [(1, 30, 110), (2, 30, 110), (2, 107, 110)] {
         let is_there = |person: usize, i: usize| match person {

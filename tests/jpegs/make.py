@@ -1,4 +1,5 @@
-"""Writes the JPEGs beside it: one photograph, as several encoders write it. Needs Pillow and ffmpeg.
+"""Writes the JPEGs beside it: one photograph, as several encoders write it. Needs Pillow and
+ffmpeg.
 
     python3 tests/jpegs/make.py
 """

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use log::{error, info, warn};
 
 use self::complaints::Complaints;
@@ -34,7 +34,6 @@ use crate::record::log::Log;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::screen::ScreenError;
-use crate::text::stdout;
 use crate::threads;
 
 /// After a signal all records are safe within this time, so that the process ends within a second.
@@ -49,9 +48,6 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let json_summary = args.json_summary.as_deref().map(JsonSummary::to).transpose()?;
     let has_stdout =
         args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(JsonSummary::is_to_stdout);
-    if has_stdout && stdout::was_closed() {
-        bail!("standard output is closed (>&-), and what is to go there would be lost; name a file, or leave it open");
-    }
     let panicked_before = threads::panicked();
     let mut inputs = Inputs::read(args)?;
     let outputs = Outputs::open(args, &mut inputs)?;
@@ -86,7 +82,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     observed?;
     if !totals.found_nothing() {
         let summary = totals.summary();
-        if has_stdout || stdout::was_closed() {
+        if has_stdout {
             writeln!(std::io::stderr(), "{summary}")?;
         } else {
             writeln!(results(), "{summary}")?;

@@ -184,7 +184,7 @@ struct Guarded {
     data_end: usize,
 }
 
-/// The JPEG with what cameras leave out of it, and with `NO_CODE` where its data have to be through:
+/// The JPEG with what cameras leave out of it, and `NO_CODE` where its data have to be through:
 /// before its end and its restart markers.
 fn guarded(jpeg: &[u8], has_end: bool, restarts: &Restarts) -> Guarded {
     let mut bytes = Vec::with_capacity(

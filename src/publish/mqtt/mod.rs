@@ -173,8 +173,8 @@ impl Mqtt {
         }
     }
 
-    /// Does `work` over the connection, which is made first where there is none and it is time for a
-    /// new attempt; it begins with what is seen, as in [`tell`](Self::tell). Where it fails, the
+    /// Does `work` over the connection, which is made first where there is none and it is time for
+    /// an attempt; it begins with what is seen, as in [`tell`](Self::tell). Where it fails, the
     /// connection is given up.
     fn attempt(
         &mut self,
