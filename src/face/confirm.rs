@@ -1,6 +1,5 @@
 //! Looks at what the detector took for faces, and gives those that are.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use nalgebra::Vector2;
@@ -8,7 +7,7 @@ use nalgebra::Vector2;
 use crate::face::candidates::Candidates;
 use crate::face::detect::Detection;
 use crate::face::look::{Landmarker, Look, LookTimings};
-use crate::face::pacing::Pacing;
+use crate::face::pacing::Spread;
 use crate::model::ModelError;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
@@ -17,7 +16,7 @@ use crate::picture::geometry::Rect;
 // (`docs/decisions/finding.md`), the others set by hand.
 
 /// Beside faces that are followed, a first look at a candidate takes so long, and so many frames.
-const FIRST_LOOK_TAKES: (Duration, RangeInclusive<u32>) = (Duration::from_millis(200), 2..=6);
+const FIRST_LOOK_TAKES: Spread = Spread::over(Duration::from_millis(200), 2..=6);
 /// What may be a face is looked at in so many more frames, until it is one.
 const LOOKS_AFTER: usize = 2;
 /// A face whose landmarks' box is smaller, in frame pixels, is not begun with: a badge looks like
@@ -52,7 +51,8 @@ pub fn is_followed(boxes: &[Rect], bounds: &Rect) -> bool {
 pub struct LookContext<'l> {
     pub frame: &'l Frame,
     pub now: Duration,
-    pub pacing: Pacing,
+    /// What passed since the frame before.
+    pub step: Duration,
     pub landmarker: &'l mut Landmarker,
     pub timings: &'l mut LookTimings,
 }
@@ -143,8 +143,7 @@ impl Confirmer {
             if let Some(place) = self.candidates.next(context.now, false, |bounds| is_followed(followed, bounds)) {
                 let crop = self.background.crop_around(&place.square, place.roll);
                 self.background.begin(context.frame, &crop, context.timings);
-                let (time, frames) = FIRST_LOOK_TAKES;
-                self.parts = context.pacing.frames_in(time, frames) as usize;
+                self.parts = FIRST_LOOK_TAKES.frames(context.step) as usize;
                 (self.pace, self.begun_at) = (place.pace, context.now);
                 self.followed.clear();
                 self.followed.extend(followed);
@@ -169,11 +168,6 @@ impl LookContext<'_> {
     /// Looks again at what may be a face: a detector's box is rough, so that the look before only
     /// says where the next has to be. What it shows has `moved` since.
     fn closer(&mut self, before: &Look, moved: Vector2<f32>) -> Result<Option<Look>, ModelError> {
-        if !before.may_be_face() {
-            return Ok(None);
-        }
-        let points = before.points().into_iter().map(|point| point + moved).collect::<Vec<_>>();
-        let crop = self.landmarker.crop_around_points(&points);
-        self.landmarker.look(self.frame, &crop, self.timings).map(Some)
+        self.landmarker.look_closer(self.frame, before, moved, self.timings)
     }
 }

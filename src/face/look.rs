@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nalgebra::{Point2, Similarity2};
+use nalgebra::{Point2, Similarity2, Vector2};
 
 use crate::face::Landmark;
 use crate::face::appearance::Appearance;
@@ -176,6 +176,23 @@ impl Landmarker {
     pub fn look(&mut self, frame: &Frame, crop: &Crop, timings: &mut LookTimings) -> Result<Look, ModelError> {
         self.begin(frame, crop, timings);
         Ok(self.go_on(Some(frame), 1, timings)?.expect("the only part is the last"))
+    }
+
+    /// Looks again at what may be a face, where the look before says that it is; it has `moved`
+    /// since, in frame pixels. `None` where that was no face.
+    pub fn look_closer(
+        &mut self,
+        frame: &Frame,
+        before: &Look,
+        moved: Vector2<f32>,
+        timings: &mut LookTimings,
+    ) -> Result<Option<Look>, ModelError> {
+        if !before.may_be_face() {
+            return Ok(None);
+        }
+        let points = Vec::from_iter(before.points().into_iter().map(|point| point + moved));
+        let crop = self.crop_around_points(&points);
+        self.look(frame, &crop, timings).map(Some)
     }
 
     /// Takes a crop of the frame, for [`Landmarker::work`]. One that was not finished is

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nalgebra::Vector2;
 use thiserror::Error;
 
 use crate::face::clock::FrameClock;
@@ -13,7 +14,6 @@ use crate::face::head::HeadModel;
 use crate::face::look::{Landmarker, Look, LookTimings};
 use crate::face::measure::Event;
 use crate::face::openness::Ratios;
-use crate::face::pacing::Pacing;
 use crate::face::person::Person;
 use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::room::Room;
@@ -188,10 +188,6 @@ impl Observer {
         self.forget_places();
     }
 
-    fn pacing(&self) -> Pacing {
-        Pacing::of(self.clock.step())
-    }
-
     /// Where faces may be has nothing to do with the next search.
     fn forget_places(&mut self) {
         self.confirmer.forget();
@@ -239,7 +235,7 @@ impl Observer {
         if change == Change::Cut && sightings.is_empty() {
             self.forget_places();
         }
-        self.search.count_frame(self.pacing());
+        self.search.count_frame(self.clock.step());
         // Faces that went with the light are waited for; a search would not find them either.
         // Another picture of a folder may show somebody else.
         let waits = change == Change::Dark && self.tracker.follows_any() && !is_of_other_file;
@@ -291,7 +287,7 @@ impl Observer {
         // that no frame runs both nets. What was begun first goes on first.
         let take_turns = !followed.is_empty() && missed == Missed::Nobody;
         let look_goes_on = take_turns && self.confirmer.is_looking();
-        let frames_a_search = self.room.frames_a_search(followed.len(), missed, self.pacing());
+        let frames_a_search = self.room.frames_a_search(followed.len(), missed, self.clock.step());
         if self.search.is_due(followed, frames_a_search) && !look_goes_on {
             let start = Instant::now();
             self.detections = self.search.go_on(frame, now, followed, missed)?;
@@ -357,10 +353,9 @@ impl Observer {
             }
             let crop = self.landmarker.crop_around_points(&face.points);
             let mut look = self.landmarker.look(frame, &crop, timings)?;
-            if face.is_doubted && look.may_be_face() {
+            if face.is_doubted {
                 // Where the camera swung, the crop was cut beside the face.
-                let crop = self.landmarker.crop_around_points(&look.points());
-                look = self.landmarker.look(frame, &crop, timings)?;
+                look = self.landmarker.look_closer(frame, &look, Vector2::zeros(), timings)?.unwrap_or(look);
             }
             if look.is_face() && (!face.is_doubted || self.tracker.is_like(face.id, &look)) {
                 sightings.push(Sighting { id: Some(face.id), look });
@@ -381,8 +376,8 @@ impl Observer {
         most_in_vain: usize,
         timings: &mut LookTimings,
     ) -> Result<Vec<Look>, ModelError> {
-        let pacing = self.pacing();
-        let context = &mut LookContext { frame, now, pacing, landmarker: &mut self.landmarker, timings };
+        let step = self.clock.step();
+        let context = &mut LookContext { frame, now, step, landmarker: &mut self.landmarker, timings };
         let mut found = if followed.is_empty() {
             // One more, so that it can be said that there are more.
             self.confirmer.look_at_once(context, self.room.most() + 1, most_in_vain)?

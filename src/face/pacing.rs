@@ -3,22 +3,22 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How far apart frames are.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Pacing {
-    step: Duration,
+/// Work that takes a time, and no fewer and no more frames than a range has.
+#[derive(Debug)]
+pub struct Spread {
+    time: Duration,
+    frames: RangeInclusive<u32>,
 }
 
-impl Pacing {
-    /// `step` passed between the last two frames.
-    pub fn of(step: Duration) -> Self {
-        Pacing { step }
+impl Spread {
+    pub const fn over(time: Duration, frames: RangeInclusive<u32>) -> Self {
+        Spread { time, frames }
     }
 
-    /// The frames that come within `time`, kept to a range.
-    pub fn frames_in(self, time: Duration, range: RangeInclusive<u32>) -> u32 {
-        let frames = (time.as_secs_f32() / self.step.as_secs_f32().max(1e-3)).round() as u32;
-        frames.clamp(*range.start(), *range.end())
+    /// So many frames it takes where `step` passes between two.
+    pub fn frames(&self, step: Duration) -> u32 {
+        let frames = (self.time.as_secs_f32() / step.as_secs_f32().max(1e-3)).round() as u32;
+        frames.clamp(*self.frames.start(), *self.frames.end())
     }
 }
 
@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn rare_frames_do_more_each() {
-        let frames = |ms| Pacing::of(Duration::from_millis(ms)).frames_in(Duration::from_millis(200), 2..=6);
-        assert_eq!([0, 16, 33, 50, 100, 1000].map(frames), [6, 6, 6, 4, 2, 2]);
+        let spread = Spread::over(Duration::from_millis(200), 2..=6);
+        let frames = [0, 16, 33, 50, 100, 1000].map(|ms| spread.frames(Duration::from_millis(ms)));
+        assert_eq!(frames, [6, 6, 6, 4, 2, 2]);
     }
 }

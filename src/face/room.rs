@@ -1,7 +1,8 @@
 //! Room for the faces that are followed at once.
 
+use std::time::Duration;
+
 use crate::face::look::Look;
-use crate::face::pacing::Pacing;
 use crate::face::search::Missed;
 
 /// While there is no room, every frame of this many is searched for one face more, so that it can
@@ -25,11 +26,11 @@ impl Room {
         self.most
     }
 
-    /// Every frame of so many is searched in which so many faces were followed, and these missed;
-    /// none where a new face would have no room.
-    pub fn frames_a_search(&self, followed: usize, missed: Missed, pacing: Pacing) -> Option<u32> {
+    /// Every frame of so many is searched in which so many faces were followed, and these missed,
+    /// `step` after the frame before; none where a new face would have no room.
+    pub fn frames_a_search(&self, followed: usize, missed: Missed, step: Duration) -> Option<u32> {
         if followed < self.most {
-            return Some(missed.frames_a_search(pacing));
+            return Some(missed.frames_a_search(step));
         }
         (!self.was_said).then_some(FRAMES_A_SEARCH_FOR_MORE)
     }
@@ -47,8 +48,6 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use nalgebra::Point2;
 
     use super::*;
@@ -65,16 +64,16 @@ mod tests {
             eyes: [Point2::origin(); 2],
             appearance: Appearance::number(1),
         };
-        let pacing = Pacing::of(Duration::from_millis(33));
+        let step = Duration::from_millis(33);
         let mut found = vec![look.clone()];
         room.keep(&mut found, 1);
         assert_eq!(found.len(), 1);
-        assert_eq!(room.frames_a_search(1, Missed::Lost, pacing), Some(Missed::Lost.frames_a_search(pacing)));
-        assert_eq!(room.frames_a_search(2, Missed::Lost, pacing), Some(FRAMES_A_SEARCH_FOR_MORE));
+        assert_eq!(room.frames_a_search(1, Missed::Lost, step), Some(Missed::Lost.frames_a_search(step)));
+        assert_eq!(room.frames_a_search(2, Missed::Lost, step), Some(FRAMES_A_SEARCH_FOR_MORE));
         found.push(look);
         room.keep(&mut found, 1);
         assert_eq!(found.len(), 1);
-        assert_eq!(room.frames_a_search(2, Missed::Seen, pacing), None);
-        assert_eq!(room.frames_a_search(1, Missed::Seen, pacing), Some(0));
+        assert_eq!(room.frames_a_search(2, Missed::Seen, step), None);
+        assert_eq!(room.frames_a_search(1, Missed::Seen, step), Some(0));
     }
 }

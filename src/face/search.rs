@@ -1,11 +1,10 @@
 //! When and where frames are searched for faces.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::face::confirm::is_followed;
 use crate::face::detect::{Detection, Detector};
-use crate::face::pacing::Pacing;
+use crate::face::pacing::Spread;
 use crate::face::shift::ShiftFinder;
 use crate::model::ModelError;
 use crate::picture::frame::Frame;
@@ -15,11 +14,11 @@ use crate::picture::geometry::Rect;
 
 /// While faces are followed, so long after a view was begun another one is, and after so many
 /// frames of it.
-const SEARCH_AFTER: (Duration, RangeInclusive<u32>) = (Duration::from_millis(500), 3..=15);
+const SEARCH_AFTER: Spread = Spread::over(Duration::from_millis(500), 3..=15);
 /// The same while one of them stays lost.
-const SEARCH_FOR_LOST_AFTER: (Duration, RangeInclusive<u32>) = (Duration::from_millis(167), 2..=5);
+const SEARCH_FOR_LOST_AFTER: Spread = Spread::over(Duration::from_millis(167), 2..=5);
 /// While faces are followed, the detector takes so long for a view, and so many frames.
-const VIEW_TAKES: (Duration, RangeInclusive<u32>) = (Duration::from_millis(200), 2..=6);
+const VIEW_TAKES: Spread = Spread::over(Duration::from_millis(200), 2..=6);
 /// How far they have moved is told of so many of the surest detections: each costs some time.
 const MOST_SHIFTS: usize = 2;
 
@@ -34,14 +33,13 @@ pub enum Missed {
 }
 
 impl Missed {
-    /// The next view is begun so many frames after the one before.
-    pub fn frames_a_search(self, pacing: Pacing) -> u32 {
-        let (time, frames) = match self {
-            Missed::Nobody => SEARCH_AFTER,
-            Missed::Lost => SEARCH_FOR_LOST_AFTER,
-            Missed::Seen => return 0,
-        };
-        pacing.frames_in(time, frames)
+    /// The next view is begun so many frames after the one before, where `step` passes between two.
+    pub fn frames_a_search(self, step: Duration) -> u32 {
+        match self {
+            Missed::Nobody => SEARCH_AFTER.frames(step),
+            Missed::Lost => SEARCH_FOR_LOST_AFTER.frames(step),
+            Missed::Seen => 0,
+        }
     }
 }
 
@@ -50,7 +48,8 @@ pub struct Search {
     detector: Detector,
     /// Since a view was begun with.
     frames: u32,
-    pacing: Pacing,
+    /// What passed between the last two frames.
+    step: Duration,
     /// Nothing is known of the scene: every view is looked at in one frame.
     is_of_new_scene: bool,
     next_view: usize,
@@ -70,7 +69,7 @@ impl Search {
         Search {
             detector,
             frames: 0,
-            pacing: Pacing::default(),
+            step: Duration::ZERO,
             is_of_new_scene: true,
             next_view: 0,
             parts: 1,
@@ -86,10 +85,10 @@ impl Search {
         self.is_of_new_scene = true;
     }
 
-    /// A frame has come.
-    pub fn count_frame(&mut self, pacing: Pacing) {
+    /// A frame has come, `step` after the one before.
+    pub fn count_frame(&mut self, step: Duration) {
         self.frames = self.frames.saturating_add(1);
-        self.pacing = pacing;
+        self.step = step;
     }
 
     /// Whether no frame of the scene was searched.
@@ -173,9 +172,8 @@ impl Search {
     }
 
     fn begin_view(&mut self, frame: &Frame, followed: &[Rect]) {
-        let (time, frames) = VIEW_TAKES;
         self.frames = 0;
-        self.parts = if followed.is_empty() { 1 } else { self.pacing.frames_in(time, frames) as usize };
+        self.parts = if followed.is_empty() { 1 } else { VIEW_TAKES.frames(self.step) as usize };
         self.followed.clear();
         self.followed.extend(followed);
         self.detector.begin(frame, self.next_view);

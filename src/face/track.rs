@@ -266,11 +266,12 @@ impl Tracker {
             if seen.iter().any(|(_, other)| other.is_of_same_face(&look)) {
                 continue;
             }
-            let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));
-            let lost = unseen
-                .filter_map(|face| Some((face.id, self.likelihood(face, &look)?)))
-                .max_by(|a, b| a.1.total_cmp(&b.1));
-            let id = id.or(lost.map(|(id, _)| id)).unwrap_or_else(|| self.new_id());
+            let lost = || {
+                let unseen = expected.iter().filter(|face| !seen.iter().any(|(id, _)| *id == face.id));
+                let likely = unseen.filter_map(|face| Some((face.id, self.likelihood(face, &look)?)));
+                likely.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, _)| id)
+            };
+            let id = id.or_else(lost).unwrap_or_else(|| self.new_id());
             seen.push((id, look));
         }
         seen.sort_by_key(|(id, _)| *id);

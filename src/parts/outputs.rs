@@ -17,7 +17,7 @@ use crate::record::log::{Log, LogOptions};
 use crate::record::metrics::Metrics;
 use crate::record::metrics_file::MetricsFile;
 use crate::record::{RecordChoice, RecordError};
-use crate::screen::{PngFolder, ScreenChoice, View};
+use crate::screen::{PngFolder, View};
 
 /// From one state to the next that a broker gets.
 const STATE_EVERY: Duration = Duration::from_millis(200);
@@ -69,9 +69,7 @@ impl Outputs {
 
 /// Whether each output can be written, so that a mistake in one leaves no folder of another behind.
 fn check(args: &RunArgs, inputs: &Inputs) -> anyhow::Result<()> {
-    if let ScreenChoice::Png(folder) = args.screen.choice(&inputs.board) {
-        PngFolder::check(folder)?;
-    }
+    args.screen.choice(&inputs.board).folder().map_or(Ok(()), PngFolder::check)?;
     files(args).try_for_each(Log::check)?;
     Ok(args.metrics.as_deref().map_or(Ok(()), MetricsFile::check)?)
 }

@@ -69,6 +69,12 @@ impl ScreenChoice {
         }
     }
 
+    /// Which picture of an earlier run would be written over, in words.
+    pub fn overwritten(&self) -> Option<String> {
+        let there = PngFolder::first_there(self.folder()?)?;
+        Some(format!("{} is there already; name another folder, or remove the pictures in this one", there.display()))
+    }
+
     /// `None` where nothing is to be shown, or where there is nothing to show it on and none was
     /// asked for by name.
     pub fn open(&self, settings: &ScreenSettings) -> Result<Option<Box<dyn Screen>>, ScreenError> {
@@ -86,15 +92,6 @@ impl ScreenChoice {
             ScreenChoice::Window => upright(open_window()?, rotation),
             ScreenChoice::Png(folder) => upright(Box::new(PngFolder::create(folder)?), rotation),
         }))
-    }
-}
-
-impl ScreenChoice {
-    /// Which picture of an earlier run would be written over, in words.
-    pub fn overwritten(&self) -> Option<String> {
-        let ScreenChoice::Png(folder) = self else { return None };
-        let there = PngFolder::first_there(folder)?;
-        Some(format!("{} is there already; name another folder, or remove the pictures in this one", there.display()))
     }
 }
 
