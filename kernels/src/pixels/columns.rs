@@ -49,6 +49,11 @@ impl Columns {
         unsafe {
             super::neon::means_of_columns(self, row, mean, rgb);
         }
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::is_supported() {
+            // SAFETY: the row is as long as has to be, and the machine has AVX2.
+            return unsafe { super::avx2::means_of_columns(self, row, mean, rgb) };
+        }
         #[cfg(not(target_arch = "aarch64"))]
         self.plain_means(row, mean, rgb);
     }

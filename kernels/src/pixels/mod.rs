@@ -1,9 +1,11 @@
 //! Inner loops over the pixels of a picture: a camera's formats to packed RGB, and samples between
 //! pixels.
 //!
-//! All arithmetic is in whole numbers: what NEON makes of a loop are the bytes of the plain one
-//! beside it, which runs on the other machines.
+//! All arithmetic is in whole numbers: what NEON and AVX2 make of a loop are the bytes of the plain
+//! one beside it, which runs on the other machines.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod columns;
 mod convert;
 mod mean;

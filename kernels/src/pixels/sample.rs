@@ -59,6 +59,11 @@ impl Piece {
         unsafe {
             super::neon::means(self, sampling, rgb);
         }
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::is_supported() {
+            // SAFETY: all samples lie inside, and the machine has AVX2.
+            return unsafe { super::avx2::means(self, sampling, rgb) };
+        }
         #[cfg(not(target_arch = "aarch64"))]
         self.plain_means(sampling, rgb);
     }

@@ -75,11 +75,6 @@ fn measure_all(
 fn begun(args: &BenchArgs, board: Board) -> Report {
     let machine = Machine::here();
     let before = State::read(&Tree::here());
-    let slow_build = if matches!(env!("WINGMARK_OPT_LEVEL"), "0" | "1") {
-        vec!["this program was built with little optimisation; build it with the profiles of Cargo.toml".into()]
-    } else {
-        Vec::new()
-    };
     Report {
         schema: SCHEMA,
         wingmark: machine::VERSION.into(),
@@ -96,7 +91,20 @@ fn begun(args: &BenchArgs, board: Board) -> Report {
         before,
         models: Vec::new(),
         peers: Vec::new(),
-        warnings: slow_build,
+        warnings: Vec::from_iter(slow_build().map(String::from)),
+    }
+}
+
+/// Why this program is slower than it could be.
+fn slow_build() -> Option<&'static str> {
+    if matches!(env!("WINGMARK_OPT_LEVEL"), "0" | "1") {
+        Some("this program was built with little optimisation; build it with the profiles of Cargo.toml")
+    } else if cfg!(debug_assertions) {
+        Some(
+            "this program was built with checks (profile dev), which slow down all but the nets; build it with --release",
+        )
+    } else {
+        None
     }
 }
 
