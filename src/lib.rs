@@ -51,7 +51,9 @@ mod parts;
 pub mod picture;
 #[doc(hidden)]
 pub mod pipeline;
+#[doc(hidden)]
 pub mod publish;
+#[doc(hidden)]
 pub mod record;
 #[cfg(feature = "program")]
 #[doc(hidden)]

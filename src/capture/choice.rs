@@ -54,6 +54,7 @@ impl SourceChoice {
 /// A text names no source.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum SourceError {
     #[error("expected a camera, a file, a folder, - or clip")]
     Empty,

@@ -18,6 +18,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// What is wrong with MJPEG video.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum MjpegError {
     #[error("{0}")]
     Read(#[from] std::io::Error),

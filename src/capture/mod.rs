@@ -127,6 +127,7 @@ pub enum Captured {
 /// Why a source gives no frame.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum CaptureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },

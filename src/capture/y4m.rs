@@ -27,6 +27,7 @@ const MAX_LINE_BYTES: u64 = 4096;
 /// What is wrong with Y4M video.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum Y4mError {
     #[error("{0}")]
     Read(#[from] std::io::Error),

@@ -55,6 +55,7 @@ pub struct UnreadableItem {
 /// What is wrong with a data set, or with an item of it.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum DatasetError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },

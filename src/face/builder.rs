@@ -19,6 +19,7 @@ pub struct ObserverBuilder {
 
 /// Why there is no Observer.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// A net could not be loaded.
     #[error(transparent)]

@@ -53,6 +53,7 @@ pub struct Agreement {
 /// Why a model is not taken.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum CheckError {
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -63,6 +64,7 @@ pub enum CheckError {
 /// In what a net differs from its golden sample.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum GoldenError {
     #[error("its golden sample cannot be read: {file}: {source}; tests/ort/record_golden.py records it")]
     Read { file: &'static str, source: std::io::Error },

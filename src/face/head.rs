@@ -54,6 +54,7 @@ pub struct HeadPoint {
 }
 
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum HeadError {
     #[error("head.csv, {0}")]
     Table(#[from] TableError),

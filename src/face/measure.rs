@@ -28,6 +28,7 @@ pub struct Measures {
 
 /// What a face did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventKind {
     /// Eyes closed and open again within half a second.
     Blink,

@@ -75,6 +75,7 @@ struct Spent {
 /// Why a frame could not be looked at.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum ObserveError {
     #[error(transparent)]
     Model(#[from] ModelError),

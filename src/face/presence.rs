@@ -71,6 +71,7 @@ pub struct Unit {
 }
 
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PresenceError {
     #[error("presence.csv, {0}")]
     Table(#[from] TableError),

@@ -77,6 +77,7 @@ pub struct ShapeFit {
 }
 
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ShapeError {
     #[error("shape.csv, {0}")]
     Table(#[from] TableError),

@@ -187,6 +187,7 @@ pub struct Accuracy {
 /// What is wrong with a card, or with the net that it describes.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum CardError {
     #[error("{}", in_one_line(.0.message()))]
     Toml(#[from] toml::de::Error),

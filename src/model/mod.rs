@@ -79,6 +79,7 @@ enum Running {
 /// Why a net cannot be loaded or run.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum ModelError {
     #[error("cannot read the ONNX file: {}; it may be cut short or damaged", in_one_line(&format!("{cause:#}")))]
     Onnx { cause: TractError },

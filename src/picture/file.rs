@@ -32,6 +32,7 @@ const MAX_EXTRA_BYTES: u64 = 4 << 20;
 /// Why a file is no picture.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum PictureError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },

@@ -61,6 +61,7 @@ impl Default for Frame {
 
 /// Size, stride and number of bytes do not fit together.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameError {
     /// A side is 0.
     #[error("a frame of {0} has no pixels; both sides have to be at least 1")]

@@ -8,6 +8,7 @@ use super::settings::Pin;
 /// Why a picture cannot be shown.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum ScreenError {
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },

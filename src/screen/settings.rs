@@ -12,6 +12,7 @@ use crate::picture::frame::Size;
 /// A setting has a value that is not possible.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum SettingError {
     #[error("a rotation of {0} is not possible; expected 0, 90, 180 or 270")]
     Rotation(String),

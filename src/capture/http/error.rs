@@ -11,6 +11,7 @@ use crate::text::address::AddressError;
 /// Why a server gives no frames.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum HttpError {
     #[error(
         "expected http://HOST/PATH, or http://USER:PASSWORD@HOST:PORT/PATH, with %40 for @, %2F for / in a password"

@@ -62,6 +62,7 @@ impl Camera {
 /// Why a camera gives no frames.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum CameraError {
     #[error("no camera was found (no /dev/video* gives pictures)")]
     None,

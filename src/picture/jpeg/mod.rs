@@ -48,6 +48,7 @@ const NO_CODE: [u8; 16] = *b"\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0\xff\0";
 /// What is wrong with a JPEG.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
+#[non_exhaustive]
 pub enum JpegError {
     #[error("it is cut short: its data end before its pixels do")]
     Cut,
