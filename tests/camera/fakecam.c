@@ -32,7 +32,8 @@ typedef struct { unsigned fourcc; offers sizes, ranges, intervals; int streamon_
 typedef struct {
   char card[32], bus[32], stamps[16];
   unsigned capabilities, flags, set[3], interval[2], fields[2], makes_size[2];
-  int planes, pitch, is_busy, is_endless, empty_every, same_number, hangs, has_no_rate, has_size;
+  int planes, pitch, is_busy, is_endless, empty_every, same_number, has_no_rate, has_size;
+  unsigned hangs_in;
   double rate;
   int formats;
   format format[MOST_OFFERS];
@@ -100,7 +101,7 @@ static int describe(const char *node, description *c) {
     else if (IS("fields")) sscanf(value, "%u %u", c->fields, c->fields + 1);
     else if (IS("busy")) c->is_busy = 1;
     else if (IS("endless")) c->is_endless = 1;
-    else if (IS("hangs")) c->hangs = 1;
+    else if (IS("hangs")) c->hangs_in = strcmp(value, "opened") ? VIDIOC_S_FMT : VIDIOC_QUERYCAP;
     else if (IS("same-number")) c->same_number = 1;
     else if (IS("empty-every")) c->empty_every = atoi(value);
     else if (IS("format") && c->formats < MOST_OFFERS) { f = &c->format[c->formats++]; f->fourcc = code(value); }
@@ -414,7 +415,7 @@ long syscall(long number, ...) {
   va_end(more);
   opened *o = number == SYS_ioctl ? of((int)a[0]) : NULL;
   if (o) {
-    if (o->camera.hangs && (unsigned)a[1] == (unsigned)VIDIOC_S_FMT) sleep(60);
+    if (o->camera.hangs_in && (unsigned)a[1] == o->camera.hangs_in) sleep(60);
     pthread_mutex_lock(&lock);
     int done = answer(o, (unsigned)a[1], (void *)a[2]);
     pthread_mutex_unlock(&lock);

@@ -30,6 +30,7 @@ fn the_first_camera_that_gives_frames_is_taken() {
         ("metadata", "capabilities 04800000\n".into()),
         ("silent", "format YUYV\nsize 320x240\n".into()),
         ("hangs", format!("hangs\n{}", usb(&frames))),
+        ("hangs at once", format!("hangs opened\n{}", usb(&frames))),
         ("processor", format!("card bcm2835-isp\nformat YUYV\nsize 320x240\nframes {frames}\n")),
     ] {
         fake.plug(0, &first);
@@ -311,6 +312,26 @@ fn a_signal_is_heeded_while_a_camera_is_opened() {
     let Outcome { code, said, .. } = fake.run_for(5, "--source /dev/video0");
     assert_eq!(code, 0, "{said}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_camera_whose_driver_hangs_holds_up_no_other() {
+    let Some(fake) = Fake::new() else { return };
+    let frames = fake.face("YUYV", 320, 240);
+    fake.plug(0, "card Other\nhangs opened\n");
+    fake.plug(1, &usb(&frames));
+    let start = Instant::now();
+    let run = fake.start("--source /dev/video1");
+    run.wait_for_rows(3);
+    fake.unplug(1);
+    run.wait_for_words("gone", 1);
+    let before = run.rows();
+    fake.plug(1, &usb(&frames));
+    run.wait_for_rows(before + 3);
+    let Outcome { code, said, .. } = run.stop();
+    assert_eq!(code, 0, "{said}");
+    // Its driver answers after a minute.
+    assert!(start.elapsed() < Duration::from_secs(50), "{said}");
 }
 
 #[test]

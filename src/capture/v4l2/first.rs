@@ -1,8 +1,9 @@
 //! Finds the first camera that gives pictures: many nodes look like a camera and are none.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::identity::nodes;
@@ -39,8 +40,7 @@ pub fn first(wish: &CameraWish) -> Result<(Identity, V4l2Stream), CameraError> {
     let mut passed_over = Vec::new();
     let mut devices = Vec::new();
     for path in nodes() {
-        let node = path.clone();
-        match answered(&path, move || Device::open(&node)) {
+        match open_answering(&path) {
             Ok(device) => devices.push(device),
             Err(CameraError::NotACamera(path)) => log::info!("{} is passed over: it gives no pictures", path.display()),
             Err(e) => passed_over.push(e),
@@ -94,27 +94,51 @@ pub fn try_out(path: &Path) -> Result<(), CameraError> {
     }
 }
 
+/// Opens a node whose driver may never answer.
+pub fn open_answering(path: &Path) -> Result<Device, CameraError> {
+    let node = path.to_path_buf();
+    answered(path, move || Device::open(&node))
+}
+
 /// What comes of a trial of a camera, on a thread of its own: one whose driver never returns is
-/// left to it.
+/// left to it, and the camera is not tried again until it does.
 pub(crate) fn answered<T: Send + 'static>(
     path: &Path,
     trial: impl FnOnce() -> Result<T, CameraError> + Send + 'static,
 ) -> Result<T, CameraError> {
+    let no_answer = || CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN };
+    let node = path.canonicalize().unwrap_or_else(|_| path.into());
+    if hanging().contains(&node) {
+        return Err(no_answer());
+    }
     let (say, answer) = mpsc::channel();
+    let tried = node.clone();
     let tell = move || {
         // Nobody listens any more if it took too long.
         let _ = say.send(trial());
+        hanging().retain(|other| *other != tried);
     };
     threads::start("camera", tell).map_err(|e| CameraError::from_io(path, "starting a thread", e))?;
-    answer.recv_timeout(ANSWER_WITHIN).unwrap_or_else(|why| {
-        Err(match why {
-            RecvTimeoutError::Timeout => CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN },
-            // The panic has been said.
-            RecvTimeoutError::Disconnected => {
-                CameraError::from_io(path, "trying it", io::Error::other("the trial ended early"))
-            }
-        })
+    match answer.recv_timeout(ANSWER_WITHIN) {
+        Ok(result) => return result,
+        Err(RecvTimeoutError::Timeout) => {}
+        // The panic has been said.
+        Err(RecvTimeoutError::Disconnected) => {
+            return Err(CameraError::from_io(path, "trying it", io::Error::other("the trial ended early")));
+        }
+    }
+    let mut hanging = hanging();
+    // It may have answered just now.
+    answer.try_recv().unwrap_or_else(|_| {
+        hanging.push(node);
+        Err(no_answer())
     })
+}
+
+/// Nodes whose drivers keep a thread that called them.
+fn hanging() -> MutexGuard<'static, Vec<PathBuf>> {
+    static HANGING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    HANGING.lock().expect("nobody panics while holding it")
 }
 
 fn say(passed_over: &[CameraError]) {

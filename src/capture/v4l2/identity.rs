@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::first::open_answering;
 use super::{CameraError, Description, Device};
 
 const NODES: &str = "/dev";
 /// Where udev links cameras by what they are, and by where they are plugged in.
 const LINKS: [&str; 2] = [BY_SERIAL, "/dev/v4l/by-path"];
 const BY_SERIAL: &str = "/dev/v4l/by-id";
+/// Where the kernel lists video devices.
+const CLASS: &str = "/sys/class/video4linux";
 
 /// The nodes of video devices, `/dev/video0` first.
 pub fn nodes() -> Vec<PathBuf> {
@@ -31,6 +34,8 @@ pub struct Identity {
     path: PathBuf,
     /// Links of udev to it.
     links: Vec<PathBuf>,
+    /// What the kernel lists it as.
+    listed: Option<String>,
     description: Description,
     /// Sockets in which other cameras of the same make were seen beside it: their serial number may
     /// be the same.
@@ -43,6 +48,7 @@ impl Identity {
         let mut identity = Identity {
             path: device.path().into(),
             links,
+            listed: listed(device.path()),
             description: device.description().clone(),
             taken: Vec::new(),
         };
@@ -61,9 +67,23 @@ impl Identity {
 
     /// Takes note of the other cameras that are here.
     pub fn look_about(&mut self) {
-        for device in nodes().iter().filter_map(|node| Device::open(node).ok()) {
-            self.note(device.description());
+        for node in nodes() {
+            if self.may_be_at(&node)
+                && let Ok(device) = open_answering(&node)
+            {
+                self.note(device.description());
+            }
         }
+    }
+
+    /// Whether a camera of this make may be at a node, by what the kernel lists: other cameras are
+    /// not opened, since their drivers may never answer.
+    fn may_be_at(&self, node: &Path) -> bool {
+        self.may_be(listed(node).as_deref())
+    }
+
+    fn may_be(&self, listed: Option<&str>) -> bool {
+        self.listed.is_none() || listed.is_none() || self.listed.as_deref() == listed
     }
 
     fn note(&mut self, other: &Description) {
@@ -76,8 +96,8 @@ impl Identity {
     /// Opens the same camera, wherever it is now.
     pub fn find(&self) -> Result<Device, CameraError> {
         let mut refused = None;
-        for (path, is_link) in self.places(nodes()) {
-            match Device::open(&path) {
+        for (path, is_link) in self.places(nodes()).into_iter().filter(|(path, _)| self.may_be_at(path)) {
+            match open_answering(&path) {
                 Ok(device) if self.is_same(&device, is_link) => return Ok(device),
                 Ok(_) | Err(CameraError::NotThere { .. } | CameraError::NotACamera(_)) => {}
                 Err(e) => refused = refused.or(Some(e)),
@@ -108,6 +128,13 @@ impl Identity {
         let may_move = by_link && !self.taken.contains(&found.bus);
         found.card == self.description.card && !has_other_serial && (is_here || may_move)
     }
+}
+
+/// What the kernel lists a node as: its camera's name.
+fn listed(node: &Path) -> Option<String> {
+    let node = node.canonicalize().ok()?;
+    let name = std::fs::read_to_string(Path::new(CLASS).join(node.file_name()?).join("name")).ok()?;
+    Some(name.trim_end().into())
 }
 
 /// The links in a folder that lead to the same node as `path`.
@@ -160,6 +187,7 @@ mod tests {
         Identity {
             path: "/dev/video0".into(),
             links: vec!["/dev/v4l/by-id/usb-Camera-index0".into(), "/dev/v4l/by-path/usb-1-index0".into()],
+            listed: Some("Camera".into()),
             description: description("Camera", "usb-1"),
             taken: Vec::new(),
         }
@@ -175,6 +203,14 @@ mod tests {
             ("/dev/video1", false),
         ];
         assert_eq!(places, expected.map(|(path, is_link)| (PathBuf::from(path), is_link)));
+    }
+
+    #[test]
+    fn only_cameras_of_its_make_are_opened() {
+        let listed = [Some("Camera"), None, Some("Other")];
+        assert_eq!(listed.map(|listed| camera_in_socket_1().may_be(listed)), [true, true, false]);
+        let unlisted = Identity { listed: None, ..camera_in_socket_1() };
+        assert_eq!(listed.map(|listed| unlisted.may_be(listed)), [true; 3]);
     }
 
     #[test]

@@ -32,8 +32,8 @@ use super::returning::Returning;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
 pub(crate) use first::answered;
-use first::first;
 pub use first::try_out;
+use first::{first, open_answering};
 use identity::Identity;
 use start::start;
 use stream::{V4l2, V4l2Stream};
@@ -47,11 +47,10 @@ impl Camera {
         let (identity, stream) = match path {
             None => first(&wish)?,
             Some(path) => {
-                let owned_path = path.to_path_buf();
-                answered(path, move || {
-                    let device = Device::open(&owned_path)?;
-                    Ok((Identity::of(&device), V4l2Stream::new(start(device, &wish, &[])?, FlawWatch::default())))
-                })?
+                let device = open_answering(path)?;
+                let identity = Identity::of(&device);
+                let begin = move || Ok(V4l2Stream::new(start(device, &wish, &[])?, FlawWatch::default()));
+                (identity, answered(path, begin)?)
             }
         };
         let name = format!("camera {}", identity.path().display());
