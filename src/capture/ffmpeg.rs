@@ -68,7 +68,8 @@ impl Messages {
         self.has_no_stream |= text.contains(NO_STREAM);
         let is_error = matches!(level, "error" | "fatal" | "panic");
         self.may_be_joined |= text.starts_with(JOINED);
-        if (is_error || level == "warning") && is_loss(&text) {
+        // Who writes without a level may mean either.
+        if (is_error || matches!(level, "warning" | "")) && is_loss(&text) {
             self.losses.add(&text);
         } else if is_error {
             self.errors.add(&text);
@@ -151,7 +152,8 @@ mod tests {
             ("[warning] file:a.ts: corrupt input packet in stream 0", false),
             ("[h264 @ 0x55] [error] mmco: unref short failure", false),
             ("[info]     title           : Error while decoding", false),
-            ("partial file", false),
+            ("partial file", true),
+            ("\u{1b}[48;5;0m\u{1b}[38;5;226m[mov @ 0x55] \u{1b}[0mpartial file", true),
         ] {
             assert_eq!(messages(&[line]).loss().is_some(), loss, "{line}");
         }

@@ -102,6 +102,10 @@ impl Film {
             .args(["-map", "0:v:0", "-vf", &format!("settb=AVTB,showinfo=checksum=0,{AS_OURS}"), "-pix_fmt", "yuv420p"])
             .args(all_frames)
             .args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"])
+            // The levels of its messages are read.
+            .env("AV_LOG_FORCE_NOCOLOR", "1")
+            .env_remove("AV_LOG_FORCE_COLOR")
+            .env_remove("AV_LOG_FORCE_256COLOR")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
