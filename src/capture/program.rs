@@ -219,14 +219,15 @@ pub struct Running {
     /// The first error that it said, or else its last line.
     last_words: Arc<Mutex<String>>,
     /// Ends when there are no more lines.
-    messages: JoinHandle<()>,
+    messages: Option<JoinHandle<()>>,
 }
 
 fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<Running>> {
     let (stdout, stderr) = (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
     RUNNING.lock().expect(UNPOISONED).push(Pid::from_child(&child));
-    let last_words = Arc::<Mutex<String>>::default();
-    let said = Arc::clone(&last_words);
+    // From here on whatever fails ends the program.
+    let mut running = Running { child, last_words: Arc::default(), messages: None };
+    let said = Arc::clone(&running.last_words);
     let keep_words = move || {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
             let line = as_message(&line);
@@ -235,8 +236,7 @@ fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<
         }
     };
     let thread = Builder::new().name("messages".into());
-    let messages = threads::start_beside(thread, "what a program says is not read any more", keep_words)?;
-    let running = Running { child, last_words, messages };
+    running.messages = Some(threads::start_beside(thread, "what a program says is not read any more", keep_words)?);
     Piped::start(running, Box::new(stdout), name, in_words, flaws)
 }
 
@@ -284,7 +284,7 @@ impl Upstream for Running {
         let status = self.ended_within(END_WITHIN)?;
         // What it said last may not have been read yet; what it has started may go on talking.
         let deadline = Instant::now() + END_WITHIN;
-        while !self.messages.is_finished() && Instant::now() < deadline {
+        while self.messages.as_ref().is_some_and(|messages| !messages.is_finished()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
         let said = self.last_words.lock().expect(UNPOISONED).clone();

@@ -46,7 +46,9 @@ fn starter() -> io::Result<Sender<Job>> {
     Ok(starter.insert(give).clone())
 }
 
+/// Ctrl-C in a terminal is for this process: it ends its programs itself.
 fn tie(command: &mut Command) {
+    command.process_group(0);
     let parent = getpid();
     let tie = move || -> io::Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
