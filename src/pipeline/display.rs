@@ -113,6 +113,11 @@ impl Display {
         Err(failure)
     }
 
+    /// Whether it takes a picture without a wait.
+    pub fn has_room(&self) -> bool {
+        self.slot.has_room()
+    }
+
     /// Takes nothing more; goes on with what it has.
     pub fn close(&self) {
         self.slot.close();
@@ -273,12 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_that_hangs_is_left_behind() {
-        let (view, _) = slow(60_000, None);
-        let mut display = Display::start(view, Policy::Newest).unwrap();
-        show(&mut display, 0).unwrap();
-        let before = Instant::now();
-        display.finish(before + Duration::from_millis(50)).unwrap();
-        assert!(before.elapsed() < Duration::from_secs(30));
+    fn a_screen_that_hangs_has_no_room_for_every_picture_and_is_left_behind() {
+        for (policy, has_room) in [(Policy::Newest, true), (Policy::Every, false)] {
+            let (view, _) = slow(60_000, None);
+            let mut display = Display::start(view, policy).unwrap();
+            let before = Instant::now();
+            // It hangs in the first, and the second waits.
+            for sequence in 0..2 {
+                show(&mut display, sequence).unwrap();
+            }
+            assert_eq!(display.has_room(), has_room);
+            display.finish(before + Duration::from_millis(50)).unwrap();
+            assert!(before.elapsed() < Duration::from_secs(30));
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Run {
                 self.renew(made);
             }
             if let Some(patience) = &mut self.patience
-                && patience.waits_for(&self.outputs.logs, &self.outputs.publishers)
+                && patience.waits_for(&self.outputs)
             {
                 continue;
             }

@@ -1,14 +1,13 @@
-//! Holds frames of files back while a log or a receiver has no room.
+//! Holds frames of files back while a log, a receiver or the screen has no room.
 
 use std::time::{Duration, Instant};
 
 use log::warn;
 
-use crate::publish::Publisher;
-use crate::record::log::Log;
+use crate::parts::Outputs;
 
-/// Holds back the frames of a source that can wait, so that a slow log and a slow reader of
-/// standard output lose none of them, and signals are acted on meanwhile.
+/// Holds back the frames of a source that can wait, so that a slow log, a slow reader of standard
+/// output and a slow screen lose none of them, and signals are acted on meanwhile.
 #[derive(Debug, Default)]
 pub struct Patience {
     since: Option<Instant>,
@@ -20,10 +19,11 @@ impl Patience {
     const SAY_AFTER: Duration = Duration::from_secs(10);
 
     /// Whether one of them has no room; sleeps for a moment then.
-    pub fn waits_for(&mut self, logs: &[Log], publishers: &[Publisher]) -> bool {
+    pub fn waits_for(&mut self, Outputs { logs, publishers, display, .. }: &Outputs) -> bool {
         let full_logs = logs.iter().filter(|log| !log.has_room()).map(|log| log.path().display().to_string());
         let full = publishers.iter().filter(|publisher| !publisher.has_room());
-        let mut all = full_logs.chain(full.map(|publisher| publisher.name().to_owned()));
+        let full_screen = display.iter().filter(|display| !display.has_room()).map(|_| "the screen".to_owned());
+        let mut all = full_logs.chain(full.map(|publisher| publisher.name().to_owned())).chain(full_screen);
         let Some(full) = all.next() else {
             *self = Patience::default();
             return false;
