@@ -17,8 +17,7 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     messages::start();
     wingmark::model::hide_guarded_panics();
-    let given: Vec<_> = std::env::args_os().collect();
-    let arguments = match settings::arguments(given.clone()) {
+    let arguments = match settings::arguments(std::env::args_os().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
             log::error!("{error}");
@@ -27,9 +26,9 @@ fn main() -> ExitCode {
         }
     };
     arguments.remarks().for_each(|remark| log::info!("{remark}"));
-    let cli = Cli::read(arguments.all);
-    commands::warn_of_passwords(&given);
-    match commands::run(cli) {
+    let cli = Cli::read(arguments.all());
+    commands::warn_of_passwords(&arguments.given);
+    match commands::run(cli, &arguments) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Err(error) => {

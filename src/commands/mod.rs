@@ -22,6 +22,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use self::settings::Arguments;
 use crate::cli::{Cli, Command};
 use crate::machine::{Tree, memory_fault};
 use crate::text::files;
@@ -47,7 +48,8 @@ pub fn warn_of_passwords(arguments: &[OsString]) {
     log::warn!("a password on the command line is seen by everybody on this machine (ps); {file} hides it");
 }
 
-pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
+/// Does what the command line says, which was read of these arguments.
+pub fn run(cli: Cli, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let is_looked_at = matches!(&cli.command, Command::Doctor(args) if args.model.is_none());
     if !is_looked_at && let Some(fault) = memory_fault(&Tree::here()) {
         anyhow::bail!("{fault}: raise the limit");
@@ -55,8 +57,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => {
-            settings::warn_of_readers(args.settings.as_deref());
-            run::run(&args)
+            arguments.warn_of_readers();
+            run::run(&args, arguments)
         }
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread::{Builder, ScopedJoinHandle};
 
 use log::warn;
 use rustix::process::nice;
@@ -18,6 +20,7 @@ use crate::face::zoo::{Files, LoadError};
 use crate::face::{LandmarkNet, Options};
 use crate::model::card::{CardError, ModelCard};
 use crate::record::selection::Selection;
+use crate::threads;
 
 /// The settings that are taken without a new start.
 const TAKEN: [&str; 6] = ["model", "faces", "smoothing", "fov", "record-every", "record-when"];
@@ -73,17 +76,17 @@ struct AtWork {
 }
 
 impl AtWork {
-    /// Behind so many arguments that were given.
-    fn of(read: Option<&Arguments>, given: usize, digest: String) -> Self {
-        let settings = read.map(|read| read.all[given..].to_vec()).unwrap_or_default();
-        let overridden = read.iter().flat_map(|read| &read.overridden).flat_map(|setting| &setting.arguments);
-        AtWork { settings, overridden: overridden.cloned().collect(), digest }
+    fn of(read: &Arguments, digest: String) -> Self {
+        let overridden = read.overridden.iter().flat_map(|setting| &setting.arguments);
+        AtWork { settings: read.settings.clone(), overridden: overridden.cloned().collect(), digest }
     }
 }
 
 /// Makes what a run takes anew, whenever it is asked to.
 pub struct Renewal {
     given: Vec<OsString>,
+    /// The settings file that the run began with.
+    file: Option<PathBuf>,
     board: Board,
     /// What the run began with.
     begun: AtWork,
@@ -96,13 +99,12 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// `given` are the arguments of the process, `board` its profile and `digest` that of the model
-    /// at work.
-    pub fn of(given: Vec<OsString>, board: Board, digest: String) -> Self {
-        // What the run began with was read without an error.
-        let read = settings::arguments(given.clone()).ok();
-        let now = AtWork::of(read.as_ref(), given.len(), digest);
-        Renewal { given, board, begun: now.clone(), now, under_way: None, again: false, slate: Slate::new() }
+    /// `read` are the arguments that the run began with, `board` its profile and `digest` that of the
+    /// model at work.
+    pub fn of(read: &Arguments, board: Board, digest: String) -> Self {
+        let now = AtWork::of(read, digest);
+        let (given, file) = (read.given.clone(), read.file.clone());
+        Renewal { given, file, board, begun: now.clone(), now, under_way: None, again: false, slate: Slate::new() }
     }
 
     /// Begins to make one, or another one after that under way.
@@ -112,15 +114,15 @@ impl Renewal {
             return;
         }
         self.slate.begin();
-        let (given, board) = (self.given.clone(), self.board.clone());
+        let (given, file, board) = (self.given.clone(), self.file.clone(), self.board.clone());
         let (begun, now) = (self.begun.clone(), self.now.clone());
         let (send, made) = mpsc::sync_channel(1);
         let refuse = send.clone();
         let make = move || {
             // Nobody waits for it where the run has ended.
-            let _ = send.send(renewed(&given, &board, &begun, &now));
+            let _ = send.send(check_again(file).and_then(|()| renewed(&given, &board, &begun, &now)));
         };
-        if let Err(e) = std::thread::Builder::new().name("renewal".into()).spawn(make) {
+        if let Err(e) = threads::start("renewal", make) {
             refuse.send(Err(RenewalError::Thread(e))).expect("there is room for one, and the receiver is here");
         }
         self.under_way = Some(made);
@@ -150,11 +152,20 @@ impl Renewal {
     }
 }
 
+/// What came by a pipe was read for good: its settings would all be gone, and a run would wait for
+/// nobody who writes.
+fn check_again(settings: Option<PathBuf>) -> Result<(), RenewalError> {
+    match settings {
+        Some(path) if path.metadata().is_ok_and(|about| !about.is_file()) => Err(SettingsError::ReadOnce(path).into()),
+        _ => Ok(()),
+    }
+}
+
 fn renewed(given: &[OsString], board: &Board, begun: &AtWork, before: &AtWork) -> Result<Renewed, RenewalError> {
     let (args, read) = settings::read(given.to_vec())?;
     let choice = args.model.as_ref().unwrap_or(&board.model);
     let files = choice.read()?;
-    let now = AtWork::of(Some(&read), given.len(), files.digest());
+    let now = AtWork::of(&read, files.digest());
     let (model, words) = if now.digest == before.digest {
         (None, format!("model {choice} is the one at work"))
     } else {
@@ -197,7 +208,7 @@ fn checked(files: &Files, threads: usize) -> Result<(LandmarkNet, ModelCard), Re
         let _ = nice(NICENESS);
         golden::checked(files)
     };
-    let loaded = std::thread::scope(|scope| scope.spawn(load).join());
-    let (net, _) = loaded.map_err(|_| RenewalError::Panicked)??;
+    let loaded = std::thread::scope(|scope| Builder::new().spawn_scoped(scope, load).map(ScopedJoinHandle::join));
+    let (net, _) = loaded.map_err(RenewalError::Thread)?.map_err(|_| RenewalError::Panicked)??;
     Ok((LandmarkNet::new(&net, threads)?, net.card))
 }

@@ -35,24 +35,48 @@ pub enum SettingsError {
     Malformed { path: PathBuf, line: usize, problem: String },
     #[error("{path}: {problem}")]
     Refused { path: PathBuf, problem: String },
+    #[error("{0} is no regular file and cannot be read again; settings in a file can, or start the run anew")]
+    ReadOnce(PathBuf),
     #[error("the command line of the run: {0}")]
     CommandLine(String),
 }
 
-/// The arguments of a process, with those of its settings file.
+/// The arguments of a process, and those of its settings file.
 #[derive(Debug)]
 pub struct Arguments {
-    pub all: Vec<OsString>,
+    pub given: Vec<OsString>,
+    /// What the settings file says at work, as the command line would say it.
+    pub settings: Vec<OsString>,
     /// The settings that the command line overrides: it has their option, or one that they cannot
     /// be used with.
     pub overridden: Vec<Setting>,
     /// The settings that need an option which stands nowhere: they concern nothing in this run.
     pub idle: Vec<Setting>,
+    /// The settings file, where there is one.
+    pub file: Option<PathBuf>,
+    /// Whether that holds a password.
+    holds_password: bool,
 }
 
 impl Arguments {
     fn alone(given: Vec<OsString>) -> Self {
-        Arguments { all: given, overridden: Vec::new(), idle: Vec::new() }
+        Arguments {
+            given,
+            settings: Vec::new(),
+            overridden: Vec::new(),
+            idle: Vec::new(),
+            file: None,
+            holds_password: false,
+        }
+    }
+
+    pub fn all(&self) -> Vec<OsString> {
+        [&self.given[..], &self.settings].concat()
+    }
+
+    /// Says so where every user of the machine can read a password in the settings file.
+    pub fn warn_of_readers(&self) {
+        self.file.iter().filter(|_| self.holds_password).for_each(|path| files::warn_of_readers(path));
     }
 
     /// What of the file does nothing in this run.
@@ -105,13 +129,16 @@ pub fn arguments(given: Vec<OsString>) -> Result<Arguments, SettingsError> {
         open.iter().filter(|setting| !setting.arguments.is_empty()).map(|s| s.id.clone()).collect();
     let is_idle = |setting: &Setting| setting.needs.iter().any(|id| !is_given(id) && !set.contains(id));
     let (idle, at_work): (Vec<Setting>, Vec<Setting>) = open.into_iter().partition(is_idle);
-    let mut all = given.clone();
-    all.extend(at_work.into_iter().flat_map(|setting| setting.arguments));
+    let settings: Vec<OsString> = at_work.into_iter().flat_map(|setting| setting.arguments).collect();
+    let all = [&given[..], &settings].concat();
     if let Some((_, problem)) = contradiction(&all) {
         return Err(SettingsError::Refused { path, problem });
     }
     match Cli::try_parse_from(&all) {
-        Ok(_) => Ok(Arguments { all, overridden, idle }),
+        Ok(_) => {
+            let holds_password = without_passwords(&text) != text;
+            Ok(Arguments { given, settings, overridden, idle, file: Some(path), holds_password })
+        }
         // The command line's own fault, which the file does not mend.
         Err(error) if is_short && error.kind() == ErrorKind::MissingRequiredArgument => alone(given),
         Err(error) => Err(SettingsError::Refused { path, problem: problem(&error, &all) }),
@@ -142,8 +169,9 @@ fn contradicts(given: &[OsString], setting: &[OsString]) -> bool {
 /// When the file or the command line is wrong.
 pub fn read(given: Vec<OsString>) -> Result<(RunArgs, Arguments), SettingsError> {
     let read = arguments(given)?;
-    let cli = Cli::try_parse_from(&read.all);
-    match cli.map_err(|error| SettingsError::CommandLine(problem(&error, &read.all)))?.command {
+    let all = read.all();
+    let cli = Cli::try_parse_from(&all);
+    match cli.map_err(|error| SettingsError::CommandLine(problem(&error, &all)))?.command {
         Command::Run(args) => match args.contradiction() {
             None => Ok((args, read)),
             Some((_, problem)) => Err(SettingsError::CommandLine(problem)),
@@ -152,16 +180,7 @@ pub fn read(given: Vec<OsString>) -> Result<(RunArgs, Arguments), SettingsError>
     }
 }
 
-/// Says so where every user of the machine can read a password in the settings file, which
-/// `--settings` names or which is the usual one.
-pub fn warn_of_readers(named: Option<&Path>) {
-    let path = named.unwrap_or(Path::new(SETTINGS));
-    if files::read_text(path).is_ok_and(|text| without_passwords(&text) != text) {
-        files::warn_of_readers(path);
-    }
-}
-
-/// The options that are not the same in two lists of such arguments as [`arguments`] adds.
+/// The options that are not the same in two lists of such arguments as settings become.
 pub fn differing(before: &[OsString], after: &[OsString]) -> BTreeSet<String> {
     let (before, after) = (by_option(before), by_option(after));
     let all = before.keys().chain(after.keys());
@@ -305,10 +324,9 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let given = given.split_whitespace().map(OsString::from);
         let given = given.chain(["--settings".into(), path.clone().into()]).collect::<Vec<OsString>>();
-        let count = given.len();
         let folder = format!("{}/", folder.path().display());
         arguments(given)
-            .map(|read| read.all[count..].iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
+            .map(|read| read.settings.iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
             .map_err(|error| error.to_string().replace(&folder, ""))
     }
 
@@ -404,8 +422,8 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let given = format!("wingmark run --settings {} {line}", path.display());
             let given: Vec<OsString> = given.split_whitespace().map(OsString::from).collect();
-            let (_, read) = read(given.clone()).unwrap();
-            assert_eq!(read.all[given.len()..], [OsString::from(added)], "{line}");
+            let (_, read) = read(given).unwrap();
+            assert_eq!(read.settings, [OsString::from(added)], "{line}");
             let remarks: Vec<String> = read.remarks().collect();
             assert_eq!(remarks, [format!("settings that the command line overrides: {remark}")], "{line}");
         }
@@ -448,6 +466,6 @@ mod tests {
         assert!(error.ends_with("/dev/zero: it is too large; expected at most 1 MiB"), "{error}");
         let error = arguments("/nowhere.toml").unwrap_err().to_string();
         assert!(error.starts_with("cannot read the settings in /nowhere.toml: "), "{error}");
-        assert_eq!(arguments("none").unwrap().all.len(), 4);
+        assert_eq!(arguments("none").unwrap().all().len(), 4);
     }
 }

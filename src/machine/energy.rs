@@ -191,13 +191,13 @@ pub struct Metering {
 const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Metering {
-    /// `None` where there is no meter.
+    /// `None` where there is no meter, or none can be read.
     pub fn start(meters: Vec<Meter>) -> Option<Metering> {
         if meters.is_empty() {
             return None;
         }
         let (stop, stopped) = mpsc::channel();
-        let reader = thread::spawn(move || {
+        let read = move || {
             let begin = Instant::now();
             let mut accounts: Vec<Account> = meters.into_iter().map(Account::new).collect();
             let mut going_on = true;
@@ -207,8 +207,14 @@ impl Metering {
             }
             accounts.iter_mut().for_each(|account| account.read(begin.elapsed()));
             accounts.into_iter().map(Account::close).collect()
-        });
-        Some(Metering { stop, reader })
+        };
+        match thread::Builder::new().name("meters".into()).spawn(read) {
+            Ok(reader) => Some(Metering { stop, reader }),
+            Err(e) => {
+                log::warn!("no energy is measured: cannot start the thread that reads the meters: {e}");
+                None
+            }
+        }
     }
 
     /// What was used since [`Metering::start`], of each meter.

@@ -336,6 +336,24 @@ fn settings_are_taken_all_or_none_and_some_at_the_next_start() {
 }
 
 #[test]
+fn settings_that_come_by_a_pipe_are_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("settings");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, "smoothing = \"off\"\n").unwrap())
+    };
+    let mut run = Run::start(folder.path(), &["--settings", "settings"]);
+    run.frame();
+    writer.join().unwrap();
+    let told = run.fails_to_reload("60s");
+    assert!(told.contains("all stays as it was: settings is no regular file and cannot be read again; "), "{told}");
+    run.frame();
+    run.end();
+}
+
+#[test]
 fn who_cannot_reload_is_named_and_goes_on() {
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
     let output = reload_of(&other.id().to_string(), "60s");

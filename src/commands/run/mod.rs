@@ -17,6 +17,7 @@ use self::patience::Patience;
 use self::summary::JsonSummary;
 use self::totals::Totals;
 use super::renewal::{Loaded, Renewal, RenewalError, Renewed};
+use super::settings::Arguments;
 use super::slate::Verdict;
 use super::{Outcome, results};
 use crate::capture::{Origin, SourceChoice};
@@ -43,7 +44,7 @@ const SAFE_WITHIN: Duration = Duration::from_secs(30);
 /// Signals are looked for this often while no frame comes.
 const TICK: Duration = Duration::from_millis(50);
 
-pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
+pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
     let json_summary = args.json_summary.as_deref().map(JsonSummary::to).transpose()?;
     let has_stdout =
@@ -56,7 +57,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let Inputs { source, observer, made_by, board, recorded_files, .. } = inputs;
     let mut run = Run {
         observer,
-        renewal: Renewal::of(std::env::args_os().collect(), board, made_by.model_digest.clone()),
+        renewal: Renewal::of(arguments, board, made_by.model_digest.clone()),
         made_by,
         selector: Selector::new(args.log.selection()),
         hourly: Hourly::start(&outputs.metrics),
@@ -383,6 +384,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings;
     use super::*;
     use crate::board::Board;
     use crate::capture::{CaptureError, Captured, Clip, Source};
@@ -419,7 +421,11 @@ mod tests {
         let outputs = Outputs { logs, display: Some(display), ..Outputs::default() };
         let mut run = Run {
             observer: Observer::new(&net(zoo::FACES), &net(zoo::DEFAULT_LANDMARKS), &Options::default()).unwrap(),
-            renewal: Renewal::of(Vec::new(), Board::choose(None).unwrap(), String::new()),
+            renewal: Renewal::of(
+                &settings::arguments(Vec::new()).unwrap(),
+                Board::choose(None).unwrap(),
+                String::new(),
+            ),
             made_by: Arc::new(Provenance::here(Chosen {
                 card: &zoo::SHIPPED[0].card().unwrap(),
                 digest: String::new(),
