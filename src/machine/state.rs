@@ -1,5 +1,7 @@
 //! What of a machine changes from minute to minute.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::process::status_number;
@@ -55,9 +57,10 @@ pub struct PowerMode {
 }
 
 impl State {
-    /// The hottest of the cores' zones, in degrees Celsius.
-    pub fn hottest(&self) -> Option<f64> {
-        self.temperatures.iter().filter(|zone| is_of_cores(zone)).map(|zone| zone.celsius).reduce(f64::max)
+    /// The hottest of the cores' zones, in degrees Celsius. Nothing else is read.
+    pub fn hottest(tree: &Tree) -> Option<f64> {
+        let zones = zones(tree).into_iter().filter_map(|folder| Temperature::of(tree, &folder));
+        zones.filter(is_of_cores).map(|zone| zone.celsius).reduce(f64::max)
     }
 
     pub fn read(tree: &Tree) -> State {
@@ -104,9 +107,20 @@ fn frequencies(tree: &Tree) -> Vec<Frequency> {
         .collect()
 }
 
+fn zones(tree: &Tree) -> Vec<PathBuf> {
+    tree.entries("sys/class/thermal", "thermal_zone")
+}
+
+impl Temperature {
+    /// Without its limit.
+    fn of(tree: &Tree, folder: &Path) -> Option<Temperature> {
+        let celsius = tree.number::<f64>(folder.join("temp"))? / 1000.0;
+        Some(Temperature { zone: tree.text(folder.join("type"))?, celsius, limit_celsius: None })
+    }
+}
+
 fn temperatures(tree: &Tree) -> Vec<Temperature> {
-    let zones = tree.entries("sys/class/thermal", "thermal_zone");
-    zones
+    zones(tree)
         .iter()
         .filter_map(|folder| {
             let celsius = |name: &str| tree.number::<f64>(folder.join(name)).map(|thousandths| thousandths / 1000.0);
@@ -114,11 +128,7 @@ fn temperatures(tree: &Tree) -> Vec<Temperature> {
                 .map_while(|trip| Some((trip, tree.text(folder.join(format!("trip_point_{trip}_type")))?)))
                 .filter(|(_, kind)| kind == "passive")
                 .filter_map(|(trip, _)| celsius(&format!("trip_point_{trip}_temp")));
-            Some(Temperature {
-                zone: tree.text(folder.join("type"))?,
-                celsius: celsius("temp")?,
-                limit_celsius: passive.reduce(f64::min),
-            })
+            Some(Temperature { limit_celsius: passive.reduce(f64::min), ..Temperature::of(tree, folder)? })
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! What the Raspberry Pi's firmware says of its power supply and heat.
 
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ use super::tree::Tree;
 pub struct Throttling(pub u32);
 
 const SINCE_START: u32 = 16;
+/// `vcgencmd` answers within this time, which it takes a hundredth of.
+const SAYS_WITHIN: Duration = Duration::from_secs(1);
 /// What the hwmon driver `rpi_volt` reports: this bit.
 const UNDER_VOLTAGE_SINCE_START: u32 = 1 << SINCE_START;
 
@@ -32,8 +36,8 @@ impl Throttling {
             firmware.filter_map(|folder| tree.text(folder.join("get_throttled"))).find_map(|text| hexadecimal(&text))
         };
         let from_command = || {
-            let output = Command::new(tree.path("usr/bin/vcgencmd")).arg("get_throttled").output().ok()?;
-            hexadecimal(String::from_utf8_lossy(&output.stdout).trim().strip_prefix("throttled=")?)
+            let mut command = Command::new(tree.path("usr/bin/vcgencmd"));
+            hexadecimal(said(command.arg("get_throttled"))?.trim().strip_prefix("throttled=")?)
         };
         let from_hwmon = || {
             let chips = tree.entries("sys/class/hwmon", "hwmon");
@@ -67,6 +71,24 @@ impl Throttling {
     }
 }
 
+/// The one line that a program says. Firmware that hangs keeps those that ask it: such a one is
+/// left.
+fn said(command: &mut Command) -> Option<String> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let start = Instant::now();
+    while child.try_wait().ok()?.is_none() {
+        if start.elapsed() >= SAYS_WITHIN {
+            // What fails here fails because the program is gone.
+            let _ = child.kill();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut text = String::new();
+    child.stdout?.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 fn hexadecimal(text: &str) -> Option<u32> {
     u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
 }
@@ -74,6 +96,14 @@ fn hexadecimal(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_left() {
+        let start = Instant::now();
+        assert_eq!(said(Command::new("sleep").arg("60")), None);
+        assert!(start.elapsed() < Duration::from_secs(30));
+        assert_eq!(said(Command::new("echo").arg("throttled=0x0")).as_deref(), Some("throttled=0x0\n"));
+    }
 
     #[test]
     fn bits_have_the_meanings_of_the_firmware() {

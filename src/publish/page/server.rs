@@ -154,13 +154,12 @@ impl Server {
     /// Whether frames come, and how the run does.
     fn health(&self) -> (bool, String) {
         let health = self.metrics.health();
-        let state = State::read(&Tree::here());
         let outlets = health.outlets.iter();
         let outlets = outlets.map(|outlet| json!({ "name": outlet.name, "sent": outlet.done, "lost": outlet.lost }));
         let text = json!({
             "healthy": health.trouble.is_none(), "trouble": health.trouble,
             "frames": health.frames, "dropped": health.dropped, "source_errors": health.source_errors,
-            "outlets": outlets.collect::<Vec<_>>(), "temperature_c": state.hottest(), "video": self.video.is_some(),
+            "outlets": outlets.collect::<Vec<_>>(), "temperature_c": State::hottest(&Tree::here()), "video": self.video.is_some(),
             "version": VERSION,
         });
         (health.trouble.is_none(), text.to_string() + "\n")
