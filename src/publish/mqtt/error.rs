@@ -20,13 +20,22 @@ pub enum SessionError {
     NoBroker,
     #[error("the broker sends {}; expected MQTT 3.1.1: it may be another program, or something is in between", fault(.0))]
     Protocol(mqttbytes::Error),
-    #[error("{0} does not come back from the broker; either this user may not publish it, or not read it")]
-    Unheard(String),
     #[error(
-        "the broker ended the connection soon after it began; either this user may not publish or read there, or \
-         another client has its name: give each board a prefix of its own"
+        "{topics} {} not come back from the broker; either this user may not publish there, or not read there, or it \
+         takes no message as long as {longest} bytes", if *.is_one { "does" } else { "do" }
     )]
-    EndedSoon,
+    Unheard { topics: String, is_one: bool, longest: usize },
+    #[error(
+        "the broker ended the connection when it was greeted; it may not take what is asked for: MQTT 3.1.1{}; or \
+         another protocol is spoken at this port", if *.has_will { ", and a retained last will of QoS 1" } else { "" }
+    )]
+    EndedAtGreeting { has_will: bool },
+    #[error(
+        "the broker ended the connection soon after it began; either this user may not publish or read there, or it \
+         takes no packet as large as {longest} bytes, or another client has its name: give each board a prefix of its \
+         own"
+    )]
+    EndedSoon { longest: usize },
     #[error("a run still publishes there, so that the broker keeps {0}; stop it first")]
     StillPublished(String),
     #[error("the broker still keeps {0}; this user may not write there")]

@@ -12,6 +12,7 @@
 
 mod beat;
 mod discovery;
+mod echoes;
 mod error;
 mod forget;
 mod session;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use self::beat::Beat;
+use self::echoes::Echoes;
 use self::session::{BrokerSession, Message};
 use self::state::RunFigures;
 use super::backoff::Backoff;
@@ -130,8 +132,7 @@ pub struct Mqtt {
     session: Option<BrokerSession>,
     /// When the last session began, until it failed.
     opened_at: Option<Instant>,
-    /// Whether the broker was heard to take what we publish, or it was said that it was not.
-    is_heard: bool,
+    echoes: Echoes,
     backoff: Backoff,
     /// Why the last session failed.
     failure: String,
@@ -159,7 +160,7 @@ impl Mqtt {
             metrics,
             session: None,
             opened_at: None,
-            is_heard: false,
+            echoes: Echoes::default(),
             backoff: Backoff::default(),
             failure: String::new(),
             ended_soon: false,
@@ -200,7 +201,7 @@ impl Mqtt {
         };
         let is_soon = matches!(source, SessionError::Ended) && lasted.is_some_and(|lasted| lasted < SOON);
         // Somebody may have stopped the broker: one such end says nothing of us.
-        let source = if is_soon && self.ended_soon { SessionError::EndedSoon } else { source };
+        let source = if is_soon && self.ended_soon { self.echoes.ended_soon() } else { source };
         self.ended_soon = is_soon;
         self.opened_at = None;
         self.backoff.failed();
@@ -209,10 +210,10 @@ impl Mqtt {
     }
 
     fn connected(&mut self, entry: &Entry, frame: Option<u32>) -> Result<BrokerSession, SessionError> {
+        let available = self.broker.topic("available");
         let mut session = match self.session.take() {
             Some(session) => session,
             None => {
-                let available = self.broker.topic("available");
                 let mut session = BrokerSession::open(&self.broker, Some(&available))?;
                 self.opened_at = Some(Instant::now());
                 // What the broker keeps may be old, and Home Assistant takes it for what is so
@@ -220,22 +221,32 @@ impl Mqtt {
                 self.beat.begin(Instant::now());
                 self.say_what_is_seen(&mut session, entry, frame)?;
                 self.announce(&mut session)?;
-                session.subscribe(&[discovery::STATUS.into(), available])?;
+                let config = discovery::topic(&self.broker.device_id());
+                session.subscribe(&[
+                    discovery::STATUS.into(),
+                    available.clone(),
+                    self.broker.topic("about"),
+                    config,
+                ])?;
                 session
             }
         };
         let mut is_to_announce = false;
         for Message { topic, payload, .. } in session.attend()? {
-            let is_online = payload == b"online";
-            let is_own = topic != discovery::STATUS;
-            self.is_heard |= is_own && is_online;
             // Home Assistant may have just started, and its broker may have lost what it kept; or
             // somebody removed that, though we are there.
-            is_to_announce |= is_own != is_online;
+            if topic == discovery::STATUS {
+                is_to_announce |= payload == b"online";
+            } else if payload.is_empty() || (topic == available && payload != b"online") {
+                is_to_announce = true;
+            } else {
+                self.echoes.heard(&topic);
+            }
         }
-        if !self.is_heard && self.opened_at.is_some_and(|at| at.elapsed() > COMES_BACK_WITHIN) {
-            self.is_heard = true;
-            log::warn!("{}: {}", self.name, SessionError::Unheard(self.broker.topic("available")));
+        if self.opened_at.is_some_and(|at| at.elapsed() > COMES_BACK_WITHIN)
+            && let Some(unheard) = self.echoes.missed()
+        {
+            log::warn!("{}: {unheard}", self.name);
         }
         if is_to_announce {
             self.announce(&mut session)?;
@@ -246,17 +257,23 @@ impl Mqtt {
     fn announce(&mut self, session: &mut BrokerSession) -> Result<(), SessionError> {
         let id = self.broker.device_id();
         let config = discovery::config(&id, &self.broker.prefix).to_string();
-        session.publish(&discovery::topic(&id), config.as_bytes(), true)?;
+        self.keep(session, &discovery::topic(&id), config.as_bytes())?;
         self.about = None;
         self.say_who_speaks(session)?;
-        session.publish(&self.broker.topic("available"), b"online", true)
+        self.keep(session, &self.broker.topic("available"), b"online")
+    }
+
+    /// Publishes what the broker has to keep, and to pass back to us.
+    fn keep(&mut self, session: &mut BrokerSession, topic: &str, payload: &[u8]) -> Result<(), SessionError> {
+        self.echoes.sent(topic, payload.len());
+        session.publish(topic, payload, true)
     }
 
     /// Once a connection, and when a run has taken another model.
     fn say_who_speaks(&mut self, session: &mut BrokerSession) -> Result<(), SessionError> {
         let made_by = self.metrics.made_by();
         if let Some(made_by) = made_by.as_ref().filter(|_| made_by != self.about) {
-            session.publish(&self.broker.topic("about"), made_by.to_json().as_bytes(), true)?;
+            self.keep(session, &self.broker.topic("about"), made_by.to_json().as_bytes())?;
         }
         self.about = made_by;
         Ok(())
@@ -308,7 +325,7 @@ impl Mqtt {
             None => {}
         }
         self.run_at = Some((now, health.frames));
-        self.run.temperature_c = State::read(&Tree::here()).hottest();
+        self.run.temperature_c = State::hottest(&Tree::here());
     }
 }
 

@@ -52,7 +52,11 @@ impl BrokerSession {
         let transport = Transport::open(&broker.host, broker.port, broker.tls)?;
         let mut session =
             BrokerSession { transport, received: BytesMut::new(), pinged_at: Instant::now(), answered: true };
-        session.greet(broker, will)?;
+        let greeted = session.greet(broker, will);
+        greeted.map_err(|error| match error {
+            SessionError::Ended => SessionError::EndedAtGreeting { has_will: will.is_some() },
+            other => other,
+        })?;
         Ok(session)
     }
 
