@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use crate::face::golden::{self, Agreement};
+use crate::face::golden::{self, Agreement, Farthest};
 use crate::face::zoo::Choice;
 use crate::model::card::{ModelCard, Task};
 
@@ -75,11 +75,12 @@ impl Display for ModelReport {
         writeln!(f, "card    {name} of {date}: {finds}\nhash    {sha256}\ndigest  {digest}")?;
         match golden {
             None => writeln!(f, "golden  none in this program; its tests have one"),
-            Some(Agreement { heats, a_step_off, landmarks_within_px, boxes_within_px }) => {
+            Some(Agreement { heats, a_step_off, farthest }) => {
                 write!(f, "golden  {a_step_off} of {heats} values of heat are a step off")?;
-                landmarks_within_px.iter().try_for_each(|px| write!(f, "; landmarks within {px:.3} px"))?;
-                boxes_within_px.iter().try_for_each(|px| write!(f, "; boxes within {px:.3} px"))?;
-                writeln!(f)
+                match farthest {
+                    Farthest::Landmark(px) => writeln!(f, "; landmarks within {px:.3} px"),
+                    Farthest::Box(px) => writeln!(f, "; boxes within {px:.3} px"),
+                }
             }
         }
     }

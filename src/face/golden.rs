@@ -44,10 +44,19 @@ pub struct Agreement {
     pub heats: usize,
     /// Of these, those that are a step off.
     pub a_step_off: usize,
-    /// The landmark that is off farthest; `None` of a net that finds faces.
-    pub landmarks_within_px: Option<f32>,
-    /// The side of a face's box that is off farthest; `None` of a net that finds landmarks.
-    pub boxes_within_px: Option<f32>,
+    #[serde(flatten)]
+    pub farthest: Farthest,
+}
+
+/// What is off farthest, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum Farthest {
+    /// A landmark.
+    #[serde(rename = "landmarks_within_px")]
+    Landmark(f32),
+    /// The side of a face's box.
+    #[serde(rename = "boxes_within_px")]
+    Box(f32),
 }
 
 /// Why a model is not taken.
@@ -152,11 +161,11 @@ impl Golden {
 
     fn check(&self, net: &Net) -> Result<Agreement, GoldenError> {
         let a_step_off = self.check_heat(&net.model)?;
-        let (landmarks_within_px, boxes_within_px) = match &self.found {
-            Found::Landmarks(landmarks) => (Some(self.check_landmarks(net, landmarks)?), None),
-            Found::Faces(faces) => (None, Some(self.check_faces(net, faces)?)),
+        let farthest = match &self.found {
+            Found::Landmarks(landmarks) => Farthest::Landmark(self.check_landmarks(net, landmarks)?),
+            Found::Faces(faces) => Farthest::Box(self.check_faces(net, faces)?),
         };
-        Ok(Agreement { heats: self.heatmaps.len(), a_step_off, landmarks_within_px, boxes_within_px })
+        Ok(Agreement { heats: self.heatmaps.len(), a_step_off, farthest })
     }
 
     /// The picture, which is what a crop of itself shows.
