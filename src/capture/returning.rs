@@ -15,7 +15,8 @@ use super::clock::{Numbers, SourceClock};
 use super::{CaptureError, Captured, Fault, Origin, Source, Status};
 use crate::picture::frame::Frame;
 
-/// No call takes longer than this for want of a frame.
+/// No call waits longer than this for a frame. One that opens the source anew takes as long as that
+/// does: a host without an answer some seconds, a driver that hangs for ever.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 /// A source without a frame for so long has stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(2);

@@ -26,7 +26,7 @@ const RADIUS: f64 = 5.0;
 
 /// Colours of the stages, which people with any colour vision tell apart (Okabe and Ito 2008).
 /// Boards are told apart by the shapes of their points.
-const COLOURS: [&str; 9] =
+const COLOURS: [&str; Stage::ALL.len() - 1] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#b8a800", "#8c564b"];
 
 const STYLE: &str = "text{font:14px sans-serif;fill:#222}.title{font-weight:bold}line{stroke:#ccc}.point{fill:#222;stroke:#222;stroke-width:1.5}.hollow{fill:#fff}.to-name{stroke:#777}";

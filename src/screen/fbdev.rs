@@ -133,15 +133,19 @@ impl Info {
         let pixel_bytes = variable.bits_per_pixel as usize / 8;
         let (width, height) = (variable.width_px as usize, variable.height_px as usize);
         let pitch_bytes = fixed.pitch_bytes as usize;
-        if width == 0 || height == 0 || pitch_bytes < width * pixel_bytes {
+        let row_bytes = width as u128 * pixel_bytes as u128;
+        if width == 0 || height == 0 || u128::from(fixed.pitch_bytes) < row_bytes {
             return Err((
                 format!("{width}x{height} pixels in rows of {pitch_bytes} bytes"),
-                format!("a picture, in rows of {} bytes at least", width * pixel_bytes),
+                format!("a picture, in rows of {row_bytes} bytes at least"),
             ));
         }
-        let start = variable.y_offset as usize * pitch_bytes + variable.x_offset as usize * pixel_bytes;
-        let end = start + (height - 1) * pitch_bytes + width * pixel_bytes;
-        if end > fixed.memory_bytes as usize {
+        // What a driver says may be nonsense, and more than an address.
+        let [x, y, rows] = [variable.x_offset, variable.y_offset, variable.height_px - 1].map(u128::from);
+        let pitch = u128::from(fixed.pitch_bytes);
+        let start = y * pitch + x * pixel_bytes as u128;
+        let end = start + rows * pitch + row_bytes;
+        if end > fixed.memory_bytes.into() {
             return Err((
                 format!("{} bytes of memory", fixed.memory_bytes),
                 format!("{end} at least for {width}x{height}"),
@@ -149,7 +153,7 @@ impl Info {
         }
         let [red, green, blue] = colours.map(|field| BitField { offset: field.offset, length: field.length });
         Ok(PixelLayout {
-            start,
+            start: start as usize,
             size: Size { width: variable.width_px, height: variable.height_px },
             pitch_bytes,
             bits: PixelBits { bytes: pixel_bytes, red, green, blue },

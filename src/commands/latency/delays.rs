@@ -108,8 +108,9 @@ pub fn delays(flips: &[Flip], sights: &[Sight]) -> Delays {
     for (i, flip) in flips.iter().enumerate() {
         let shows = |sight: &Sight| (sight.brightness > 0.5) == flip.to_white;
         let next_flip = flips.get(i + 1).map_or(Duration::MAX, |next| next.at);
-        let before = sights.iter().rev().find(|sight| sight.at <= flip.at);
-        let mut after = sights.iter().filter(|sight| flip.at < sight.at && sight.at <= next_flip).peekable();
+        let (until, after) = sights.split_at(sights.partition_point(|sight| sight.at <= flip.at));
+        let before = until.last();
+        let mut after = after.iter().take_while(|sight| sight.at <= next_flip).peekable();
         let mut found = None;
         while let Some(sight) = after.next() {
             if shows(sight) && after.peek().is_none_or(|next| shows(next)) {
