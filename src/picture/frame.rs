@@ -41,7 +41,7 @@ impl PixelFormat {
 ///
 /// Size, stride and number of bytes always fit together, so that no reader has to check them again.
 /// A frame that nobody filled is one black pixel.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Frame {
     sequence: u32,
     captured_at: Duration,
@@ -50,6 +50,23 @@ pub struct Frame {
     size: Size,
     stride_bytes: u32,
     bytes: Vec<u8>,
+}
+
+impl Clone for Frame {
+    fn clone(&self) -> Self {
+        let mut clone = Frame::default();
+        clone.clone_from(self);
+        clone
+    }
+
+    /// Keeps the memory of the frame before.
+    fn clone_from(&mut self, other: &Self) {
+        let Frame { sequence, captured_at, source, format, size, stride_bytes, bytes } = other;
+        (self.sequence, self.captured_at) = (*sequence, *captured_at);
+        (self.format, self.size, self.stride_bytes) = (*format, *size, *stride_bytes);
+        self.source.clone_from(source);
+        self.bytes.clone_from(bytes);
+    }
 }
 
 impl Default for Frame {
@@ -305,6 +322,16 @@ mod tests {
         assert!(matches!(endless, Err(FrameError::TooFewBytes { .. })), "{endless:?}");
         // The last row need not be padded to the stride.
         frame(PixelFormat::Grey, 3, 2, 8, vec![0; 11]).unwrap();
+    }
+
+    #[test]
+    fn a_copy_keeps_the_memory_of_the_one_before() {
+        let from = frame(PixelFormat::Bgr24, 2, 1, 6, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let mut to = frame(PixelFormat::Rgb24, 4, 2, 12, vec![7; 24]).unwrap();
+        let at = to.bytes.as_ptr();
+        to.clone_from(&from);
+        assert_eq!((to.bytes.as_ptr(), to.to_rgb()), (at, from.clone().to_rgb()));
+        assert_eq!(format!("{to:?}"), format!("{from:?}"));
     }
 
     #[test]

@@ -12,12 +12,27 @@ use embedded_graphics::{Pixel, geometry::Point};
 use crate::picture::frame::Size;
 
 /// Packed RGB, `[row, column, channel]`. Drawing outside is ignored.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Canvas {
     /// The number of the frame that is shown.
     pub sequence: u32,
     size: Size,
     rgb: Vec<u8>,
+}
+
+impl Clone for Canvas {
+    fn clone(&self) -> Self {
+        let mut clone = Canvas::default();
+        clone.clone_from(self);
+        clone
+    }
+
+    /// Keeps the memory of the canvas before.
+    fn clone_from(&mut self, other: &Self) {
+        let Canvas { sequence, size, rgb } = other;
+        (self.sequence, self.size) = (*sequence, *size);
+        self.rgb.clone_from(rgb);
+    }
 }
 
 impl Canvas {
