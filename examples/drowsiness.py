@@ -2,7 +2,7 @@
 """A drowsiness alarm: wingmark run --record - | python3 examples/drowsiness.py
 
 Says so when eyes stay closed, when they were closed for much of the last minute, and at yawns; and
-when no frames come any more.
+when no frames come any more. Ends with exit code 1 where the run ends.
 """
 import json
 import signal
@@ -17,7 +17,7 @@ def alarms(lines):
     drowsy = set()
     for line in lines:
         if not line.endswith("\n"):  # A run that was stopped may leave half a line.
-            return
+            continue
         seen = json.loads(line)
         for event in seen["events"]:
             if event["event"] in ("eyes_closed", "yawn"):
@@ -44,5 +44,11 @@ def watched(lines):
 
 
 if __name__ == "__main__":
-    for seconds, face, what in alarms(watched(sys.stdin)):
-        print(f"\a{seconds:8.1f} s  face {face}: {what}", flush=True)
+    try:
+        for seconds, face, what in alarms(watched(sys.stdin)):
+            print(f"\a{seconds:8.1f} s  face {face}: {what}", flush=True)
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"\aNOT WATCHING: this is no line of wingmark run --record -: {error!r}", flush=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(1)

@@ -8,6 +8,7 @@ when nobody watches. Needs paho-mqtt 2 (`pip install 'paho-mqtt>=2'`; Debian 12 
 
 import json
 import os
+import re
 import sys
 from urllib.parse import unquote, urlsplit
 
@@ -20,8 +21,12 @@ except (ImportError, AttributeError):
 
 MOST_PERCLOS = 0.15  # of the last minute; more is drowsy (Wierwille and others, 1994)
 PASSWORD = os.environ.get("WINGMARK_MQTT_PASSWORD")
-place = urlsplit(sys.argv[1] if len(sys.argv) == 2 else "")
-if not place.hostname:
+try:
+    place = urlsplit(sys.argv[1] if len(sys.argv) == 2 else "")
+    port = place.port or {"mqtt": 1883, "mqtts": 8883}[place.scheme]
+    if not place.hostname:
+        raise ValueError("no host")
+except (KeyError, ValueError):
     sys.exit("usage: drowsiness_mqtt.py mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]")
 prefix = unquote(place.path).strip("/") or "wingmark"
 is_drowsy = False
@@ -35,11 +40,12 @@ def begin(client, _data, _flags, answer, _properties):
 
 
 def watches(reason):
-    """Says why nobody watches any more, once; None: somebody does."""
+    """Says why nobody watches any more, once, though the seconds in it go on; None: somebody does."""
     global trouble
-    if reason and reason != trouble:
+    kind = reason and re.sub(r"\d+", "", reason)
+    if reason and kind != trouble:
         print(f"\aNOT WATCHING: {reason}", flush=True)
-    trouble = reason
+    trouble = kind
 
 
 def hear(_client, _data, message):
@@ -66,5 +72,8 @@ if place.scheme == "mqtts":
 client.on_connect, client.on_message = begin, hear
 client.on_disconnect = lambda *_: watches("the broker is gone")
 client.on_connect_fail = lambda *_: print(f"no broker answers at {place.hostname}; trying again", file=sys.stderr)
-client.connect_async(place.hostname, place.port or (8883 if place.scheme == "mqtts" else 1883))
-client.loop_forever(retry_first_connection=True)
+client.connect_async(place.hostname, port)
+try:
+    client.loop_forever(retry_first_connection=True)
+except KeyboardInterrupt:
+    sys.exit(130)
