@@ -114,13 +114,26 @@ impl Drop for Run {
     }
 }
 
-/// The next object of a stream of events.
-fn next(viewer: &mut BufReader<TcpStream>) -> serde_json::Value {
+/// The next event of a stream, and its name, which that of a frame has not.
+fn next_event(viewer: &mut BufReader<TcpStream>) -> (String, serde_json::Value) {
+    let mut name = String::new();
     loop {
         let mut line = String::new();
         assert!(viewer.read_line(&mut line).unwrap() > 0, "the stream ended");
-        if let Some(json) = line.strip_prefix("data: ") {
-            return serde_json::from_str(json).unwrap();
+        if let Some(said) = line.strip_prefix("event: ") {
+            name = said.trim().into();
+        } else if let Some(json) = line.strip_prefix("data: ") {
+            return (name, serde_json::from_str(json).unwrap());
+        }
+    }
+}
+
+/// The next object of a frame.
+fn next(viewer: &mut BufReader<TcpStream>) -> serde_json::Value {
+    loop {
+        let (name, object) = next_event(viewer);
+        if name.is_empty() {
+            return object;
         }
     }
 }
@@ -181,6 +194,25 @@ fn ten_viewers_get_the_objects_of_the_record() {
         assert!(first["sequence"].as_u64() < second["sequence"].as_u64());
         assert_eq!(first["faces"][0]["points"].as_array().unwrap().len(), 68);
         assert_eq!(first["schema"], wingmark::record::jsonl::SCHEMA);
+    }
+}
+
+#[test]
+fn a_viewer_hears_how_the_run_does() {
+    let run = Run::start(None, false);
+    run.goes_on(2);
+    let mut viewer = run.watch();
+    let (name, health) = next_event(&mut viewer);
+    assert_eq!((name.as_str(), &health["healthy"]), ("health", &true.into()));
+    let trouble = wingmark::capture::Status::Gone { name: "camera".into(), reason: "unplugged".into() };
+    run.metrics.set_camera(&trouble, 0);
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < PATIENCE, "the trouble is not said");
+        let (name, health) = next_event(&mut viewer);
+        if name == "health" && health["trouble"].as_str().is_some_and(|words| words.contains("unplugged")) {
+            break;
+        }
     }
 }
 
@@ -351,6 +383,7 @@ fn a_port_that_is_taken_is_said() {
 #[test]
 fn pictures_are_shown_where_they_may_be() {
     let run = Run::start(None, true);
+    assert!(run.get("/nowhere", "").ends_with("there are /, /events, /video, /metrics and /healthz\n"));
     let mut stream = run.connect();
     stream.write_all(b"GET /video HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut viewer = BufReader::new(stream);

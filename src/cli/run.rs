@@ -327,7 +327,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
     pub serve: Option<SocketAddr>,
 
-    /// The page's password is the first line of this file, of eight letters or more.
+    /// The page's password is the first line of this file, of 8 to 1000 letters.
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub token_file: Option<PathBuf>,
 

@@ -15,6 +15,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,6 +138,76 @@ def check_page(browser, address, folder, pictures):
     assert all(url.startswith((address, "data:", "about:")) for url in asked), asked
 
 
+def check_silence(run, browser):
+    """A program that stands still while its connections stay; pictures that end; another version."""
+    run.process.send_signal(signal.SIGSTOP)
+    wait(lambda: browser.evaluate("find('state').textContent.startsWith('no word for ')"), "a word of silence")
+    figures = browser.evaluate("[find('view').className, find('fps').textContent, find('spoken').textContent]")
+    assert figures == ["old", "–", "no word"], figures
+    wait(lambda: browser.evaluate("seconds() - openedAt < 5 && seconds() - heardAt > 5"), "another try")
+    run.process.send_signal(signal.SIGCONT)
+    wait(lambda: browser.evaluate("find('state').textContent === 'running' && find('fps').textContent !== '–'"), "a word again")
+    browser.evaluate("find('video').width = 1; video && video.control.abort()")
+    wait(lambda: browser.evaluate("find('video').width > 1"), "pictures that are asked for again")
+    browser.evaluate("version = 'another'; seen.is_old = true")
+    wait(lambda: browser.evaluate("typeof seen === 'object' && seen && !seen.is_old && version !== 'another'"), "another page")
+    print("silence is said, pictures that end are asked for again, another version's page is loaded")
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Shows a page at a path of its own."""
+
+    def do_GET(self):
+        headers = {name: self.headers[name] for name in ("Authorization",) if name in self.headers}
+        try:
+            answer = urllib.request.urlopen(urllib.request.Request(f"{self.server.page}/{self.path[6:]}", headers=headers), timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        self.send_response(answer.status)
+        for name in ("Content-Type", "WWW-Authenticate"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.end_headers()
+        try:
+            while part := answer.read1(1 << 16):
+                self.wfile.write(part)
+        except OSError:
+            pass
+
+    def log_message(self, *_):
+        pass
+
+
+def check_places(wingmark, browser, folder):
+    """Opened with the token in its address, at a path of a proxy; and without a place for one more
+    viewer."""
+    with LiveRun(wingmark, "--serve", str(free_port()), "--serve-video", "--token-file", folder / "token") as run:
+        page = run.said("the page is at ").split()[-1]
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+            proxy.page, proxy.daemon_threads = page, True
+            threading.Thread(target=proxy.serve_forever, daemon=True).start()
+            browser.call("Page.navigate", url=f"http://me:correct%20horse@127.0.0.1:{proxy.server_port}/desk")
+            wait(lambda: browser.evaluate("typeof find === 'function' && find('state').textContent === 'running'"), "the state")
+            wait(lambda: browser.evaluate("seen && find('video').width > 300"), "frames and pictures")
+            browser.call("Page.navigate", url="about:blank")
+            proxy.shutdown()
+        request = urllib.request.Request(page + "/events", headers={"Authorization": "Bearer correct horse"})
+        viewers = []
+
+        def are_all_there():
+            try:
+                viewers.append(urllib.request.urlopen(request, timeout=60))
+            except urllib.error.HTTPError:  # The one before is still to leave.
+                pass
+            return len(viewers) == 24
+
+        wait(are_all_there, "24 viewers")
+        browser.call("Page.navigate", url=page.replace("//", "//me:correct%20horse@"))
+        wait(lambda: browser.evaluate("typeof find === 'function' && find('state').textContent.startsWith('24 viewers')"), "a refusal")
+        assert run.stop() == 0
+    print("the page works at a path of a proxy, with the token in its address, and says why it is refused")
+
+
 class Starting(http.server.BaseHTTPRequestHandler):
     """A proxy whose program is not there yet."""
 
@@ -150,7 +221,7 @@ class Starting(http.server.BaseHTTPRequestHandler):
 def check_return(wingmark, browser, address):
     """The program ends; a proxy refuses in its place for a while; the program comes back."""
     wait(lambda: browser.evaluate("find('state').className === 'ill' && find('view').className === 'old'"), "a page without a program")
-    browser.evaluate("find('video').is_old = true; seen = null")
+    browser.evaluate("find('video').width = 1; seen = null")
     port = int(address.rsplit(":", 1)[1])
     http.server.HTTPServer.allow_reuse_address = True
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), Starting) as proxy:
@@ -159,7 +230,7 @@ def check_return(wingmark, browser, address):
         proxy.shutdown()
     with LiveRun(wingmark, "--serve", str(port), "--serve-video") as run:
         wait(lambda: browser.evaluate("seen && seen.faces.length > 0 && find('view').className === ''"), "the landmarks again")
-        wait(lambda: browser.evaluate("!find('video').is_old && find('video').naturalWidth > 0"), "the pictures again")
+        wait(lambda: browser.evaluate("find('video').width > 1"), "the pictures again")
         assert run.stop() == 0
     print("a program that comes back is shown again, with its own pictures")
 
@@ -200,8 +271,10 @@ def main():
             with LiveRun(wingmark, "--serve", str(free_port()), "--serve-video") as run:
                 address = run.said("the page is at ").split()[-1]
                 check_page(browser, address, folder, pictures)
+                check_silence(run, browser)
                 assert run.stop() == 0
             check_return(wingmark, browser, address)
+            check_places(wingmark, browser, folder)
         finally:
             browser.close()
 

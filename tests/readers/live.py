@@ -28,20 +28,25 @@ def lines(wingmark):
 
 
 def events(wingmark):
-    """Some objects of the page's stream, and its health."""
+    """Some objects of the page's stream, which begins with the run's health."""
     with LiveRun(wingmark, "--serve", str(free_port())) as run:
         address = run.said("the page is at ").split()[-1]
-        found = []
+        found, healths = [], 0
         with urllib.request.urlopen(address + "/events", timeout=60) as stream:
             while len(found) < 3:
                 line = stream.readline()
                 assert line, "the stream ended"
-                if line.startswith(b"data: "):
+                if line.startswith(b"event: "):
+                    assert line == b"event: health\n", line
+                    schemas.check(json.loads(stream.readline()[6:]), "health")
+                    healths += 1
+                elif line.startswith(b"data: "):
+                    assert healths, "objects before the run's health"
                     found.append(json.loads(line[6:]))
         with urllib.request.urlopen(address + "/metrics", timeout=60) as answer:
             text = answer.read().decode()
         with urllib.request.urlopen(address + "/healthz", timeout=60) as answer:
-            schemas.check(json.loads(answer.read()), "healthz")
+            schemas.check(json.loads(answer.read()), "health")
         assert 'wingmark_published_sent_total{receiver="http://' in text and 'stage="publish"' in text, text
         assert run.stop() == 0
     return found
@@ -88,14 +93,15 @@ def check_examples(objects):
         return json.dumps(seen) + "\n"
 
     told = [frame(1, None, "blink"), frame(2, 0.1, "eyes_closed"), frame(3, 0.2), frame(4, 0.3), frame(5, 0.1), frame(6, 0.4, "yawn")]
-    told.append(told[1][:40])  # A line that was cut off.
     alarms = [(at, what) for at, _, what in drowsiness.alarms(told)]
     assert [at for at, _ in alarms] == [2, 3, 6, 6], alarms
 
     alarm = subprocess.Popen([sys.executable, REPOSITORY / "examples/drowsiness.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert "no frames come" in alarm.stdout.readline()
-    said, _ = alarm.communicate(frame(1, None, "yawn"), timeout=60)
-    assert "yawn" in said and "the run is over" in said, said
+    said, _ = alarm.communicate(frame(1, None, "yawn") + told[1][:40], timeout=60)  # The last line is cut off.
+    assert "yawn" in said and "the run is over" in said and alarm.returncode == 1, said
+    alarm = subprocess.run([sys.executable, REPOSITORY / "examples/drowsiness.py"], input="no JSON\n", capture_output=True, text=True)
+    assert "NOT WATCHING" in alarm.stdout and not alarm.stderr and alarm.returncode == 1, alarm
 
 
 def main():

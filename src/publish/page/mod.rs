@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/` | the page: one file, which names no other host |
-//! | `/events` | server-sent events: the object of `--record -` for each frame, the newest first to a slow viewer |
+//! | `/events` | server-sent events: the object of `--record -` for each frame, the newest first to a slow viewer; health every two seconds |
 //! | `/metrics` | the figures of the metrics file, as Prometheus' text or, where it is asked for, OpenMetrics |
 //! | `/healthz` | JSON; 200 where frames come, 503 where they do not |
 //! | `/video` | MJPEG, only where pictures may be shown |

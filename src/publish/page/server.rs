@@ -4,7 +4,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -17,11 +17,12 @@ use super::video::Video;
 use super::{accept, answer};
 use crate::machine::{State, Tree, VERSION};
 use crate::record::metrics::Metrics;
+use crate::text::seldom::OnceAMinute;
 use crate::threads;
 
 const PAGE: &str = include_str!("page.html");
-/// A viewer hears something this often, so that one who is gone is noticed.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A viewer hears something this often, so that silence is noticed there, and here who is gone.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Enough for one answer.
 const STACK_BYTES: usize = 256 << 10;
 /// Between tries where the system has no room for a connection.
@@ -38,13 +39,16 @@ pub struct Server {
 pub fn start(listener: TcpListener, server: Server) -> io::Result<JoinHandle<()>> {
     let server = Arc::new(server);
     let accept = move || {
+        let mut seldom = OnceAMinute::default();
         for stream in listener.incoming() {
             if server.guests.is_closed() {
                 return;
             }
-            match stream {
-                Ok(stream) => let_in(&server, stream),
-                Err(_) => std::thread::sleep(NAP),
+            if let Err(error) = stream.and_then(|stream| let_in(&server, stream)) {
+                if seldom.due(Instant::now()) {
+                    log::warn!("the page cannot let somebody in: {error}; it goes on trying");
+                }
+                std::thread::sleep(NAP);
             }
         }
     };
@@ -52,14 +56,14 @@ pub fn start(listener: TcpListener, server: Server) -> io::Result<JoinHandle<()>
 }
 
 /// Who gets no thread is sent away by the end of the connection.
-fn let_in(server: &Arc<Server>, stream: TcpStream) {
+fn let_in(server: &Arc<Server>, stream: TcpStream) -> io::Result<()> {
     // Frames are small and go one by one.
     let _ = stream.set_nodelay(true);
-    let Some(pass) = server.guests.admit(stream) else { return };
+    let Some(pass) = server.guests.admit(stream) else { return Ok(()) };
     let server = Arc::clone(server);
     let thread = thread().stack_size(STACK_BYTES);
     // Without a thread the pass is dropped, and the connection with it.
-    let _ = threads::start_beside(thread, "a viewer of the page is cut off", move || server.attend(&pass));
+    threads::start_beside(thread, "a viewer of the page is cut off", move || server.attend(&pass)).map(drop)
 }
 
 fn thread() -> Builder {
@@ -117,7 +121,8 @@ impl Server {
             }
             ("/healthz", _) => {
                 let (is_well, text) = self.health();
-                whole(if is_well { "200 OK" } else { "503 Service Unavailable" }, "application/json", text.as_bytes())
+                let status = if is_well { "200 OK" } else { "503 Service Unavailable" };
+                whole(status, "application/json", (text + "\n").as_bytes())
             }
             ("/events", _) => {
                 let head = answer::stream_head("text/event-stream");
@@ -128,7 +133,8 @@ impl Server {
                 self.stream(pass, request, &head, || send_pictures(pass, video))
             }
             ("/video", None) => not_found("this run shows no pictures"),
-            _ => not_found("there are /, /events, /metrics and /healthz"),
+            (_, Some(_)) => not_found("there are /, /events, /video, /metrics and /healthz"),
+            (_, None) => not_found("there are /, /events, /metrics and /healthz"),
         }
     }
 
@@ -162,15 +168,21 @@ impl Server {
             "outlets": outlets.collect::<Vec<_>>(), "temperature_c": State::hottest(&Tree::here()), "video": self.video.is_some(),
             "version": VERSION,
         });
-        (health.trouble.is_none(), text.to_string() + "\n")
+        (health.trouble.is_none(), text.to_string())
     }
 
     fn send_events(&self, pass: &Pass) -> io::Result<()> {
         let mut cursor = self.feed.cursor();
+        let mut due = Instant::now();
         loop {
-            match cursor.next(HEARTBEAT) {
+            let now = Instant::now();
+            if now >= due {
+                pass.write(format!("event: health\ndata: {}\n\n", self.health().1).as_bytes())?;
+                due = now + HEARTBEAT;
+            }
+            match cursor.next(due.saturating_duration_since(now)) {
                 Next::End => return Ok(()),
-                Next::Nothing => pass.write(b": still here\n\n")?,
+                Next::Nothing => {}
                 Next::Json(json) => pass.write(&[b"data: ", json.as_slice(), b"\n\n"].concat())?,
             }
         }

@@ -10,6 +10,8 @@ use crate::text::files;
 
 /// Shorter ones are guessed.
 const SHORTEST: usize = 8;
+/// Longer ones, beside the other headers of a browser, find no room in a request.
+const LONGEST: usize = 1000;
 
 /// Kept as a hash, and compared by it, so that the time it takes tells nothing.
 #[derive(Clone)]
@@ -21,8 +23,8 @@ pub struct Token([u8; 32]);
 pub enum TokenError {
     #[error("cannot read the token from {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{0}: the first line is no token; expected eight letters or more without blanks at its ends")]
-    Short(PathBuf),
+    #[error("{0}: the first line is no token; expected eight to 1000 letters without blanks at its ends")]
+    Length(PathBuf),
 }
 
 impl Token {
@@ -30,7 +32,8 @@ impl Token {
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let text = files::read_text(path).map_err(|source| TokenError::Read { path: path.into(), source })?;
         let line = text.lines().next().unwrap_or_default().trim();
-        if line.chars().count() < SHORTEST { Err(TokenError::Short(path.into())) } else { Ok(Token(hash(line))) }
+        let fits = line.chars().count() >= SHORTEST && line.len() <= LONGEST;
+        if fits { Ok(Token(hash(line))) } else { Err(TokenError::Length(path.into())) }
     }
 
     /// Whether the value of a header `Authorization` has the token: as a bearer token, or as the
@@ -75,9 +78,9 @@ mod tests {
         // An editor's byte order mark is none of it.
         std::fs::write(&path, "\u{feff}correct horse\r\n").unwrap();
         assert!(Token::read(&path).unwrap().is_in("Bearer correct horse"));
-        for short in ["short", "äöüäöüä"] {
-            std::fs::write(&path, short).unwrap();
-            assert!(Token::read(&path).is_err(), "{short}");
+        for unfit in ["short", "äöüäöüä", &"x".repeat(9000)] {
+            std::fs::write(&path, unfit).unwrap();
+            assert!(Token::read(&path).is_err(), "{unfit}");
         }
         assert!(Token::read(Path::new("/nowhere")).is_err());
     }
