@@ -40,7 +40,7 @@ def begin(client, _data, _flags, answer, _properties):
 
 
 def watches(reason):
-    """Says why nobody watches any more, once, though the seconds in it go on; None: somebody does."""
+    """Says why nobody watches any more, once, though its seconds go on; None: somebody does."""
     global trouble
     kind = reason and re.sub(r"\d+", "", reason)
     if reason and kind != trouble:

@@ -139,7 +139,7 @@ def check_page(browser, address, folder, pictures):
 
 
 def check_silence(run, browser):
-    """A program that stands still while its connections stay; pictures that end; another version."""
+    """A program that stands still and keeps its connections; pictures that end; another version."""
     run.process.send_signal(signal.SIGSTOP)
     wait(lambda: browser.evaluate("find('state').textContent.startsWith('no word for ')"), "a word of silence")
     figures = browser.evaluate("[find('view').className, find('fps').textContent, find('spoken').textContent]")
