@@ -105,5 +105,5 @@ fn results() -> impl Write {
 
 fn write_json(path: &Path, figures: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(figures).expect("figures have text keys") + "\n";
-    files::write(path, &text).with_context(|| format!("cannot write {}", path.display()))
+    files::put(path, &text).with_context(|| format!("cannot write {}", path.display()))
 }

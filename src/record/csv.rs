@@ -201,8 +201,12 @@ fn write_list(out: &mut Vec<u8>, items: impl Iterator<Item = String>) -> std::io
     Ok(())
 }
 
-/// Writes a text that holds no line break.
+/// Writes a text; control characters, line breaks among them, as `\n` or `\u{1b}`.
 fn write_text(out: &mut Vec<u8>, text: &str) {
+    if text.contains(char::is_control) {
+        let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
+        return write_text(out, &escaped.collect::<String>());
+    }
     if text.contains([',', '"']) {
         out.push(b'"');
         out.extend(text.replace('"', "\"\"").bytes());

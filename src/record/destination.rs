@@ -37,6 +37,7 @@ impl Destination {
             }
             _ => {}
         }
+        files::check_own(&target).map_err(|problem| refused(problem.to_string()))?;
         storage::check_free(&target).map_err(|busy| refused(busy.to_string()))?;
         let folder = files::folder_of(&target);
         files::check_folder_to_be(folder).map_err(|problem| in_folder(path, folder, &problem))?;

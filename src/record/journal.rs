@@ -135,6 +135,7 @@ impl<S: Storage> Journal<S> {
             Err(_) => {
                 // An empty file is removed by the next attempt if it cannot be now.
                 let _ = self.storage.truncate(&mut file, 0);
+                drop(file);
                 let _ = self.storage.remove(&self.names.path);
             }
         }
@@ -167,17 +168,19 @@ impl<S: Storage> Journal<S> {
         })
     }
 
-    /// Completes the file under way with `tail` and closes it. It keeps its name until another one
-    /// is begun.
+    /// Completes the file under way with `tail`. It keeps its name, and no other run takes it, until
+    /// another one is begun.
     pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
-        match self.open.take() {
-            Some(open) if !tail.is_empty() && self.check(&open.file, open.bytes).is_ok() => {
-                let finished = self.append_to(open, tail);
-                self.open = None;
-                finished
-            }
-            _ => Ok(()),
+        let mut finished = Ok(());
+        if !tail.is_empty()
+            && let Some(open) = self.open.take_if(|open| self.storage.tampering(&open.file, open.bytes).is_none())
+        {
+            finished = self.append_to(open, tail);
         }
+        if let Some(open) = self.open.take() {
+            self.storage.keep(open.file);
+        }
+        finished
     }
 
     /// Gives all files of the folder.

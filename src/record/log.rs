@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Format;
+use super::claim::Claimed;
 use super::destination::Destination;
 use super::entry::Entry;
 use super::fields::Fields;
@@ -17,7 +18,7 @@ use super::losses::{Cause, LossReport, Tally};
 use super::past::Past;
 use super::pipe::Pipe;
 use super::provenance::Provenance;
-use super::storage::{Disk, Storage};
+use super::storage::Storage;
 use super::writer::Writer;
 use super::{RecordError, Recorder};
 use crate::face::Observation;
@@ -114,11 +115,11 @@ impl Log {
     }
 
     /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is
-    /// made at once, the file with the first entry. A pipe and what is a device are written to as
+    /// made at once, and the file is taken: no other run gets it. A pipe and what is a device are written to as
     /// they are.
     pub fn to(path: &Path, options: LogOptions) -> Result<Self, RecordError> {
         match Destination::prepare(path)? {
-            Destination::File(file) => Log::start(Disk, path, &file, options, None, Taker::Disk),
+            Destination::File(file) => Log::start(claim(path, &file)?, path, &file, options, None, Taker::Disk),
             Destination::Pipe(pipe) => {
                 let options = LogOptions { limits: Limits::NONE, ..options };
                 Log::start(Pipe::default(), path, &pipe, options, None, Taker::PipeReader)
@@ -129,7 +130,7 @@ impl Log {
     /// Goes on with a log of which this was recorded: with the same file where its format lets us.
     pub fn resume(path: &Path, options: LogOptions, past: Past) -> Result<Self, RecordError> {
         match Destination::prepare(path)? {
-            Destination::File(file) => Log::start(Disk, path, &file, options, Some(past), Taker::Disk),
+            Destination::File(file) => Log::start(claim(path, &file)?, path, &file, options, Some(past), Taker::Disk),
             Destination::Pipe(_) => Log::to(path, options),
         }
     }
@@ -169,6 +170,7 @@ impl Log {
                 writer.go_on(bytes);
             }
             write_all(&messages, &writer_queued, &mut writer, options.flush_interval, taker);
+            drop(writer);
             // Nobody listens any more if the time to finish ran out.
             let _ = finished.send(());
         })
@@ -297,6 +299,11 @@ impl Log {
     }
 }
 
+/// `path` names the file.
+fn claim(path: &Path, file: &Path) -> Result<Claimed, RecordError> {
+    Claimed::take(file).map_err(|problem| RecordError::Unwritable { path: path.into(), problem: problem.to_string() })
+}
+
 impl From<TrySendError<Message>> for Unsent {
     fn from(error: TrySendError<Message>) -> Self {
         match error {
@@ -375,7 +382,8 @@ impl Lateness {
             log::warn!(
                 "{} is slow: records were {} ms old when they were safe, not {} ms",
                 self.taker,
-                age.as_millis(),
+                // More than the limit in the same digits.
+                age.as_nanos().div_ceil(1_000_000),
                 self.flush_interval.as_millis()
             );
         }

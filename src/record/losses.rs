@@ -177,6 +177,7 @@ pub fn in_words(error: &io::Error) -> String {
         io::ErrorKind::StorageFull => "the disk is full".into(),
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
         io::ErrorKind::NotFound => "the folder does not exist".into(),
+        io::ErrorKind::AlreadyExists => "a folder or a link to nothing has its name".into(),
         _ => error.to_string(),
     }
 }

@@ -11,6 +11,7 @@
 
 mod annotations;
 mod choice;
+mod claim;
 pub mod csv;
 mod destination;
 mod encode;

@@ -89,7 +89,8 @@ impl Past {
         let mut line = Vec::new();
         let mut before_frame = None;
         let (has_head, mut has_other_lines) = (head.is_some(), false);
-        while file.read_until(b'\n', &mut line)? > 0 {
+        loop {
+            let bytes = read_line(file, &mut line)?;
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else { break };
             match head.take() {
                 Some(head) if head == text => {}
@@ -107,7 +108,7 @@ impl Past {
                     self.take(frame)?;
                 }
             }
-            position += line.len() as u64;
+            position += bytes;
             line.clear();
         }
         // A torn row may be another one of the last frame, which is made anew as a whole.
@@ -138,10 +139,8 @@ impl Past {
         }
         // What is torn is the last member. Where others follow it, or none is whole, nothing is cut
         // off.
-        let mut torn = Vec::new();
-        file.seek(SeekFrom::Start(whole))?;
-        file.read_to_end(&mut torn)?;
-        let others_follow = torn.windows(GZIP.len()).skip(1).any(|bytes| bytes == GZIP);
+        file.seek(SeekFrom::Start(whole + 1))?;
+        let others_follow = has_member(file)?;
         Ok(Some(whole).filter(|whole| *whole > 0 && !others_follow))
     }
 
@@ -216,6 +215,34 @@ struct BeforeFrame {
     last: Option<Mark>,
     /// Its source, if it is the first frame of that.
     new_source: Option<String>,
+}
+
+/// Reads up to the next line break, and gives how many bytes that are. Of a line that no record is as
+/// long as, the middle is left out.
+fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
+    const LONGEST: usize = 16 << 20;
+    let mut bytes = 0;
+    loop {
+        line.truncate(LONGEST);
+        let read = (&mut *file).take(1 << 16).read_until(b'\n', line)?;
+        bytes += read as u64;
+        if read == 0 || line.ends_with(b"\n") {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Whether the begin of a member of gzip stands anywhere.
+fn has_member(file: impl Read) -> io::Result<bool> {
+    let mut last = [0; GZIP.len()];
+    for byte in file.bytes() {
+        last.rotate_left(1);
+        last[GZIP.len() - 1] = byte?;
+        if last == GZIP {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What of a record says which frame it is of.

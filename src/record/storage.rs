@@ -54,6 +54,8 @@ pub trait Storage {
     fn sync_folder(&mut self, folder: &Path) -> io::Result<()>;
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// Takes a file that is complete, and keeps it from other runs until the next one is made.
+    fn keep(&mut self, _file: Self::File) {}
     /// What somebody did to an open file into which so many bytes were written.
     fn tampering(&self, _file: &Self::File, _bytes: u64) -> Option<Tampering> {
         None
@@ -108,6 +110,7 @@ impl Storage for Disk {
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
+        check_free(path)?;
         std::fs::remove_file(path)
     }
 

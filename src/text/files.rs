@@ -1,11 +1,10 @@
 //! Files as a whole: which one a path stands for, whether it can be written, and small ones that
 //! are read and written at once.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 #[cfg(feature = "program")]
 use std::io::Write;
 use std::io::{self, Read};
-#[cfg(feature = "program")]
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,8 +13,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::fs::{OFlags, fcntl_setfl, statvfs};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 #[cfg(feature = "program")]
-use rustix::process::{getegid, geteuid, getgroups};
+use rustix::process::{getegid, getgroups};
 
 /// The bytes of a file, if they are no more than so many: one that was named by mistake, or that
 /// has no end, would take all memory.
@@ -131,6 +131,15 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     Replaced::default().replace(path, text)
 }
 
+/// Replaces a file, or writes it as it is where its folder takes no other one.
+#[cfg(feature = "program")]
+pub fn put(path: &Path, text: &str) -> io::Result<()> {
+    match replace(path, text) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => write(path, text),
+        replaced => replaced,
+    }
+}
+
 /// A file that one run replaces again and again. Other runs find it taken meanwhile.
 #[cfg(feature = "program")]
 #[derive(Debug, Default)]
@@ -176,7 +185,7 @@ impl Replaced {
     /// Whether no other run replaces the file.
     fn check_free(&self, path: &Path) -> io::Result<()> {
         let Ok(there) = File::open(path) else { return Ok(()) };
-        let is_same = |own: &File| Ok::<_, io::Error>(id(own)? == id(&there)?);
+        let is_same = |own: &File| Ok::<_, io::Error>(id(&own.metadata()?) == id(&there.metadata()?));
         match &self.0 {
             Some(own) if is_same(own)? => Ok(()),
             _ => locked(there).map(drop),
@@ -185,15 +194,13 @@ impl Replaced {
 }
 
 /// What tells a file from all others of the machine.
-#[cfg(feature = "program")]
-fn id(file: &File) -> io::Result<(u64, u64)> {
-    let about = file.metadata()?;
-    Ok((about.dev(), about.ino()))
+pub fn id(about: &Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
 }
 
 /// Writes a file as it is. A pipe that nobody reads is an error, and not waited for.
 #[cfg(feature = "program")]
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
+fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = if is_no_file(path) { open_for_reader(path)? } else { File::create(path)? };
     file.write_all(text.as_bytes())
 }
@@ -279,6 +286,31 @@ pub fn check_folder_to_be(folder: &Path) -> io::Result<()> {
     check_no_file_is_in_the_way(folder)?;
     let there = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
     check_folder(there)
+}
+
+/// Whether this user may rename or remove a file that is there: in a folder that keeps files for
+/// their owners, as /tmp is, another user's may not be touched, whatever its rights say.
+pub fn check_own(path: &Path) -> io::Result<()> {
+    const STICKY: u32 = 0o1000;
+    let (Ok(file), Ok(folder)) = (fs::symlink_metadata(path), fs::metadata(folder_of(path))) else { return Ok(()) };
+    let own = geteuid();
+    if own.is_root() || folder.mode() & STICKY == 0 || [file.uid(), folder.uid()].contains(&own.as_raw()) {
+        return Ok(());
+    }
+    let words = format!(
+        "it belongs to {}, who alone may rename it in this folder; name another file, or have its owner move it",
+        user_in_words(file.uid())
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+}
+
+fn user_in_words(user: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let has_number = |line: &&str| line.split(':').nth(2).and_then(|number| number.parse().ok()) == Some(user);
+    match users.lines().find(has_number).and_then(|line| line.split(':').next()) {
+        Some(name) => format!("the user {name}"),
+        None => format!("the user with the number {user}"),
+    }
 }
 
 /// Whether a file can be written, as far as it can be told without touching it, and no other run
