@@ -1,6 +1,6 @@
 //! Runs for weeks under a service manager: signals, readiness and the watchdog.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::Builder;
@@ -22,10 +22,13 @@ pub struct Signals {
     opening: Arc<AtomicBool>,
     /// Ends the thread that waits for a signal until then.
     first: Handle,
+    /// Whether a terminal was there at the start.
+    had_terminal: bool,
 }
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (reload). A second SIGINT ends the
+    /// Catches SIGTERM and SIGINT (stop) and SIGHUP (reload, or stop where it is the terminal that
+    /// went). A second SIGINT ends the
     /// process at once, and until [`Signals::opened`] so does the first signal: a driver may keep
     /// for long who opens its camera. SIGXFSZ (a file may not grow any more) ends nothing: the
     /// write that it is about fails, as on a full disk.
@@ -48,7 +51,7 @@ impl Signals {
         threads::start_beside(Builder::new().name("signals".into()), "no signal ends what is being opened", wait)?;
         flag::register(SIGHUP, Arc::clone(&reload))?;
         flag::register(SIGXFSZ, Arc::default())?;
-        Ok(Signals { stop, reload, opening, first })
+        Ok(Signals { stop, reload, opening, first, had_terminal: has_terminal() })
     }
 
     /// All that a run needs is open: from now on a signal lets what was begun come to its end.
@@ -61,10 +64,20 @@ impl Signals {
         self.stop.load(Relaxed)
     }
 
-    /// Whether SIGHUP came since the last call.
+    /// Whether a reload was asked for since the last call. Where the terminal went from which this
+    /// was started, SIGHUP is a stop.
     pub fn take_reload(&self) -> bool {
-        self.reload.swap(false, Relaxed)
+        let came = self.reload.swap(false, Relaxed);
+        if came && self.had_terminal && !has_terminal() {
+            self.stop.store(true, Relaxed);
+        }
+        came && !self.stop()
     }
+}
+
+/// One that was hung up is none any more.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
 /// The service manager that started this process, if one did (systemd's `sd_notify` protocol).
@@ -77,6 +90,11 @@ pub struct ServiceManager {
 impl ServiceManager {
     pub fn from_environment() -> Self {
         ServiceManager { watchdog: sd_notify::watchdog_enabled(), fed_at: None }
+    }
+
+    /// Whether it waits for news of this process.
+    pub fn is_there(&self) -> bool {
+        std::env::var_os("NOTIFY_SOCKET").is_some()
     }
 
     /// A frame went through the whole pipeline. The first one makes the service ready, and nothing

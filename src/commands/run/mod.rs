@@ -35,6 +35,7 @@ use crate::record::log::Log;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::screen::ScreenError;
+use crate::text::message::counted;
 use crate::threads;
 
 /// After a signal all records are safe within this time, so that the process ends within a second.
@@ -70,14 +71,16 @@ pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     run.progress.totals.recorded_files = recorded_files;
     run.progress.watch = StatusWatch::new(args.source.as_ref().is_some_and(SourceChoice::waits));
+    let is_service = run.service.is_there();
     let feed = Feed::start(source).context("cannot start the thread that captures")?;
     let observed = run.observe_all(&feed, &signals);
     // However the frames ended, what was recorded is made safe.
     let kept = run.finish(feed, &signals);
-    let Progress { totals, watch, .. } = run.progress;
+    let Progress { totals, watch, seen_to_end, .. } = run.progress;
     let had_frames = totals.frames > 0 || (totals.damaged == 0 && watch.status().is_live());
+    let files = args.source.as_ref().filter(|source| source.file().is_some() && !seen_to_end);
     let saw_all = observed.is_ok() && totals.failures() == 0 && had_frames;
-    let (complete, lasted) = (saw_all && kept, started.elapsed());
+    let (complete, lasted) = (saw_all && kept && files.is_none(), started.elapsed());
     let metrics = &run.outputs.metrics;
     let written = json_summary.map(|summary| summary.write(&totals, metrics, complete, lasted)).transpose();
     observed?;
@@ -90,8 +93,13 @@ pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     written?;
-    // Who stops a service knows of its losses from its log.
-    Ok(if complete || (saw_all && signals.stop()) { Outcome::Done } else { Outcome::Incomplete })
+    if let Some(files) = files.filter(|_| signals.stop() && !is_service) {
+        let read = counted(totals.frames + totals.unread(), "frame of it was", "frames of it were");
+        error!("stopped before the end of {files}: {read} read");
+        return Ok(Outcome::Incomplete);
+    }
+    // Who stops a service knows of its losses from its log, and who closes a window has seen enough.
+    Ok(if complete || (saw_all && (signals.stop() || kept)) { Outcome::Done } else { Outcome::Incomplete })
 }
 
 /// What frames go through.
@@ -121,6 +129,8 @@ struct Progress {
     /// A camera that came back as another one, and its first frame.
     other_camera: Option<(Origin, u32)>,
     window_closed: bool,
+    /// All frames were taken that there are, or that were asked for.
+    seen_to_end: bool,
     /// Whether it was said that nobody reads standard output.
     reader_was_missed: bool,
 }
@@ -152,17 +162,24 @@ impl Run {
                 Taken::Value if self.is_enough() => {}
                 Taken::Value => self.observe(&mut frame)?,
                 Taken::Nothing => self.remind(),
-                Taken::Closed => break,
+                Taken::Closed => {
+                    self.progress.seen_to_end = true;
+                    return Ok(());
+                }
             }
         }
+        self.progress.seen_to_end = self.has_all_wanted();
         Ok(())
     }
 
     fn is_enough(&self) -> bool {
         let has_gone = self.progress.window_closed || self.outputs.publishers.iter().any(Publisher::is_gone);
-        let is_unwatched = has_gone && self.others().next().is_none();
+        (has_gone && self.others().next().is_none()) || self.has_all_wanted()
+    }
+
+    fn has_all_wanted(&self) -> bool {
         let totals = &self.progress.totals;
-        is_unwatched || self.frames.is_some_and(|limit| totals.frames + totals.unread() >= limit as usize)
+        self.frames.is_some_and(|limit| totals.frames + totals.unread() >= limit as usize)
     }
 
     /// What the run goes on for.

@@ -21,13 +21,18 @@ pub struct JsonSummary {
 }
 
 impl JsonSummary {
-    /// Looks whether the file can be written, so that this is known before the run. `-` is standard
-    /// output, and so is `/dev/stdout`.
+    /// Looks whether the file can be written, so that this is known before the run, and removes that
+    /// of an earlier run: who finds one knows that it is of this run. `-` is standard output, and so
+    /// is `/dev/stdout`.
     pub fn to(path: &Path) -> anyhow::Result<Self> {
         if is_stdout(path) {
             return Ok(JsonSummary { file: None });
         }
         check_writable(path)?;
+        if path.is_file() {
+            // One that stays is written over.
+            let _ = std::fs::remove_file(files::target(path));
+        }
         Ok(JsonSummary { file: Some(path.into()) })
     }
 
@@ -44,7 +49,7 @@ impl JsonSummary {
         let text = format!("{object:#}\n");
         match self.file {
             None => Ok(results().write_all(text.as_bytes())?),
-            Some(path) => files::write(&path, &text).with_context(|| format!("cannot write {}", path.display())),
+            Some(path) => files::put(&path, &text).with_context(|| format!("cannot write {}", path.display())),
         }
     }
 }
@@ -57,7 +62,7 @@ fn object(totals: &Totals, metrics: &Metrics) -> Value {
         .map(|outlet| json!({ "name": outlet.name, "done": outlet.done, "lost": outlet.lost, "bytes": outlet.bytes }));
     json!({
         "made_by": metrics.made_by().as_deref(),
-        "frames": totals.frames, "with_a_face": totals.with_a_face, "dropped": totals.dropped, "damaged": totals.damaged,
+        "frames": totals.frames, "with_a_face": totals.with_a_face, "dropped": totals.dropped(), "damaged": totals.damaged,
         "unreadable": totals.unreadable, "videos_not_whole": totals.videos_not_whole, "recorded_earlier": totals.recorded_files,
         "camera_reconnects": health.reconnects, "screen_failures": totals.screen_failures,
         "panicked_threads": totals.panicked,

@@ -2,6 +2,7 @@
 
 use crate::capture::CaptureError;
 use crate::face::Observation;
+use crate::record::metrics::Drops;
 use crate::report::durations::Latencies;
 use crate::text::message::counted;
 
@@ -9,7 +10,6 @@ use crate::text::message::counted;
 #[derive(Debug, Default)]
 pub struct Totals {
     pub frames: usize,
-    pub dropped: u64,
     pub with_a_face: usize,
     /// Pictures that could not be read.
     pub unreadable: usize,
@@ -18,9 +18,7 @@ pub struct Totals {
     pub damaged: usize,
     /// How often the source came back after it was gone.
     pub reconnects: u64,
-    /// Those, and what could not be read, that no frame has counted yet among what was dropped
-    /// before it.
-    uncounted: u32,
+    drops: Drops,
     pub screen_failures: usize,
     /// Threads that panicked.
     pub panicked: usize,
@@ -34,23 +32,25 @@ pub struct Totals {
 impl Totals {
     pub fn count(&mut self, seen: &Observation) {
         self.frames += 1;
-        // What is known by now may be about frames after this one.
-        let bad = seen.dropped.min(self.uncounted);
-        self.uncounted -= bad;
-        self.dropped += u64::from(seen.dropped - bad);
+        self.drops.count(seen.dropped.into());
         self.with_a_face += usize::from(!seen.faces.is_empty());
         self.latencies.push(seen.timings.total);
     }
 
     pub fn count_damaged(&mut self) {
         self.damaged += 1;
-        self.uncounted = self.uncounted.saturating_add(1);
+        self.drops.count_damaged();
     }
 
     pub fn count_unread(&mut self, error: &CaptureError) {
         self.is_no_source |= matches!(error, CaptureError::UnknownKind { .. });
         *if error.is_of_a_picture() { &mut self.unreadable } else { &mut self.videos_not_whole } += 1;
-        self.uncounted = self.uncounted.saturating_add(1);
+        self.drops.count_unreadable();
+    }
+
+    /// Frames that the source gave and that were not observed, but for those that it gave damaged.
+    pub fn dropped(&self) -> u64 {
+        self.drops.undamaged()
     }
 
     /// Whether all there is to say was said in one error, as of a pipe without a byte.
@@ -82,7 +82,8 @@ impl Totals {
         let videos = counted(self.videos_not_whole, "video", "videos");
         let videos = some(self.videos_not_whole, format!("; {videos} not read whole"));
         let panicked = some(self.panicked, format!("; {} panicked", counted(self.panicked, "thread", "threads")));
-        let dropped = some(self.dropped as usize, format!("; {} dropped", self.dropped));
+        let dropped = self.dropped();
+        let dropped = some(dropped as usize, format!("; {dropped} dropped"));
         let damaged = some(self.damaged, format!("; {} damaged", self.damaged));
         let times = counted(self.reconnects, "time", "times");
         let reconnects = some(self.reconnects as usize, format!("; gone and back {times}"));
@@ -124,7 +125,7 @@ mod tests {
         for dropped in [0, 1, 1] {
             totals.count(&Observation { dropped, ..Observation::default() });
         }
-        assert_eq!(totals.dropped, 1);
+        assert_eq!(totals.dropped(), 1);
     }
 
     #[test]

@@ -52,7 +52,13 @@ impl Drops {
         [("busy", self.busy), ("damaged", self.damaged), ("source", self.source)]
     }
 
-    pub fn total(&self) -> u64 {
+    /// Those that did not come damaged.
+    pub fn undamaged(&self) -> u64 {
+        self.busy + self.source
+    }
+
+    #[cfg(test)]
+    fn total(&self) -> u64 {
         self.by_cause().iter().map(|(_, count)| count).sum()
     }
 }

@@ -5,11 +5,10 @@ mod drops;
 mod exposition;
 mod histogram;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use self::drops::Drops;
 use self::exposition::{Exposition, Label, MetricKind};
 use self::histogram::Histogram;
 use crate::capture::Status;
@@ -21,6 +20,7 @@ use crate::record::provenance::Provenance;
 use crate::text::files;
 use crate::threads;
 
+pub use drops::Drops;
 pub use exposition::MetricsFormat;
 
 /// A run whose last frame is older than this does not do its work.
@@ -45,7 +45,7 @@ struct Record {
 
 #[derive(Debug)]
 struct Counts {
-    started: SystemTime,
+    started: Started,
     frames: u64,
     frame_at: Option<(Instant, SystemTime)>,
     drops: Drops,
@@ -59,10 +59,30 @@ struct Counts {
     publish: Histogram,
 }
 
+/// When the run began. A board without a clock of its own learns the time later.
+#[derive(Debug)]
+struct Started {
+    at: Instant,
+    said: SystemTime,
+}
+
+impl Started {
+    /// By the clock as it stands now; the same as before, unless the clock was set.
+    fn by_wall(&mut self, now: SystemTime) -> SystemTime {
+        const LEAST: Duration = Duration::from_secs(1);
+        let began = now.checked_sub(self.at.elapsed()).unwrap_or(UNIX_EPOCH);
+        let moved = began.duration_since(self.said).unwrap_or_else(|error| error.duration());
+        if moved > LEAST {
+            self.said = began;
+        }
+        self.said
+    }
+}
+
 impl Default for Counts {
     fn default() -> Self {
         Counts {
-            started: SystemTime::now(),
+            started: Started { at: Instant::now(), said: SystemTime::now() },
             frames: 0,
             frame_at: None,
             drops: Drops::default(),
@@ -194,7 +214,7 @@ impl Metrics {
             trouble: counts.trouble(),
             frames: counts.frames,
             frames_with_a_face: counts.frames_with_a_face,
-            dropped: counts.drops.total(),
+            dropped: counts.drops.undamaged(),
             source_errors: counts.source_errors,
             reconnects: counts.camera_reconnects,
             outlets,
@@ -216,7 +236,7 @@ impl Metrics {
             let labels: Vec<Label<'_>> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             text.family("build_info", MetricKind::Info, "Who makes these figures.").sample(&labels, 1);
         }
-        put_counts(&mut text, &self.counts.lock().expect(UNPOISONED));
+        put_counts(&mut text, &mut self.counts.lock().expect(UNPOISONED));
         text.single("panicked_threads_total", MetricKind::Counter, "Threads that panicked.", threads::panicked());
         put_records(&mut text, &self.records);
         put_receivers(&mut text, &self.receivers.lock().expect(UNPOISONED));
@@ -225,9 +245,14 @@ impl Metrics {
     }
 }
 
-fn put_counts(text: &mut Exposition, counts: &Counts) {
+fn put_counts(text: &mut Exposition, counts: &mut Counts) {
     use MetricKind::{Counter, Gauge};
-    text.single("start_time_seconds", Gauge, "When the run began, since 1970.", unix_s(counts.started));
+    text.single(
+        "start_time_seconds",
+        Gauge,
+        "When the run began, since 1970.",
+        unix_s(counts.started.by_wall(SystemTime::now())),
+    );
     text.single("frames_total", Counter, "Frames observed.", counts.frames);
     if let Some((_, at)) = counts.frame_at {
         text.single("last_frame_timestamp_seconds", Gauge, "When the last frame was seen, since 1970.", unix_s(at));
@@ -253,8 +278,13 @@ fn put_counts(text: &mut Exposition, counts: &Counts) {
     text.histograms("stage_seconds", "Time each stage of a frame took.", "stage", stages);
 }
 
+/// A path as a label, which no other path has: bytes that are no text as `\xFF`.
+fn label(path: &Path) -> String {
+    path.to_str().map_or_else(|| format!("{path:?}").trim_matches('"').into(), Into::into)
+}
+
 fn put_records(text: &mut Exposition, records: &[Record]) {
-    let names: Vec<String> = records.iter().map(|record| record.path.display().to_string()).collect();
+    let names: Vec<String> = records.iter().map(|record| label(&record.path)).collect();
     let named = || names.iter().zip(records).map(|(name, record)| (name.as_str(), record));
     let mut family = text.family("records_written_total", MetricKind::Counter, "Frames recorded, safe on the medium.");
     named().for_each(|(file, record)| family.sample(&[("file", file)], record.tally.written()));
@@ -323,6 +353,19 @@ mod tests {
 
     fn has(text: &str, line: &str) {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_the_start() {
+        let then = SystemTime::now();
+        let mut started = Started { at: Instant::now(), said: then };
+        assert_eq!(started.by_wall(then + Duration::from_millis(500)), then);
+        let year = Duration::from_secs(365 * 24 * 3600);
+        for now in [then + year, then] {
+            let began = started.by_wall(now);
+            assert!(now.duration_since(began).unwrap() < Duration::from_secs(60));
+            assert_eq!(started.by_wall(now + Duration::from_millis(10)), began);
+        }
     }
 
     #[test]
