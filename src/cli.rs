@@ -153,7 +153,7 @@ mod tests {
              --board h.toml --publish udp://i:1 --publish-password-file j --serve 80 --token-file k",
             "eval --data a --model ./b --json c --predictions d.csv",
             "bench --model ./a --source b --against c.onnx --board d.toml --json e",
-            "compare a.json --markdown b --html c --svg d",
+            "compare a.json --markdown b.md --html c.html --svg d",
             "latency --source a --board b.toml --screen png:c --json d",
         ] {
             let cli = Cli::try_parse_from(["wingmark"].into_iter().chain(line.split_whitespace())).unwrap();

@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 
 use super::apart;
 use super::named::{NamedFiles, Role};
-use super::shared::{BoardArgs, CameraArgs, landmark_model, os, result_file};
+use super::shared::{BoardArgs, CameraArgs, landmark_model, os, result_file, result_named};
 use crate::capture::SourceChoice;
 use crate::dataset::degrade::Degradation;
 use crate::face::pose::FieldOfView;
@@ -146,11 +146,11 @@ pub struct CompareArgs {
     pub reports: Vec<PathBuf>,
 
     /// Write the tables as Markdown.
-    #[arg(long, value_name = "FILE", value_parser = result_file())]
+    #[arg(long, value_name = "FILE.md", value_parser = result_named(&["md"]))]
     pub markdown: Option<PathBuf>,
 
     /// Write charts and tables as one page that opens without a network.
-    #[arg(long, value_name = "FILE", value_parser = result_file())]
+    #[arg(long, value_name = "FILE.html", value_parser = result_named(&["html", "htm"]))]
     pub html: Option<PathBuf>,
 
     /// Write the charts, accuracy.svg and stages.svg, into this folder.

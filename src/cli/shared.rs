@@ -36,6 +36,19 @@ pub(super) fn result_file() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
+/// A file for results that has one of these endings, so that a name which was left out does not let
+/// the next file be written over.
+pub(super) fn result_named(endings: &'static [&'static str]) -> impl TypedValueParser<Value = PathBuf> {
+    result_file().try_map(move |path| {
+        let has = |ending: &&str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+        if endings.iter().any(has) {
+            Ok(path)
+        } else {
+            Err(format!("expected a file that ends in .{}", endings.join(" or .")))
+        }
+    })
+}
+
 /// A whole number from 1 on.
 pub(super) fn count<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
     const EXPECTED: &str = "expected a whole number from 1 on";

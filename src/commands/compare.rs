@@ -99,12 +99,12 @@ fn markdown(reports: &[Report]) -> String {
     }
     for report in reports {
         for warning in &report.warnings {
-            let _ = writeln!(text, "* {}: {}", report.board, warning.replace('<', "&lt;"));
+            let _ = writeln!(text, "* {}", table::in_markdown(&format!("{}: {warning}", report.board)));
         }
     }
     text
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    files::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    files::put(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -119,8 +119,13 @@ fn number(key: &str, value: f64) -> Checked {
     if (0.0..=LARGEST).contains(&value) {
         Ok(())
     } else {
-        Err(Wrong { key: key.into(), found: value.to_string(), expected: format!("0 to {LARGEST:e}") })
+        Err(Wrong { key: key.into(), found: in_words(value), expected: format!("0 to {LARGEST:e}") })
     }
+}
+
+/// Without hundreds of digits.
+fn in_words(value: f64) -> String {
+    if value.abs() > LARGEST { format!("{value:e}") } else { value.to_string() }
 }
 
 fn text(key: &str, value: &str) -> Checked {

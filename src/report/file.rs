@@ -42,6 +42,8 @@ impl Report {
     /// Reads the bytes of the file `path`, which messages name.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Report, ReportError> {
         let path = || path.to_path_buf();
+        // Some editors put a byte order mark first.
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let value: Value = serde_json::from_slice(bytes).map_err(|source| match source.classify() {
             Category::Eof => ReportError::Truncated(path()),
             _ => ReportError::NotJson { path: path(), source },
@@ -84,6 +86,8 @@ mod tests {
         let path = folder.path().join("a.json");
         sample::report().write(&path).unwrap();
         assert_eq!(Report::read(&path).unwrap(), sample::report());
+        let marked = [b"\xef\xbb\xbf".to_vec(), std::fs::read(&path).unwrap()].concat();
+        assert_eq!(Report::parse(&marked, &path).unwrap(), sample::report());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -115,6 +119,7 @@ mod tests {
         assert!(changed("\"min_us\": 4000.0", "\"min_us\": 1e400").contains("number out of range"));
         for (from, to, expected) in [
             ("\"min_us\": 4000.0", "\"min_us\": -1", "models[0].frame.min_us is -1; expected 0 to 1e12"),
+            ("\"min_us\": 4000.0", "\"min_us\": 1e300", "models[0].frame.min_us is 1e300; expected 0 to 1e12"),
             ("\"min_us\": 4000.0", "\"min_us\": 9000", "models[0].frame is not in order"),
             ("\"count\": 1000", "\"count\": 0", "models[0].stages.capture.count is 0; expected at least 1"),
             ("\"min_us\": 3200.0", "\"min_us\": 0", "models[0].stages.net.min_us is 0; expected more than 0"),

@@ -34,15 +34,18 @@ const NAMES: [Column; 4] = [
     column("kernels", "the int8 arithmetic that the machine was given"),
 ];
 
+/// A text of a report. HTML in Markdown is HTML.
+pub fn in_markdown(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|")
+}
+
 impl Rows {
     pub fn terminal(&self) -> String {
         self.text(UTF8_FULL_CONDENSED, str::to_string) + &self.explained("  ")
     }
 
     pub fn markdown(&self) -> String {
-        // HTML in Markdown is HTML.
-        let cell = |cell: &str| cell.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|");
-        self.text(ASCII_MARKDOWN, cell) + "\n" + &self.explained("* ")
+        self.text(ASCII_MARKDOWN, in_markdown) + "\n" + &self.explained("* ")
     }
 
     /// A line for each column, and one for the remark.
