@@ -1,5 +1,7 @@
 //! The files that options name, and whether one is written that is named twice.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::capture::is_shown;
@@ -66,9 +68,29 @@ impl NamedFiles {
         self.iter().filter(|file| file.role.is_written())
     }
 
+    /// Which name of a file that is written is one for a shell, in words: no shell has read it.
+    fn unexpanded(&self) -> Option<String> {
+        let is_for_shell = |name: &OsStr| {
+            let name = name.as_bytes();
+            name == b"~" || matches!(name, [b'$', b'{' | b'A'..=b'Z' | b'a'..=b'z' | b'_', ..])
+        };
+        let first = |file: &NamedFile| file.path.iter().next().map(OsStr::to_owned);
+        let found = self.written().find_map(|file| Some((file, first(file).filter(|name| is_for_shell(name))?)));
+        found.map(|(file, name)| {
+            let (name, path) = (name.display(), file.path.display());
+            format!(
+                "{} {path}: {name} stands for itself here; write out what it means, or ./{path} for that name",
+                file.option
+            )
+        })
+    }
+
     /// Which file is written that is read, or is written already, by whatever names and links, in
     /// words. Of a folder that is read, what is read of it by that option counts.
     pub fn shared(&self) -> Option<String> {
+        if let Some(words) = self.unexpanded() {
+            return Some(words);
+        }
         let read = self.iter().filter(|file| !file.role.is_written());
         let mut taken: Vec<(&'static str, PathBuf)> =
             read.map(|file| (file.option, files::of_one_name(&file.path))).collect();
@@ -127,6 +149,13 @@ mod tests {
         let expected = format!("{} is named by --source and by --json; give each a file of its own", b.display());
         assert_eq!(said(&[&a], &[("--json", &b)]), Some(expected));
         assert!(said(&[], &[("--json", &c), ("--metrics", &folder.path().join("./c.json"))]).is_some());
+        for name in ["~/a.csv", "$HOME/a.csv", "${HOME}/a.csv"] {
+            let words = said(&[], &[("--record", Path::new(name))]).unwrap();
+            assert!(words.starts_with(&format!("--record {name}: ")), "{words}");
+        }
+        for name in ["./~/a.csv", "~a.csv", "$/a.csv", "a/$b.csv"] {
+            assert_eq!(said(&[], &[("--record", Path::new(name))]), None, "{name}");
+        }
         // What is only read may be read twice.
         assert_eq!(said(&[&a, &b], &[]), None);
         // Of a folder that is shown, pictures and films directly in it are read.

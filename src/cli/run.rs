@@ -78,7 +78,7 @@ pub struct RunArgs {
     pub record: Vec<RecordChoice>,
 
     /// Continue an interrupted run over files: skip what the records hold and add the rest.
-    #[arg(long, requires_all = ["record", "source"], conflicts_with_all = ["record_every", "record_when"])]
+    #[arg(long, requires_all = ["record", "source"], conflicts_with_all = ["record_every", "record_when", "keep"])]
     pub resume: bool,
 
     #[command(flatten)]
