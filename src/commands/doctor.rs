@@ -2,19 +2,26 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::settings::{self, SettingsError};
-use super::{Outcome, results};
+use super::{Outcome, check_writable, results};
 use crate::board::Board;
 use crate::capture::SourceChoice;
-use crate::cli::{DoctorArgs, Role, RunArgs, is_stdout};
+use crate::cli::{DoctorArgs, PasswordArgs, Role, RunArgs, is_stdout};
 use crate::doctor::{Diagnosis, Finding, ModelReport, Purpose, ThisMachine, Unit, Wanted, with_advice};
 use crate::face::zoo;
 use crate::machine::{Program, Tree};
+use crate::parts::of_room;
+#[cfg(feature = "page")]
+use crate::publish::page::Token;
+use crate::record::RecordChoice;
+use crate::record::log::Log;
+use crate::record::metrics_file::MetricsFile;
 use crate::text::files;
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
@@ -47,6 +54,9 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     if let Some(run) = &run {
         let folder = unit.as_ref().map(Unit::folder);
         found.extend(as_started(&mut wanted, run, folder).into_iter().map(of_file));
+        // The service's folder may be closed to this user.
+        let remarks = of_room(run).into_iter().filter(|_| args.purpose == Purpose::Run);
+        found.extend(remarks.map(|remark| Finding::advice(remark, "another --keep, or a larger disk".into())));
     }
     let mut report = Diagnosis::of(&tree, Program::this(), &wanted, &ThisMachine);
     report.findings.extend(found);
@@ -122,7 +132,46 @@ fn as_started(wanted: &mut Wanted<'_>, run: &RunArgs, service: Option<PathBuf>) 
             wanted.folders.push(folder);
         }
     }
-    missing(wanted)
+    let mut faults = missing(wanted);
+    if wanted.purpose == Purpose::Run {
+        faults.extend(unwritable(run));
+    }
+    faults.extend(unusable(run, wanted.purpose, at));
+    faults
+}
+
+/// What a run says of the files that it would write. The service has another user.
+fn unwritable(run: &RunArgs) -> Vec<String> {
+    let records = run.record.iter().filter_map(RecordChoice::file);
+    let mut faults: Vec<String> =
+        records.filter_map(|file| Log::check(file).err()).map(|fault| with_advice(&fault)).collect();
+    let metrics = run.metrics.as_deref().and_then(|file| MetricsFile::check(file).err());
+    faults.extend(metrics.map(|fault| with_advice(&fault)));
+    let summary = run.json_summary.as_deref().filter(|file| !is_stdout(file));
+    let summary = summary.and_then(|file| check_writable(file).err());
+    faults.extend(summary.map(|fault| with_advice(fault.as_ref())));
+    faults
+}
+
+/// What a run says of a token and of a password that are there, as far as this user may read them.
+fn unusable(run: &RunArgs, purpose: Purpose, at: impl Fn(&Path) -> PathBuf) -> Vec<String> {
+    let looked_at = |file: &PathBuf| match File::open(file) {
+        Err(e) => purpose == Purpose::Run && e.kind() != ErrorKind::NotFound,
+        Ok(_) => true,
+    };
+    let mut faults = Vec::new();
+    #[cfg(feature = "page")]
+    if let Some(file) = run.serve.token_file.as_deref().map(&at).filter(looked_at) {
+        faults.extend(Token::read(&file).err().map(|fault| with_advice(&fault)));
+    }
+    let file = run.password.publish_password_file.as_deref().map(&at);
+    // The service has an environment of its own.
+    let is_read = file.as_ref().map_or(purpose == Purpose::Run, looked_at);
+    if is_read && !run.publish.is_empty() {
+        let password = PasswordArgs { publish_password_file: file };
+        faults.extend(password.read().err().map(|fault| with_advice(fault.as_ref())));
+    }
+    faults
 }
 
 fn of_file(fault: String) -> Finding {
@@ -182,6 +231,12 @@ mod tests {
             ("publish = ['udp://h:1', 'udp://h:1']\n", "", service, "--publish udp://h:1 is given twice"),
             ("publish = 'udp://h:1'\npublish-password-file = '/nope'\n", "", service, "there is no /nope"),
             ("serve = 8080\ntoken-file = '/nope'\n", "", run, "there is no /nope"),
+            ("publish = 'udp://h:1'\npublish-password-file = '/dev/null'\n", "", run, "the first line is empty"),
+            ("serve = 8080\ntoken-file = '/dev/null'\n", "", service, "the first line is no token"),
+            ("record = 'Cargo.toml/a.csv'\n", "", run, "Cargo.toml is a file; expected a folder"),
+            ("record = '/proc/a.csv'\n", "", run, "cannot write /proc/a.csv"),
+            ("metrics = '/nowhere/a.prom'\n", "", run, "cannot write metrics to /nowhere/a.prom"),
+            ("json-summary = '/nowhere/a.json'\n", "", run, "cannot write /nowhere/a.json"),
             ("faces = 2\n", "--record-every 1s", service, "the command line of the run: "),
         ] {
             let (found, _) = of(text, line, purpose);

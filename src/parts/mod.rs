@@ -9,6 +9,7 @@ mod remarks;
 
 pub use self::inputs::Inputs;
 pub use self::outputs::Outputs;
+pub use self::remarks::of_room;
 use crate::board::{self, Board};
 use crate::capture::CameraWish;
 use crate::capture::v4l2::Aim;

@@ -20,7 +20,7 @@ impl PasswordArgs {
         Ok(password)
     }
 
-    fn read(&self) -> anyhow::Result<Option<String>> {
+    pub(crate) fn read(&self) -> anyhow::Result<Option<String>> {
         let (place, text) = match &self.publish_password_file {
             Some(path) => {
                 let place = path.display().to_string();
