@@ -1,6 +1,8 @@
 //! How much is said on standard error.
 
-use log::LevelFilter;
+use std::io::Write;
+
+use log::{Level, LevelFilter};
 
 /// What others say, unless they are named: tract, by itself, says ten thousand lines at `debug`.
 const OTHERS: LevelFilter = LevelFilter::Warn;
@@ -26,12 +28,39 @@ const SPEAKERS: [&str; 12] = [
 pub fn start() {
     let wanted = std::env::var_os("RUST_LOG").unwrap_or_default();
     let wanted = Wanted::read(&wanted.to_string_lossy());
-    env_logger::Builder::new().parse_filters(&wanted.filters).format_timestamp(None).format_target(false).init();
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(&wanted.filters).format_timestamp(None).format_target(false);
+    if is_journal() {
+        builder.format(|out, record| {
+            let words = record.args().to_string();
+            words
+                .lines()
+                .try_for_each(|line| writeln!(out, "<{}>[{:<5}] {line}", priority(record.level()), record.level()))
+        });
+    }
+    builder.init();
     for word in wanted.unknown {
         log::warn!(
             "RUST_LOG: {word:?} is passed over; expected off, error, warn, info, debug or trace, or a part of this program \
              with one, such as wingmark::record=debug"
         );
+    }
+}
+
+/// Whether standard error is systemd's journal, which takes a number before each line for its
+/// priority (`sd-daemon(3)`).
+fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let about = rustix::fs::fstat(std::io::stderr());
+    about.is_ok_and(|about| stream == format!("{}:{}", about.st_dev, about.st_ino))
+}
+
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
     }
 }
 
@@ -82,7 +111,7 @@ fn may_speak(target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use log::{Level, Log, Metadata, Record};
+    use log::{Log, Metadata, Record};
 
     use super::*;
 
