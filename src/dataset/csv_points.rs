@@ -7,7 +7,7 @@ use nalgebra::Point2;
 use super::pictures::Pictures;
 use super::sample::coordinate;
 use super::text::{Row, Table};
-use super::{Collection, DatasetError};
+use super::{Collection, DatasetError, FoundFace};
 use crate::model::scheme::IBUG_68;
 
 pub(super) fn read(path: &Path, found: &mut Collection) -> Result<(), DatasetError> {
@@ -19,12 +19,10 @@ pub(super) fn read(path: &Path, found: &mut Collection) -> Result<(), DatasetErr
     for row in table.rows() {
         // In a row of another length, no field is in its place.
         let face = table.check(&row).map_err(|problem| (String::new(), problem));
-        let face = face.and_then(|()| columns.face(&row).map_err(|problem| (columns.split(&row), problem)));
+        let face =
+            face.and_then(|()| columns.face(&row, &mut pictures).map_err(|problem| (columns.split(&row), problem)));
         match face {
-            Ok((file, points, yaw_deg)) => {
-                let face = (pictures.find(&file), file, points, yaw_deg);
-                found.add(path, row.line, columns.split(&row), Ok(face));
-            }
+            Ok(face) => found.add(path, row.line, columns.split(&row), Ok(face)),
             Err((split, problem)) => found.add(path, row.line, split, Err(problem)),
         }
     }
@@ -38,10 +36,8 @@ struct Columns {
     /// Of `x0`; the others follow.
     first: usize,
     yaw: Option<usize>,
+    spread: Option<usize>,
 }
-
-/// The picture's name, the points, and the yaw in degrees where the table has it.
-type RowFace = (String, Vec<Point2<f32>>, Option<f32>);
 
 impl Columns {
     fn of(table: &Table) -> Result<Columns, String> {
@@ -50,6 +46,7 @@ impl Columns {
             split: table.column("split")?,
             first: table.column("x0")?,
             yaw: table.column("yaw").ok(),
+            spread: table.column("spread").ok(),
         };
         for i in 0..IBUG_68.landmarks {
             for (axis, offset) in [("x", 0), ("y", 1)] {
@@ -68,16 +65,27 @@ impl Columns {
         if split.is_empty() { "all".into() } else { split.clone() }
     }
 
-    fn face(&self, row: &Row) -> Result<RowFace, String> {
+    fn face(&self, row: &Row, pictures: &mut Pictures) -> Result<FoundFace, String> {
         let file = row.fields[self.file].clone();
         if file.is_empty() {
             return Err("it names no file".into());
         }
         let points = row.fields[self.first..].chunks_exact(2).take(IBUG_68.landmarks);
         let points = points.map(|xy| Ok(Point2::new(coordinate(&xy[0])?, coordinate(&xy[1])?)));
-        let yaw = self.yaw.map(|column| row.fields[column].as_str()).filter(|field| !field.is_empty());
-        Ok((file, points.collect::<Result<_, String>>()?, yaw.map(coordinate).transpose()?))
+        let field = |column: Option<usize>| column.map(|at| row.fields[at].as_str()).filter(|field| !field.is_empty());
+        Ok(FoundFace {
+            points: points.collect::<Result<_, String>>()?,
+            yaw_deg: field(self.yaw).map(coordinate).transpose()?,
+            spread: field(self.spread).map(spread).transpose()?,
+            picture: pictures.find(&file),
+            file,
+        })
     }
+}
+
+fn spread(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=f32::MAX).contains(share));
+    share.ok_or_else(|| format!("expected a spread of 0 or more, found {text:?}"))
 }
 
 #[cfg(test)]
@@ -110,7 +118,7 @@ mod tests {
         assert_eq!(found[0].picture, folder.path().join("images/b.jpg"));
         assert_eq!((found[0].points[67].x, found[0].points[67].y), (68.0, 7.5));
         let missing = open_split(folder.path(), Some("test")).unwrap_err().to_string();
-        assert!(missing.ends_with("has no split \"test\"; it has common, train"), "{missing}");
+        assert!(missing.contains("has no split \"test\"; it has common, train. A split is what"), "{missing}");
     }
 
     #[test]
@@ -146,6 +154,17 @@ mod tests {
             let error = open(folder_with(head).path()).unwrap_err().to_string();
             assert!(error.ends_with(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn a_spread_is_read_where_it_is_said() {
+        let rows = table(&[("a.jpg", "train", 0.0), ("b.jpg", "train", 1.0), ("c.jpg", "train", 2.0)]);
+        let said = rows.replacen("source", "Spread", 1);
+        let said = said.replacen("helen", "0.02", 1).replacen("helen", "", 1).replacen("helen", "much", 1);
+        let set = open(folder_with(&said).path()).unwrap();
+        assert_eq!(set.samples.iter().map(|sample| sample.spread).collect::<Vec<_>>(), [Some(0.02), None]);
+        let error = set.faults[0].error.to_string();
+        assert!(error.ends_with("line 4: expected a spread of 0 or more, found \"much\""), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Three layouts are read, told apart by what the folder holds:
 //! * `points.csv` and `images/`: one row a face, columns `file`, `split` and `x0,y0 .. x67,y67`,
-//!   pixel centres at whole numbers; a column `yaw` in degrees may follow;
+//!   pixel centres at whole numbers; columns `yaw` in degrees and `spread` may follow;
 //! * iBUG: a `.pts` file beside each picture, in any depth of folders. Its first pixel is 1, and
 //!   the folder is the split;
 //! * WFLW: `list_98pt_rect_attr_{train,test}.txt` and `WFLW_images/`. Its 98 points are reduced to
@@ -66,7 +66,14 @@ pub enum DatasetError {
          or WFLW's list_98pt_rect_attr_*.txt with WFLW_images/"
     )]
     UnknownLayout(PathBuf),
-    #[error("{folder} has no split {wanted:?}; it has {found}")]
+    #[error(
+        "{0} has boxes.csv: boxes of faces without points; expected a set with points, such as points.csv with images/"
+    )]
+    OnlyBoxes(PathBuf),
+    #[error(
+        "{folder} has no split {wanted:?}; it has {found}. A split is what the column split of points.csv says, the \
+         folder below {folder} that .pts files lie in, or the last word of a WFLW list's name"
+    )]
     NoSuchSplit { folder: PathBuf, wanted: String, found: String },
 }
 
@@ -91,6 +98,8 @@ pub fn open(folder: &Path) -> Result<Dataset, DatasetError> {
     } else if !annotations.is_empty() {
         let neighbours = pts::neighbours(&files);
         annotations.into_iter().for_each(|path| pts::read(path, folder, &neighbours, &mut found));
+    } else if boxes::are_in(folder) {
+        return Err(DatasetError::OnlyBoxes(folder.into()));
     } else {
         return Err(DatasetError::UnknownLayout(folder.into()));
     }
@@ -143,17 +152,31 @@ struct Collection {
     path: Option<Arc<Path>>,
 }
 
-/// The picture, what the data set calls it, the points, and the yaw in degrees where it is known.
-type FoundFace = (PathBuf, String, Vec<Point2<f32>>, Option<f32>);
+/// A face as an annotation has it.
+struct FoundFace {
+    picture: PathBuf,
+    /// The picture's name in the data set.
+    file: String,
+    points: Vec<Point2<f32>>,
+    yaw_deg: Option<f32>,
+    spread: Option<f32>,
+}
+
+impl FoundFace {
+    /// One of which no more is known.
+    fn of_points(picture: PathBuf, file: String, points: Vec<Point2<f32>>) -> FoundFace {
+        FoundFace { picture, file, points, yaw_deg: None, spread: None }
+    }
+}
 
 impl Collection {
-    /// Takes a face (its picture, the picture's name in the data set, and its points), or a fault.
+    /// Takes a face, or a fault.
     fn add(&mut self, path: &Path, line: u64, split: String, face: Result<FoundFace, String>) {
-        let checked = face.and_then(|face| sample::check(&face.2).map(|()| face));
+        let checked = face.and_then(|face| sample::check(&face.points).map(|()| face));
         match checked {
-            Ok((picture, file, points, yaw_deg)) => {
+            Ok(FoundFace { picture, file, points, yaw_deg, spread }) => {
                 let place = AnnotationLine { path: self.shared(path), line };
-                self.add_sample(Sample { picture, file, split, points, yaw_deg, place });
+                self.add_sample(Sample { picture, file, split, points, yaw_deg, spread, place });
             }
             Err(problem) => self.fail(split, DatasetError::Malformed { path: path.into(), line, problem }),
         }

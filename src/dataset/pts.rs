@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nalgebra::Point2;
 
 use super::sample::coordinate;
-use super::{Collection, text};
+use super::{Collection, FoundFace, text};
 use crate::model::scheme::IBUG_68;
 use crate::picture;
 
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path, root: &Path, neighbours: &Neighbours, found: &mu
         Ok((inside(&picture), picture, points))
     });
     match face {
-        Ok((file, picture, points)) => found.add(path, 1, split, Ok((picture, file, points, None))),
+        Ok((file, picture, points)) => found.add(path, 1, split, Ok(FoundFace::of_points(picture, file, points))),
         Err((line, problem)) => found.add(path, line, split, Err(problem)),
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use nalgebra::Point2;
 
 use crate::model::scheme::IBUG_68;
-use crate::picture::frame::Size;
+use crate::picture;
+use crate::picture::frame::{Frame, Size};
 use crate::picture::geometry::Rect;
 
 /// Errors are not measured by a face, or a distance between its eyes, that is smaller than this, in
@@ -29,6 +30,9 @@ pub struct Sample {
     pub points: Vec<Point2<f32>>,
     /// The head's yaw in degrees, positive to the person's right, where the data set has it.
     pub yaw_deg: Option<f32>,
+    /// How far the looks of the nets that gave it its points differ, as a share of its side, where
+    /// they came so (`wingmark-trainer label`).
+    pub spread: Option<f32>,
     /// Where the annotation stands.
     pub place: AnnotationLine,
 }
@@ -54,10 +58,20 @@ impl Sample {
         Rect::around(self.points.iter().copied()).expect("a sample has points")
     }
 
+    /// Its picture, if its points can be about it.
+    ///
+    /// # Errors
+    /// In words, with the annotation's place.
+    pub fn read_picture(&self) -> Result<Frame, String> {
+        let frame = picture::read(&self.picture).map_err(|e| format!("{}: {e}", self.place))?;
+        self.check_in(frame.size()).map(|()| frame)
+    }
+
     /// Whether its points can be about a picture of this size; much of a face may lie outside.
     ///
     /// # Errors
-    /// In words, where all points lie outside, as those of another picture may.
+    /// In words, with the annotation's place, where all points lie outside, as those of another
+    /// picture may.
     pub fn check_in(&self, size: Size) -> Result<(), String> {
         let [width, height] = [size.width, size.height].map(|side| side as f32);
         let is_within = |point: &Point2<f32>| (0.0..width).contains(&point.x) && (0.0..height).contains(&point.y);
@@ -65,7 +79,11 @@ impl Sample {
             return Ok(());
         }
         let centre = self.bounds().centre();
-        Err(format!("its points lie about ({:.0}, {:.0}), outside of its picture of {size}", centre.x, centre.y))
+        let place = &self.place;
+        Err(format!(
+            "{place}: its points lie about ({:.0}, {:.0}), outside of its picture of {size}",
+            centre.x, centre.y
+        ))
     }
 
     /// Whether it is the same face of the same picture, however its numbers are written.
@@ -116,6 +134,7 @@ mod tests {
             split: "test".into(),
             points: points.iter().map(|point| Point2::new(point.x + x, point.y)).collect(),
             yaw_deg: None,
+            spread: None,
             place: AnnotationLine { path: Path::new("a.pts").into(), line: 1 },
         };
         let size = Size { width: 100, height: 80 };
@@ -123,7 +142,7 @@ mod tests {
             moved(at_the_border).check_in(size).unwrap();
         }
         let error = moved(5000.0).check_in(size).unwrap_err();
-        assert_eq!(error, "its points lie about (5034, 13), outside of its picture of 100x80");
+        assert_eq!(error, "a.pts, line 1: its points lie about (5034, 13), outside of its picture of 100x80");
         moved(-68.0).check_in(size).unwrap_err();
     }
 }

@@ -7,7 +7,7 @@ use nalgebra::Point2;
 
 use super::pictures::Pictures;
 use super::sample::coordinate;
-use super::{Collection, DatasetError, text};
+use super::{Collection, DatasetError, FoundFace, text};
 use crate::model::scheme::IBUG_68_FROM_WFLW_98;
 
 const COORDINATES: usize = 2 * 98;
@@ -27,7 +27,7 @@ pub(super) fn read(list: &Path, found: &mut Collection) -> Result<(), DatasetErr
     let mut pictures = Pictures::below([pictures.ok_or_else(malformed)?]);
     let split = list.file_stem().and_then(|s| s.to_str()).and_then(|s| s.rsplit('_').next()).unwrap_or("all");
     for (line, number) in text::read(list)?.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
-        let face = face(line).map(|(file, points)| (pictures.find(&file), file, points, None));
+        let face = face(line).map(|(file, points)| FoundFace::of_points(pictures.find(&file), file, points));
         found.add(list, number, split.to_lowercase(), face);
     }
     Ok(())

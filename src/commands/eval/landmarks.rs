@@ -21,7 +21,6 @@ use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::zoo::{self, Net};
 use crate::face::{Face, Observer, Options};
 use crate::model::scheme::Scheme;
-use crate::picture;
 use crate::picture::frame::Frame;
 use crate::picture::geometry::Rect;
 
@@ -156,10 +155,10 @@ fn evaluate(
     let mut errors = Vec::with_capacity(samples.len());
     let (mut unreadable, mut rejected, mut coverage) = (0, 0, Coverage::of(finder.tails()));
     for sample in bar.wrap_iter(samples.iter()) {
-        let frame = match picture_of(sample) {
+        let frame = match sample.read_picture() {
             Ok(frame) => frame,
             Err(e) => {
-                bar.suspend(|| error!("{}: {e}", sample.place));
+                bar.suspend(|| error!("{e}"));
                 unreadable += 1;
                 continue;
             }
@@ -199,12 +198,6 @@ fn evaluate(
         unreadable,
         unreadable_items: 0,
     })
-}
-
-/// A face's picture, if its points can be about it.
-fn picture_of(sample: &Sample) -> Result<Frame, String> {
-    let frame = picture::read(&sample.picture).map_err(|e| e.to_string())?;
-    sample.check_in(frame.size()).map(|()| frame)
 }
 
 /// Where the crop comes from.
