@@ -34,8 +34,9 @@ def stem(file):
 def photograph(file):
     """As the trainer's `photographs::without_last_number`."""
     name, _, number = stem(file).rpartition("_")
-    of_a_photograph = re.fullmatch("[0-9]*", number) and re.search("[0-9]", name)
-    return name if of_a_photograph else stem(file)
+    has_number = re.search("[0-9]", re.split(r"[/\\]", name)[-1])
+    tells_faces = len(number) <= 2 or file.startswith(("wider_", "infan_"))
+    return name if re.fullmatch("[0-9]*", number) and has_number and tells_faces else stem(file)
 
 
 def photograph_of_detector(file):
