@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use std::sync::Arc;
 use tch::Device;
-use wingmark::dataset;
 use wingmark::dataset::degrade::Degradation;
 use wingmark::dataset::metrics::{FAILURE, Summary, cumulative_errors, normalised_mean_error};
+use wingmark::dataset::{self, Sample};
 use wingmark::model::scheme::IBUG_68;
 use wingmark::picture::geometry::{Crop, Rect};
 
@@ -20,7 +20,7 @@ use crate::net::{Phase, Precision, forward};
 use crate::task::faces;
 use crate::task::landmarks::{decode_maps, shown};
 use crate::task::photographs;
-use crate::task::pictures::{self, Face};
+use crate::task::pictures::{Face, said};
 
 const BATCH: usize = 32;
 
@@ -53,44 +53,52 @@ pub fn run(args: &Evaluate) -> Result<()> {
     }
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let mut samples = dataset::open_split(data, Some(split))?;
-    samples.retain(|sample| !held_out || photographs::OF_LANDMARKS.has(&sample.file));
+    if *held_out {
+        let told = photographs::OF_LANDMARKS.told(samples.iter().map(|sample| sample.file.as_str()));
+        samples.retain(|sample| photographs::OF_LANDMARKS.has(&sample.file));
+        ensure!(!samples.is_empty(), "{told}");
+    }
     let bar = ProgressBar::new(samples.len() as u64);
     let _guard = tch::no_grad_guard();
     let mut errors = Vec::new();
     for samples in samples.chunks(BATCH) {
-        let crops = samples
-            .iter()
-            .map(|s| {
-                let frame = pictures::read(&s.picture)?;
-                let (frame, points) = match degrade {
-                    Some(degrade) => degrade.apply(&frame, &s.points),
-                    None => (frame, s.points.clone()),
-                };
-                let face = Face {
-                    file: s.file.clone(),
-                    frame: Arc::new(frame),
-                    points,
-                    weights: vec![1.0; IBUG_68.landmarks],
-                    times: 1,
-                };
-                let bounds = Rect::around(face.points.iter().copied()).expect("a sample has points");
-                Ok(shown(&face, &Crop::around(&bounds, preset.margin, preset.input_px as u32)))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let crop_of = |sample| {
+            let face = face_of(sample, *degrade)?;
+            let bounds = Rect::around(face.points.iter().copied()).expect("a sample has points");
+            Ok(shown(&face, &Crop::around(&bounds, preset.margin, preset.input_px as u32)))
+        };
+        let crops: Vec<_> = samples.iter().filter_map(|sample| said(crop_of(sample))).collect();
+        bar.inc(samples.len() as u64);
+        if crops.is_empty() {
+            continue;
+        }
         let images = images_tensor(crops.iter().map(|(image, _)| image), device);
         let outputs = forward(&graph, &state.average, &images, Phase::Infer, Precision::F32);
         let maps = crate::net::plain(outputs.last().expect("a net has an output"));
-        for (maps, (_, truth)) in maps.chunks(maps.len() / samples.len()).zip(&crops) {
+        for (maps, (_, truth)) in maps.chunks(maps.len() / crops.len()).zip(&crops) {
             errors.push(normalised_mean_error(&IBUG_68, truth, &decode_maps(&preset, maps)));
         }
-        bar.inc(samples.len() as u64);
     }
     bar.finish_and_clear();
+    ensure!(!errors.is_empty(), "the pictures of none of {} faces can be read", samples.len());
     println!("{}", serde_json::to_string(&Summary::of(&errors))?);
     if let Some(path) = ced {
         std::fs::write(path, ced_svg(&errors)).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    let unread = samples.len() - errors.len();
+    ensure!(unread == 0, "{unread} of {} faces are not measured, whose pictures cannot be read", samples.len());
     Ok(())
+}
+
+/// A face in its picture, perhaps made harder.
+fn face_of(sample: &Sample, degrade: Option<Degradation>) -> Result<Face, String> {
+    let frame = sample.read_picture()?;
+    let (frame, points) = match degrade {
+        Some(degrade) => degrade.apply(&frame, &sample.points),
+        None => (frame, sample.points.clone()),
+    };
+    let (frame, weights) = (Arc::new(frame), vec![1.0; IBUG_68.landmarks]);
+    Ok(Face { file: sample.file.clone(), frame, points, weights, times: 1 })
 }
 
 /// The share of faces (upwards) within an error (to the right, up to 10 % of the inter-ocular

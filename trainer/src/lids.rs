@@ -22,7 +22,8 @@ use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::zoo::{Choice, LIDS};
 
 use crate::augment::{self, Strength, jitter, normal};
-use crate::task::{photographs, pictures};
+use crate::task::photographs;
+use crate::task::pictures::said;
 
 /// How far a crop is off, and an eye from where it was found: in degrees, in the logarithm of the
 /// size, and in roots of the area of the face's box.
@@ -98,6 +99,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     let faces =
         args.data.iter().map(|folder| Ok(dataset::open_split(folder, Some("train"))?)).collect::<Result<Vec<_>>>()?;
     let faces = faces.concat();
+    photographs::OF_LANDMARKS.check(faces.iter().map(|face| face.file.as_str()))?;
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut examples = Vec::new();
     let bar = ProgressBar::new(faces.len() as u64).with_message("looking");
@@ -116,7 +118,7 @@ pub fn fit(args: &Fit) -> Result<()> {
 }
 
 fn look_at(face: &Sample, landmarker: &mut Landmarker, examples: &mut Vec<Example>, rng: &mut StdRng) -> Result<()> {
-    let picture = pictures::read(&face.picture)?;
+    let Some(picture) = said(face.read_picture()) else { return Ok(()) };
     let held_out = photographs::OF_LANDMARKS.has(&face.file);
     let mut reader = EyeReader::default();
     for look in 0..LOOKS {

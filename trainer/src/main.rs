@@ -164,8 +164,8 @@ struct TrainArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Processor threads.
-    #[arg(long, default_value = "1")]
-    threads: NonZeroUsize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: u16,
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
     /// Judges on held-out faces each so many steps.
@@ -284,7 +284,7 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         checkpoint: args.checkpoint.clone(),
         from: args.from.clone(),
         precision: args.precision,
-        threads: args.threads.get(),
+        threads: args.threads.into(),
         device: Device::cuda_if_available(),
         judge_every: args.judge_every,
     };
@@ -321,6 +321,7 @@ mod tests {
     #[test]
     fn numbers_lie_within_their_bounds() {
         let train = "train --checkpoint a --data a --preset tiny";
+        assert_eq!(refused(train), None);
         for wrong in [
             "--strength=-1",
             "--strength nan",
@@ -333,6 +334,7 @@ mod tests {
             "--decay=-1",
             "--judge-every 0",
             "--threads 0",
+            "--threads 3000000000",
             "--batch 0",
         ] {
             assert!(refused(&format!("{train} {wrong}")).is_some(), "{wrong}");
@@ -344,8 +346,10 @@ mod tests {
         }
         assert!(refused("evaluate --checkpoint a --data b --split common --held-out").is_some());
         assert_eq!(refused("evaluate --checkpoint a --data b --split train --held-out"), None);
+        let presence = "presence --model a --data b --scenes c";
+        assert_eq!(refused(presence), None);
         for wrong in ["--faces 0", "--raise-bias nan"] {
-            assert!(refused(&format!("presence --model a --data b --scenes c {wrong}")).is_some(), "{wrong}");
+            assert!(refused(&format!("{presence} {wrong}")).is_some(), "{wrong}");
         }
         assert!(refused("train --checkpoint a --data a --preset huge").unwrap().contains("tiny"));
     }

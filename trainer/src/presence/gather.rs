@@ -12,13 +12,15 @@ use wingmark::face::detect::Detector;
 use wingmark::face::look::{Landmarker, LookTimings};
 use wingmark::face::presence::Features;
 use wingmark::model::scheme::IBUG_68;
+use wingmark::picture;
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::{Crop, Rect};
 
 use super::scenes::Scene;
 use crate::augment::{self, Strength, jitter, normal};
-use crate::task::{photographs, pictures};
+use crate::task::photographs;
+use crate::task::pictures::said;
 
 /// How far a good crop is off; the numbers of the shipped `presence.csv` were fitted with these.
 const GOOD_CROP: Strength = Strength { rotation_deg: 7.0, scale: 0.07, shift: 0.03, ..augment::NONE };
@@ -79,7 +81,7 @@ impl Gathering {
 
     /// Two good crops of a face, in two states, and a bad one.
     pub fn look_at_face(&mut self, face: &Sample, rng: &mut StdRng) -> Result<()> {
-        let picture = pictures::read(&face.picture)?;
+        let Some(picture) = said(face.read_picture()) else { return Ok(()) };
         let held_out = photographs::OF_LANDMARKS.has(&face.file);
         for good in [true, true, false] {
             let degradation = degradation(rng);
@@ -111,7 +113,8 @@ impl Gathering {
     /// What the detector sees in a picture, and squares without a face, and where their landmarks
     /// lead.
     pub fn search(&mut self, scene: &Scene, rng: &mut StdRng) -> Result<()> {
-        let frame = pictures::read(&scene.picture)?;
+        let frame = picture::read(&scene.picture).map_err(|e| e.to_string());
+        let Some(frame) = said(frame) else { return Ok(()) };
         let held_out = photographs::OF_LANDMARKS.has(&scene.picture.file_name().unwrap_or_default().to_string_lossy());
         let frame = harder(frame, rng);
         let mut places: Vec<(Rect, f32, Shows)> = Vec::new();

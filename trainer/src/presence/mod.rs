@@ -26,6 +26,7 @@ use wingmark::face::zoo::{self, Choice, PRESENCE};
 use wingmark::model::card::Task;
 
 use crate::numbers::within;
+use crate::task::photographs;
 use gather::{Example, Gathering, Shows};
 
 /// The detector searches for what may be mistaken for a face with this score.
@@ -74,6 +75,7 @@ pub fn fit(args: &Fit) -> Result<()> {
     faces.shuffle(&mut rng);
     let looked_at = args.faces.get();
     faces.truncate(looked_at);
+    photographs::OF_LANDMARKS.check(faces.iter().map(|face| face.file.as_str()))?;
     let scenes = args.scenes.iter().map(|folder| scenes::open(folder)).collect::<Result<Vec<_>>>()?;
     let bar = ProgressBar::new((faces.len() + looked_at) as u64).with_message("looking");
     for face in &faces {

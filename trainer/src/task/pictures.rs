@@ -1,10 +1,10 @@
 //! Annotated pictures in memory, and which of them are held out of training.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
 use rand::rngs::StdRng;
@@ -37,9 +37,14 @@ pub struct Faces {
 }
 
 /// Reads the `train` split of each set.
+///
+/// # Errors
+/// When none of its faces is held out, or all are.
 pub fn load(sets: &[Set]) -> Result<Faces> {
     let mut faces = Faces::default();
-    for face in read_all(samples_of(sets)?)? {
+    let all = read_all(samples_of(sets)?)?;
+    photographs::OF_LANDMARKS.check(all.iter().map(|face| face.file.as_str()))?;
+    for face in all {
         if photographs::OF_LANDMARKS.has(&face.file) { faces.held_out.push(face) } else { faces.train.push(face) }
     }
     Ok(faces)
@@ -82,16 +87,49 @@ fn samples_of(sets: &[Set]) -> Result<Vec<Annotated>> {
     Ok(samples)
 }
 
+/// Faces whose pictures cannot be read, or cannot be theirs, are left out and named. The faces of a
+/// picture share it.
 fn read_all(samples: Vec<Annotated>) -> Result<Vec<Face>> {
-    let bar = ProgressBar::new(samples.len() as u64).with_message("reading pictures");
-    let mut faces = Vec::with_capacity(samples.len());
+    let count = samples.len();
+    let bar = ProgressBar::new(count as u64).with_message("reading pictures");
+    let (mut faces, mut left_out) = (Vec::with_capacity(count), Vec::new());
+    let mut frames: HashMap<PathBuf, Arc<Frame>> = HashMap::new();
     for Annotated { sample, weights, times } in samples {
-        let frame = Arc::new(read(&sample.picture)?);
-        faces.push(Face { file: sample.file, frame, points: sample.points, weights, times });
+        let frame = match frames.get(&sample.picture) {
+            Some(frame) => sample.check_in(frame.size()).map(|()| Arc::clone(frame)),
+            None => sample.read_picture().map(Arc::new),
+        };
+        match frame {
+            Ok(frame) => {
+                frames.insert(sample.picture, Arc::clone(&frame));
+                faces.push(Face { file: sample.file, frame, points: sample.points, weights, times });
+            }
+            Err(problem) => left_out.push(problem),
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
+    say_left_out(&left_out, count, "faces")?;
     Ok(faces)
+}
+
+/// What was read. What was not is said in the log.
+pub fn said<T>(read: Result<T, String>) -> Option<T> {
+    read.inspect_err(|problem| log::error!("{problem}")).ok()
+}
+
+/// Names what cannot be learned from.
+///
+/// # Errors
+/// When nothing else is there.
+pub fn say_left_out(problems: &[String], count: usize, what: &str) -> Result<()> {
+    problems.iter().for_each(|problem| log::error!("{problem}"));
+    let left_out = problems.len();
+    ensure!(left_out == 0 || left_out < count, "none of {count} {what} can be learned from, as was said above");
+    if left_out > 0 {
+        log::warn!("{left_out} of {count} {what} are left out, as was said above");
+    }
+    Ok(())
 }
 
 /// As the runtime reads it: turned as its EXIF says.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nalgebra::{Matrix2, Point2};
 use wingmark::dataset::{self, Sample};
 use wingmark::face::Landmark;
@@ -13,7 +13,6 @@ use wingmark::face::openness::Ratios;
 use wingmark::face::visibility::{RIGHT_BROW_AND_EYE, RIGHT_JAW};
 use wingmark::model::scheme::IBUG_68;
 
-const TABLE: &str = "points.csv";
 /// Another annotation of the same faces, if there is one.
 const SECOND_TABLE: &str = "points_reannotated.csv";
 /// Where two annotations differ by this share of the root of the face's box, a point counts half.
@@ -34,7 +33,8 @@ const CLOSED: f32 = 0.18;
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
 const ABOVE_A_MASK: [std::ops::Range<usize>; 2] = [17..29, 36..48];
 
-/// A folder with a `train` split, and how its points were made: `DIR[:OPTION[,OPTION]..]`.
+/// A folder with a `train` split, and how its points were made: `DIR[:OPTION[,OPTION]..]`. What is a
+/// folder as it stands has no options.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
     pub folder: PathBuf,
@@ -73,7 +73,8 @@ impl FromStr for Set {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Set, String> {
-        let (folder, options) = text.split_once(':').unwrap_or((text, ""));
+        let parts = if Path::new(text).is_dir() { None } else { text.rsplit_once(':') };
+        let (folder, options) = parts.unwrap_or((text, ""));
         let mut set =
             Set { folder: folder.into(), three_d: false, masked: false, weight: 1.0, times: 1, closed: 1, turned: 1 };
         for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -110,19 +111,16 @@ impl Set {
     pub fn samples(&self) -> Result<Vec<Annotated>> {
         let samples = dataset::open_split(&self.folder, Some("train"))?;
         let table = self.folder.join(SECOND_TABLE);
-        let others: HashMap<String, Vec<Point2<f32>>> = if table.is_file() {
-            dataset::open_table(&table)?.samples.into_iter().map(|sample| (sample.file, sample.points)).collect()
-        } else {
-            HashMap::new()
-        };
-        let spreads = spreads(&self.folder.join(TABLE))?;
+        let others = if table.is_file() { dataset::open_table(&table)?.samples } else { vec![] };
+        let others = second_annotations(&samples, others);
         let unturned = samples.iter().find(|sample| self.three_d && sample.yaw_deg.is_none());
         ensure!(unturned.is_none(), "{} has a face without a yaw, which the 3D scheme needs", self.folder.display());
         Ok(samples
             .into_iter()
-            .map(|sample| {
-                let mut weights = self.weights(&sample, others.get(&sample.file).map(Vec::as_slice));
-                if let Some(spread) = spreads.get(&sample.file) {
+            .zip(others)
+            .map(|(sample, other)| {
+                let mut weights = self.weights(&sample, other.as_deref());
+                if let Some(spread) = sample.spread {
                     weights.iter_mut().for_each(|weight| *weight *= 1.0 / (1.0 + (spread / SPREAD).powi(2)));
                 }
                 let times = self.times_of(&sample);
@@ -173,25 +171,24 @@ impl Set {
     }
 }
 
-/// The column `spread` of a table that `label` wrote, by file: how far the looks at a face differ,
-/// as a share of its side. Nothing where the table has no such column.
-fn spreads(table: &Path) -> Result<HashMap<String, f32>> {
-    // Sets of other layouts have no such table.
-    if !table.is_file() {
-        return Ok(HashMap::new());
+/// The second annotation of each sample. A picture may have several faces, and its annotations stand
+/// in any order: each is of the sample that it is nearest to.
+fn second_annotations(samples: &[Sample], others: Vec<Sample>) -> Vec<Option<Vec<Point2<f32>>>> {
+    let mut of_picture: HashMap<&Path, Vec<usize>> = HashMap::new();
+    for (place, sample) in samples.iter().enumerate() {
+        of_picture.entry(&sample.picture).or_default().push(place);
     }
-    let mut reader = csv::Reader::from_path(table).with_context(|| format!("cannot read {}", table.display()))?;
-    let headers = reader.headers()?.clone();
-    let column = |name: &str| headers.iter().position(|header| header == name);
-    let (Some(file), Some(spread)) = (column("file"), column("spread")) else { return Ok(HashMap::new()) };
-    let mut spreads = HashMap::new();
-    for row in reader.records() {
-        let row = row?;
-        let text = &row[spread];
-        let value = text.parse().with_context(|| format!("{}: the spread {text:?} is no number", table.display()))?;
-        spreads.insert(row[file].to_owned(), value);
+    let mut found = vec![None; samples.len()];
+    for other in others {
+        let distance = |&place: &usize| -> f32 {
+            samples[place].points.iter().zip(&other.points).map(|(a, b)| (a - b).norm()).sum()
+        };
+        let places = of_picture.get(other.picture.as_path()).into_iter().flatten().copied();
+        if let Some(nearest) = places.min_by(|a, b| distance(a).total_cmp(&distance(b))) {
+            found[nearest] = Some(other.points);
+        }
     }
-    Ok(spreads)
+    found
 }
 
 #[cfg(test)]
@@ -223,6 +220,11 @@ mod tests {
             Set { folder: "a/b".into(), three_d: true, masked: false, weight: 0.5, times: 3, closed: 4, turned: 2 };
         assert_eq!(read, expected);
         assert_eq!("a/b".parse::<Set>().unwrap().weight, 1.0);
+        let folder = tempfile::tempdir().unwrap();
+        let with_colon = folder.path().join("a:b");
+        std::fs::create_dir(&with_colon).unwrap();
+        let named = |options: &str| format!("{}{options}", with_colon.display()).parse::<Set>().unwrap();
+        assert_eq!((named("").folder, named(":times=2").folder), (with_colon.clone(), with_colon.clone()));
         for wrong in ["a:4d", "a:weight=0", "a:weight=2", "a:times=0", "a:times", "a:closed=0", "a:turned=x"] {
             let error = wrong.parse::<Set>().unwrap_err();
             assert!(error.contains("of a: expected 3d, masked, weight=W"), "{error}");
@@ -265,9 +267,24 @@ mod tests {
         let counted: Vec<f32> = labelled.samples().unwrap().iter().map(|face| face.weights[30]).collect();
         assert_eq!(counted, [1.0, 0.5, 0.2]);
 
-        std::fs::write(folder.path().join("points.csv"), text.replace("0.02", "much")).unwrap();
-        let error = labelled.samples().unwrap_err().to_string();
-        assert!(error.contains("the spread \"much\" is no number"), "{error}");
+        // As spreadsheets save it; where no spread is said, the face counts whole.
+        std::fs::write(folder.path().join("points.csv"), text.replace(",0.01", ",").replace(',', ";")).unwrap();
+        let counted: Vec<f32> = labelled.samples().unwrap().iter().map(|face| face.weights[30]).collect();
+        assert_eq!(counted, [1.0, 1.0, 0.2]);
+    }
+
+    #[test]
+    fn a_second_annotation_is_of_the_nearest_face_of_its_picture() {
+        let beside = |face: &Sample, x: f32| {
+            let points = face.points.iter().map(|point| Point2::new(point.x + x, point.y)).collect();
+            Sample { points, ..face.clone() }
+        };
+        let first = face(0.0);
+        let faces = [first.clone(), beside(&first, 300.0), Sample { picture: "b.jpg".into(), ..first.clone() }];
+        let others = vec![beside(&first, 290.0), beside(&first, 5.0)];
+        let found = second_annotations(&faces, others.clone());
+        assert_eq!(found, [Some(others[1].points.clone()), Some(others[0].points.clone()), None]);
+        assert_eq!(second_annotations(&faces, others[..1].to_vec())[0], None);
     }
 
     #[test]

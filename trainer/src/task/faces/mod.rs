@@ -11,7 +11,7 @@ mod sources;
 use std::f32::consts::{PI, TAU};
 use std::iter::repeat_n;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use nalgebra::{Point2, UnitComplex, Vector2};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -54,7 +54,6 @@ pub struct Scenes {
 impl Scenes {
     pub fn load(preset: Preset, sets: &[Set]) -> Result<Self> {
         let Pictures { train, held_out } = sources::load(sets)?;
-        ensure!(!train.is_empty() && !held_out.is_empty(), "there are too few pictures to hold some out");
         log::info!("{} pictures, and {} held out", train.len(), held_out.len());
         let order = train.iter().enumerate().flat_map(|(i, picture)| repeat_n(i, picture.times)).collect();
         let mut scenes = Scenes { preset, pictures: train, order, held_out: vec![] };

@@ -1,5 +1,6 @@
 //! Pictures with the faces that are known in them, and where others may be.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use indicatif::ProgressBar;
 use nalgebra::Point2;
 use wingmark::dataset;
 use wingmark::model::scheme::IBUG_68;
-use wingmark::picture::frame::Frame;
+use wingmark::picture;
+use wingmark::picture::frame::{Frame, Size};
 use wingmark::picture::geometry::Rect;
 
 use crate::task::sets::Set;
@@ -83,6 +85,9 @@ struct Entry {
 /// Reads the training pictures of all folders: whole pictures with `boxes.csv` and `ignore.csv`,
 /// and pictures with points (`points.csv`, splits `train` and `unlabelled`), whose other faces
 /// `all_faces.csv` tells. AFW's pictures are left out, since detectors are measured on them.
+///
+/// # Errors
+/// When none of the pictures is held out, or all are.
 pub fn load(sets: &[Set]) -> Result<Pictures> {
     let mut entries = Vec::new();
     for set in sets {
@@ -99,14 +104,45 @@ pub fn load(sets: &[Set]) -> Result<Pictures> {
         }
     }
     ensure!(!entries.is_empty(), "there is nothing to train on; name at least one folder with --data");
-    let bar = ProgressBar::new(entries.len() as u64).with_message("reading pictures");
-    let mut pictures = Pictures::default();
-    for Entry { path, file, faces, unsure, is_scene, times } in bar.wrap_iter(entries.into_iter()) {
-        let picture = Picture { frame: Arc::new(pictures::read(&path)?), faces, unsure, is_scene, times };
+    let count = entries.len();
+    let bar = ProgressBar::new(count as u64).with_message("reading pictures");
+    let (mut pictures, mut files, mut left_out) = (Pictures::default(), Vec::new(), Vec::new());
+    for entry in bar.wrap_iter(entries.into_iter()) {
+        let frame = match entry.read() {
+            Ok(frame) => Arc::new(frame),
+            Err(problem) => {
+                left_out.push(problem);
+                continue;
+            }
+        };
+        let Entry { file, faces, unsure, is_scene, times, .. } = entry;
+        let picture = Picture { frame, faces, unsure, is_scene, times };
         let held_out = photographs::OF_DETECTOR.has(&file);
         if held_out { &mut pictures.held_out } else { &mut pictures.train }.push(picture);
+        files.push(file);
     }
+    pictures::say_left_out(&left_out, count, "pictures")?;
+    photographs::OF_DETECTOR.check(files.iter().map(String::as_str))?;
     Ok(pictures)
+}
+
+impl Entry {
+    /// Its picture, if its faces can be in it.
+    fn read(&self) -> Result<Frame, String> {
+        let frame = picture::read(&self.path).map_err(|e| e.to_string())?;
+        let Size { width, height } = frame.size();
+        let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
+        match self.faces.iter().map(Known::bounds).find(|face| face.iou(&whole) <= 0.0) {
+            None => Ok(frame),
+            Some(face) => Err(format!(
+                "{}: a face lies about ({:.0}, {:.0}), outside of the picture of {}",
+                self.path.display(),
+                face.centre().x,
+                face.centre().y,
+                frame.size()
+            )),
+        }
+    }
 }
 
 fn scenes(set: &Set) -> Result<Vec<Entry>> {
@@ -121,30 +157,41 @@ fn scenes(set: &Set) -> Result<Vec<Entry>> {
     Ok(dataset::boxes::open(&set.folder)?.into_iter().map(entry).collect())
 }
 
+/// A picture has all faces whose points are known.
 fn portraits(set: &Set) -> Result<Vec<Entry>> {
-    let mut seen = detected::read(&set.folder)?.unwrap_or_default();
-    let (samples, is_truth) = detected::labelled(&set.folder)?;
-    let entries = samples.into_iter().map(|sample| {
-        let times = set.times_of(&sample);
-        let own = Known::of_landmarks(sample.points);
-        let bounds = own.bounds();
-        let rows = seen.remove(&sample.file).unwrap_or_default();
-        let agreed = rows.iter().any(|row| row.bounds().iou(&bounds) >= AGREED_IOU && row.is_sure());
-        let (mut faces, mut unsure) = (Vec::new(), Vec::new());
-        if is_truth || agreed {
-            faces.push(own)
-        } else {
-            unsure.push(bounds)
-        }
-        let others = rows
-            .iter()
-            .filter(|row| row.bounds().iou(&bounds) < OTHER_FACE_IOU && !contains(&row.bounds(), bounds.centre()));
-        for row in others {
-            if row.is_sure() { faces.push(Known::of_box(row.bounds())) } else { unsure.push(row.bounds()) }
-        }
-        Entry { path: sample.picture, file: sample.file, faces, unsure, is_scene: false, times }
+    let mut seen = detected::read(&set.folder)?.unwrap_or_else(|| {
+        let folder = set.folder.display();
+        log::warn!("{folder} has no all_faces.csv; whatever is no face of points.csv is learned as background");
+        HashMap::new()
     });
-    Ok(entries.collect())
+    let (samples, is_truth) = detected::labelled(&set.folder)?;
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut places: HashMap<PathBuf, usize> = HashMap::new();
+    for sample in samples {
+        let place = *places.entry(sample.picture.clone()).or_insert(entries.len());
+        if place == entries.len() {
+            let (path, file) = (sample.picture.clone(), sample.file.clone());
+            entries.push(Entry { path, file, faces: vec![], unsure: vec![], is_scene: false, times: 0 });
+        }
+        let entry = &mut entries[place];
+        entry.times = entry.times.max(set.times_of(&sample));
+        entry.faces.push(Known::of_landmarks(sample.points));
+    }
+    for entry in &mut entries {
+        let rows = seen.remove(&entry.file).unwrap_or_default();
+        let known = std::mem::take(&mut entry.faces);
+        let bounds: Vec<Rect> = known.iter().map(Known::bounds).collect();
+        for (own, bounds) in known.into_iter().zip(&bounds) {
+            let agreed = rows.iter().any(|row| row.bounds().iou(bounds) >= AGREED_IOU && row.is_sure());
+            if is_truth || agreed { entry.faces.push(own) } else { entry.unsure.push(*bounds) }
+        }
+        let is_other =
+            |seen: &Rect| bounds.iter().all(|own| seen.iou(own) < OTHER_FACE_IOU && !contains(seen, own.centre()));
+        for row in rows.iter().filter(|row| is_other(&row.bounds())) {
+            if row.is_sure() { entry.faces.push(Known::of_box(row.bounds())) } else { entry.unsure.push(row.bounds()) }
+        }
+    }
+    Ok(entries)
 }
 
 fn contains(rect: &Rect, p: Point2<f32>) -> bool {
@@ -154,6 +201,7 @@ fn contains(rect: &Rect, p: Point2<f32>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dots;
 
     #[test]
     fn what_a_set_says_to_nobody_is_refused() {
@@ -164,5 +212,27 @@ mod tests {
             let told = load(&[set]).err().unwrap().to_string();
             assert!(told.contains("; leave out "), "{option}: {told}");
         }
+    }
+
+    #[test]
+    fn no_face_that_is_known_is_background() {
+        let folder = tempfile::tempdir().unwrap();
+        dots::write_set(folder.path(), [("a.png", "train"), ("a.png", "train"), ("b.png", "train")]);
+        let set = folder.path().to_str().unwrap().parse().unwrap();
+        // The second face of a.png lies below the first, and to its right.
+        let table = folder.path().join("points.csv");
+        let moved = |text: &str| text.parse::<f32>().map_or(text.into(), |at| (at + 200.0).to_string());
+        let text = std::fs::read_to_string(&table).unwrap();
+        let lines = text.lines().enumerate().map(|(number, line)| {
+            if number == 2 { line.split(',').map(moved).collect::<Vec<_>>().join(",") } else { line.into() }
+        });
+        std::fs::write(&table, lines.collect::<Vec<String>>().join("\n")).unwrap();
+        let faces = |entries: Vec<Entry>| entries.iter().map(|entry| entry.faces.len()).collect::<Vec<_>>();
+        assert_eq!(faces(portraits(&set).unwrap()), [2, 1]);
+        // Both were seen, and a third one.
+        let [first, second, third] = [20, 220, 500].map(|at| format!("a.png,{at},{at},{0},{0},0.9,2", at + 200));
+        let seen = ["file,x0,y0,x1,y1,score,views".into(), first, second, third].join("\n");
+        std::fs::write(folder.path().join("all_faces.csv"), seen).unwrap();
+        assert_eq!(faces(portraits(&set).unwrap()), [3, 1]);
     }
 }
