@@ -93,5 +93,5 @@ unsafe fn add_sample(piece: &Piece, [x, y]: [i32; 2], sums: __m128i) -> __m128i 
     let signed = _mm_xor_si128(between, _mm_set1_epi16(i16::MIN));
     // Each colour of the first pixel beside that of the second.
     let pairs = _mm_unpacklo_epi16(signed, _mm_srli_si128::<6>(signed));
-    _mm_add_epi32(sums, _mm_madd_epi16(pairs, _mm_set1_epi32(256 - u | u << 16)))
+    _mm_add_epi32(sums, _mm_madd_epi16(pairs, _mm_set1_epi32((256 - u) | (u << 16))))
 }
