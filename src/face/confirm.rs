@@ -94,8 +94,9 @@ impl Confirmer {
         self.background.is_looking() || self.closing_in.is_some()
     }
 
-    /// Looks at the candidates in this frame, until it has found so many faces or looked in vain so
-    /// many times. A face is looked for in other turns only until there is one.
+    /// Looks at the candidates in this frame, until it has looked in vain so many times, or found
+    /// so many faces and those that may be larger. A face is looked for in other turns only until
+    /// there is one.
     pub fn look_at_once(
         &mut self,
         context: &mut LookContext,
@@ -106,9 +107,11 @@ impl Confirmer {
         let mut in_vain = 0;
         self.background.forget();
         self.closing_in = None;
-        while in_vain < most_in_vain && found.len() < most {
-            let is_found = |bounds: &Rect| found.iter().any(|look| look.is_at(bounds));
-            let Some(place) = self.candidates.next(context.now, found.is_empty(), is_found) else { break };
+        while in_vain < most_in_vain {
+            let smallest = found.iter().map(|look| look.bounds().area()).reduce(f32::min).unwrap_or_default();
+            let is_small = |bounds: &Rect| found.len() >= most && bounds.area() <= smallest;
+            let is_left_out = |bounds: &Rect| is_small(bounds) || found.iter().any(|look| look.is_at(bounds));
+            let Some(place) = self.candidates.next(context.now, found.is_empty(), is_left_out) else { break };
             let crop = context.landmarker.crop_around(&place.square, place.roll);
             let first = context.landmarker.look(context.frame, &crop, context.timings)?;
             let Some(look) = context.closer(&first, Vector2::zeros())?.filter(is_begun_with) else {

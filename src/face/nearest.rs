@@ -5,7 +5,7 @@ use super::Face;
 // Set by hand; no film with two people was measured.
 
 /// Another face takes over where its box is larger than that of the one before by this factor.
-const CLEARLY_LARGER: f32 = 1.5;
+pub(super) const CLEARLY_LARGER: f32 = 1.5;
 
 /// Follows the nearest face: the one with the largest box.
 #[derive(Debug, Default)]

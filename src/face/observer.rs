@@ -19,7 +19,7 @@ use crate::face::pose::{FieldOfView, Pinhole};
 use crate::face::room::Room;
 use crate::face::scene::{Change, SceneWatch};
 use crate::face::search::{Missed, Search};
-use crate::face::track::{Sighting, Smoothing, Tracker};
+use crate::face::track::{Expected, Sighting, Smoothing, Tracker};
 use crate::face::zoo::Net;
 use crate::face::{Face, Observation, Timings};
 use crate::model::ModelError;
@@ -232,7 +232,9 @@ impl Observer {
         }
         self.detections.clear();
         let mut spent = Spent::default();
-        let (mut sightings, missed) = self.look_at_expected(frame, now, &mut spent.looks)?;
+        let (mut sightings, lost) = self.look_at_expected(frame, now, &mut spent.looks)?;
+        let missed = |face: &Expected| if face.lost { Missed::Lost } else { Missed::Seen };
+        let missed = lost.iter().map(missed).max().unwrap_or(Missed::Nobody);
         if change == Change::Cut && sightings.is_empty() {
             self.forget_places();
         }
@@ -243,7 +245,10 @@ impl Observer {
         if !waits {
             let followed: Vec<Rect> = sightings.iter().map(|seen| seen.look.bounds()).collect();
             let found = self.find_new(frame, now, &followed, missed, &mut spent)?;
-            sightings.extend(found.into_iter().map(|look| Sighting { id: None, look }));
+            // After a cut, who was there before is not waited for in the place of others.
+            let waited_for = lost.iter().filter(|face| !face.is_doubted).count();
+            let is_awaited = |look: &Look| lost.iter().any(|face| self.tracker.may_be(face, look));
+            self.room.add(&mut sightings, found, waited_for, is_awaited);
         }
         let Spent { detect, looks: looked } = spent;
         self.looks = looked.count;
@@ -336,20 +341,20 @@ impl Observer {
         events
     }
 
-    /// Looks where faces should be; gives those that are there, and what is not.
+    /// Looks where faces should be; gives those that are there, and those that are not.
     fn look_at_expected(
         &mut self,
         frame: &Frame,
         now: Duration,
         timings: &mut LookTimings,
-    ) -> Result<(Vec<Sighting>, Missed), ModelError> {
+    ) -> Result<(Vec<Sighting>, Vec<Expected>), ModelError> {
         let mut sightings: Vec<Sighting> = Vec::new();
-        let mut missed = Missed::Nobody;
+        let mut missed = Vec::new();
         for face in self.tracker.expected(now) {
             // Where another face is seen, the lost one is behind it.
             let hidden = || sightings.iter().any(|seen| seen.look.is_at(&face.bounds()));
             if face.lost && (sightings.len() >= self.room.most() || hidden()) {
-                missed = missed.max(Missed::Lost);
+                missed.push(face);
                 continue;
             }
             let crop = self.landmarker.crop_around_points(&face.points);
@@ -361,7 +366,7 @@ impl Observer {
             if look.is_face() && (!face.is_doubted || self.tracker.is_like(face.id, &look)) {
                 sightings.push(Sighting { id: Some(face.id), look });
             } else {
-                missed = missed.max(if face.lost { Missed::Lost } else { Missed::Seen });
+                missed.push(face);
             }
         }
         Ok((sightings, missed))
@@ -379,14 +384,12 @@ impl Observer {
     ) -> Result<Vec<Look>, ModelError> {
         let step = self.clock.step();
         let context = &mut LookContext { frame, now, step, landmarker: &mut self.landmarker, timings };
-        let mut found = if followed.is_empty() {
+        if followed.is_empty() {
             // One more, so that it can be said that there are more.
-            self.confirmer.look_at_once(context, self.room.most() + 1, most_in_vain)?
+            self.confirmer.look_at_once(context, self.room.most() + 1, most_in_vain)
         } else {
-            Vec::from_iter(self.confirmer.look_in_parts(context, followed)?)
-        };
-        self.room.keep(&mut found, followed.len());
-        Ok(found)
+            Ok(Vec::from_iter(self.confirmer.look_in_parts(context, followed)?))
+        }
     }
 }
 

@@ -103,8 +103,8 @@ impl Search {
 
     /// Whether a frame in which these faces were followed is searched: a search goes on, or it is
     /// time for one, which every frame of so many is.
-    pub fn is_due(&self, followed: &[Rect], frames_a_search: Option<u32>) -> bool {
-        followed.is_empty() || self.is_looking() || frames_a_search.is_some_and(|frames| self.frames >= frames)
+    pub fn is_due(&self, followed: &[Rect], frames_a_search: u32) -> bool {
+        followed.is_empty() || self.is_looking() || self.frames >= frames_a_search
     }
 
     /// Searches a new scene at once, in all views. After that the views take turns: where nobody is

@@ -230,6 +230,11 @@ impl Tracker {
         self.tracks.iter().any(|track| track.id == id && track.appearance.is_like(&look.appearance))
     }
 
+    /// Whether a look without a number may show a face that was lost.
+    pub fn may_be(&self, face: &Expected, look: &Look) -> bool {
+        self.likelihood(face, look).is_some()
+    }
+
     /// How surely a look without a number shows a face that was lost.
     fn likelihood(&self, face: &Expected, look: &Look) -> Option<f32> {
         let bounds = look.bounds();
