@@ -115,8 +115,8 @@ pub enum Captured {
     Frame,
     /// A damaged frame came, which has a number of its own. Its bytes are not to be read.
     Damaged,
-    /// No frame came for a moment, and the source's state has not changed. A moment is a quarter of a
-    /// second, or as long as it takes to open a source that was gone.
+    /// No frame came for a moment, and the source's state has not changed. A moment is a quarter of
+    /// a second, or as long as it takes to open a source that was gone.
     Nothing,
     /// No frame came for a moment, and the source's state is another one now. The next frame ends
     /// that state.

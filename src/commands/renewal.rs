@@ -99,8 +99,8 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// `read` are the arguments that the run began with, `board` its profile and `digest` that of the
-    /// model at work.
+    /// `read` are the arguments that the run began with, `board` its profile and `digest` that of
+    /// the model at work.
     pub fn of(read: &Arguments, board: Board, digest: String) -> Self {
         let now = AtWork::of(read, digest);
         let (given, file) = (read.given.clone(), read.file.clone());

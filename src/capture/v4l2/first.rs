@@ -1,11 +1,9 @@
 //! Finds the first camera that gives pictures: many nodes look like a camera and are none.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::answer::{answered, open_answering};
 use super::identity::nodes;
 use super::start::start;
 use super::stream::V4l2Stream;
@@ -13,15 +11,11 @@ use super::{CameraError, CameraWish, Device, Identity};
 use crate::capture::fault::{Fault, FlawWatch};
 use crate::capture::returning::{Arrival, FrameStream};
 use crate::picture::frame::Frame;
-use crate::threads;
 
 /// How long a camera's first frame may take.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(3);
 /// How long after it a sound one may take.
 const SOUND_FRAME_WITHIN: Duration = Duration::from_secs(1);
-
-/// A driver that keeps who calls it for longer is given up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What came of a trial.
 enum Trial {
@@ -92,53 +86,6 @@ pub fn try_out(path: &Path) -> Result<(), CameraError> {
         Trial::Damaged(_, fault) => Err(CameraError::Damaged { path: path.into(), card, fault }),
         Trial::Silent => Err(CameraError::Silent { path: path.into(), card, within: FIRST_FRAME_WITHIN }),
     }
-}
-
-/// Opens a node whose driver may never answer.
-pub fn open_answering(path: &Path) -> Result<Device, CameraError> {
-    let node = path.to_path_buf();
-    answered(path, move || Device::open(&node))
-}
-
-/// What comes of a trial of a camera, on a thread of its own: one whose driver never returns is
-/// left to it, and the camera is not tried again until it does.
-pub(crate) fn answered<T: Send + 'static>(
-    path: &Path,
-    trial: impl FnOnce() -> Result<T, CameraError> + Send + 'static,
-) -> Result<T, CameraError> {
-    let no_answer = || CameraError::NoAnswer { path: path.into(), within: ANSWER_WITHIN };
-    let node = path.canonicalize().unwrap_or_else(|_| path.into());
-    if hanging().contains(&node) {
-        return Err(no_answer());
-    }
-    let (say, answer) = mpsc::channel();
-    let tried = node.clone();
-    let tell = move || {
-        // Nobody listens any more if it took too long.
-        let _ = say.send(trial());
-        hanging().retain(|other| *other != tried);
-    };
-    threads::start("camera", tell).map_err(|e| CameraError::from_io(path, "starting a thread", e))?;
-    match answer.recv_timeout(ANSWER_WITHIN) {
-        Ok(result) => return result,
-        Err(RecvTimeoutError::Timeout) => {}
-        // The panic has been said.
-        Err(RecvTimeoutError::Disconnected) => {
-            return Err(CameraError::from_io(path, "trying it", io::Error::other("the trial ended early")));
-        }
-    }
-    let mut hanging = hanging();
-    // It may have answered just now.
-    answer.try_recv().unwrap_or_else(|_| {
-        hanging.push(node);
-        Err(no_answer())
-    })
-}
-
-/// Nodes whose drivers keep a thread that called them.
-fn hanging() -> MutexGuard<'static, Vec<PathBuf>> {
-    static HANGING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    HANGING.lock().expect("nobody panics while holding it")
 }
 
 fn say(passed_over: &[CameraError]) {

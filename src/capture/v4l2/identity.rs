@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::first::open_answering;
+use super::answer::open_answering;
 use super::{CameraError, Description, Device};
 
 const NODES: &str = "/dev";

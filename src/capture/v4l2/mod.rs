@@ -4,6 +4,7 @@
 //! used: they hand out the whole buffer, and they panic when a camera that failed is closed.
 //! `buffers` has our own.
 
+mod answer;
 mod buffers;
 mod choice;
 mod device;
@@ -22,6 +23,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use thiserror::Error;
 
+pub(crate) use answer::answered;
+use answer::open_answering;
 pub use choice::{Aim, CameraWish, ChosenMode, Interval, Mode};
 pub use device::{Description, Device};
 pub use format::{CameraFormat, UnknownFormat};
@@ -31,9 +34,8 @@ use super::fault::{Fault, FlawWatch};
 use super::returning::Returning;
 use crate::picture::MAX_SIDE_PX;
 use crate::picture::frame::Size;
-pub(crate) use first::answered;
+use first::first;
 pub use first::try_out;
-use first::{first, open_answering};
 use identity::Identity;
 use start::start;
 use stream::{V4l2, V4l2Stream};
