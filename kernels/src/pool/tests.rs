@@ -71,6 +71,7 @@ fn a_panic_anywhere_reaches_the_caller_and_the_next_job_runs() {
 fn a_panic_on_the_callers_thread_waits_for_the_workers() {
     for threads in [2, 3, 5] {
         let mut pool = Pool::new(threads);
+        let mut seen = 0;
         for _ in 0..ROUNDS {
             let (outcome, done) = run(&mut pool, |_, _, is_caller| {
                 // The caller's chunk ends while the workers are in theirs.
@@ -79,9 +80,11 @@ fn a_panic_on_the_callers_thread_waits_for_the_workers() {
                 }
                 is_caller
             });
+            seen += usize::from(outcome.is_err());
             assert!(outcome.is_err() || done == STEPS * CHUNKS, "{threads} threads");
             assert_eq!(run(&mut pool, |_, _, _| false), (Ok(()), STEPS * CHUNKS), "{threads} threads");
         }
+        assert!(seen > 0, "the caller ran a chunk, {threads} threads");
     }
 }
 
