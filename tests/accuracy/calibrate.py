@@ -15,14 +15,18 @@ import math
 import pathlib
 import re
 import shutil
+import sys
 import tempfile
 
 import numpy as np
 
 import held_out
+import tables
 from predictions import evaluate, put_section
 
 LEAST_CONFIDENCE = 0.05
+# What the card has digits for.
+LEAST_SPREAD = 0.0001
 DEGRADATIONS = [[], ["--degrade", "cover:50"], ["--degrade", "blur:4"]]
 # IBUG_68.flip of the library.
 MIRRORED = [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
@@ -79,24 +83,21 @@ def fit(raw, confidence, counts):
     return exponent, face_exponent, tails, spread, loss
 
 
-def held_out_faces(folder, data, scratch):
-    """Squared distances, confidences and what counts, each [n, 68], of one set."""
-    data, _, option = data.partition(":")
-    data, kept = pathlib.Path(data), pathlib.Path(scratch) / pathlib.Path(data).name
-    kept.mkdir()
-    (kept / "images").symlink_to((data / "images").resolve())
+def held_out_faces(folder, data, kept):
+    """Squared distances, confidences and what counts, each [n, 68], of one set, which is put into
+    the folder `kept`."""
     is_kept = lambda row: row["split"] == "train" and held_out.is_held_out(row["file"])
-    if held_out.write(data / "points.csv", kept / "points.csv", is_kept) == 0:
+    if held_out.write(pathlib.Path(data.removesuffix(":3d")), kept, is_kept) == 0:
         return []
     found = [evaluate(folder, kept, "train", *degradation) for degradation in DEGRADATIONS]
     counts = np.ones(68)
-    counts[:17] = option != "3d"
+    counts[:17] = not data.endswith(":3d")
     return [(part.squared_distances(), part.confidence, np.tile(counts, (len(part.files), 1))) for part in found]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, required=True, help="folder with model.onnx and card.toml")
+    parser.add_argument("--model", type=tables.model, required=True, help="folder with model.onnx and card.toml")
     parser.add_argument("--data", action="append", required=True, metavar="DIR[:3d]", help="folder with points.csv and images/")
     arguments = parser.parse_args()
     card = arguments.model / "card.toml"
@@ -106,8 +107,13 @@ def main():
             if (arguments.model / name).exists():
                 shutil.copy(arguments.model / name, folder)
         (pathlib.Path(folder) / "card.toml").write_text(bare)
-        parts = sum((held_out_faces(folder, data, scratch) for data in arguments.data), [])
+        sets = enumerate(arguments.data)
+        parts = sum((held_out_faces(folder, data, pathlib.Path(scratch) / str(number)) for number, data in sets), [])
+    if not parts:
+        sys.exit(held_out.NONE)
     exponent, face_exponent, tails, spread, loss = fit(*(np.concatenate(arrays) for arrays in zip(*parts)))
+    if spread.min() < LEAST_SPREAD:
+        sys.exit("the landmarks lie on the true points, so nothing tells how far off they may be: are these points a net's?")
     numbers = ", ".join(f"{s:.4f}" for s in spread)
     section = f"{HEAD}\nexponent = {exponent:.2f}\nface_exponent = {face_exponent:.2f}\ntails = {tails:.2f}\nspread = [{numbers}]\n"
     put_section(card, bare, section)

@@ -30,9 +30,7 @@ def few(data, out):
         taken[row["split"]] += is_kept
         return is_kept and taken[row["split"]] <= FACES
 
-    out.mkdir(parents=True)
-    (out / "images").symlink_to((data / "images").resolve())
-    assert held_out.write(data / "points.csv", out / "points.csv", keep) > 0, f"{data} holds no face"
+    assert held_out.write(data, out, keep) > 0, f"{data} holds no face"
 
 
 def main():

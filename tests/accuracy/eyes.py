@@ -11,7 +11,6 @@ of the `hard` splits, whose true points have both eyes closed, or open. On the o
 seen, closed eyes are more closed. Needs numpy.
 """
 import argparse
-import csv
 import pathlib
 import re
 import sys
@@ -19,6 +18,7 @@ import sys
 import numpy as np
 
 import held_out
+import tables
 from hard import aspect_ratio
 from predictions import evaluate, put_section
 
@@ -37,15 +37,17 @@ def ratios(model, data, split):
 
 
 def has(data, split):
-    return any(row["split"] == split for row in csv.DictReader((data / "points.csv").open()))
+    return len(tables.faces(data, split)[1]) > 0
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, required=True, help="folder with model.onnx and card.toml")
+    parser.add_argument("--model", type=tables.model, required=True, help="folder with model.onnx and card.toml")
     parser.add_argument("--data", type=pathlib.Path, action="append", required=True, metavar="DIR", help="folder with points.csv and images/")
     arguments = parser.parse_args()
     parts = [(data, split) for data in arguments.data for split in ("train", "hard") if has(data, split)]
+    if not parts:
+        sys.exit("none of the faces is of the splits train and hard; add --data")
     ours, true = map(np.concatenate, zip(*(ratios(arguments.model, *part) for part in parts)))
     closed, opened = ours[true < CLOSED], ours[true > OPEN]
     if min(len(closed), len(opened)) < LEAST_FACES:

@@ -12,11 +12,11 @@ one is below 0.17, and how well ours tells these from the rest (area under the R
 from the true points. Needs numpy.
 """
 import argparse
-import csv
 import pathlib
 
 import numpy as np
 
+import tables
 from predictions import evaluate
 
 BOTH_SCHEMES = slice(17, 68)
@@ -32,7 +32,7 @@ def box_root(points):
 
 def turned(model, data):
     found = evaluate(model, data, "hard")
-    rows = [row for row in csv.DictReader((data / "points.csv").open()) if row["split"] == "hard"]
+    rows = tables.faces(data, "hard")[1]
     yaw = np.abs([float(row["yaw"]) for row in rows])
     errors = np.linalg.norm(found.points - found.truth, axis=2)[:, BOTH_SCHEMES].mean(1) / box_root(found.truth)
     of = lambda least, most: 100 * errors[(yaw >= least) & (yaw <= most)].mean()

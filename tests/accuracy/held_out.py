@@ -15,6 +15,9 @@ import argparse
 import csv
 import pathlib
 import re
+import sys
+
+import tables
 
 RULES = pathlib.Path(__file__).parents[2] / "trainer/src/task/photographs.csv"
 
@@ -58,6 +61,9 @@ def is_held_out_of_detector(file):
     return name_hash(photograph_of_detector(file)) % 8 == 0
 
 
+NONE = "none of the faces is held out, which one photograph in ten of the split train is, by its name; add --data"
+
+
 def check():
     """Compares the rules with the answers that the trainer's are held to."""
     with open(RULES, newline="", encoding="utf-8") as file:
@@ -71,17 +77,33 @@ def check():
     print(f"{len(rows)} names go the trainer's way")
 
 
-def write(source, target, keep):
-    """Copies a table's rows that are kept, and gives their number."""
-    with open(source, newline="") as file:
-        rows = csv.DictReader(file)
-        columns = rows.fieldnames
-        kept = [row for row in rows if keep(row)]
-    with open(target, "w", newline="") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows(kept)
-    return len(kept)
+def write(data, out, keep):
+    """Writes points.csv and images/ of the faces that are kept, and gives their number."""
+    columns, rows = tables.faces(data)
+    rows = [row for row in rows if keep(row)]
+    make(data, out)
+    tables.write(out / "points.csv", columns, rows)
+    return len(rows)
+
+
+def write_boxes(data, out, keep):
+    """The same of whole pictures and their boxes."""
+    kept = {}
+    for name in ["boxes.csv", "ignore.csv"]:
+        if (data / name).exists():
+            columns, rows = tables.read(data / name, ["file"])
+            kept[name] = columns, [row for row in rows if keep(row["file"])]
+    make(data, out)
+    for name, table in kept.items():
+        tables.write(out / name, *table)
+    return len(kept["boxes.csv"][1])
+
+
+def make(data, out):
+    if out.exists():
+        sys.exit(f"{out} is there already; remove it, or name another folder")
+    out.mkdir(parents=True)
+    (out / "images").symlink_to((data / "images").resolve())
 
 
 def main():
@@ -98,15 +120,10 @@ def main():
     data, out = arguments.data, arguments.out
     whole = (data / "boxes.csv").exists()
     held_out = is_held_out_of_detector if whole or arguments.detector else is_held_out
-    out.mkdir(parents=True)
-    (out / "images").symlink_to((data / "images").resolve())
     if whole:
-        count = write(data / "boxes.csv", out / "boxes.csv", lambda row: held_out(row["file"]))
-        if (data / "ignore.csv").exists():
-            write(data / "ignore.csv", out / "ignore.csv", lambda row: held_out(row["file"]))
+        count = write_boxes(data, out, held_out)
     else:
-        keep = lambda row: row["split"] == "train" and held_out(row["file"])
-        count = write(data / "points.csv", out / "points.csv", keep)
+        count = write(data, out, lambda row: row["split"] == "train" and held_out(row["file"]))
     print(f"{out}: {count} faces")
 
 

@@ -3,12 +3,14 @@ import csv
 import dataclasses
 import math
 import pathlib
+import sys
 import tempfile
 import tomllib
 
 import numpy as np
 
 import held_out
+import tables
 from program import wingmark
 
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
@@ -49,8 +51,9 @@ def evaluate(model, data, split, *options):
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         wingmark("eval", "--model", model, "--data", data, "--split", split, "--predictions", file.name, *options)
         found = list(csv.DictReader(open(file.name)))
-    truth = [row for row in csv.DictReader((pathlib.Path(data) / "points.csv").open()) if row["split"] == split]
-    assert [row["file"] for row in truth] == [row["file"] for row in found], "a row a face, in the data set's order"
+    _, truth = tables.faces(data, split)
+    if [row["file"] for row in truth] != [row["file"] for row in found]:
+        sys.exit(f"{data}: `wingmark eval` looked at {len(found)} faces of the split {split}, expected the {len(truth)} of points.csv")
     array = lambda rows, names: np.array([[[float(row[f"{n}{i}"]) for n in names] for i in range(68)] for row in rows])
     covariance = array(found, ["xx", "xy", "xy", "yy"]).reshape(-1, 68, 2, 2)
     guessed = np.array([np.isin([str(i) for i in range(68)], row["guessed"].split()) for row in found])
@@ -60,9 +63,9 @@ def evaluate(model, data, split, *options):
 def annotated(data, split):
     """Picture and points [68, 2] of each face of a split; of `train`, of those that the trainer
     holds out."""
-    for row in csv.DictReader((data / "points.csv").open()):
-        if row["split"] == split and (split != "train" or held_out.is_held_out(row["file"])):
-            yield data / "images" / row["file"], np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])
+    for row in tables.faces(data, split)[1]:
+        if split != "train" or held_out.is_held_out(row["file"]):
+            yield data / "images" / row["file"], np.array(tables.points_of(row)).reshape(68, 2)
 
 
 def put_section(card, bare, section):

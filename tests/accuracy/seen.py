@@ -16,11 +16,14 @@ import argparse
 import csv
 import pathlib
 import re
+import sys
 import tempfile
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+import held_out
+import tables
 from calibrate import PAIR
 from predictions import OUTER_EYE_CORNERS, annotated, evaluate, put_section
 
@@ -115,7 +118,11 @@ def logistic(x, y):
 
 
 def fit(model, data):
+    if not (model / "shape.csv").exists():
+        sys.exit(f"{model} has no shape.csv; `wingmark-trainer shape` fits it")
     faces = [face for folder in data for face in annotated(folder, "train")]
+    if not faces:
+        sys.exit(held_out.NONE)
     with tempfile.TemporaryDirectory() as folder:
         hidden = write_covered(faces, pathlib.Path(folder))
         found = evaluate(model, folder, "train")
@@ -147,7 +154,7 @@ def measure(models, data, aflw2000):
             hidden = found.truth[..., 1] > bottom - (bottom - top) * per_cent / 100
             print(f"| `{model}` | `common`, `cover:{per_cent}` | {hidden.mean():.0%} | {scores(found.guessed, hidden)} |", flush=True)
         found = evaluate(model, aflw2000, "hard")
-        yaws = {row["file"]: float(row["yaw"]) for row in csv.DictReader((aflw2000 / "points.csv").open())}
+        yaws = {row["file"]: float(row["yaw"]) for row in tables.read(aflw2000 / "points.csv", ["file", "yaw"])[1]}
         hidden = np.zeros((len(found.files), 68), bool)
         for row, yaw in zip(hidden, (yaws[file] for file in found.files)):
             far = 1 if yaw > 0 else -1
@@ -160,7 +167,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     fitting = commands.add_parser("fit")
-    fitting.add_argument("--model", type=pathlib.Path, required=True, help="folder with model.onnx and card.toml")
+    fitting.add_argument("--model", type=tables.model, required=True, help="folder with model.onnx and card.toml")
     fitting.add_argument("--data", type=pathlib.Path, action="append", required=True, help="folder with points.csv and images/")
     measuring = commands.add_parser("measure")
     measuring.add_argument("--model", action="append", help="name or folder; the shipped ones where none is named")

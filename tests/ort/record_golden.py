@@ -51,7 +51,14 @@ def landmarks(folder, card, maps, picture, corner=np.zeros(2), scale=1.0):
 
 def main():
     check = "--check" in sys.argv
-    for folder in (pathlib.Path(a) for a in sys.argv[1:] if a != "--check"):
+    folders = [pathlib.Path(a) for a in sys.argv[1:] if a != "--check"]
+    if not folders or any(folder.name.startswith("-") for folder in folders):
+        sys.exit(__doc__)
+    needed = ["card.toml", "model.onnx", "golden/input.png", *["golden/heatmaps.u8"][:check]]
+    for file in (folder / name for folder in folders for name in needed):
+        if not file.exists():
+            sys.exit(f"there is no {file}; expected a model's folder, as `wingmark-trainer quantise` makes it")
+    for folder in folders:
         card = tomllib.loads((folder / "card.toml").read_text())
         stored = heatmaps(folder, card)
         recorded = folder / "golden/heatmaps.u8"
