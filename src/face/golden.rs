@@ -111,10 +111,13 @@ fn of_table(file: &str, is_there: bool) -> String {
     if is_there { format!("{file} is another model's") } else { format!("the folder lacks the model's {file}") }
 }
 
-const INPUT: &str = "golden/input.png";
+/// The picture, in a model's folder.
+pub const INPUT: &str = "golden/input.png";
 const HEATMAPS: &str = "golden/heatmaps.u8";
 const LANDMARKS: &str = "golden/landmarks.csv";
 const FACES: &str = "golden/faces.csv";
+/// What is recorded of one net, in its folder.
+pub const RECORDED: [&str; 3] = [HEATMAPS, LANDMARKS, FACES];
 
 /// Loads a net from its files and checks it whole: card, hash, shapes and golden sample. A shipped
 /// one has no sample: it was checked when it was built.

@@ -269,6 +269,11 @@ impl Files {
         self.folder.as_deref()
     }
 
+    /// The bytes of model.onnx.
+    pub fn model(&self) -> &[u8] {
+        &self.model
+    }
+
     /// SHA-256 over all files, in hexadecimal digits: equal where two nets do the same.
     pub fn digest(&self) -> String {
         let tables = [&self.shape, &self.head, &self.presence, &self.lids].map(Option::as_ref);

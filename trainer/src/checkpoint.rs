@@ -2,10 +2,10 @@
 //! any moment.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -35,9 +35,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// What this recipe has otherwise than the one that is to go on with it, and what that one has.
-    /// The length may change on the way: the learning rate follows the new one.
-    pub fn difference(&self, now: &Recipe) -> Option<[String; 2]> {
+    /// What this recipe has otherwise than the one that is to go on with it, and what that one has,
+    /// in words. The length may change on the way: the learning rate follows the new one.
+    pub fn difference(&self, now: &Recipe) -> Option<String> {
         let [was, is] = [self, now].map(Recipe::told);
         if was == is {
             return None;
@@ -46,10 +46,14 @@ impl Recipe {
             let own: Vec<&str> = of.iter().filter(|said| !other.contains(said)).map(String::as_str).collect();
             own.join(" ")
         };
-        let told = [only(&was, &is), only(&is, &was)];
-        // The same options in another order, or more often.
-        let told = if told == ["", ""] { [was.join(" "), is.join(" ")] } else { told };
-        Some(told.map(|told| if told.is_empty() { "nothing".into() } else { told }))
+        let (before, after) = (only(&was, &is), only(&is, &was));
+        Some(match (&*before, &*after) {
+            // The same options in another order, or more often.
+            ("", "") => format!("was trained with {}, and would go on with {}", was.join(" "), is.join(" ")),
+            ("", after) => format!("was trained without {after}, and would go on with it"),
+            (before, "") => format!("was trained with {before}, and would go on without it"),
+            (before, after) => format!("was trained with {before}, and would go on with {after}"),
+        })
     }
 
     /// Everything but the length.
@@ -85,7 +89,7 @@ const RECIPE: &str = "recipe";
 const STEP: &str = "step";
 
 impl Checkpoint {
-    pub fn save(&self, path: &Path) -> Result<()> {
+    fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec(&self.recipe)?;
         let mut named = vec![
             (RECIPE.to_string(), Tensor::from_slice(&text)),
@@ -100,10 +104,12 @@ impl Checkpoint {
             put("first", name, first);
             put("second", name, second);
         }
-        let fresh = path.with_extension("new");
-        Tensor::write_safetensors(&named, &fresh).with_context(|| format!("cannot write {}", fresh.display()))?;
-        File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, path).with_context(|| format!("cannot replace {}", path.display()))
+        Tensor::write_safetensors(&named, path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Whether every number of the net is one.
+    pub fn is_finite(&self) -> bool {
+        self.weights.is_finite() && self.average.is_finite()
     }
 
     /// Reads a checkpoint to `device`.
@@ -137,6 +143,74 @@ impl Checkpoint {
             fill("second", name, second)?;
         }
         Ok(Checkpoint { recipe, step, weights, average, optimiser })
+    }
+}
+
+/// Where one run keeps its checkpoints, one in place of the other.
+pub struct Place {
+    path: PathBuf,
+    /// The checkpoint as it is there; it and the next one are locked against other runs.
+    there: Option<File>,
+    /// What becomes the next one, where it is begun.
+    next: Option<File>,
+}
+
+impl Place {
+    /// # Errors
+    /// When no checkpoint can be written there, or another run writes its own.
+    pub fn take(path: &Path) -> Result<Place> {
+        ensure!(!path.is_dir(), "{} is a folder; expected a file for the checkpoint", path.display());
+        let cannot = || format!("cannot write the checkpoint {}", path.display());
+        let there = if path.exists() { Some(File::open(path).with_context(cannot)?) } else { None };
+        there.as_ref().map_or(Ok(()), |file| lock(file, path))?;
+        let mut place = Place { path: path.into(), there, next: None };
+        place.next = Some(place.begin().with_context(cannot)?);
+        Ok(place)
+    }
+
+    /// Beside the checkpoint, by its whole name, which others may begin with.
+    fn next_path(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".new");
+        name.into()
+    }
+
+    fn begin(&self) -> Result<File> {
+        let path = self.next_path();
+        let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+        lock(&file, &path)?;
+        Ok(file)
+    }
+
+    pub fn save(&mut self, state: &Checkpoint) -> Result<()> {
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => self.begin().with_context(|| format!("cannot write {}", self.next_path().display()))?,
+        };
+        let path = self.next_path();
+        let next = self.next.insert(next);
+        state.write(&path)?;
+        next.sync_all().with_context(|| format!("cannot write {}", path.display()))?;
+        fs::rename(&path, &self.path).with_context(|| format!("cannot replace {}", self.path.display()))?;
+        self.there = self.next.take();
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    /// Removes what has not become a checkpoint.
+    fn drop(&mut self) {
+        if self.next.is_some() {
+            let _ = fs::remove_file(self.next_path());
+        }
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!("{} is another training's, which runs", path.display()),
+        // Some file systems of networks know no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -175,7 +249,19 @@ mod tests {
         let saved = Checkpoint { recipe, step: 5, weights, average, optimiser };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.ckpt");
-        saved.save(&path).unwrap();
+        fs::write(folder.path().join("a.new"), "of somebody else").unwrap();
+        let mut place = Place::take(&path).unwrap();
+        let taken = Place::take(&path).err().unwrap();
+        assert!(format!("{taken:#}").ends_with("a.ckpt.new is another training's, which runs"), "{taken:#}");
+        place.save(&saved).unwrap();
+        let taken = Place::take(&path).err().unwrap().to_string();
+        assert!(taken.ends_with("a.ckpt is another training's, which runs"), "{taken}");
+        place.save(&saved).unwrap();
+        drop(place);
+        drop(Place::take(&path).unwrap());
+        let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a.ckpt", "a.new"]);
         let loaded = Checkpoint::load(&path, Device::Cpu).unwrap();
         assert_eq!((&loaded.recipe, loaded.step), (&saved.recipe, 5));
         for (saved, loaded) in [(&saved.weights, &loaded.weights), (&saved.average, &loaded.average)] {
@@ -189,15 +275,29 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_takes_no_checkpoint_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &Path| format!("{:#}", Place::take(path).err().unwrap());
+        let none = told(&folder.path().join("nodir/a.ckpt"));
+        assert!(none.contains("cannot write the checkpoint") && none.contains("No such file"), "{none}");
+        assert!(told(folder.path()).contains("is a folder"));
+    }
+
+    #[test]
     fn a_recipe_that_differs_says_where() {
         let was = recipe("train --data setA --steps 2");
         let longer = Recipe { steps: 9, ..recipe("train --steps 9 --data=setA") };
         assert_eq!(was.difference(&longer), None);
         let other = Recipe { batch_size: 4, ..recipe("train --data setB --strength 0.2 --steps 2") };
         let told = was.difference(&other).unwrap();
-        assert_eq!(told, ["batch_size 2 --data setA", "batch_size 4 --data setB --strength 0.2"]);
-        let told = was.difference(&recipe("train --data setA --displaced 1.0")).unwrap();
-        assert_eq!(told, ["nothing", "--displaced 1.0"]);
+        let expected =
+            "was trained with batch_size 2 --data setA, and would go on with batch_size 4 --data setB --strength 0.2";
+        assert_eq!(told, expected);
+        let other = recipe("train --data setA --displaced 1.0");
+        let told = was.difference(&other).unwrap();
+        assert_eq!(told, "was trained without --displaced 1.0, and would go on with it");
+        let told = other.difference(&was).unwrap();
+        assert_eq!(told, "was trained with --displaced 1.0, and would go on without it");
         assert!(recipe("--data a --data b").difference(&recipe("--data b --data a")).is_some());
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use nalgebra::{Point2, Vector2};
@@ -29,6 +29,8 @@ const STRENGTH: Strength = Strength { rotation_deg: 8.0, scale: 0.08, shift: 0.0
 /// Times a face is looked at anew, from where it was seen before.
 const ROUNDS: usize = 2;
 const SEED: u64 = 0x1abe1;
+/// The first columns, which no table of true points begins with.
+const COLUMNS: [&str; 4] = ["file", "split", "spread", "confidence"];
 
 #[derive(Args)]
 pub struct Label {
@@ -64,6 +66,8 @@ struct Seen {
 }
 
 pub fn run(args: &Label) -> Result<()> {
+    let table = args.out.join("points.csv");
+    ensure_ours(&table)?;
     let images = args.pictures.canonicalize().with_context(|| format!("cannot read {}", args.pictures.display()))?;
     let files = folder::entries(&images).with_context(|| format!("cannot read {}", images.display()))?;
     ensure!(!files.is_empty(), "there are no pictures in {}", images.display());
@@ -77,15 +81,18 @@ pub fn run(args: &Label) -> Result<()> {
     let link = args.out.join("images");
     match link.canonicalize() {
         Ok(found) => ensure!(found == images, "{} leads to {}; name another --out", link.display(), found.display()),
+        Err(_) if link.is_symlink() => {
+            let (link, lost) = (link.display(), fs::read_link(&link)?);
+            bail!("{link} leads to {}, which is not there; remove {link} or name another --out", lost.display())
+        }
         Err(_) => {
             std::os::unix::fs::symlink(&images, &link).with_context(|| format!("cannot make {}", link.display()))?
         }
     }
-    let table = args.out.join("points.csv");
     // A table that is cut off would be taken for a whole one.
     let new = args.out.join("points.csv.new");
     let mut writer = csv::Writer::from_path(&new).with_context(|| format!("cannot write {}", new.display()))?;
-    let columns = ["file", "split", "spread", "confidence"].map(String::from).into_iter();
+    let columns = COLUMNS.map(String::from).into_iter();
     writer.write_record(columns.chain((0..IBUG_68.landmarks).flat_map(|i| [format!("x{i}"), format!("y{i}")])))?;
 
     let mut rng = StdRng::seed_from_u64(SEED);
@@ -123,6 +130,22 @@ pub fn run(args: &Label) -> Result<()> {
     writer.flush()?;
     fs::rename(&new, &table).with_context(|| format!("cannot replace {}", table.display()))?;
     println!("{}: {kept} faces kept of {faces}, in {pictures} pictures", table.display());
+    Ok(())
+}
+
+/// Whether a table may be replaced: somebody's own points are not made again.
+fn ensure_ours(table: &Path) -> Result<()> {
+    if !table.exists() {
+        return Ok(());
+    }
+    let mut reader = csv::Reader::from_path(table).with_context(|| format!("cannot read {}", table.display()))?;
+    let headers = reader.byte_headers().with_context(|| format!("cannot read {}", table.display()))?;
+    ensure!(
+        headers.iter().take(COLUMNS.len()).eq(COLUMNS.map(str::as_bytes)),
+        "{} is not of `label`, whose tables begin with {}, and is not replaced; name another --out",
+        table.display(),
+        COLUMNS.join(",")
+    );
     Ok(())
 }
 
@@ -220,5 +243,17 @@ mod tests {
         assert_eq!(rows.lines().count(), 2, "{rows}");
         assert!(rows.lines().nth(1).unwrap().starts_with("b.jpg,train,"), "{rows}");
         assert!(!out.path().join("points.csv.new").exists());
+
+        label(pictures.path()).unwrap();
+        fs::write(&table, "file,split,spread,x0,y0\n").unwrap();
+        let error = label(pictures.path()).unwrap_err().to_string();
+        assert!(error.contains("points.csv is not of `label`"), "{error}");
+        assert_eq!(fs::read_to_string(&table).unwrap(), "file,split,spread,x0,y0\n");
+
+        fs::remove_file(&table).unwrap();
+        let moved = out.path().join("moved");
+        fs::rename(&pictures, &moved).unwrap();
+        let error = label(&moved).unwrap_err().to_string();
+        assert!(error.contains("images leads to") && error.contains("which is not there"), "{error}");
     }
 }

@@ -31,6 +31,7 @@ mod train;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
 use checkpoint::Recipe;
@@ -42,6 +43,8 @@ use loss::Loss;
 use net::Precision;
 use numbers::{above_zero, within};
 use presets::{PRESETS, Preset};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use task::landmarks::{Landmarks, Method};
 use task::sets::Set;
 use task::teacher::Teacher;
@@ -141,13 +144,13 @@ struct Learn {
 struct TrainArgs {
     #[command(flatten)]
     learn: Learn,
-    /// The state of training; written each minute.
+    /// The state of training; written each minute, and when Ctrl-C or SIGTERM ends it.
     #[arg(long)]
     checkpoint: PathBuf,
-    /// Starts with the weights of this model's folder and not with random ones, where there is no
-    /// checkpoint yet.
+    /// Starts with the weights of this model, by its name or its folder, and not with random ones,
+    /// where there is no checkpoint yet.
     #[arg(long)]
-    from: Option<PathBuf>,
+    from: Option<Choice>,
     #[arg(long, default_value_t = 60.0, value_parser = above_zero)]
     epochs: f64,
     /// How many steps, in place of how many epochs.
@@ -288,7 +291,18 @@ fn run_training(args: &TrainArgs) -> Result<()> {
         device: Device::cuda_if_available(),
         judge_every: args.judge_every,
     };
-    train::train(task, &settings)
+    train::train(task, &settings, &*stop_at_signal()?)
+}
+
+/// Set by SIGINT and SIGTERM; a second SIGINT ends the process at once.
+fn stop_at_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::<AtomicBool>::default();
+    // The order matters: at the first SIGINT the flag is not set yet.
+    flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
+    for signal in [SIGTERM, SIGINT] {
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }
 
 #[cfg(test)]

@@ -50,6 +50,11 @@ impl Weights {
         self.tensors.get(name).unwrap_or_else(|| panic!("the graph has no weights {name}"))
     }
 
+    /// Whether all of them are numbers, and none is without end.
+    pub fn is_finite(&self) -> bool {
+        self.tensors.values().all(|tensor| bool::try_from(tensor.isfinite().all()).expect("a truth is one"))
+    }
+
     pub fn trainable(&self) -> impl Iterator<Item = (&String, &Tensor)> {
         self.tensors.iter().filter(|(_, tensor)| tensor.requires_grad())
     }

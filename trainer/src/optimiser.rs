@@ -25,9 +25,9 @@ impl AdamW {
         AdamW { decay, moments }
     }
 
-    /// One step; `number` counts from 1. Gradients are taken and cleared. Only convolution weights
-    /// decay.
-    pub fn step(&mut self, weights: &Weights, number: u64, rate: f64) {
+    /// One step, and whether it was made: with a gradient that is not finite it is left out.
+    /// `number` counts from 1. Gradients are taken and cleared. Only convolution weights decay.
+    pub fn step(&mut self, weights: &Weights, number: u64, rate: f64) -> bool {
         no_grad(|| {
             let squares: Vec<Tensor> =
                 weights.trainable().map(|(_, w)| w.grad().to_kind(Kind::Float).square().sum(Kind::Float)).collect();
@@ -35,7 +35,7 @@ impl AdamW {
             if !norm.is_finite() {
                 log::warn!("step {number}: the gradient is not finite; the step is left out");
                 weights.trainable().for_each(|(_, w)| drop(w.grad().zero_()));
-                return;
+                return false;
             }
             let clip = (MAX_GRADIENT / norm).min(1.0);
             let number = i32::try_from(number).unwrap_or(i32::MAX);
@@ -54,7 +54,8 @@ impl AdamW {
                 let _ = weight.g_sub_(&(&*first / root * (rate / first_bias)));
                 let _ = gradient.zero_();
             }
-        });
+            true
+        })
     }
 }
 

@@ -163,6 +163,11 @@ fn activation_scales(graph: &Graph, convs: &[Option<Folded>], calibration: &[Ten
             Op::Conv(_) | Op::Add { .. } => histograms[i].best(),
             Op::Gate { .. } => bail!("nets gated by a boundary are not quantised; they stay float"),
         };
+        ensure!(
+            scale.scale.is_finite(),
+            "{} gives numbers without end: the training has diverged; train anew with a lower --rate",
+            node.name
+        );
         scales.push(scale);
     }
     Ok(scales)

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use image::{ExtendedColorType, save_buffer};
 use tch::Device;
+use wingmark::face::golden;
 use wingmark::face::zoo::{HEAD, LIDS, PRESENCE, SHAPE};
 use wingmark::model::card::{self, ModelCard};
 use wingmark::model::scheme::IBUG_68;
@@ -38,7 +39,7 @@ pub struct Quantise {
     #[arg(long)]
     checkpoint: PathBuf,
     /// Name of the model; its files go into a folder of this name.
-    #[arg(long)]
+    #[arg(long, value_parser = name_of_folder)]
     name: String,
     #[arg(long, default_value = "models")]
     out: PathBuf,
@@ -54,6 +55,9 @@ pub struct Quantise {
     /// What the model was trained on, for its card.
     #[arg(long)]
     trained_on: String,
+    /// Who may use the model for what, for its card.
+    #[arg(long, default_value = "Not stated: ask whoever trained it.")]
+    licence: String,
     /// Anything else a user has to know, for the card.
     #[arg(long, default_value = "")]
     notes: String,
@@ -63,6 +67,14 @@ pub struct Quantise {
     /// Box of the landmarks in it: x0 y0 x1 y1. The whole picture where it is left out.
     #[arg(long, num_args = 4, value_parser = within(-1e5..=1e5f32))]
     golden_box: Option<Vec<f32>>,
+}
+
+/// A name that is one folder's, in the folder of the models.
+fn name_of_folder(text: &str) -> Result<String, String> {
+    match Path::new(text).file_name() {
+        Some(name) if name == text => Ok(text.into()),
+        _ => Err("expected a name without /, as the folder's in --out".into()),
+    }
 }
 
 /// Landmarks, or heat and size; what only training needs is left out.
@@ -90,11 +102,24 @@ fn ensure_without_tables(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What was recorded of another net, which this one would be checked by.
+fn forget_recorded(folder: &Path) -> Result<()> {
+    for path in golden::RECORDED.map(|file| folder.join(file)).iter().filter(|path| path.exists()) {
+        fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
 pub fn quantise(args: &Quantise) -> Result<()> {
     let folder = args.out.join(&args.name);
     ensure_without_tables(&folder)?;
-    let golden = pictures::read(&args.golden)?;
+    let picture = pictures::read(&args.golden)?;
     let state = Checkpoint::load(&args.checkpoint, Device::Cpu)?;
+    ensure!(
+        state.is_finite(),
+        "{} has weights that are no numbers: its training has diverged; train anew with a lower --rate",
+        args.checkpoint.display()
+    );
     let (graph, preset) = (state.recipe.graph()?, state.recipe.preset()?);
     let detects = state.recipe.channels == faces::CHANNELS;
     let task: Box<dyn Task> = if detects {
@@ -110,6 +135,7 @@ pub fn quantise(args: &Quantise) -> Result<()> {
     let net = quantise::quantise(&args.name, &graph, &state.average, channels, &calibration, args.weight_limit)?;
 
     fs::create_dir_all(folder.join("golden"))?;
+    forget_recorded(&folder)?;
     fs::write(folder.join("model.onnx"), &net.onnx)?;
     let task = if detects {
         card::Task::Faces { smallest_px: faces::SMALLEST_PX, octaves: faces::OCTAVES, score: FACE_SCORE }
@@ -135,14 +161,14 @@ pub fn quantise(args: &Quantise) -> Result<()> {
         heat: card::Quantisation { scale: net.heat.scale, zero_point: net.heat.zero_point },
         about: card::About {
             trained_on: args.trained_on.clone(),
-            licence: "Weights: research use only, as the pictures they were trained on.".into(),
+            licence: args.licence.clone(),
             notes: args.notes.clone(),
             recipe: format!("wingmark-trainer {}", state.recipe.command),
         },
         accuracy: vec![],
     };
     fs::write(folder.join("card.toml"), card.to_toml())?;
-    write_golden_input(&golden, args.golden_box.as_deref(), &preset, &folder.join("golden/input.png"))?;
+    write_golden_input(&picture, args.golden_box.as_deref(), &preset, &folder.join(golden::INPUT))?;
     println!("{}: {:.3} GMAC, {} bytes", folder.display(), card.gmac, net.onnx.len());
     Ok(())
 }
@@ -188,6 +214,7 @@ mod tests {
             pictures: NonZeroUsize::MIN,
             weight_limit: 63,
             trained_on: String::new(),
+            licence: String::new(),
             notes: String::new(),
             golden: "none.jpg".into(),
             golden_box: None,
@@ -195,5 +222,20 @@ mod tests {
         let error = quantise(&args).unwrap_err().to_string();
         assert!(error.contains("mine has shape.csv, lids.csv of another net"), "{error}");
         assert_eq!(fs::read_to_string(folder.join("model.onnx")).unwrap(), "model.onnx");
+
+        fs::create_dir(folder.join("golden")).unwrap();
+        for kept in [golden::RECORDED[0], golden::INPUT] {
+            fs::write(folder.join(kept), kept).unwrap();
+        }
+        forget_recorded(&folder).unwrap();
+        assert!(!folder.join(golden::RECORDED[0]).exists() && folder.join(golden::INPUT).exists());
+    }
+
+    #[test]
+    fn a_name_is_one_folders() {
+        assert_eq!(name_of_folder("mine").as_deref(), Ok("mine"));
+        for wrong in ["", ".", "..", "/", "a/b", "a/", "../a"] {
+            assert!(name_of_folder(wrong).is_err(), "{wrong}");
+        }
     }
 }

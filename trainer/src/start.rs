@@ -4,8 +4,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use prost::Message;
@@ -16,7 +14,7 @@ use crate::graph::{Conv, Graph, Op};
 use crate::net::{Folded, NORM_EPSILON, Weights, conv2d, evaluate, new_filter_length};
 use crate::quantise::{Quantisation, restore_coordinates};
 
-/// Weights that give the heatmaps of `model.onnx` in `folder`, but for rounding. The
+/// Weights that give the heatmaps of the ONNX file `model`, but for rounding. The
 /// normalisations, which the file has folded, are set to change nothing on `images`
 /// `[batch, 3, side, side]`, which are not on a GPU. Maps that the file lacks start as in a new
 /// net; so do channels and blocks that it lacks, of which nothing that it has reads anything at
@@ -24,17 +22,12 @@ use crate::quantise::{Quantisation, restore_coordinates};
 ///
 /// # Errors
 /// When the file is not one that this trainer made of the same preset or of a narrower one.
-pub fn weights_of(folder: &Path, graph: &Graph, images: &Tensor, device: Device) -> Result<Weights> {
-    let path = folder.join("model.onnx");
-    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let model = ModelProto::decode(bytes.as_slice()).with_context(|| format!("{} is no ONNX", path.display()))?;
-    let file = Constants::of(model);
+pub fn weights_of(model: &[u8], graph: &Graph, images: &Tensor, device: Device) -> Result<Weights> {
+    let file = Constants::of(ModelProto::decode(model).context("it is no ONNX")?);
     let weights = Weights::new(graph, Device::Cpu);
     let mut starts = BTreeMap::new();
     for (node, conv) in graph.convs() {
-        let stored = file
-            .conv(graph, &node.name, node.inputs[0], conv)
-            .with_context(|| format!("{} does not fit the preset", path.display()))?;
+        let stored = file.conv(graph, &node.name, node.inputs[0], conv).context("it does not fit the preset")?;
         let weight = weights.get(&format!("{}.weight", node.name));
         let bias = Tensor::zeros(conv.outputs as i64, (Kind::Float, Device::Cpu));
         let mut gain = 1.0;
@@ -65,7 +58,7 @@ pub fn weights_of(folder: &Path, graph: &Graph, images: &Tensor, device: Device)
         }
         starts.insert(node.name.clone(), Start { bias, gain });
     }
-    file.used_up(graph).with_context(|| format!("{} does not fit the preset", path.display()))?;
+    file.used_up(graph).context("it does not fit the preset")?;
     tch::no_grad(|| set_norms(graph, &weights, &starts, images));
     let moved = Weights::new(graph, device);
     tch::no_grad(|| weights.tensors.iter().for_each(|(name, tensor)| moved.get(name).shallow_clone().copy_(tensor)));
@@ -208,11 +201,9 @@ mod tests {
             let tensor = weights.get(name);
             tensor.shallow_clone().copy_(&(tensor.randn_like() * 0.1));
         }
-        let folder = tempfile::tempdir().unwrap();
         let file = quantise("nano", &graph, &weights, 68, &[images.shallow_clone()], 127).unwrap().onnx;
-        fs::write(folder.path().join("model.onnx"), file).unwrap();
 
-        let found = weights_of(folder.path(), &graph, &images, Device::Cpu).unwrap();
+        let found = weights_of(&file, &graph, &images, Device::Cpu).unwrap();
         let maps = |weights: &Weights, phase| {
             forward(&graph, weights, &images, phase, Precision::F32).pop().unwrap().narrow(1, 0, 68)
         };
@@ -224,7 +215,7 @@ mod tests {
         }
 
         let tiny = Preset::named("tiny").unwrap().graph(69);
-        let error = format!("{:#}", weights_of(folder.path(), &tiny, &images, Device::Cpu).err().unwrap());
+        let error = format!("{:#}", weights_of(&file, &tiny, &images, Device::Cpu).err().unwrap());
         assert!(
             error.contains("down.conv0.weight is [48, 32, 3, 3], expected [32, 32, 3, 3] or fewer channels"),
             "{error}"
@@ -240,12 +231,10 @@ mod tests {
         let graph = narrow.graph(68);
         let weights = Weights::new(&graph, Device::Cpu);
         forward(&graph, &weights, &images, Phase::Train, Precision::F32);
-        let folder = tempfile::tempdir().unwrap();
         let file = quantise("nano", &graph, &weights, 68, &[images.shallow_clone()], 127).unwrap().onnx;
-        fs::write(folder.path().join("model.onnx"), file).unwrap();
 
         let maps = |graph: &Graph, phase| {
-            let weights = weights_of(folder.path(), graph, &images, Device::Cpu).unwrap();
+            let weights = weights_of(&file, graph, &images, Device::Cpu).unwrap();
             forward(graph, &weights, &images, phase, Precision::F32).pop().unwrap()
         };
         let wide = Preset { widths: &[32, 64, 96, 128, 160], head_block: true, ..narrow }.graph(68);

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::{Device, Kind, Tensor};
+use wingmark::face::zoo::Choice;
 
-use crate::checkpoint::{Checkpoint, Recipe};
+use crate::checkpoint::{Checkpoint, Place, Recipe};
 use crate::graph::Graph;
 use crate::loader::{self, Batch, images_tensor};
 use crate::loss::{BatchMaps, batch_loss};
@@ -24,13 +26,15 @@ const AVERAGE_KEEPS: f64 = 0.999;
 /// Examples on which the normalisations of a shipped model, as a start, are measured.
 const START_EXAMPLES: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// So many steps in a row without a finite gradient are the end: no later one brings it back.
+const MOST_LEFT_OUT: u32 = 20;
 
 pub struct Settings {
     pub recipe: Recipe,
     /// Where the checkpoint lies; if it is there, training goes on from it.
     pub checkpoint: PathBuf,
-    /// A shipped model's folder, whose weights a new run starts with.
-    pub from: Option<PathBuf>,
+    /// A model whose weights a new run starts with.
+    pub from: Option<Choice>,
     pub precision: Precision,
     pub threads: usize,
     pub device: Device,
@@ -38,11 +42,13 @@ pub struct Settings {
     pub judge_every: u64,
 }
 
-pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
+/// Trains to the last step, or until `stop` is set, which is an error.
+pub fn train(task: Arc<dyn Task>, settings: &Settings, stop: &AtomicBool) -> Result<()> {
     let Settings { recipe, device, .. } = settings;
     let device = *device;
     tch::set_num_threads(settings.threads as i32);
     let graph = recipe.graph()?;
+    let mut place = Place::take(&settings.checkpoint)?;
     let mut state = start_or_go_on(&*task, &graph, settings)?;
     if state.step >= recipe.steps {
         log::info!("{} has all of its {} steps", settings.checkpoint.display(), recipe.steps);
@@ -54,6 +60,7 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
     let loaders = if settings.threads > 1 { 2 } else { 1 };
     let batches = loader::batches(Arc::clone(&task), recipe.batch_size, recipe.seed, state.step, loaders, device);
     let (mut loss_sum, mut loss_steps, mut last_saved) = (0.0, 0, Instant::now());
+    let mut left_out = 0;
     let started = Instant::now();
     let first_step = state.step;
     for batch in batches.take((recipe.steps - state.step) as usize) {
@@ -61,7 +68,9 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
         let outputs = forward(&graph, &state.weights, &batch.images, Phase::Train, settings.precision);
         loss_sum += backward(&outputs, &batch, &losses, settings.threads);
         loss_steps += 1;
-        state.optimiser.step(&state.weights, state.step, rate_at(state.step, recipe));
+        let is_made = state.optimiser.step(&state.weights, state.step, rate_at(state.step, recipe));
+        left_out = if is_made { 0 } else { left_out + 1 };
+        ensure!(left_out < MOST_LEFT_OUT, diverged(&state, settings));
         follow(&state.average, &state.weights, AVERAGE_KEEPS.min(state.step as f64 / (state.step as f64 + 10.0)));
         bar.inc(1);
         let last = state.step == recipe.steps;
@@ -77,13 +86,30 @@ pub fn train(task: Arc<dyn Task>, settings: &Settings) -> Result<()> {
             bar.set_message(format!("{name} {value:.3}"));
             (loss_sum, loss_steps) = (0.0, 0);
         }
-        if last_saved.elapsed() > CHECKPOINT_EVERY || last {
-            state.save(&settings.checkpoint)?;
+        let stops = stop.load(Relaxed) && !last;
+        if last_saved.elapsed() > CHECKPOINT_EVERY || last || stops {
+            ensure!(state.is_finite(), diverged(&state, settings));
+            place.save(&state)?;
             last_saved = Instant::now();
         }
+        ensure!(
+            !stops,
+            "stopped at step {} of {}; {} is saved, and the same command goes on",
+            state.step,
+            recipe.steps,
+            settings.checkpoint.display()
+        );
     }
     bar.finish();
     Ok(())
+}
+
+/// Why a training ends whose numbers are none any more.
+fn diverged(state: &Checkpoint, settings: &Settings) -> String {
+    let step = state.step;
+    let left = if settings.checkpoint.exists() { "is left as it was" } else { "is not written" };
+    let checkpoint = settings.checkpoint.display();
+    format!("the training has diverged at step {step}; {checkpoint} {left}: begin anew with a lower --rate")
 }
 
 /// The state that the checkpoint holds, or that of a new run.
@@ -92,10 +118,9 @@ fn start_or_go_on(task: &dyn Task, graph: &Graph, settings: &Settings) -> Result
     let device = *device;
     if settings.checkpoint.exists() {
         let mut state = Checkpoint::load(&settings.checkpoint, device)?;
-        if let Some([was, is]) = state.recipe.difference(recipe) {
+        if let Some(difference) = state.recipe.difference(recipe) {
             bail!(
-                "{} was trained with {was}, and would go on with {is}; give the options of before, or name another \
-                 --checkpoint",
+                "{} {difference}; give the options of before, or name another --checkpoint",
                 settings.checkpoint.display()
             );
         }
@@ -106,10 +131,12 @@ fn start_or_go_on(task: &dyn Task, graph: &Graph, settings: &Settings) -> Result
         tch::manual_seed(recipe.seed as i64);
         let weights = match &settings.from {
             None => Weights::new(graph, device),
-            Some(folder) => {
+            Some(choice) => {
                 let examples = loader::examples(task, START_EXAMPLES, recipe.seed, 0);
                 let images = images_tensor(examples.iter().map(|e| &e.image), Device::Cpu);
-                start::weights_of(folder, graph, &images, device)?
+                let files = choice.read()?;
+                let started = start::weights_of(files.model(), graph, &images, device);
+                started.with_context(|| format!("training cannot start from {}", files.name()))?
             }
         };
         let average = Weights::new(graph, device);
@@ -181,7 +208,8 @@ mod tests {
         let faces = pictures::load(&[set]).unwrap();
         let task: Arc<dyn Task> = Arc::new(Landmarks::new(tiny, method, augment::NONE, None, faces));
         let checkpoint = folder.path().join("t.ckpt");
-        let go = |steps: u64, command: &str| {
+        let stop = AtomicBool::new(false);
+        let go = |steps: u64, rate: f64, command: &str| {
             let recipe = Recipe {
                 preset: "tiny".into(),
                 channels: task.channels(),
@@ -189,7 +217,7 @@ mod tests {
                 coordinates: true,
                 steps,
                 batch_size: 2,
-                rate: 1e-3,
+                rate,
                 decay: 0.0,
                 seed: 1,
                 command: command.into(),
@@ -203,10 +231,12 @@ mod tests {
                 device: Device::Cpu,
                 judge_every: 100,
             };
-            train(Arc::clone(&task), &settings)
+            train(Arc::clone(&task), &settings, &stop)
         };
-        go(1, "train --data setA --steps 1").unwrap();
-        let error = go(2, "train --data setB --displaced 1.0 --steps 2").unwrap_err().to_string();
+        let error = go(100, 1e30, "train --data setA --rate 1e30 --steps 100").unwrap_err().to_string();
+        assert!(error.contains("diverged at step") && error.contains("t.ckpt is not written"), "{error}");
+        go(1, 1e-3, "train --data setA --steps 1").unwrap();
+        let error = go(2, 1e-3, "train --data setB --displaced 1.0 --steps 2").unwrap_err().to_string();
         assert!(
             error.contains("was trained with --data setA, and would go on with --data setB --displaced 1.0;"),
             "{error}"
@@ -217,8 +247,8 @@ mod tests {
         let change = |tensor: &Tensor| tch::no_grad(|| tensor.shallow_clone().copy_(&(tensor + 0.01)));
         saved.weights.tensors.values().for_each(change);
         saved.optimiser.moments.values().for_each(|[_, second]| change(second));
-        saved.save(&checkpoint).unwrap();
-        go(2, "train --steps 2 --data setA").unwrap();
+        Place::take(&checkpoint).unwrap().save(&saved).unwrap();
+        go(2, 1e-3, "train --steps 2 --data setA").unwrap();
         let state = load();
         assert_eq!((state.step, state.recipe.command.as_str()), (2, "train --steps 2 --data setA"));
         let least = |tensor: Tensor| f64::try_from(tensor.min()).unwrap();
@@ -227,5 +257,10 @@ mod tests {
             assert!(moved < 1e-3, "{name} moved by {moved}");
             assert!(least(state.optimiser.moments[name][1].shallow_clone()) > 0.009, "{name}");
         }
+        stop.store(true, Relaxed);
+        let error = go(4, 1e-3, "train --steps 4 --data setA").unwrap_err().to_string();
+        assert!(error.starts_with("stopped at step 3 of 4"), "{error}");
+        let state = load();
+        assert_eq!((state.step, state.recipe.command.as_str()), (3, "train --steps 4 --data setA"));
     }
 }

@@ -13,6 +13,7 @@ use wingmark::model::{Model, Session};
 use wingmark::picture::crop::CropImage;
 use wingmark::picture::geometry::Crop;
 
+use crate::command;
 use crate::presets::Preset;
 
 /// What the teacher's maps count in a target; the true points count the rest.
@@ -32,8 +33,14 @@ impl Teacher {
     /// drawn narrower.
     pub fn load(choice: &Choice, pupil: &Preset) -> Result<Teacher> {
         let net = choice.load()?;
-        let name = &net.card.name;
-        let teacher = Preset::named(name).with_context(|| format!("the teacher is {name:?}, which is no preset"))?;
+        let recipe = &net.card.about.recipe;
+        let teacher = command::preset(recipe).and_then(|name| Preset::named(&name)).with_context(|| {
+            format!(
+                "the card of {choice} names no preset that the teacher is of: its recipe is {recipe:?}, expected \
+                 \"wingmark-trainer train --preset NAME ..\""
+            )
+        })?;
+        let name = teacher.name;
         let [side, _, channels] = net.model.output_shape();
         ensure!(
             side == teacher.map_side() && channels == IBUG_68.landmarks,
