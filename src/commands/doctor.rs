@@ -233,7 +233,7 @@ mod tests {
             ("serve = 8080\ntoken-file = '/nope'\n", "", run, "there is no /nope"),
             ("publish = 'udp://h:1'\npublish-password-file = '/dev/null'\n", "", run, "the first line is empty"),
             ("serve = 8080\ntoken-file = '/dev/null'\n", "", service, "the first line is no token"),
-            ("record = 'Cargo.toml/a.csv'\n", "", run, "Cargo.toml is a file; expected a folder"),
+            ("record = 'Cargo.toml/a.csv'\n", "", run, "Cargo.toml: it is a file; expected a folder"),
             ("record = '/proc/a.csv'\n", "", run, "cannot write /proc/a.csv"),
             ("metrics = '/nowhere/a.prom'\n", "", run, "cannot write metrics to /nowhere/a.prom"),
             ("json-summary = '/nowhere/a.json'\n", "", run, "cannot write /nowhere/a.json"),

@@ -168,8 +168,8 @@ impl<S: Storage> Journal<S> {
         })
     }
 
-    /// Completes the file under way with `tail`. It keeps its name, and no other run takes it, until
-    /// another one is begun.
+    /// Completes the file under way with `tail`. It keeps its name, and no other run takes it,
+    /// until another one is begun.
     pub fn finish(&mut self, tail: &[u8]) -> io::Result<()> {
         let mut finished = Ok(());
         if !tail.is_empty()

@@ -115,8 +115,8 @@ impl Log {
     }
 
     /// Starts a log in the file or pipe `path`, whose extension names the format. The folder is
-    /// made at once, and the file is taken: no other run gets it. A pipe and what is a device are written to as
-    /// they are.
+    /// made at once, and the file is taken: no other run gets it. A pipe and what is a device are
+    /// written to as they are.
     pub fn to(path: &Path, options: LogOptions) -> Result<Self, RecordError> {
         match Destination::prepare(path)? {
             Destination::File(file) => Log::start(claim(path, &file)?, path, &file, options, None, Taker::Disk),

@@ -217,8 +217,8 @@ struct BeforeFrame {
     new_source: Option<String>,
 }
 
-/// Reads up to the next line break, and gives how many bytes that are. Of a line that no record is as
-/// long as, the middle is left out.
+/// Reads up to the next line break, and gives how many bytes that are. Of a line that is longer
+/// than any record, the middle is left out.
 fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     const LONGEST: usize = 16 << 20;
     let mut bytes = 0;
@@ -233,7 +233,7 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
 }
 
 /// Whether the begin of a member of gzip stands anywhere.
-fn has_member(file: impl Read) -> io::Result<bool> {
+fn has_member(file: impl BufRead) -> io::Result<bool> {
     let mut last = [0; GZIP.len()];
     for byte in BufReader::new(file).bytes() {
         last.rotate_left(1);

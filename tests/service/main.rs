@@ -70,13 +70,18 @@ fn sigterm_ends_it_within_a_second_with_complete_files() {
     assert!(times.any(|took| took < Duration::from_secs(1)));
 }
 
+/// A file is there, empty, before its first record is.
+fn has_records(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| about.len() > 0)
+}
+
 /// Records in all formats until the first files are there; gives how long it took to stop then.
 fn stopped(folder: &Path) -> Duration {
     faces(&folder.join("album"));
     let records = ["--record", "a.csv", "--record", "a.jsonl", "--record", "a.mcap", "--flush-every", "100ms"];
     let arguments = [&["--source", "album", "--metrics", "a.prom"], &records[..]].concat();
     let mut service = Service::start(folder, WATCHDOG, &arguments);
-    until("all files", || ["a.csv", "a.jsonl", "a.mcap"].iter().all(|name| folder.join(name).exists()));
+    until("all files", || ["a.csv", "a.jsonl", "a.mcap"].iter().all(|name| has_records(&folder.join(name))));
     let sent = Instant::now();
     service.send(Signal::TERM);
     assert_eq!(service.exit_code(), 0);
@@ -138,10 +143,10 @@ fn sighup_begins_another_file_where_one_was_moved_away() {
     let (path, moved) = (folder.path().join("a.csv"), folder.path().join("moved"));
     let arguments = ["--source", "album", "--record", "a.csv", "--flush-every", "100ms"];
     let mut service = Service::start(folder.path(), WATCHDOG, &arguments);
-    until("the first file", || path.exists());
+    until("the first file", || has_records(&path));
     std::fs::rename(&path, &moved).unwrap();
     service.send(Signal::HUP);
-    until("the second file", || path.exists());
+    until("the second file", || has_records(&path));
     service.send(Signal::TERM);
     assert_eq!(service.exit_code(), 0);
     let (first, second) = (Csv::read(&moved).frames, Csv::read(&path).frames);

@@ -98,7 +98,8 @@ pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
         error!("stopped before the end of {files}: {read} read");
         return Ok(Outcome::Incomplete);
     }
-    // Who stops a service knows of its losses from its log, and who closes a window has seen enough.
+    // Who stops a service knows of its losses from its log, and who closes a window has seen
+    // enough.
     Ok(if complete || (saw_all && (signals.stop() || kept)) { Outcome::Done } else { Outcome::Incomplete })
 }
 

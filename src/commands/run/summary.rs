@@ -21,9 +21,9 @@ pub struct JsonSummary {
 }
 
 impl JsonSummary {
-    /// Looks whether the file can be written, so that this is known before the run, and removes that
-    /// of an earlier run: who finds one knows that it is of this run. `-` is standard output, and so
-    /// is `/dev/stdout`.
+    /// Looks whether the file can be written, so that this is known before the run, and removes
+    /// that of an earlier run: who finds one knows that it is of this run. `-` is standard output,
+    /// and so is `/dev/stdout`.
     pub fn to(path: &Path) -> anyhow::Result<Self> {
         if is_stdout(path) {
             return Ok(JsonSummary { file: None });
