@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::ffmpeg::Messages;
+use super::lines::lines;
 use super::{CaptureError, Captured, Source, Y4m, Y4mError, tied};
 use crate::picture::frame::Frame;
 use crate::threads;
@@ -22,6 +23,8 @@ const ENVIRONMENT: &str = "WINGMARK_FFMPEG";
 const AS_OURS: &str = "scale=w=iw*min(sar\\,1):h=ih/max(sar\\,1):out_color_matrix=bt601:out_range=tv,setsar=1";
 /// A frame's time is waited for so long. ffmpeg writes it before the frame, to another pipe.
 const TIME_WITHIN: Duration = Duration::from_secs(10);
+/// Which version it is, ffmpeg says within this time.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is started where the environment names nothing.
 const FFMPEG: &str = "ffmpeg";
@@ -89,11 +92,12 @@ impl Film {
             return Err(missing());
         }
         let failed = |problem: String| CaptureError::Program { name: name.clone(), program: program.clone(), problem };
-        let version = match Command::new(&program).arg("-version").stderr(Stdio::null()).output() {
+        let version = match version(&program) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => return Err(failed(e.to_string())),
             found => found.map_err(|e| failed(format!("cannot be started: {e}")))?,
         };
-        let all_frames = every_frame(&String::from_utf8_lossy(&version.stdout));
+        let all_frames = every_frame(&version);
         log::warn!("{name} is a film ({kind}); {program} decodes it");
         let mut command = Command::new(&program);
         command
@@ -114,7 +118,7 @@ impl Film {
         let (say, times) = mpsc::channel();
         let mut sizes = Sizes { film: name.clone(), first: None, is_said: false };
         let listen = move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            for line in lines(BufReader::new(stderr)) {
                 let line = String::from_utf8_lossy(&line);
                 sizes.look_at(&line);
                 if say.send(said(&line)).is_err() {
@@ -211,6 +215,27 @@ impl Drop for Film {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program says of its version, in a few lines, so that no pipe is full of them.
+fn version(program: &str) -> io::Result<String> {
+    let mut command = Command::new(program);
+    command.arg("-version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = tied::spawn(command)?;
+    let deadline = Instant::now() + VERSION_WITHIN;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            // What fails here fails because it has ended.
+            let _ = child.kill();
+            let _ = child.wait();
+            let words = format!("does not say its version within {} s", VERSION_WITHIN.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut said = Vec::new();
+    BufReader::new(child.stdout.take().expect("it is piped")).read_until(b'\n', &mut said)?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// The file as ffmpeg takes it: what stands before a colon in a bare name would be a protocol.

@@ -13,6 +13,7 @@ const PACKET_START: u8 = 0x47;
 /// What films of these kinds are called in messages.
 pub const MP4: &str = "MP4 or QuickTime";
 pub const H26X: &str = "H.264 or H.265";
+pub const TRANSPORT: &str = "an MPEG transport stream";
 /// What the first part of a film of MP4 or QuickTime may be called (ISO 14496-12, and Apple's
 /// format before it).
 const ATOMS: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
@@ -64,7 +65,7 @@ impl StreamKind {
         } else if has(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11") {
             StreamKind::Film("Windows Media")
         } else if PACKETS.iter().any(|packets| packets.iter().all(|at| has(*at, &[PACKET_START]))) {
-            StreamKind::Film("an MPEG transport stream")
+            StreamKind::Film(TRANSPORT)
         } else if has(0, b"DKIF") {
             StreamKind::Film("IVF")
         } else if has(0, b"\x06\x0e\x2b\x34") {

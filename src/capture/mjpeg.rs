@@ -9,9 +9,14 @@ use super::{Flaw, FlawWatch, Pace};
 use crate::picture::FRAME_BOUNDS;
 use crate::picture::frame::Frame;
 use crate::picture::jpeg::{self, Extent, JpegError, Walker};
+use crate::text::message::{in_one_line, shortened};
 
 /// No picture takes more bytes.
 const MAX_PICTURE_BYTES: usize = 32 << 20;
+/// Parts without a JPEG that may follow each other: some cameras send texts between pictures.
+const OTHER_PARTS: u32 = 4;
+/// What stands before the type of a part (RFC 2046), in lower case.
+const PART_TYPE: &[u8] = b"content-type:";
 /// Read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -24,6 +29,10 @@ pub enum MjpegError {
     Read(#[from] std::io::Error),
     #[error("no JPEG begins in it")]
     NoPicture,
+    #[error("no JPEG begins in its first {} MiB", .0 >> 20)]
+    NoPictureSoFar(usize),
+    #[error("its parts are {0}; expected JPEG (image/jpeg)")]
+    Parts(String),
     #[error("picture {0} takes more than {MAX_PICTURE_BYTES} bytes")]
     TooLong(u32),
     #[error("picture {number} is broken: {source}")]
@@ -37,8 +46,9 @@ pub(super) fn is_single(reader: impl Read) -> std::io::Result<bool> {
         Ok(Some(length)) => {
             mjpeg.drop_picture(length);
             loop {
-                if mjpeg.pass_to_start() {
-                    break Ok(false);
+                match mjpeg.pass_to_start() {
+                    Ok(false) => {}
+                    found => break found.map(|_| false),
                 }
                 match mjpeg.read_more() {
                     Ok(true) => {}
@@ -64,6 +74,8 @@ pub struct Mjpeg<R> {
     next: u32,
     /// Bytes before the first picture.
     passed: usize,
+    /// Parts since the last picture.
+    parts: u32,
     pace: Pace,
     ended: bool,
     flaws: FlawWatch,
@@ -78,13 +90,16 @@ impl<R: Read> Mjpeg<R> {
     /// What is wrong with its pictures is said by `flaws`.
     pub(super) fn watched(reader: R, pace: Pace, flaws: FlawWatch) -> Self {
         let (buffer, walker) = (Vec::new(), Walker::default());
-        Mjpeg { reader, buffer, walker, next: 0, passed: 0, pace, ended: false, flaws }
+        Mjpeg { reader, buffer, walker, next: 0, passed: 0, parts: 0, pace, ended: false, flaws }
     }
 
     /// Reads to the start of the first picture, so that bytes of another kind are an error.
     pub fn begin(&mut self) -> Result<(), MjpegError> {
-        while !self.pass_to_start() {
-            if self.passed > MAX_PICTURE_BYTES || !self.read_more()? {
+        while !self.pass_to_start()? {
+            if self.passed > MAX_PICTURE_BYTES {
+                return Err(MjpegError::NoPictureSoFar(MAX_PICTURE_BYTES));
+            }
+            if !self.read_more()? {
                 return Err(MjpegError::NoPicture);
             }
         }
@@ -117,7 +132,7 @@ impl<R: Read> Mjpeg<R> {
     /// Reads until a picture is at the front of the buffer, and gives its length. The last one of a
     /// stream may lack its end.
     fn find_picture(&mut self) -> Result<Option<usize>, MjpegError> {
-        while !self.pass_to_start() {
+        while !self.pass_to_start()? {
             if !self.read_more()? {
                 self.buffer.clear();
                 return Ok(None);
@@ -150,14 +165,24 @@ impl<R: Read> Mjpeg<R> {
         self.walker = Walker::default();
     }
 
-    /// Drops what is before the start of a picture; whether there is one.
-    fn pass_to_start(&mut self) -> bool {
+    /// Drops what is before the start of a picture; whether there is one. An error where a stream
+    /// of parts has none for long.
+    fn pass_to_start(&mut self) -> Result<bool, MjpegError> {
         let start = self.buffer.windows(jpeg::START.len()).position(|window| window == jpeg::START);
         // Without one, its first bytes may be the last ones here.
         let before = start.unwrap_or(self.buffer.len().saturating_sub(jpeg::START.len() - 1));
+        let (parts, last) = types_of_parts(&self.buffer[..before]);
+        self.parts = if start.is_some() { 0 } else { self.parts.saturating_add(parts) };
         self.buffer.drain(..before);
         self.passed = self.passed.saturating_add(before);
-        start.is_some()
+        match last {
+            Some(kind) if self.parts > OTHER_PARTS => {
+                self.buffer.clear();
+                self.ended = true;
+                Err(MjpegError::Parts(kind))
+            }
+            _ => Ok(start.is_some()),
+        }
     }
 
     /// Waits for bytes; `false` where there are no more.
@@ -177,6 +202,17 @@ impl<R: Read> Mjpeg<R> {
         self.ended = !matches!(read, Ok(1..));
         Ok(read? > 0)
     }
+}
+
+/// How many parts begin in the bytes, and the type of the last one.
+fn types_of_parts(bytes: &[u8]) -> (u32, Option<String>) {
+    let is_name = |window: &[u8]| window.eq_ignore_ascii_case(PART_TYPE);
+    let ends = bytes.windows(PART_TYPE.len()).enumerate().filter(|(_, window)| is_name(window));
+    ends.fold((0, None), |(count, _), (at, _)| {
+        let line = bytes[at + PART_TYPE.len()..].split(|byte| b"\r\n;".contains(byte)).next().unwrap_or_default();
+        let kind = in_one_line(String::from_utf8_lossy(line).trim());
+        (count + 1, Some(shortened(&kind)))
+    })
 }
 
 #[cfg(test)]
@@ -205,6 +241,18 @@ mod tests {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
             self.0.read(&mut into[..1])
         }
+    }
+
+    #[test]
+    fn parts_between_pictures_are_passed_over_and_a_stream_of_others_is_an_error() {
+        let part =
+            |kind: &str, body: &[u8]| [format!("--x\r\ncontent-type: {kind}; a=b\r\n\r\n").as_bytes(), body].concat();
+        let (text, picture) = (part("application/json", b"{}\r\n").repeat(3), part("image/jpeg", &jpeg(8, 8, 1)));
+        let mixed = [&text[..], &picture].concat().repeat(3);
+        assert_eq!(read_all(&mixed[..]), [Ok((0, 1)), Ok((1, 1)), Ok((2, 1))]);
+        let other = [picture, part("image/webp", b"RIFF").repeat(9)].concat();
+        let expected = "its parts are image/webp; expected JPEG (image/jpeg)";
+        assert_eq!(read_all(&other[..]), [Ok((0, 1)), Err(expected.to_owned())]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod film;
 pub mod http;
 mod kind;
 mod levels;
+mod lines;
 mod mjpeg;
 mod origin;
 mod piped;
@@ -175,6 +176,17 @@ impl CaptureError {
         match self {
             CaptureError::Picture(_) | CaptureError::Frame(_) => true,
             CaptureError::Mjpeg { source, .. } => matches!(source, MjpegError::Picture { .. } | MjpegError::TooLong(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether bytes came that are of no form that is read; not where some are missing at the end.
+    fn is_of_form(&self) -> bool {
+        match self {
+            CaptureError::Film { .. } => true,
+            CaptureError::UnknownKind { hint, .. } => !hint.is_empty() && hint != stream::EMPTY,
+            CaptureError::Y4m { source, .. } => !source.is_early_end() && !matches!(source, Y4mError::Read(_)),
+            CaptureError::Mjpeg { source, .. } => !matches!(source, MjpegError::Read(_)),
             _ => false,
         }
     }

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::Builder;
 use std::time::Duration;
@@ -28,10 +30,43 @@ pub struct Piped<W: Upstream> {
     /// Those that came while its stream was opened.
     first: VecDeque<(Frame, Option<Fault>)>,
     next: u32,
+    /// Whether a byte came.
+    has_bytes: Arc<AtomicBool>,
 }
 
 /// What one turn of the reader gave; an error without a fault is the end.
-type Turn = Result<(Frame, Option<Fault>), String>;
+type Turn = Result<(Frame, Option<Fault>), End>;
+
+/// Why a stream is over.
+struct End {
+    reason: String,
+    /// It is of the wrong form, so that reading it was ended here, and its writer fails of that.
+    is_of_form: bool,
+}
+
+impl End {
+    fn of(error: CaptureError, words: fn(CaptureError) -> String) -> End {
+        End { is_of_form: error.is_of_form(), reason: words(error) }
+    }
+
+    fn by_writer() -> End {
+        End { reason: "it ended".into(), is_of_form: false }
+    }
+}
+
+/// A reader that tells whether a byte came.
+struct Noticed<R> {
+    input: R,
+    has_bytes: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Noticed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(into)?;
+        self.has_bytes.fetch_or(read > 0, Relaxed);
+        Ok(read)
+    }
+}
 
 impl<W: Upstream> Piped<W> {
     /// `name` is what messages call the stream, `words` makes one of what is wrong with it, and
@@ -45,9 +80,11 @@ impl<W: Upstream> Piped<W> {
     ) -> io::Result<Self> {
         let (give, frames) = mpsc::sync_channel(1);
         let (used, unused) = mpsc::sync_channel(2);
+        let has_bytes = Arc::<AtomicBool>::default();
+        let input = Box::new(Noticed { input, has_bytes: Arc::clone(&has_bytes) });
         let read = move || read_all(Reader::open(input, &name, Pace::default(), flaws), &name, words, &give, &unused);
         threads::start_beside(Builder::new().name("stream".into()), "the stream of a camera is opened anew", read)?;
-        Ok(Piped { writer, frames, used, first: VecDeque::new(), next: 0 })
+        Ok(Piped { writer, frames, used, first: VecDeque::new(), next: 0, has_bytes })
     }
 
     /// Waits for the first frame, and no longer than that; an error where the stream ends without
@@ -75,13 +112,14 @@ impl<W: Upstream> Piped<W> {
 
     /// What comes next; `None` where nothing does within the time.
     fn turn(&mut self, within: Duration) -> Result<Option<(Frame, Option<Fault>)>, Lost> {
-        let reason = match self.frames.recv_timeout(within) {
+        let end = match self.frames.recv_timeout(within) {
             Ok(Ok(arrived)) => return Ok(Some(arrived)),
             Err(RecvTimeoutError::Timeout) => return Ok(None),
-            Ok(Err(reason)) => reason,
-            Err(RecvTimeoutError::Disconnected) => "it ended".into(),
+            Ok(Err(end)) => end,
+            Err(RecvTimeoutError::Disconnected) => End::by_writer(),
         };
-        Err(Lost(self.writer.why_ended().unwrap_or(reason)))
+        let said = if end.is_of_form { None } else { self.writer.why_ended() };
+        Err(Lost(said.unwrap_or(end.reason)))
     }
 }
 
@@ -99,6 +137,10 @@ impl<W: Upstream> FrameStream for Piped<W> {
         self.next = self.next.wrapping_add(1);
         Ok(Some(Arrival { sequence, captured_at: None, fault }))
     }
+
+    fn is_back(&self) -> bool {
+        self.has_bytes.load(Relaxed)
+    }
 }
 
 /// Gives frames until nobody wants them or there are no more.
@@ -111,17 +153,17 @@ fn read_all(
 ) {
     let mut reader = match opened {
         Ok(reader) => reader,
-        Err(e) => return drop(give.send(Err(words(e)))),
+        Err(e) => return drop(give.send(Err(End::of(e, words)))),
     };
     loop {
         let mut frame = unused.try_recv().unwrap_or_default();
         let (read, is_end) = match reader.read_into(&mut frame, name) {
             Ok(true) => (Ok((frame, None)), false),
-            Ok(false) => (Err("it ended".into()), true),
+            Ok(false) => (Err(End::by_writer()), true),
             Err(CaptureError::Mjpeg { source: MjpegError::Picture { source, .. }, .. }) => {
                 (Ok((frame, Some(Fault::Jpeg(source)))), false)
             }
-            Err(e) => (Err(words(e)), true),
+            Err(e) => (Err(End::of(e, words)), true),
         };
         if give.send(read).is_err() || is_end {
             return;

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
+use super::lines::lines;
 use super::piped::{Piped, Upstream};
 use super::returning::{Lost, Opener, Returning};
 use super::v4l2::CameraFormat;
-use super::{CameraWish, CaptureError, FlawWatch, Origin, tied};
+use super::y4m::EXPECTED_CHROMA;
+use super::{CameraWish, CaptureError, FlawWatch, Origin, Y4mError, tied};
 use crate::text::message::{in_one_line, shortened, without_passwords};
 use crate::text::words::words;
 use crate::threads;
@@ -229,7 +231,7 @@ fn listen(mut child: Child, name: String, flaws: FlawWatch) -> io::Result<Piped<
     let mut running = Running { child, last_words: Arc::default(), messages: None };
     let said = Arc::clone(&running.last_words);
     let keep_words = move || {
-        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        for line in lines(BufReader::new(stderr)) {
             let line = as_message(&line);
             log::debug!("{line}");
             keep(line, &mut said.lock().expect(UNPOISONED));
@@ -259,6 +261,10 @@ fn in_words(error: CaptureError) -> String {
             format!("writes {kind}; expected MJPEG or Y4M, as GStreamer's jpegenc and y4menc make them")
         }
         CaptureError::UnknownKind { hint, .. } => format!("writes neither MJPEG nor Y4M{hint}"),
+        CaptureError::Y4m { source: Y4mError::Chroma(found), .. } => format!(
+            "writes Y4M with {found:?} in its header; expected {EXPECTED_CHROMA}, as video/x-raw,format=I420 ! y4menc \
+             makes it"
+        ),
         CaptureError::Y4m { source, .. } => format!("writes Y4M that cannot be read: {source}"),
         CaptureError::Mjpeg { source, .. } => format!("writes MJPEG that cannot be read: {source}"),
         other => other.to_string(),

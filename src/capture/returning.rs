@@ -49,6 +49,11 @@ pub trait FrameStream: Send {
     /// Overwrites the frame's pixels; `None` where no frame comes within the time. An error is the
     /// end of the stream.
     fn next_into(&mut self, frame: &mut Frame, within: Duration) -> Result<Option<Arrival>, Lost>;
+
+    /// Whether that it was opened shows that its source is there, as it does of a device.
+    fn is_back(&self) -> bool {
+        true
+    }
 }
 
 /// Why a source is not there, in a few words.
@@ -194,6 +199,7 @@ impl<S: FrameStream> Open<S> {
 
     /// No frame came within a call's time.
     fn quiet<O: Opener>(&self, kept: &mut Kept<O>) -> Turn<S> {
+        kept.welcome(self.stream.is_back());
         let since = self.last_frame.elapsed();
         if since >= REOPENED_AFTER {
             if self.is_silent {
@@ -234,11 +240,16 @@ impl<O: Opener> Kept<O> {
         self.clock.restart();
         self.damage.restart_stream();
         self.last_wait = wait;
-        // It was not gone if its frames were bad, and that they are better now is not known yet.
-        if !self.standing.is_unusable() {
+        self.welcome(stream.is_back());
+        Turn::goes_to(State::open(stream), self.standing.told())
+    }
+
+    /// Says that the source is back if it is. It was not gone if its frames were bad, and that they
+    /// are better now is not known yet.
+    fn welcome(&mut self, is_back: bool) {
+        if is_back && self.standing.is_gone() {
             self.standing.change(Status::Returning { name: self.name.clone() });
         }
-        Turn::goes_to(State::open(stream), self.standing.told())
     }
 
     /// A frame came. Where all were damaged for a while, the source is opened anew if that may

@@ -10,7 +10,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::kind::{H26X, HEAD_BYTES, MP4, StreamKind};
+use super::kind::{H26X, HEAD_BYTES, MP4, StreamKind, TRANSPORT};
 use super::recipe::by_ffmpeg;
 use super::{CaptureError, Captured, Film, Flaw, FlawWatch, Mjpeg, MjpegError, Pace, Source, Y4m, Y4mError, y4m};
 use crate::picture::frame::Frame;
@@ -18,6 +18,8 @@ use crate::text::message::quoted;
 
 /// What messages call standard input.
 const STDIN: &str = "standard input";
+/// What is said of a stream without a byte.
+pub(super) const EMPTY: &str = ": it is empty";
 
 /// What films are called that ffmpeg decodes.
 pub(super) const DECODED: [&str; 23] = [
@@ -113,7 +115,7 @@ impl Reader {
             StreamKind::Other(what) => {
                 Err(CaptureError::UnknownKind { name: name.into(), hint: format!(": it is {what}") })
             }
-            StreamKind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: ": it is empty".into() }),
+            StreamKind::Empty => Err(CaptureError::UnknownKind { name: name.into(), hint: EMPTY.into() }),
         }
     }
 
@@ -129,6 +131,7 @@ impl Reader {
 fn mjpeg_error(name: &str, source: MjpegError) -> CaptureError {
     match source {
         MjpegError::NoPicture => CaptureError::UnknownKind { name: name.into(), hint: String::new() },
+        MjpegError::NoPictureSoFar(_) => CaptureError::UnknownKind { name: name.into(), hint: format!(": {source}") },
         source => CaptureError::Mjpeg { name: name.into(), source },
     }
 }
@@ -141,6 +144,8 @@ fn y4m_error(name: &str, source: Y4mError) -> CaptureError {
 fn way(name: &str, kind: &str) -> String {
     let command = match name {
         STDIN => format!(".. | {}", by_ffmpeg("-")),
+        // That has no end, unlike files that a server has.
+        url if url.starts_with("http://") && kind == TRANSPORT => format!("{} --live", by_ffmpeg(&quoted(url))),
         url if url.starts_with("http://") => by_ffmpeg(&quoted(url)),
         // What stands before a colon would be a protocol.
         file if file.contains(':') => by_ffmpeg(&quoted(&format!("file:{file}"))),

@@ -24,6 +24,9 @@ const MAX_RATE: u32 = 1_000_000;
 /// Longest line that is read. ffmpeg's take a hundred bytes.
 const MAX_LINE_BYTES: u64 = 4096;
 
+/// How chroma may be sampled, as headers say it.
+pub(super) const EXPECTED_CHROMA: &str = "C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono, of 8 bits";
+
 /// What is wrong with Y4M video.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what each is.
@@ -37,6 +40,11 @@ pub enum Y4mError {
     Missing(&'static str),
     #[error("{found:?} in its header is wrong; expected {expected}")]
     Parameter { found: String, expected: String },
+    #[error(
+        "{0:?} in its header is wrong; expected {EXPECTED_CHROMA}, which ffmpeg writes: {recipe}",
+        recipe = by_ffmpeg("FILE")
+    )]
+    Chroma(String),
     #[error("it ends before its first frame")]
     NoFrame,
     #[error("frame {0} does not begin with a line FRAME")]
@@ -103,10 +111,7 @@ impl Header {
                         "422" => Chroma::C422,
                         "444" => Chroma::C444,
                         _ => {
-                            return Err(wrong(&format!(
-                                "C420jpeg, C420mpeg2, C420paldv, C420, C422, C444 or Cmono, of 8 bits, which ffmpeg writes: {}",
-                                by_ffmpeg("FILE")
-                            )));
+                            return Err(Y4mError::Chroma(parameter.into()));
                         }
                     }
                 }

@@ -15,6 +15,9 @@ const QUIET_AFTER: Duration = Duration::from_secs(10);
 /// more often are counted.
 const SAID_AT_MOST: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
+/// What is said of one time without frames, besides the reminders: a reason may have a number in
+/// it that is another one each time.
+const REASONS_AT_MOST: usize = 6;
 
 /// Follows the statuses of a source.
 #[derive(Debug, Default)]
@@ -90,7 +93,7 @@ impl StatusWatch {
             return None;
         }
         // A camera may come and go for hours.
-        if self.said.iter().any(|said| said.is_like(&self.status)) {
+        if self.said.len() >= REASONS_AT_MOST || self.said.iter().any(|said| said.is_like(&self.status)) {
             return None;
         }
         self.said.push(self.status.clone());
@@ -203,10 +206,12 @@ mod tests {
         watch.frame(after(95));
         assert_eq!(watch.reminder(after(100)), None);
         assert_eq!(watch.change(gone("unplugged"), start).unwrap(), "camera gone: unplugged; looking for it");
-        assert_eq!(watch.change(gone("not found"), after(1)), None);
-        assert_eq!(watch.reminder(after(59)), None);
-        let reminder = "camera gone: not found; looking for it; no frames for 60 s";
-        assert_eq!(watch.reminder(after(60)).unwrap(), reminder);
+        let news =
+            [gone("not found"), gone("unplugged"), gone("not found")].map(|status| watch.change(status, after(1)));
+        assert_eq!(news, [Some("camera gone: not found; looking for it".into()), None, None]);
+        assert_eq!(watch.reminder(after(60)), None);
+        let reminder = "camera gone: not found; looking for it; no frames for 61 s";
+        assert_eq!(watch.reminder(after(61)).unwrap(), reminder);
         assert_eq!(watch.reminder(after(100)), None);
         assert_eq!(watch.change(Status::Live, after(121)).unwrap(), "frames come again, after 121.0 s");
         assert_eq!(watch.reminder(after(130)), None);
@@ -221,6 +226,8 @@ mod tests {
         assert_eq!((said(&mut watch), said(&mut watch)), (2, 0));
         assert!(watch.change(Status::Live, now).is_some());
         assert_eq!(said(&mut watch), 2);
+        let reasons = (0..100).filter_map(|number| watch.change(gone(&format!("picture {number} is broken")), now));
+        assert_eq!(reasons.count(), REASONS_AT_MOST - 2);
     }
 
     #[test]

@@ -82,10 +82,13 @@ fn a_program_that_writes_something_else_is_said_to() {
     for (bytes, expected) in [
         (&coded[..], "is read by gst-launch-1.0, which writes H.264 or H.265; expected MJPEG or Y4M"),
         (&[&b"<html>"[..], &[b' '; 9000]].concat(), "which writes neither MJPEG nor Y4M: it is a page of HTML"),
-        (deep.as_bytes(), "which writes Y4M that cannot be read: \"C420p10\" in its header is wrong"),
+        (deep.as_bytes(), "which writes Y4M with \"C420p10\" in its header; expected C420jpeg"),
+        (&[0], "which writes neither MJPEG nor Y4M: no JPEG begins in its first 32 MiB"),
     ] {
         let file = fake.file("written", bytes);
-        stand_in(&fake, "gst-launch-1.0", &format!("cat {file}; exec sleep 60"));
+        // That nobody reads it any more is no cause.
+        let last_words = "echo 'ERROR: Broken pipe' >&2; exit 1";
+        stand_in(&fake, "gst-launch-1.0", &format!("cat {file} /dev/zero; {last_words}"));
         let Outcome { code, said, .. } = fake.run("--source gst:videotestsrc!x264enc!fdsink");
         assert!(code == 1 && said.contains(expected), "{said} lacks {expected}");
     }
@@ -102,7 +105,7 @@ fn a_program_ends_with_a_run_that_is_still_opened() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let Outcome { code, said, .. } = run.stop();
-    assert_eq!(code, 0, "{said}");
+    assert_eq!(code, 1, "{said}");
     assert!(ends(&number), "it goes on");
 }
 
@@ -287,11 +290,15 @@ fn a_server_that_gives_no_stream_is_said_to() {
     let fake = Fake::without_camera();
     let (picture, head) = (jpeg(), b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n");
     let (single, cut) = ([head, &picture[..]].concat(), [head, &picture[..3000]].concat());
+    let one = multipart(1);
+    let other = [&multipart(0)[..], &b"--x\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n\x1a\n\r\n".repeat(9)].concat();
     for (answer, expected) in [
         (&b"HTTP/1.0 404 Not Found\r\n\r\n"[..], "it answers 404 Not Found"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "it sends text/html; expected MJPEG"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n\0\0\0\x20ftypisom", "is a film (MP4 or QuickTime)"),
-        (&single, "it sends one picture (image/jpeg)"),
+        (&single, "it sends one picture and no more; expected a stream"),
+        (&one, "it sends one picture and no more; expected a stream"),
+        (&other, "its parts are image/png; expected JPEG (image/jpeg)"),
         (&cut, "it ended after damaged frames: of a JPEG, it is cut short"),
         (b"", "it ends the connection without an answer"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", "it wants a user and a password: http://USER"),

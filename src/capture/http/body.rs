@@ -9,8 +9,6 @@ use super::{MAX_HEAD_BYTES, in_words};
 pub struct Body<R> {
     reader: R,
     next: Next,
-    /// Its type, where that is a picture's: it may be one alone.
-    pub(super) picture: Option<String>,
 }
 
 /// What the reader of a body stands before.
@@ -27,9 +25,9 @@ enum Next {
 }
 
 impl<R: BufRead> Body<R> {
-    pub(super) fn new(reader: R, is_chunked: bool, picture: Option<String>) -> Self {
+    pub(super) fn new(reader: R, is_chunked: bool) -> Self {
         let next = if is_chunked { Next::Length { is_first: true } } else { Next::Rest };
-        Body { reader, next, picture }
+        Body { reader, next }
     }
 
     /// The length of the next chunk; 0 for the last one, and where the connection ends.

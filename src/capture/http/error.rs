@@ -17,6 +17,8 @@ pub enum HttpError {
         "expected http://HOST/PATH, or http://USER:PASSWORD@HOST:PORT/PATH, with %40 for @, %2F for / in a password"
     )]
     Url,
+    #[error("in a password, # is written %23, / %2F and ? %3F")]
+    Password,
     #[error(transparent)]
     Address(AddressError),
     #[error("of user and password, each % has to be followed by a code; it is itself written %25")]
@@ -45,8 +47,8 @@ pub enum HttpError {
     Nowhere,
     #[error("it wants a user and a password: http://USER:PASSWORD@HOST/PATH (sent in the clear)")]
     NoPassword,
-    #[error("it sends one picture ({0}); expected a stream of them, MJPEG (multipart/x-mixed-replace)")]
-    OnePicture(String),
+    #[error("it sends one picture and no more; expected a stream of them, MJPEG (multipart/x-mixed-replace)")]
+    OnePicture,
     #[error("it sends {0}; expected MJPEG (multipart/x-mixed-replace)")]
     Kind(String),
     #[error("it sends a list of films ({0}), which ffmpeg reads: {recipe} --live", recipe = by_ffmpeg("URL"))]

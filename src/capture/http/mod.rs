@@ -25,7 +25,7 @@ pub use url::HttpUrl;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long is gone.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// After what may be one picture alone, the next one is waited for so long.
+/// After the first picture, which may be the only one, the next one is waited for so long.
 const NEXT_WITHIN: Duration = Duration::from_secs(1);
 /// No server sends a longer head.
 const MAX_HEAD_BYTES: usize = 16 << 10;
@@ -35,14 +35,16 @@ const MAX_REDIRECTS: usize = 4;
 impl HttpUrl {
     /// Connects, and again whenever the connection ends, until the source is dropped.
     pub fn open(&self) -> Result<Returning<Connecting>, CaptureError> {
-        let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
+        // A command in it has a place for the password, which messages do not name.
+        let login = if self.user.is_some() { "http://USER:PASSWORD@" } else { "http://" };
+        let failed =
+            |problem: String| CaptureError::Http { url: self.to_string(), problem: problem.replace("http://", login) };
         let opener = Connecting { url: self.clone(), flaws: FlawWatch::default() };
-        let (mut stream, picture) = opener.connect().map_err(|e| failed(e.to_string()))?;
+        let mut stream =
+            opener.connect().map_err(|e| CaptureError::Http { url: self.to_string(), problem: e.to_string() })?;
         stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| failed(reason))?;
-        if let Some(picture) = picture
-            && stream.ends_with_first(NEXT_WITHIN)
-        {
-            return Err(failed(HttpError::OnePicture(picture).to_string()));
+        if stream.ends_with_first(NEXT_WITHIN) {
+            return Err(failed(HttpError::OnePicture.to_string()));
         }
         Ok(Returning::new(format!("camera {self}"), opener, stream))
     }
@@ -74,17 +76,15 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// The stream, and its type where that is a picture's.
-    fn connect(&self) -> Result<(Piped<Connection>, Option<String>), HttpError> {
+    fn connect(&self) -> Result<Piped<Connection>, HttpError> {
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let socket = url.send_request()?;
             let connection = Connection(socket.try_clone()?);
             match answer(BufReader::new(socket)) {
-                Ok(Answer::Body(mut body)) => {
+                Ok(Answer::Body(body)) => {
                     let (name, flaws) = (self.url.to_string(), self.flaws.clone());
-                    let picture = body.picture.take();
-                    return Ok((Piped::start(connection, Box::new(body), name, why_ended, flaws)?, picture));
+                    return Ok(Piped::start(connection, Box::new(body), name, why_ended, flaws)?);
                 }
                 Ok(Answer::Redirect(to)) => url = url.redirected(&to)?,
                 Err(HttpError::NoPassword) if url.user.is_some() => return Err(HttpError::WrongPassword),
@@ -99,7 +99,7 @@ impl Opener for Connecting {
     type Stream = Piped<Connection>;
 
     fn open(&mut self) -> Result<Piped<Connection>, Lost> {
-        self.connect().map(|(stream, _)| stream).map_err(|e| Lost(e.to_string()))
+        self.connect().map_err(|e| Lost(e.to_string()))
     }
 
     fn origin(&self) -> Origin {

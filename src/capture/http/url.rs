@@ -5,7 +5,7 @@ use std::str::FromStr;
 use base64ct::{Base64, Encoding};
 
 use super::error::HttpError;
-use crate::text::address::Address;
+use crate::text::address::{Address, AddressError};
 use crate::text::message::without_passwords;
 use crate::text::percent;
 
@@ -24,15 +24,19 @@ impl FromStr for HttpUrl {
     type Err = HttpError;
 
     fn from_str(text: &str) -> Result<Self, HttpError> {
-        let rest = text.strip_prefix("http://").ok_or(HttpError::Url)?;
+        let whole = text.strip_prefix("http://").ok_or(HttpError::Url)?;
         // What names a place within a page is not the server's business.
-        let rest = rest.split('#').next().unwrap_or_default();
+        let rest = whole.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(percent::decoded(user).ok_or(HttpError::Login)?), host),
             None => (None, authority),
         };
-        let address = Address::read(host, Some(USUAL_PORT))?;
+        let address = Address::read(host, Some(USUAL_PORT)).map_err(|e| match e {
+            // Where a password ends the host early, what follows it has the @.
+            AddressError::Port if user.is_none() && whole.contains('@') => HttpError::Password,
+            e => e.into(),
+        })?;
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(HttpError::Url);
         }
@@ -140,6 +144,10 @@ mod tests {
         }
         let error = "http://::1/x".parse::<HttpUrl>().unwrap_err().to_string();
         assert!(error.contains("an IPv6 address stands in brackets"), "{error}");
+        for cut in ["http://me:p#ss@cam/x", "http://me:p/ss@cam/x", "http://me:p?ss@cam/x"] {
+            let error = cut.parse::<HttpUrl>().unwrap_err().to_string();
+            assert_eq!(error, "in a password, # is written %23, / %2F and ? %3F");
+        }
         let shown = |text: &str| text.parse::<HttpUrl>().unwrap().to_string();
         assert_eq!(shown("http://me:secret@cam/x"), "http://cam/x");
         assert_eq!(shown("http://cam/x?user=me&pwd=secret&n=1"), "http://cam/x?user=me&pwd=***&n=1");

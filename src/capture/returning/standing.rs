@@ -19,6 +19,10 @@ impl Standing {
         matches!(self.status, Status::Unusable { .. })
     }
 
+    pub fn is_gone(&self) -> bool {
+        matches!(self.status, Status::Gone { .. })
+    }
+
     pub fn change(&mut self, status: Status) {
         if self.status != status {
             *self = Standing { status, is_told: false };
