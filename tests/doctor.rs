@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use machines::Recorded;
 use wingmark::board::Board;
-use wingmark::capture::{CameraError, CaptureError, NoDecoder, OtherWay};
+use wingmark::capture::{CameraError, CaptureError, HttpUrl, NoDecoder, OtherWay};
 use wingmark::doctor::{Diagnosis, ModelCheck, OfferedFormat, OfferedSize, Probe, Purpose, Wanted};
 use wingmark::face::zoo::Choice;
 use wingmark::machine::{Machine, Program, Tree};
@@ -32,6 +32,8 @@ struct Answers {
     not_installed: Vec<&'static str>,
     /// Files that a run refuses.
     files: Vec<(&'static str, Fault)>,
+    /// Why no camera on the network gives frames.
+    stream_fault: Option<&'static str>,
     /// Number of the group that devices belong to.
     group: u32,
     free_disk_mib: u64,
@@ -54,6 +56,7 @@ impl Default for Answers {
             absent: Vec::new(),
             not_installed: Vec::new(),
             files: Vec::new(),
+            stream_fault: None,
             group: 44,
             free_disk_mib: 9000,
             other_disk: None,
@@ -80,6 +83,13 @@ impl Probe for Answers {
     fn try_file(&self, path: &Path) -> Result<(), CaptureError> {
         let fault = self.files.iter().find(|(file, _)| Path::new(file) == path);
         fault.map_or(Ok(()), |(_, fault)| Err(fault()))
+    }
+
+    fn try_stream(&self, url: &HttpUrl) -> Result<(), CaptureError> {
+        match self.stream_fault {
+            Some(problem) => Err(CaptureError::Http { url: url.to_string(), problem: problem.into() }),
+            None => Ok(()),
+        }
     }
 
     fn group(&self, _: &Path) -> Option<u32> {
@@ -496,6 +506,12 @@ fn what_a_run_does_not_use_is_not_in_its_way_and_what_it_uses_is() {
         ("clip", "none", unicam(), vec![]),
         ("clip", "none", Answers { forbidden: vec!["/dev/video0"], ..unicam() }, vec![]),
         ("http://cam/x", "none", unicam(), vec![]),
+        (
+            "http://cam/x",
+            "none",
+            Answers { stream_fault: Some("it is off"), ..unicam() },
+            vec!["http://cam/x: it is off".into()],
+        ),
         ("rpicam", "none", unicam(), vec![no("rpicam-vid", "rpicam")]),
         ("rpicam", "none", with_libcamera(), vec![]),
         ("recording", "none", film(), vec![film_fault.into()]),

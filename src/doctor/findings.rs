@@ -128,6 +128,9 @@ fn source(
     if let Some(fault) = file_fault {
         return unreadable(source, fault, purpose);
     }
+    if let SourceChoice::Http(url) = source {
+        return probe.try_stream(url).err().and_then(|fault| unreadable(source, &fault, purpose));
+    }
     let device = source.device()?;
     let listed = report.cameras.iter().find(|camera| camera.device == named(device, tree));
     match listed {
@@ -142,7 +145,7 @@ fn source(
     }
 }
 
-/// What a run says of the file that is its source.
+/// What a run says of the file or the stream that is its source.
 fn unreadable(source: &SourceChoice, fault: &CaptureError, purpose: Purpose) -> Option<Finding> {
     match fault {
         CaptureError::NoDecoder { kind, fault, .. } => {

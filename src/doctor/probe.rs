@@ -8,9 +8,10 @@ use wingmark_kernels::Kernel;
 
 use super::{ModelCheck, OfferedFormat, OfferedSize};
 use crate::capture::v4l2::{CameraError, CameraWish, Device, answered, try_out};
-use crate::capture::{CaptureError, Pace, Replay, Resume};
+use crate::capture::{CaptureError, Captured, HttpUrl, Pace, Replay, Resume, Source};
 use crate::face::{LandmarkNet, zoo};
 use crate::machine::{Tree, memory_fault};
+use crate::picture::frame::Frame;
 use crate::screen::{PngFolder, window_fault};
 use crate::text::files;
 
@@ -24,8 +25,11 @@ pub trait Probe {
     /// Whether a program can be started, by its name or by its path.
     fn has_program(&self, name: &str) -> bool;
 
-    /// Opens a file, or a folder of files, as a run does.
+    /// Opens a file, or a folder of files, as a run does, and has the first frame of a file.
     fn try_file(&self, path: &Path) -> Result<(), CaptureError>;
+
+    /// Connects to a camera on the network, and waits for a frame as long as a run does.
+    fn try_stream(&self, url: &HttpUrl) -> Result<(), CaptureError>;
 
     /// The number of the group that a device belongs to.
     fn group(&self, device: &Path) -> Option<u32>;
@@ -80,7 +84,19 @@ impl Probe for ThisMachine {
     }
 
     fn try_file(&self, path: &Path) -> Result<(), CaptureError> {
-        Replay::open(path, Pace::default(), &Resume::default()).map(drop)
+        let mut files = Replay::open(path, Pace::default(), &Resume::default())?;
+        // A file of a folder that cannot be read costs its turn alone.
+        if path.is_file() {
+            files.capture_into(&mut Frame::default())?;
+        }
+        Ok(())
+    }
+
+    fn try_stream(&self, url: &HttpUrl) -> Result<(), CaptureError> {
+        match url.open()?.capture_into(&mut Frame::default())? {
+            Captured::Frame | Captured::Damaged => Ok(()),
+            _ => Err(CaptureError::Http { url: url.to_string(), problem: "it answers, and gives no frame".into() }),
+        }
     }
 
     fn group(&self, device: &Path) -> Option<u32> {
@@ -205,7 +221,8 @@ mod tests {
         };
         assert!(tried("film.mp4", b"YUV4MPEG2 W2 H1 Cmono XCOLORRANGE=FULL\nFRAME\n12").is_ok());
         let has_decoder = ThisMachine.has_program(&film::decoder());
-        assert_eq!(tried("recording", b"\0\0\0\x20ftypisom").is_ok(), has_decoder);
+        let cut = tried("recording", b"\0\0\0\x20ftypisom").unwrap_err();
+        assert_eq!(matches!(cut, CaptureError::Program { .. }), has_decoder, "{cut}");
         let page = tried("film.mkv", b"<!DOCTYPE html>").unwrap_err().to_string();
         assert!(page.contains("a page of HTML"), "{page}");
         assert!(matches!(ThisMachine.try_file(&folder.path().join("none")), Err(CaptureError::NotThere(_))));
