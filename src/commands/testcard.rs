@@ -21,7 +21,7 @@ const SIZE: Size = Size { width: 800, height: 480 };
 const INTERVAL: Duration = Duration::from_millis(100);
 
 pub fn run(args: &TestcardArgs) -> anyhow::Result<Outcome> {
-    let signals = Signals::catch()?;
+    let signals = Signals::catch(|| 0)?;
     let board = Board::choose(args.board.board.as_ref())?;
     let settings = args.screen.settings(&board.screen_settings);
     if let Some(words) = args.screen.screen.as_ref().unwrap_or(&board.screen).overwritten() {

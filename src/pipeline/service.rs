@@ -30,9 +30,10 @@ impl Signals {
     /// Catches SIGTERM and SIGINT (stop) and SIGHUP (reload, or stop where it is the terminal that
     /// went). A second SIGINT ends the
     /// process at once, and until [`Signals::opened`] so does the first signal: a driver may keep
-    /// for long who opens its camera. SIGXFSZ (a file may not grow any more) ends nothing: the
-    /// write that it is about fails, as on a full disk.
-    pub fn catch() -> io::Result<Self> {
+    /// for long who opens its camera. What is to be said then `when_early` says, and gives the exit
+    /// code. SIGXFSZ (a file may not grow any more) ends nothing: the write that it is about fails,
+    /// as on a full disk.
+    pub fn catch(when_early: impl FnOnce() -> i32 + Send + 'static) -> io::Result<Self> {
         let (stop, reload) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         // The order matters: at the first SIGINT the flag is not set yet.
         flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop))?;
@@ -45,7 +46,7 @@ impl Signals {
         let wait = move || {
             if signals.forever().next().is_some() && still_opening.load(Relaxed) {
                 capture::end_all();
-                std::process::exit(0);
+                std::process::exit(when_early());
             }
         };
         threads::start_beside(Builder::new().name("signals".into()), "no signal ends what is being opened", wait)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::looped::Looped;
-use crate::capture::{Captured, Source};
+use crate::capture::{Captured, Source, Status};
 use crate::face::{Observer, Stage};
 use crate::overlay::Figures;
 use crate::picture::frame::Frame;
@@ -89,13 +89,22 @@ impl Rig {
     /// Takes one frame all the way.
     pub fn turn(&mut self) -> anyhow::Result<Turn> {
         let start = Instant::now();
+        let mut standing = None;
         loop {
-            let captured = self.source.capture_into(&mut self.frame)?;
-            if captured == Captured::Frame {
-                break;
+            match self.source.capture_into(&mut self.frame)? {
+                Captured::Frame => break,
+                Captured::End => bail!("the source gives no frame"),
+                Captured::Waiting(status) => {
+                    if !standing.as_ref().is_some_and(|said: &Status| said.is_like(&status)) {
+                        log::warn!("{status}");
+                    }
+                    standing = Some(status);
+                }
+                Captured::Damaged | Captured::Nothing => {}
             }
-            if captured == Captured::End || start.elapsed() > PATIENCE {
-                bail!("the source gives no frame");
+            if start.elapsed() > PATIENCE {
+                let why = standing.map_or("the source gives none".into(), |status| status.to_string());
+                bail!("no frame within {} s: {why}", PATIENCE.as_secs());
             }
         }
         let capture = start.elapsed();

@@ -31,7 +31,7 @@ const SIZE: Size = Size { width: 640, height: 480 };
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub fn run(args: &LatencyArgs) -> anyhow::Result<Outcome> {
-    let signals = Signals::catch()?;
+    let signals = Signals::catch(|| 0)?;
     args.json.as_deref().map_or(Ok(()), check_writable)?;
     let board = Board::choose(args.board.board.as_ref())?;
     if let Some(words) = args.screen.screen.as_ref().unwrap_or(&board.screen).overwritten() {
@@ -166,17 +166,18 @@ impl<'a> ScreenAndCamera<'a> {
 
     fn capture(&mut self) -> anyhow::Result<Cells> {
         let until = self.clock.now() + PATIENCE;
+        let mut standing = None;
         while self.clock.now() < until {
             ensure!(!self.clock.is_stopped(), "it was stopped before all flips were seen");
-            let captured = self.source.capture_into(&mut self.frame)?;
-            if captured == Captured::Frame {
-                return Ok(Cells::of(&self.frame));
-            }
-            if captured == Captured::End {
-                bail!("the source ended; expected a camera that looks at the screen");
+            match self.source.capture_into(&mut self.frame)? {
+                Captured::Frame => return Ok(Cells::of(&self.frame)),
+                Captured::End => bail!("the source ended; expected a camera that looks at the screen"),
+                Captured::Waiting(status) => standing = Some(status),
+                Captured::Damaged | Captured::Nothing => {}
             }
         }
-        bail!("the camera gave no frame for {PATIENCE:?}")
+        let why = standing.map_or("the camera gives none".into(), |status| status.to_string());
+        bail!("no frame within {} s: {why}", PATIENCE.as_secs())
     }
 
     fn show(&mut self, white: bool) -> anyhow::Result<()> {

@@ -5,7 +5,6 @@ mod patience;
 mod summary;
 mod totals;
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use self::totals::Totals;
 use super::renewal::{Loaded, Renewal, RenewalError, Renewed};
 use super::settings::Arguments;
 use super::slate::Verdict;
-use super::{Outcome, results};
+use super::Outcome;
 use crate::capture::{Origin, SourceChoice};
 use crate::cli::RunArgs;
 use crate::doctor::with_advice;
@@ -32,6 +31,7 @@ use crate::publish::Publisher;
 use crate::record::RecordChoice;
 use crate::record::entry::Entry;
 use crate::record::log::Log;
+use crate::record::metrics::Metrics;
 use crate::record::provenance::Provenance;
 use crate::record::selection::Selector;
 use crate::screen::ScreenError;
@@ -46,10 +46,17 @@ const SAFE_WITHIN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let signals = Signals::catch().context("cannot start the thread that waits for signals")?;
+    let started = Instant::now();
     let json_summary = args.json_summary.as_deref().map(JsonSummary::to).transpose()?;
     let has_stdout =
         args.record.contains(&RecordChoice::Stdout) || json_summary.as_ref().is_some_and(JsonSummary::is_to_stdout);
+    let early_summary = json_summary.clone();
+    let when_early = move || {
+        summary::end_early(early_summary, has_stdout, started).unwrap_or_else(|e| error!("{e:#}"));
+        // Who stops a service does not mean that it failed.
+        i32::from(!ServiceManager::from_environment().is_there())
+    };
+    let signals = Signals::catch(when_early).context("cannot start the thread that waits for signals")?;
     let panicked_before = threads::panicked();
     let mut inputs = Inputs::read(args)?;
     let outputs = Outputs::open(args, &mut inputs)?;
@@ -85,12 +92,7 @@ pub fn run(args: &RunArgs, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let written = json_summary.map(|summary| summary.write(&totals, metrics, complete, lasted)).transpose();
     observed?;
     if !totals.found_nothing() {
-        let summary = totals.summary();
-        if has_stdout {
-            writeln!(std::io::stderr(), "{summary}")?;
-        } else {
-            writeln!(results(), "{summary}")?;
-        }
+        summary::say(&totals, has_stdout)?;
     }
     written?;
     if let Some(files) = files.filter(|_| signals.stop() && !is_service) {
@@ -461,7 +463,7 @@ mod tests {
             progress: Progress::default(),
         };
         let feed = Feed::start(source).unwrap();
-        let signals = Signals::catch().unwrap();
+        let signals = Signals::catch(|| 0).unwrap();
         signals.opened();
         run.observe_all(&feed, &signals).unwrap();
         assert!(run.finish(feed, &signals));

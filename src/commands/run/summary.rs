@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::record::metrics::Metrics;
 use crate::text::files;
 
 /// Where the summary goes.
+#[derive(Clone)]
 pub struct JsonSummary {
     /// `None` is standard output.
     file: Option<PathBuf>,
@@ -69,4 +70,18 @@ fn object(totals: &Totals, metrics: &Metrics) -> Value {
         "observe_ms": { "median": ms(0.5), "p90": ms(0.9), "p99": ms(0.99) },
         "outlets": outlets.collect::<Vec<_>>(),
     })
+}
+
+/// The end of a run that is stopped while its source is opened: nobody else says anything then.
+pub fn end_early(json_summary: Option<JsonSummary>, has_stdout: bool, started: Instant) -> anyhow::Result<()> {
+    let totals = Totals::default();
+    say(&totals, has_stdout)?;
+    let write = |summary: JsonSummary| summary.write(&totals, &Metrics::default(), false, started.elapsed());
+    json_summary.map_or(Ok(()), write)
+}
+
+/// Where standard output has records, the line goes beside it.
+pub fn say(totals: &Totals, has_stdout: bool) -> std::io::Result<()> {
+    let summary = totals.summary();
+    if has_stdout { writeln!(std::io::stderr(), "{summary}") } else { writeln!(results(), "{summary}") }
 }

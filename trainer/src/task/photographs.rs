@@ -65,8 +65,8 @@ fn stem(file: &str) -> &str {
 /// The sets whose photographs are grouped by a last number of any length.
 const GROUPED: [&str; 2] = ["wider_", "infan_"];
 
-/// A last number of one digit or two tells the faces of a photograph apart where the file's name has
-/// a number before it, too (`helen_3036412907_2`); else it is the photograph's own
+/// A last number of one digit or two tells the faces of a photograph apart where the file's name
+/// has a number before it, too (`helen_3036412907_2`); else it is the photograph's own
 /// (`lfpw_image_0125`, `IMG_20260101_120000`).
 fn without_last_number(stem: &str) -> &str {
     let Some((name, number)) = stem.rsplit_once('_') else { return stem };

@@ -33,8 +33,8 @@ const CLOSED: f32 = 0.18;
 /// The points above a medical mask: brows, the bridge of the nose, eyes.
 const ABOVE_A_MASK: [std::ops::Range<usize>; 2] = [17..29, 36..48];
 
-/// A folder with a `train` split, and how its points were made: `DIR[:OPTION[,OPTION]..]`. What is a
-/// folder as it stands has no options.
+/// A folder with a `train` split, and how its points were made: `DIR[:OPTION[,OPTION]..]`. What is
+/// a folder as it stands has no options.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
     pub folder: PathBuf,
@@ -171,8 +171,8 @@ impl Set {
     }
 }
 
-/// The second annotation of each sample. A picture may have several faces, and its annotations stand
-/// in any order: each is of the sample that it is nearest to.
+/// The second annotation of each sample. A picture may have several faces, and its annotations
+/// stand in any order: each is of the sample that it is nearest to.
 fn second_annotations(samples: &[Sample], others: Vec<Sample>) -> Vec<Option<Vec<Point2<f32>>>> {
     let mut of_picture: HashMap<&Path, Vec<usize>> = HashMap::new();
     for (place, sample) in samples.iter().enumerate() {
