@@ -109,7 +109,7 @@ fn mistakes_are_named_with_file_line_and_key() {
     assert_eq!(said("threads = 3", "threads = 5"), "mine.toml, line 4, threads is 5; expected 1 to 4");
     assert_eq!(
         said("threads = 3", "threads = \"3\""),
-        "mine.toml, line 4, threads: invalid type: string \"3\", expected usize"
+        "mine.toml, line 4, threads: found string \"3\"; expected a whole number"
     );
     let unknown = said("threads = 3", "thread = 3");
     assert!(

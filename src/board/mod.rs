@@ -138,12 +138,35 @@ pub enum BoardError {
     Unknown { wanted: String, known: String },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{place}: {}", in_one_line(problem.message()))]
+    #[error("{place}: {}", in_words(problem.message()))]
     Toml { place: ProfileLine, problem: Box<toml::de::Error> },
     #[error("{place} is {found}; expected {expected}")]
     Value { place: ProfileLine, found: String, expected: String },
     #[error("no profile fits a machine of architecture {0}")]
     NoneFits(String),
+}
+
+/// What is wrong with a value, without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    let message = in_one_line(message);
+    let starts = ["invalid value: ", "invalid type: ", "unknown variant "];
+    let of_a_value = |_: &(&str, &str)| starts.iter().any(|start| message.starts_with(start));
+    let Some((found, expected)) = message.rsplit_once(", expected ").filter(of_a_value) else { return message };
+    let whole = |most: u64| format!("a whole number of 0 to {most}");
+    let expected = match expected {
+        "u8" => whole(u8::MAX.into()),
+        "u16" => whole(u16::MAX.into()),
+        "u32" => whole(u32::MAX.into()),
+        "u64" | "usize" => "a whole number".into(),
+        "f32" | "f64" => "a number".into(),
+        "a boolean" => "true or false".into(),
+        other => other.into(),
+    };
+    let found = match found.split_once(": ") {
+        Some((_, value)) => format!("found {value}"),
+        None => found.replacen("variant", "value", 1),
+    };
+    format!("{found}; expected {expected}")
 }
 
 /// A shipped profile's name; or a file, which ends in `.toml`.

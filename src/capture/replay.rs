@@ -18,7 +18,7 @@ use crate::picture::{self, is_named_like_one, jpeg};
 /// is told by what it holds.
 const VIDEO: [&str; 3] = ["y4m", "mjpeg", "mjpg"];
 /// Pictures that are not read.
-const OTHER_PICTURES: [&str; 9] = ["webp", "bmp", "gif", "tif", "tiff", "heic", "heif", "avif", "jxl"];
+const OTHER_PICTURES: [&str; 10] = ["webp", "bmp", "gif", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2"];
 const PNG: &[u8] = b"\x89PNG";
 
 /// Frames of files, one file after the other. Their numbers count on from file to file, and so does
@@ -263,11 +263,12 @@ pub fn is_shown(path: &Path) -> bool {
 /// turn comes.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     let entries = folder::entries(folder).map_err(|source| CaptureError::Read { path: folder.into(), source })?;
-    let (mut files, mut others, mut folders) = (Vec::new(), Vec::new(), 0);
+    let (mut files, mut others, mut no_files, mut folders) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for path in entries {
-        match std::fs::metadata(&path) {
-            Ok(about) if about.is_dir() => folders += 1,
-            Ok(about) if !about.is_file() => {}
+        let about = std::fs::metadata(&path);
+        folders += usize::from(about.as_ref().is_ok_and(std::fs::Metadata::is_dir));
+        match about {
+            Ok(about) if !about.is_file() => no_files.extend(is_shown(&path).then_some(path)),
             _ if is_shown(&path) => files.push(path),
             _ if has_extension(&path, &OTHER_PICTURES) => others.push(path),
             _ => {}
@@ -284,6 +285,10 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     if let Some(first) = others.first() {
         let count = others.len();
         log::warn!("not read: {count} of other kinds, such as {}; convert them to .png or .jpg", first.display());
+    }
+    if let Some(first) = no_files.first() {
+        let count = no_files.len();
+        log::warn!("not read: {count} named like pictures or films, such as {}, which is no file", first.display());
     }
     Ok(files)
 }

@@ -118,6 +118,8 @@ fn in_words(format: Option<ImageFormat>, bytes: &[u8]) -> String {
         Some(ImageFormat::Avif) => "an AVIF; convert it to .png",
         _ if bytes.is_empty() => "empty",
         _ if HEIF_BRANDS.iter().any(|brand| bytes.get(8..12) == Some(&brand[..])) => "a HEIC; convert it to .png",
+        _ if bytes.get(4..8) == Some(b"JXL ") || bytes.starts_with(b"\xff\x0a") => "a JPEG XL; convert it to .png",
+        _ if bytes.get(4..8) == Some(b"jP  ") => "a JPEG 2000; convert it to .png",
         _ if bytes.get(4..8) == Some(b"ftyp") => "a film; name it .mp4, so that ffmpeg decodes it",
         _ if bytes.iter().all(|byte| *byte == 0) => "zeros alone; copy it again",
         _ => return stand_in::of(bytes).map(|other| format!(": it is {other}")).unwrap_or_default(),
@@ -255,6 +257,8 @@ mod tests {
         for (bytes, expected) in [
             (&b""[..], "a.jpg is no JPEG or PNG picture: it is empty"),
             (b"RIFF\x20\0\0\0WEBPVP8 ", "a.jpg is no JPEG or PNG picture: it is a WebP; convert it to .png"),
+            (b"\xff\x0a\xfa", "a.jpg is no JPEG or PNG picture: it is a JPEG XL; convert it to .png"),
+            (b"\0\0\0\x0cjP  \r\n", "a.jpg is no JPEG or PNG picture: it is a JPEG 2000; convert it to .png"),
             (b"\0\0\0\x18ftypheic\0\0\0\0", "a.jpg is no JPEG or PNG picture: it is a HEIC; convert it to .png"),
             (
                 b"\0\0\0\x18ftypisom\0\0\0\0",

@@ -1,5 +1,6 @@
 //! A camera frame as it leaves a source, and read access to its pixels whatever the format.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,19 @@ pub enum PixelFormat {
     Yuyv,
     /// `NV12`: a plane of luma, then one of interleaved Cb, Cr at half size; BT.601 limited range.
     Nv12,
+}
+
+/// V4L2's fourcc.
+impl fmt::Display for PixelFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rgb24 => "RGB3",
+            Self::Bgr24 => "BGR3",
+            Self::Grey => "GREY",
+            Self::Yuyv => "YUYV",
+            Self::Nv12 => "NV12",
+        })
+    }
 }
 
 impl PixelFormat {
@@ -84,7 +98,7 @@ pub enum FrameError {
     #[error("a frame of {0} has no pixels; both sides have to be at least 1")]
     Empty(Size),
     /// Rows overlap.
-    #[error("stride of {found} bytes is shorter than a row of {format:?} {size}, which takes {expected}")]
+    #[error("stride of {found} bytes is shorter than a row of {format} {size}, which takes {expected}")]
     StrideTooShort {
         /// Of the frame.
         format: PixelFormat,
@@ -96,7 +110,7 @@ pub enum FrameError {
         expected: usize,
     },
     /// Pixels at the end have no bytes.
-    #[error("{found} bytes are too few for {format:?} {size} with a stride of {stride_bytes}; expected {expected}")]
+    #[error("{found} bytes are too few for {format} {size} with a stride of {stride_bytes}; expected {expected}")]
     TooFewBytes {
         /// Of the frame.
         format: PixelFormat,
@@ -314,9 +328,9 @@ mod tests {
     #[test]
     fn a_frame_that_does_not_fit_its_bytes_is_refused_in_words() {
         let short = frame(PixelFormat::Rgb24, 4, 2, 12, vec![0; 23]).unwrap_err();
-        assert_eq!(short.to_string(), "23 bytes are too few for Rgb24 4x2 with a stride of 12; expected 24");
+        assert_eq!(short.to_string(), "23 bytes are too few for RGB3 4x2 with a stride of 12; expected 24");
         let narrow = frame(PixelFormat::Yuyv, 5, 1, 10, vec![0; 12]).unwrap_err();
-        assert_eq!(narrow.to_string(), "stride of 10 bytes is shorter than a row of Yuyv 5x1, which takes 12");
+        assert_eq!(narrow.to_string(), "stride of 10 bytes is shorter than a row of YUYV 5x1, which takes 12");
         assert!(frame(PixelFormat::Grey, 0, 1, 0, vec![]).is_err());
         let endless = frame(PixelFormat::Nv12, 4, u32::MAX, u32::MAX, vec![0; 12]);
         assert!(matches!(endless, Err(FrameError::TooFewBytes { .. })), "{endless:?}");

@@ -249,6 +249,10 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn check_no_file_is_in_the_way(folder: &Path) -> io::Result<()> {
+    if let Some(link) = folder.ancestors().find(|path| path.is_symlink() && !path.exists()) {
+        let words = format!("{} is a link to a place that is not there", link.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, words));
+    }
     let is_file = |path: &&Path| fs::metadata(path).is_ok_and(|about| !about.is_dir());
     let Some(file) = folder.ancestors().find(is_file) else { return Ok(()) };
     Err(if file == folder { no_folder(&"it") } else { no_folder(&file.display()) })
