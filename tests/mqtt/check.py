@@ -256,9 +256,9 @@ def check_refusal(wingmark, broker):
         assert run.stop() == 0
     # Who may connect and may not publish.
     with LiveRun(wingmark, "--publish", broker.url(READER), environment={"WINGMARK_MQTT_PASSWORD": PASSWORD}) as run:
-        print(run.said("this user may not publish it"))
+        print(run.said("this user may not publish there"))
         time.sleep(7)
-        assert sum("may not publish it" in line for line in run.lines) == 1, run.lines
+        assert sum("may not publish there" in line for line in run.lines) == 1, run.lines
         assert run.stop() == 0
 
 
