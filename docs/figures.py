@@ -21,7 +21,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ORDER = ["nano", "small", "base", "faces"]
-REPORT = "boards/results/x86-64-zen5.json"
+REPORT = "boards/results/x86-64-xeon-amx.json"
 EMULATED = "boards/results/virtual-aarch64.json"
 MARKED = re.compile(r"(<!-- figures: ([a-z0-9_-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
