@@ -10,5 +10,5 @@ for second in 2147483640 60 1800000100; do
     frames_flow
     sleep 2
 done
-wingmark_stop 0
+wingmark_stop 1
 cp $log* .

@@ -21,6 +21,6 @@ if [ $1 = full ]; then rm /data/ballast; else disk_becomes $sound; fi
 frames_flow
 echo "AGAIN at $(logged) frames"
 [ $(open_files) -le $((files + 1)) ]
-# It was told to stop: its losses are in its messages.
-wingmark_stop 0
+# It was told to stop before it had all pictures.
+wingmark_stop 1
 umount /data

@@ -14,4 +14,4 @@ echo "RESIDENT $resident $(resident_kb) kB; FILES $files $(open_files); PEAK $(c
 grep -q '^oom_kill 0$' /sys/fs/cgroup/small/memory.events
 [ $(open_files) -le $files ]
 [ $(resident_kb) -le $((resident + 1024)) ]
-wingmark_stop 0
+wingmark_stop 1

@@ -13,5 +13,5 @@ while kill -0 $wingmark 2>/dev/null && [ ! -e stop ]; do
     echo "AT $(cut -d' ' -f1 /proc/uptime)"
     sleep 0.1
 done
-wingmark_stop 0
+wingmark_stop 1
 umount /data
