@@ -98,10 +98,10 @@ impl Command {
         let conflict = |words: String| (ErrorKind::ArgumentConflict, words);
         let (name, found) = match self {
             Command::Run(args) => ("run", args.contradiction()),
-            Command::Eval(args) => ("eval", args.files().shared().map(conflict)),
+            Command::Eval(args) => ("eval", args.files().fault().map(conflict)),
             Command::Bench(args) => ("bench", args.contradiction().map(conflict)),
-            Command::Compare(args) => ("compare", args.files().shared().map(conflict)),
-            Command::Latency(args) => ("latency", args.files().shared().map(conflict)),
+            Command::Compare(args) => ("compare", args.files().fault().map(conflict)),
+            Command::Latency(args) => ("latency", args.files().fault().map(conflict)),
             Command::Publish(args) => ("publish", args.contradiction().map(conflict)),
             _ => return None,
         };

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::ffmpeg::Messages;
 use super::lines::lines;
 use super::{CaptureError, Captured, Source, Y4m, Y4mError, tied};
+use crate::machine::first_line;
 use crate::picture::frame::Frame;
 use crate::threads;
 
@@ -217,25 +218,14 @@ impl Drop for Film {
     }
 }
 
-/// What a program says of its version, in a few lines, so that no pipe is full of them.
+/// What a program says of its version, in a few lines, of which the first is given.
 fn version(program: &str) -> io::Result<String> {
     let mut command = Command::new(program);
     command.arg("-version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = tied::spawn(command)?;
-    let deadline = Instant::now() + VERSION_WITHIN;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
-            // What fails here fails because it has ended.
-            let _ = child.kill();
-            let _ = child.wait();
-            let words = format!("does not say its version within {} s", VERSION_WITHIN.as_secs());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, words));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let mut said = Vec::new();
-    BufReader::new(child.stdout.take().expect("it is piped")).read_until(b'\n', &mut said)?;
-    Ok(String::from_utf8_lossy(&said).into_owned())
+    first_line(tied::spawn(command)?, VERSION_WITHIN)?.ok_or_else(|| {
+        let words = format!("does not say its version within {} s", VERSION_WITHIN.as_secs());
+        io::Error::new(io::ErrorKind::TimedOut, words)
+    })
 }
 
 /// The file as ffmpeg takes it: what stands before a colon in a bare name would be a protocol.

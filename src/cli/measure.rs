@@ -179,7 +179,7 @@ impl BenchArgs {
         apart::repeated("--threads", &self.threads, u16::eq, u16::to_string)
             .or_else(|| apart::repeated("--model", &self.model, is_one_model, zoo::Choice::to_string))
             .or_else(|| apart::repeated("--against", &self.against, is_one_file, |file| file.display().to_string()))
-            .or_else(|| self.files().shared())
+            .or_else(|| self.files().fault())
     }
 
     pub(super) fn files(&self) -> NamedFiles {

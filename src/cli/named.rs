@@ -85,12 +85,14 @@ impl NamedFiles {
         })
     }
 
+    /// What is wrong with the names of the files that are written, in words.
+    pub fn fault(&self) -> Option<String> {
+        self.unexpanded().or_else(|| self.shared())
+    }
+
     /// Which file is written that is read, or is written already, by whatever names and links, in
     /// words. Of a folder that is read, what is read of it by that option counts.
-    pub fn shared(&self) -> Option<String> {
-        if let Some(words) = self.unexpanded() {
-            return Some(words);
-        }
+    fn shared(&self) -> Option<String> {
         let read = self.iter().filter(|file| !file.role.is_written());
         let mut taken: Vec<(&'static str, PathBuf)> =
             read.map(|file| (file.option, files::of_one_name(&file.path))).collect();
@@ -140,7 +142,7 @@ mod tests {
         std::os::unix::fs::symlink("a.json", at("b.json")).unwrap();
         let (a, b, c) = (at("a.json"), at("b.json"), at("c.json"));
         let named = |read: NamedFiles, written: &[(&'static str, &Path)]| {
-            written.iter().fold(read, |all, (option, path)| all.and(option, Role::Result, [*path])).shared()
+            written.iter().fold(read, |all, (option, path)| all.and(option, Role::Result, [*path])).fault()
         };
         let said = |read: &[&Path], written: &[(&'static str, &Path)]| {
             named(NamedFiles::default().and("--source", Role::Read, read.iter().copied()), written)

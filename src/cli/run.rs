@@ -202,7 +202,7 @@ impl RunArgs {
     }
 
     fn named_twice(&self, screen: &ScreenChoice) -> Option<String> {
-        self.files(screen).shared().or_else(|| {
+        self.files(screen).fault().or_else(|| {
             let (source, overlays) = (self.source.as_ref()?.path()?.canonicalize().ok()?, screen.folder()?);
             let folder = overlays.display();
             overlays.canonicalize().is_ok_and(|to| to == source).then(|| {

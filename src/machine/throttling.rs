@@ -1,11 +1,11 @@
 //! What the Raspberry Pi's firmware says of its power supply and heat.
 
-use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::said::first_line;
 use super::tree::Tree;
 
 /// Bits 0 to 3: what holds now. Bits 16 to 19: the same, at some time since the start.
@@ -74,19 +74,8 @@ impl Throttling {
 /// The one line that a program says. Firmware that hangs keeps those that ask it: such a one is
 /// left.
 fn said(command: &mut Command) -> Option<String> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let start = Instant::now();
-    while child.try_wait().ok()?.is_none() {
-        if start.elapsed() >= SAYS_WITHIN {
-            // What fails here fails because the program is gone.
-            let _ = child.kill();
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let mut text = String::new();
-    child.stdout?.read_to_string(&mut text).ok()?;
-    Some(text)
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    first_line(child, SAYS_WITHIN).ok()?
 }
 
 fn hexadecimal(text: &str) -> Option<u32> {
@@ -95,6 +84,8 @@ fn hexadecimal(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

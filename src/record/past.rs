@@ -235,7 +235,7 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
 /// Whether the begin of a member of gzip stands anywhere.
 fn has_member(file: impl BufRead) -> io::Result<bool> {
     let mut last = [0; GZIP.len()];
-    for byte in BufReader::new(file).bytes() {
+    for byte in file.bytes() {
         last.rotate_left(1);
         last[GZIP.len() - 1] = byte?;
         if last == GZIP {

@@ -15,24 +15,11 @@ pub(super) fn is_supported() -> bool {
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn means(piece: &Piece, sampling: &Sampling, rgb: &mut [[u8; 3]]) {
     let mean = Mean::of(sampling.samples);
-    let moved = |[x, y]: [i32; 2], [dx, dy]: [i32; 2]| [x.wrapping_add(dx), y.wrapping_add(dy)];
     // What all samples of a pixel lack by `add_sample`.
     let lacking = _mm_set1_epi32((sampling.samples * sampling.samples) as i32 * (SIGN * 256));
-    let mut first = sampling.origin;
-    for rgb in rgb {
-        let (mut row, mut sums) = (first, lacking);
-        for _ in 0..sampling.samples {
-            let mut at = row;
-            for _ in 0..sampling.samples {
-                // SAFETY: the caller's.
-                sums = unsafe { add_sample(piece, at, sums) };
-                at = moved(at, sampling.along);
-            }
-            row = moved(row, sampling.down);
-        }
-        first = moved(first, sampling.along.map(|step| step * sampling.samples as i32));
-        *rgb = round(sums, mean);
-    }
+    // SAFETY: the caller's.
+    let add = |at, sums| unsafe { add_sample(piece, at, sums) };
+    sampling.fill(rgb, lacking, add, |sums| round(sums, mean));
 }
 
 /// [`Columns::means`].

@@ -74,22 +74,9 @@ fn rgb_from_yuv(luma: [uint8x8_t; 2], cb: uint8x8_t, cr: uint8x8_t) -> uint8x16x
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn means(piece: &Piece, sampling: &Sampling, rgb: &mut [[u8; 3]]) {
     let mean = Mean::of(sampling.samples);
-    let moved = |[x, y]: [i32; 2], [dx, dy]: [i32; 2]| [x.wrapping_add(dx), y.wrapping_add(dy)];
-    let mut first = sampling.origin;
-    for rgb in rgb {
-        let (mut row, mut sums) = (first, vdupq_n_u32(0));
-        for _ in 0..sampling.samples {
-            let mut at = row;
-            for _ in 0..sampling.samples {
-                // SAFETY: the caller's.
-                sums = unsafe { add_sample(piece, at, sums) };
-                at = moved(at, sampling.along);
-            }
-            row = moved(row, sampling.down);
-        }
-        first = moved(first, sampling.along.map(|step| step * sampling.samples as i32));
-        *rgb = round(sums, mean);
-    }
+    // SAFETY: the caller's.
+    let add = |at, sums| unsafe { add_sample(piece, at, sums) };
+    sampling.fill(rgb, vdupq_n_u32(0), add, |sums| round(sums, mean));
 }
 
 /// [`Columns::means`].

@@ -112,6 +112,34 @@ impl Piece {
 }
 
 impl Sampling {
+    /// Goes through the samples of each pixel: `add` adds one to sums that begin with `start`, and
+    /// `round` makes the pixel of them. Places are counted up, and not multiplied.
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    #[inline(always)]
+    pub(super) fn fill<S: Copy>(
+        &self,
+        rgb: &mut [[u8; 3]],
+        start: S,
+        add: impl Fn([i32; 2], S) -> S,
+        round: impl Fn(S) -> [u8; 3],
+    ) {
+        let moved = |[x, y]: [i32; 2], [dx, dy]: [i32; 2]| [x.wrapping_add(dx), y.wrapping_add(dy)];
+        let mut first = self.origin;
+        for rgb in rgb {
+            let (mut row, mut sums) = (first, start);
+            for _ in 0..self.samples {
+                let mut at = row;
+                for _ in 0..self.samples {
+                    sums = add(at, sums);
+                    at = moved(at, self.along);
+                }
+                row = moved(row, self.down);
+            }
+            first = moved(first, self.along.map(|step| step * self.samples as i32));
+            *rgb = round(sums);
+        }
+    }
+
     fn at(&self, column: i32, row: i32) -> [i32; 2] {
         [0, 1].map(|axis| self.origin[axis] + self.along[axis] * column + self.down[axis] * row)
     }

@@ -35,13 +35,9 @@ const MAX_REDIRECTS: usize = 4;
 impl HttpUrl {
     /// Connects, and again whenever the connection ends, until the source is dropped.
     pub fn open(&self) -> Result<Returning<Connecting>, CaptureError> {
-        // A command in it has a place for the password, which messages do not name.
-        let login = if self.user.is_some() { "http://USER:PASSWORD@" } else { "http://" };
-        let failed =
-            |problem: String| CaptureError::Http { url: self.to_string(), problem: problem.replace("http://", login) };
+        let failed = |problem| CaptureError::Http { url: self.to_string(), problem };
         let opener = Connecting { url: self.clone(), flaws: FlawWatch::default() };
-        let mut stream =
-            opener.connect().map_err(|e| CaptureError::Http { url: self.to_string(), problem: e.to_string() })?;
+        let mut stream = opener.connect().map_err(|e| failed(e.to_string()))?;
         stream.wait_for_first(READ_WITHIN).map_err(|Lost(reason)| failed(reason))?;
         if stream.ends_with_first(NEXT_WITHIN) {
             return Err(failed(HttpError::OnePicture.to_string()));
@@ -83,7 +79,7 @@ impl Connecting {
             let connection = Connection(socket.try_clone()?);
             match answer(BufReader::new(socket)) {
                 Ok(Answer::Body(body)) => {
-                    let (name, flaws) = (self.url.to_string(), self.flaws.clone());
+                    let (name, flaws) = (self.url.for_a_command(), self.flaws.clone());
                     return Ok(Piped::start(connection, Box::new(body), name, why_ended, flaws)?);
                 }
                 Ok(Answer::Redirect(to)) => url = url.redirected(&to)?,

@@ -53,6 +53,12 @@ impl std::fmt::Display for HttpUrl {
 }
 
 impl HttpUrl {
+    /// With a place for user and password where it has them, which nobody may read in a message.
+    pub(super) fn for_a_command(&self) -> String {
+        let login = if self.user.is_some() { "http://USER:PASSWORD@" } else { "http://" };
+        self.to_string().replacen("http://", login, 1)
+    }
+
     /// By HTTP 1.0, which knows no chunks; servers that send them all the same are understood.
     pub(super) fn request(&self) -> String {
         let user = self.user.as_ref().map(|user| {
